@@ -1,0 +1,19 @@
+"""Prepare: check the request and the image; write the mezzanine and the plan."""
+
+from __future__ import annotations
+
+from darkroom import settings, steps
+from darkroom.contracts import Prepared
+from darkroom.observability import step
+from darkroom.storage import Parameters, Storage
+
+STORAGE = Storage()
+PARAMETERS = Parameters()
+SETTINGS = settings.from_environment(settings.PrepareSettings)
+LIMITS = settings.limits()
+
+
+@step
+def handler(payload: object, execution: str) -> Prepared:
+    """Prepare the image that an execution's input names."""
+    return steps.prepare(payload, execution, STORAGE, PARAMETERS, SETTINGS, LIMITS)

@@ -1,0 +1,17 @@
+"""Resize: make one rendition from the mezzanine."""
+
+from __future__ import annotations
+
+from darkroom import settings, steps
+from darkroom.contracts import Output, ResizeTask, parse
+from darkroom.observability import step
+from darkroom.storage import Storage
+
+STORAGE = Storage()
+SETTINGS = settings.from_environment(settings.OutputSettings)
+
+
+@step
+def handler(payload: object, execution: str) -> Output:  # noqa: ARG001
+    """Make one rendition."""
+    return steps.resize(parse(payload, ResizeTask), STORAGE, SETTINGS)
