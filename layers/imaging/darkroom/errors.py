@@ -1,0 +1,74 @@
+"""Every error a step can end with. The class name is the error name in the state machine.
+
+Step Functions matches ``ErrorEquals`` against the Python class name, so renaming a class here
+changes the workflow: ``tests/template/test_errors.py`` compares both sets.
+
+Permanent errors are about the input. Trying again with the same input gives the same error, so
+the state machine never retries them. Transient errors are about the moment, and are retried.
+"""
+
+from __future__ import annotations
+
+
+class DarkroomError(Exception):
+    """Base of every error that Darkroom raises on purpose."""
+
+
+class PermanentError(DarkroomError):
+    """Trying again with the same input cannot help."""
+
+
+class TransientError(DarkroomError):
+    """Trying again later may help."""
+
+
+class InvalidRequest(PermanentError):
+    """The input of the execution, or the deployed preset list, is not what was expected."""
+
+
+class SourceNotFound(PermanentError):
+    """The object, or the version of it that the request names, does not exist."""
+
+
+class SourceChanged(PermanentError):
+    """The object was replaced after the event that named it: the newer upload has its own run."""
+
+
+class UnsupportedImage(PermanentError):
+    """The bytes are not an image of a supported format."""
+
+
+class CorruptImage(PermanentError):
+    """The bytes begin as a supported image but cannot be decoded to the end."""
+
+
+class ImageTooLarge(PermanentError):
+    """The image exceeds a limit: bytes, pixels, width, height, frames, pages or decode time."""
+
+
+class AccessDenied(PermanentError):
+    """A step's role may not do what it tried: the deployment is at fault, not the image."""
+
+
+class StorageError(TransientError):
+    """S3 or SSM failed or throttled after the client's own retries."""
+
+
+def by_class(base: type[DarkroomError]) -> frozenset[str]:
+    """Return the names of the concrete errors below a base class.
+
+    Parameters
+    ----------
+    base
+        ``PermanentError`` or ``TransientError`` (or ``DarkroomError`` for both).
+
+    Returns
+    -------
+    frozenset of str
+        Error names, as the state machine knows them.
+    """
+    found: set[str] = set()
+    for error in base.__subclasses__():
+        below = by_class(error)
+        found |= below or {error.__name__}
+    return frozenset(found)

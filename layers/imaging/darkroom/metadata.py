@@ -1,0 +1,153 @@
+"""What is kept of a file's metadata: who made it and whose it is. All else is left behind.
+
+GPS positions, serial numbers and embedded thumbnails never reach an output: nothing is copied, and
+a new, small EXIF block is written with the two fields below (EXIF 3.0, table 4).
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+from msgspec import Struct
+
+ARTIST = 0x013B
+COPYRIGHT = 0x8298
+
+MAX_FIELD_BYTES = 1000
+"""A longer field is cut: it rides along on every rendition, however small."""
+
+_MAX_ENTRIES = 1000
+_ENTRY = 12
+
+
+class Credit(Struct, frozen=True):
+    """The two EXIF fields that are kept, empty where the source has none."""
+
+    artist: str = ""
+    copyright: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.artist or self.copyright)
+
+
+def read_credit(tiff: bytes | memoryview) -> Credit:
+    """Read Artist and Copyright from a TIFF structure.
+
+    Parameters
+    ----------
+    tiff
+        An EXIF block, with or without its ``Exif`` prefix, or the beginning of a TIFF file.
+        Damage is no error: what cannot be read is not there.
+
+    Returns
+    -------
+    Credit
+        What was found in the first directory.
+    """
+    data = memoryview(tiff)
+    if bytes(data[:6]) == b"Exif\0\0":
+        data = data[6:]
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(bytes(data[:4]))
+    if order is None:
+        return Credit()
+    try:
+        (at,) = struct.unpack_from(f"{order}I", data, 4)
+        (count,) = struct.unpack_from(f"{order}H", data, at)
+        found = {}
+        for entry in range(at + 2, at + 2 + min(count, _MAX_ENTRIES) * _ENTRY, _ENTRY):
+            tag, kind, length = struct.unpack_from(f"{order}HHI", data, entry)
+            if tag in {ARTIST, COPYRIGHT} and kind == 2:  # noqa: PLR2004 - 2 is ASCII
+                found[tag] = _text(data, entry + 8, length, order)
+    except struct.error:
+        return Credit()
+    return Credit(found.get(ARTIST, ""), found.get(COPYRIGHT, ""))
+
+
+def exif(credit: Credit) -> bytes:
+    """Return an EXIF block (a TIFF structure, no prefix) with nothing but the credit."""
+    fields = [
+        (tag, text.encode() + b"\0")
+        for tag, text in ((ARTIST, credit.artist), (COPYRIGHT, credit.copyright))
+        if text
+    ]
+    values_at = 8 + 2 + len(fields) * _ENTRY + 4
+    directory, values = struct.pack(">H", len(fields)), b""
+    for tag, value in fields:
+        inline = len(value) <= 4  # noqa: PLR2004 - values of up to 4 bytes lie in their entry
+        where = value.ljust(4, b"\0") if inline else struct.pack(">I", values_at + len(values))
+        directory += struct.pack(">HHI", tag, 2, len(value)) + where
+        values += b"" if inline else value
+    return b"MM\0*\0\0\0\x08" + directory + b"\0\0\0\0" + values
+
+
+def add_exif(data: bytes, image_format: str, block: bytes) -> bytes:
+    """Return an encoded image with an EXIF block put in.
+
+    Parameters
+    ----------
+    data
+        A JPEG, PNG or WebP file without one.
+    image_format
+        ``jpeg``, ``png`` or ``webp``.
+    block
+        What :func:`exif` returns.
+
+    Returns
+    -------
+    bytes
+        The same image.
+    """
+    if image_format == "jpeg":
+        segment = b"Exif\0\0" + block
+        at = 2
+        if data[2:4] == b"\xff\xe0":  # JFIF wants to come first
+            at += 2 + int.from_bytes(data[4:6], "big")
+        return data[:at] + b"\xff\xe1" + struct.pack(">H", len(segment) + 2) + segment + data[at:]
+    if image_format == "png":
+        at = 8 + 25  # after the signature and IHDR
+        return data[:at] + _png_chunk(b"eXIf", block) + data[at:]
+    return _webp_with_exif(data, block)
+
+
+def _text(data: memoryview, at: int, length: int, order: str) -> str:
+    if length > 4:  # noqa: PLR2004 - longer values lie elsewhere, at the offset given
+        (at,) = struct.unpack_from(f"{order}I", data, at)
+    raw = bytes(data[at : at + min(length, MAX_FIELD_BYTES)]).split(b"\0")[0]
+    text = raw.decode("utf-8", errors="replace").strip()
+    return "" if "\ufffd" in text and not raw.isascii() and len(text) == 1 else text
+
+
+def _png_chunk(kind: bytes, body: bytes) -> bytes:
+    check = struct.pack(">I", zlib.crc32(kind + body))
+    return struct.pack(">I", len(body)) + kind + body + check
+
+
+def _webp_with_exif(data: bytes, block: bytes) -> bytes:
+    """Add an EXIF chunk, and the VP8X header it needs (WebP container specification)."""
+    chunks = data[12:]
+    if chunks[:4] == b"VP8X":
+        flags, rest = chunks[8], chunks[18:]
+        canvas = chunks[12:18]
+    else:
+        flags, rest = _webp_alpha(chunks), chunks
+        width, height = _webp_size(chunks)
+        canvas = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    header = b"VP8X" + struct.pack("<I", 10) + bytes([flags | 0x08, 0, 0, 0]) + canvas
+    padding = b"\0" * (len(block) % 2)
+    chunk = b"EXIF" + struct.pack("<I", len(block)) + block + padding
+    body = b"WEBP" + header + rest + chunk
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def _webp_alpha(chunks: bytes) -> int:
+    """Return the VP8X alpha flag of a lossless image with an alpha hint, otherwise none."""
+    return 0x10 if chunks[:4] == b"VP8L" and chunks[12] & 0x10 else 0
+
+
+def _webp_size(chunks: bytes) -> tuple[int, int]:
+    if chunks[:4] == b"VP8L":
+        bits = int.from_bytes(chunks[9:13], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    width, height = struct.unpack_from("<HH", chunks, 14)
+    return width & 0x3FFF, height & 0x3FFF

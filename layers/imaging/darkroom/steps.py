@@ -1,0 +1,224 @@
+"""The four steps of the state machine: read from storage, call the pure core, write to storage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from darkroom import __version__, contracts, keys
+from darkroom.contracts import (
+    Backup,
+    BackupTask,
+    ObjectRef,
+    Output,
+    PdfTask,
+    Prepared,
+    Preset,
+    Request,
+    ResizeTask,
+    Source,
+)
+from darkroom.errors import InvalidRequest
+
+# Each step imports the part of the core that it needs, inside: a function's cold start loads only
+# what is on its own path.
+if TYPE_CHECKING:
+    from darkroom.encode import Encoded
+    from darkroom.limits import Limits
+    from darkroom.settings import BackupSettings, OutputSettings, PrepareSettings
+    from darkroom.storage import Parameters, Storage
+
+MEZZANINE_TYPE = "application/x-darkroom-mezzanine"
+
+
+def prepare(
+    payload: object,
+    execution: str,
+    storage: Storage,
+    parameters: Parameters,
+    settings: PrepareSettings,
+    limits: Limits,
+) -> Prepared:
+    """Check the request and the image, and write the mezzanine.
+
+    Parameters
+    ----------
+    payload
+        The execution's input: an S3 event or a person's request.
+    execution
+        The execution's name; it keeps two runs on one image apart.
+    storage, parameters
+        The adapters.
+    settings, limits
+        The deployment's.
+
+    Returns
+    -------
+    Prepared
+        The plan for the later steps.
+
+    Raises
+    ------
+    DarkroomError
+        Any of them; see :mod:`darkroom.errors`.
+    """
+    from darkroom import isolation
+    from darkroom.decode import DecodeSpec, decode
+    from darkroom.plan import plan
+
+    request = contracts.parse_request(payload)
+    presets = _presets(request, parameters, settings.presets_parameter)
+    document_key = keys.document_key(request.source.key)
+    isolation.start()  # it loads while the object is fetched
+    stored = storage.read_source(request.source, limits)
+    source = Source(
+        bucket=request.source.bucket,
+        key=request.source.key,
+        version_id=stored.version_id,
+        etag=stored.etag,
+    )
+    spec = DecodeSpec(
+        presets=presets,
+        limits=limits,
+        pdf=request.pdf,
+        name=source.key,
+        content_type=stored.content_type,
+        watermark_images=_watermark_images(presets, storage, limits),
+    )
+    decoded = decode(stored.data, spec)
+    renditions = plan(source.key, decoded.image, presets)
+    mezzanine = ObjectRef(bucket=settings.work_bucket, key=keys.mezzanine_key(source, execution))
+    storage.write(mezzanine, decoded.mezzanine, MEZZANINE_TYPE, _provenance(source))
+    return Prepared(
+        source=source,
+        image=decoded.image,
+        mezzanine=mezzanine,
+        renditions=renditions,
+        document_key=document_key,
+        pdf=request.pdf,
+        notify=request.notify,
+    )
+
+
+def resize(task: ResizeTask, storage: Storage, settings: OutputSettings) -> Output:
+    """Make one rendition from the mezzanine and write it.
+
+    Returns
+    -------
+    Output
+        What was written.
+
+    Raises
+    ------
+    DarkroomError
+        Any of them; see :mod:`darkroom.errors`.
+    """
+    from darkroom.render import render
+
+    encoded = render(storage.read(task.mezzanine), task.rendition)
+    ref = ObjectRef(bucket=settings.output_bucket, key=task.rendition.key)
+    return _written(task.rendition.name, encoded, ref, task.source, storage)
+
+
+def make_pdf(task: PdfTask, storage: Storage, settings: OutputSettings) -> Output:
+    """Make the PDF from the mezzanine and write it.
+
+    Returns
+    -------
+    Output
+        What was written.
+
+    Raises
+    ------
+    DarkroomError
+        Any of them; see :mod:`darkroom.errors`.
+    """
+    from darkroom.document import document
+
+    title = task.source.key.rpartition("/")[2] or task.source.key
+    encoded = document(storage.read(task.mezzanine), title, task.pdf)
+    ref = ObjectRef(bucket=settings.output_bucket, key=task.document_key)
+    return _written("document", encoded, ref, task.source, storage)
+
+
+def back_up(task: BackupTask, storage: Storage, settings: BackupSettings) -> Backup:
+    """Copy the original to the backup bucket, inside S3.
+
+    Returns
+    -------
+    Backup
+        The copy.
+
+    Raises
+    ------
+    DarkroomError
+        Any of them; see :mod:`darkroom.errors`.
+    """
+    target = ObjectRef(bucket=settings.backup_bucket, key=keys.backup_key(task.source))
+    return storage.copy_source(task.source, task.image.bytes, target)
+
+
+def _presets(request: Request, parameters: Parameters, name: str) -> tuple[Preset, ...]:
+    """Return the run's presets or else the deployed ones, with the run's watermark on each."""
+    presets = request.presets or _deployed_presets(parameters.read(name), name)
+    if request.watermark is None:
+        return presets
+    return tuple(msgspec.structs.replace(p, watermark=request.watermark) for p in presets)
+
+
+def _watermark_images(
+    presets: tuple[Preset, ...], storage: Storage, limits: Limits
+) -> dict[str, bytes]:
+    """Return the pictures that the presets' watermarks name, by ``bucket/key``."""
+    refs = {preset.watermark.image for preset in presets if preset.watermark is not None}
+    return {
+        f"{ref.bucket}/{ref.key}": storage.read_source(
+            Source(bucket=ref.bucket, key=ref.key), limits
+        ).data
+        for ref in refs
+        if ref is not None
+    }
+
+
+def _deployed_presets(text: str, name: str) -> tuple[Preset, ...]:
+    try:
+        found = msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise InvalidRequest(f"The SSM parameter {name} is not JSON: {error}.") from None
+    as_request: dict[str, Any] = {"source": {"bucket": "deployed", "key": "presets"}}
+    try:
+        presets = contracts.parse_request(as_request | {"presets": found}).presets
+    except InvalidRequest as error:
+        raise InvalidRequest(f"The deployed presets (SSM parameter {name}): {error}") from None
+    if presets is None:
+        raise InvalidRequest(f"The SSM parameter {name} holds null, not a list of presets.")
+    return presets
+
+
+def _written(
+    name: str, encoded: Encoded, ref: ObjectRef, source: Source, storage: Storage
+) -> Output:
+    """Write a rendition or a PDF, and return what the record and the messages say of it."""
+    sha256 = storage.write(ref, encoded.data, encoded.content_type, _provenance(source))
+    return Output(
+        name=name,
+        bucket=ref.bucket,
+        key=ref.key,
+        content_type=encoded.content_type,
+        bytes=len(encoded.data),
+        sha256=sha256,
+        width=encoded.width,
+        height=encoded.height,
+        pages=encoded.pages,
+    )
+
+
+def _provenance(source: Source) -> dict[str, str]:
+    """Return the metadata that ties an object to the upload and the code that made it."""
+    found = {
+        "source-etag": source.etag,
+        "source-version-id": source.version_id,
+        "darkroom-version": __version__,
+    }
+    return {name: value for name, value in found.items() if value}

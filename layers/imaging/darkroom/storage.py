@@ -1,0 +1,296 @@
+"""The S3 and SSM adapter: the only module that talks to AWS.
+
+Every failure of the services becomes one of the names in :mod:`darkroom.errors`, so that the state
+machine can tell what to retry.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from msgspec import Struct
+
+from darkroom.contracts import Backup, ObjectRef, Source
+from darkroom.errors import (
+    AccessDenied,
+    DarkroomError,
+    ImageTooLarge,
+    SourceChanged,
+    SourceNotFound,
+    StorageError,
+)
+from darkroom.limits import Limits, check_bytes
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CopySourceTypeDef
+    from mypy_boto3_ssm import SSMClient
+
+GIB = 1024**3
+
+COPY_PART_BYTES = 512 * 1024**2
+SINGLE_COPY_BYTES = 5 * GIB
+"""CopyObject takes at most 5 GB (S3 API reference, CopyObject); more is copied in parts."""
+
+PARAMETER_SECONDS = 60.0
+"""How long a parameter is kept before it is read again."""
+
+# The state machine retries with longer waits than a client should, so the client gives up early.
+CLIENT_CONFIG = Config(
+    connect_timeout=5,
+    read_timeout=30,
+    retries={"mode": "standard", "max_attempts": 3},
+)
+
+_DENIED = {"403", "AccessDenied", "AccessDeniedException", "AllAccessDisabled"}
+_MISSING = {"404", "405", "NoSuchKey", "NoSuchVersion", "NoSuchBucket", "MethodNotAllowed"}
+_CHANGED = {"412", "PreconditionFailed"}
+
+
+class StoredObject(Struct, frozen=True):
+    """An object's bytes, and what S3 says of it."""
+
+    data: bytes
+    etag: str
+    version_id: str | None
+    content_type: str
+
+
+class Storage:
+    """Objects in S3.
+
+    Parameters
+    ----------
+    client
+        A boto3 S3 client; one is made when none is given.
+    """
+
+    def __init__(self, client: S3Client | None = None) -> None:
+        self._s3: S3Client = client or boto3.client("s3", config=CLIENT_CONFIG)
+
+    def read_source(self, source: Source, limits: Limits) -> StoredObject:
+        """Read an uploaded object, at the version or etag that the request names.
+
+        Parameters
+        ----------
+        source
+            The object. With a version, that version is read; with only an etag, the object must
+            still have it.
+        limits
+            A larger object is refused before its bytes are read.
+
+        Returns
+        -------
+        StoredObject
+            The bytes and what pins them.
+
+        Raises
+        ------
+        SourceNotFound, SourceChanged, ImageTooLarge, AccessDenied, StorageError
+            As their names say.
+        """
+        pin: dict[str, str] = {}
+        if source.version_id is not None:
+            pin["VersionId"] = source.version_id
+        elif source.etag is not None:
+            pin["IfMatch"] = f'"{source.etag}"'
+        with _classified(_named(source)):
+            found = self._s3.get_object(Bucket=source.bucket, Key=source.key, **pin)  # type: ignore[arg-type]
+            try:
+                check_bytes(found["ContentLength"], limits)
+            except ImageTooLarge:
+                found["Body"].close()
+                raise
+            data = found["Body"].read()
+        return StoredObject(
+            data=data,
+            etag=found["ETag"].strip('"'),
+            version_id=found.get("VersionId"),
+            content_type=found.get("ContentType", ""),
+        )
+
+    def read(self, ref: ObjectRef) -> bytes:
+        """Read an object that an earlier step wrote.
+
+        Raises
+        ------
+        SourceNotFound
+            It is gone: the work bucket keeps a mezzanine for a day.
+        AccessDenied, StorageError
+            As their names say.
+        """
+        with _classified(f"The working copy s3://{ref.bucket}/{ref.key}"):
+            return self._s3.get_object(Bucket=ref.bucket, Key=ref.key)["Body"].read()
+
+    def write(
+        self, ref: ObjectRef, data: bytes, content_type: str, metadata: dict[str, str]
+    ) -> str:
+        """Write an object, its bytes verified by S3 against their SHA-256.
+
+        Parameters
+        ----------
+        ref
+            Where to.
+        data
+            The bytes.
+        content_type
+            Their media type.
+        metadata
+            User-defined metadata, ASCII.
+
+        Returns
+        -------
+        str
+            The SHA-256 of the bytes, in hexadecimal.
+
+        Raises
+        ------
+        AccessDenied, StorageError
+            As their names say.
+        """
+        digest = hashlib.sha256(data)
+        with _classified(f"The output s3://{ref.bucket}/{ref.key}"):
+            self._s3.put_object(
+                Bucket=ref.bucket,
+                Key=ref.key,
+                Body=data,
+                ContentType=content_type,
+                Metadata=metadata,
+                ChecksumSHA256=base64.b64encode(digest.digest()).decode(),
+            )
+        return digest.hexdigest()
+
+    def copy_source(self, source: Source, size: int, target: ObjectRef) -> Backup:
+        """Copy an uploaded object inside S3, pinned to its version and etag, and compare.
+
+        Parameters
+        ----------
+        source
+            The object, with the etag that Prepare read.
+        size
+            Its bytes.
+        target
+            Where to.
+
+        Returns
+        -------
+        Backup
+            The copy.
+
+        Raises
+        ------
+        StorageError
+            The copy differs from the original.
+        SourceNotFound, SourceChanged, AccessDenied
+            As their names say.
+        """
+        # The managed transfer is imported here: only this step needs it.
+        from boto3.s3.transfer import TransferConfig
+
+        copy_from: CopySourceTypeDef = {"Bucket": source.bucket, "Key": source.key}
+        if source.version_id is not None:
+            copy_from["VersionId"] = source.version_id
+        extra = {"CopySourceIfMatch": f'"{source.etag}"'} if source.etag is not None else {}
+        with _classified(_named(source)):
+            self._s3.copy(
+                copy_from,
+                target.bucket,
+                target.key,
+                ExtraArgs=extra,
+                Config=TransferConfig(
+                    multipart_threshold=SINGLE_COPY_BYTES, multipart_chunksize=COPY_PART_BYTES
+                ),
+            )
+        with _classified(f"The backup s3://{target.bucket}/{target.key}"):
+            copied = self._s3.head_object(Bucket=target.bucket, Key=target.key)
+        etag = copied["ETag"].strip('"')
+        same_size = copied["ContentLength"] == size
+        # An etag with a dash names parts, not bytes: then S3 has checked each part it copied.
+        comparable = source.etag is not None and "-" not in source.etag and "-" not in etag
+        if not same_size or (comparable and etag != source.etag):
+            raise StorageError(
+                f"The backup s3://{target.bucket}/{target.key} differs from the original: "
+                f"{copied['ContentLength']:,} bytes with etag {etag}, expected {size:,} with "
+                f"{source.etag}. Run it again."
+            )
+        return Backup(
+            bucket=target.bucket,
+            key=target.key,
+            bytes=size,
+            etag=etag,
+            version_id=copied.get("VersionId"),
+        )
+
+
+class Parameters:
+    """Values in SSM Parameter Store, kept for a minute.
+
+    Parameters
+    ----------
+    client
+        A boto3 SSM client; one is made when the first value is read and none is given.
+    """
+
+    def __init__(self, client: SSMClient | None = None) -> None:
+        self._ssm = client
+        self._kept: dict[str, tuple[float, str]] = {}
+
+    def read(self, name: str) -> str:
+        """Return a parameter's value, at most :data:`PARAMETER_SECONDS` old.
+
+        Raises
+        ------
+        AccessDenied, StorageError
+            As their names say.
+        """
+        kept = self._kept.get(name)
+        if kept is not None and time.monotonic() - kept[0] < PARAMETER_SECONDS:
+            return kept[1]
+        with _classified(f"The SSM parameter {name}"):
+            self._ssm = self._ssm or boto3.client("ssm", config=CLIENT_CONFIG)
+            value = self._ssm.get_parameter(Name=name)["Parameter"]["Value"]
+        self._kept[name] = (time.monotonic(), value)
+        return value
+
+
+def _named(source: Source) -> str:
+    version = f" (version {source.version_id})" if source.version_id else ""
+    return f"The object s3://{source.bucket}/{source.key}{version}"
+
+
+@contextmanager
+def _classified(what: str) -> Iterator[None]:
+    """Turn what the client raises into one of our errors."""
+    try:
+        yield
+    except ClientError as error:
+        raise _classify(what, error) from error
+    except BotoCoreError as error:
+        raise StorageError(f"{what} could not be reached: {error}. Run it again.") from error
+
+
+def _classify(what: str, error: ClientError) -> DarkroomError:
+    code = error.response.get("Error", {}).get("Code", "")
+    if code in _MISSING:
+        return SourceNotFound(
+            f"{what} does not exist. Check the bucket, the key (it is case-sensitive) and the "
+            "version, or upload the image again."
+        )
+    if code in _CHANGED:
+        return SourceChanged(
+            f"{what} was replaced after this run was asked for. The newer upload has a run of its "
+            "own; to process what is there now, start a run without version and etag."
+        )
+    if code in _DENIED:
+        return AccessDenied(
+            f"{what} may not be used by this step. Check the step's role and the bucket's policy."
+        )
+    return StorageError(f"{what} could not be used: {code}. Run it again.")

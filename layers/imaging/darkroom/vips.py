@@ -1,0 +1,32 @@
+"""libvips, set up for one job at a time. The only module that imports pyvips.
+
+libvips streams an image through decode, resize and conversion a few rows at a time, in SIMD code,
+so that a step costs a fraction of the CPU and memory of whole-image libraries (``docs/imaging.md``
+has the measurements). Loading it costs about 40 ms, so it loads on first use, not on import.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from typing import Any
+
+
+@functools.cache
+def vips() -> Any:
+    """Return pyvips, ready for use.
+
+    Returns
+    -------
+    module
+        ``pyvips``, with one thread per pipeline (a step has about one processor, and steps run in
+        parallel), no cache of results (each image is seen once), and without the loaders that
+        libvips itself calls unfit for untrusted files.
+    """
+    logging.getLogger("pyvips").setLevel(logging.WARNING)
+    import pyvips
+
+    pyvips.concurrency_set(1)
+    pyvips.cache_set_max(0)
+    pyvips.block_untrusted_set(True)  # noqa: FBT003 - the library's own signature
+    return pyvips
