@@ -1,0 +1,81 @@
+# `make demo` and `make test` need only Python >= 3.11 and make. `make help` lists the rest.
+
+PYTHON ?= python3
+VENV   := .venv
+
+# pyvips is published as source, and would compile against a libvips that happens to be installed.
+# pyvips-binary has the libvips that is meant.
+export PKG_CONFIG_LIBDIR := /nonexistent
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+ENDPOINT ?=
+STACK    ?=
+ARGS     ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-e2e check format schema bench bench-engine bench-coldstart fuzz lock build clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/ops ## real photos through the real state machine, on this machine
+	@$(BIN)/darkroom demo $(ARGS)
+
+test: $(VENV)/dev ## the whole suite
+	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+test-e2e: $(VENV)/dev ## the end-to-end tests, against ENDPOINT=http://… or STACK=name (AWS); the engine by default
+	@$(BIN)/python -m pytest tests/engine -m e2e $(if $(ENDPOINT),--endpoint $(ENDPOINT)) $(if $(STACK),--stack $(STACK)) $(ARGS)
+
+check: $(VENV)/dev ## linters and type checks
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@AWS_DEFAULT_REGION=us-east-1 $(BIN)/cfn-lint template.yaml
+	@$(BIN)/python -m ops.schema --check
+
+format: $(VENV)/dev ## format the code
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+schema: $(VENV)/dev ## write events/request.schema.json from the models
+	@$(BIN)/python -m ops.schema
+
+bench: $(VENV)/dev ## speed and quality beside sharp, libvips and plain Pillow; options in ARGS
+	@$(BIN)/python benchmarks/bench.py $(ARGS)
+
+bench-engine: $(VENV)/dev ## the time of one execution, and the engine's share of it
+	@$(BIN)/python benchmarks/engine.py $(ARGS)
+
+bench-coldstart: $(VENV)/dev ## what importing a handler costs, beside importing boto3
+	@$(BIN)/python benchmarks/coldstart.py $(ARGS)
+
+fuzz: $(VENV)/dev ## a long run of the decoders on damaged files
+	@$(BIN)/python -m pytest tests/fuzz -n 2 --hypothesis-profile=long $(ARGS)
+
+lock: $(VENV)/dev ## compile requirements from pyproject.toml; ARGS=--upgrade takes newer versions
+	@PATH="$(CURDIR)/$(BIN):$$PATH" requirements/compile.sh $(ARGS)
+
+build: $(VENV)/dev ## what `sam build` makes of the layer, for arm64 without Docker
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(MAKE) -C layers/imaging build-ImagingLayer ARTIFACTS_DIR="$(CURDIR)/build/layer"
+	@$(BIN)/python -m ops.layer build/layer
+
+clean: ## remove what was made
+	rm -rf $(VENV) build demo-output benchmarks/results .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Darkroom needs Python 3.11 or newer, but $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.12 …"; exit 2; }
+	@echo "Making the environment $(VENV) (once, about a minute) …"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/ops: requirements/ops.txt pyproject.toml | $(VENV)/bin/python
+	@$(PIP) install --require-hashes -r $<
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
+	@$(PIP) install --require-hashes -r $<
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@ $(VENV)/ops

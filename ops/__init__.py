@@ -1,0 +1,1 @@
+"""What never ships to Lambda: the local engine, the `darkroom` command, and what both share."""

@@ -1,0 +1,84 @@
+"""Saying what went wrong: what was expected, what came, what to do. Never a traceback."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+
+import typer
+
+from ops.cli.words import plain
+
+WRONG_USE = 2
+"""Exit code when nothing could be tried: wrong use, bad input, no engine."""
+
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+
+class WrongUse(Exception):
+    """The command cannot do what it was asked; the message says why and what to do."""
+
+
+class LeftRunning(Exception):
+    """The user went away while an execution runs on; the message says how to look at it."""
+
+
+@contextlib.contextmanager
+def told() -> Iterator[None]:
+    """Turn what a person can mend into words on standard error and an exit code."""
+    try:
+        yield
+    except BrokenPipeError:
+        # The reader of a pipe has gone, as `head` does: nobody is left to tell.
+        with contextlib.suppress(OSError):
+            sys.stdout.close()
+        raise typer.Exit(0) from None
+    except LeftRunning as left:
+        print(f"\n{left}", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
+    except KeyboardInterrupt:
+        print("\ndarkroom: stopped.", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
+    except Exception as error:
+        words = explain(error)
+        if words is None:
+            raise
+        print(f"darkroom: {plain(words)}", file=sys.stderr)
+        raise typer.Exit(WRONG_USE) from None
+
+
+def explain(error: Exception) -> str | None:
+    """Return an error in words, or None when it is a bug of ours.
+
+    Parameters
+    ----------
+    error
+        Whatever was raised.
+    """
+    # Imported here so that `darkroom --help` does not load boto3.
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+    from botocore.exceptions import ConnectionError as NoConnection
+    from darkroom.errors import DarkroomError
+
+    from ops.deployment import NotDeployed
+
+    if isinstance(error, (WrongUse, NotDeployed)):
+        return str(error)
+    if isinstance(error, DarkroomError):
+        return f"{type(error).__name__}: {error}"
+    advice: dict[type[Exception], str] = {
+        NoConnection: "{} Is the engine still running? Start it with `darkroom up`, or name "
+        "another with --endpoint.",
+        NoCredentialsError: "Expected AWS credentials, but found none. Set them as for the AWS "
+        "CLI (`aws configure`), or leave --stack out to use the local engine.",
+        NoRegionError: "Expected an AWS region, but found none. Set AWS_DEFAULT_REGION.",
+        ClientError: "AWS refused: {}.",
+        BotoCoreError: "AWS cannot be reached: {}.",
+    }
+    for kind, words in advice.items():
+        if isinstance(error, kind):
+            return words.format(error)
+    return None

@@ -1,0 +1,261 @@
+"""An execution on the screen: live, and when it has ended. Plain lines without a terminal."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from ops.cli import words
+from ops.cost import Cost
+from ops.executions import Change, Execution, Made
+from ops.history import StateRun
+
+STYLES = {
+    "COMPLETE": "bold green",
+    "ALREADY_PROCESSED": "bold cyan",
+    "SUPERSEDED": "bold cyan",
+    "FAILED": "bold red",
+}
+"""Colour of an outcome."""
+
+NOTES = {
+    "ALREADY_PROCESSED": "This upload has been processed before, or is being processed now: there "
+    "is nothing to do.",
+    "SUPERSEDED": "A newer upload of the same key, or a later run, took over: its execution tells "
+    "the outcome.",
+}
+"""What an outcome without outputs means."""
+
+CONTAINERS = {"Map", "Parallel"}
+
+NAME_WIDTH = 26
+
+SUCCEEDED, FAILED = "✓", "✗"
+
+
+def console() -> Console:
+    """Return where to print: a terminal of its width, or plain text that no line is cut in."""
+    found = Console(highlight=False)
+    return found if found.is_terminal else Console(highlight=False, width=PLAIN_WIDTH)
+
+
+PLAIN_WIDTH = 120
+
+
+class Progress:
+    """The states of one execution, a line each, as they end; what runs stands below with a spinner.
+
+    Parameters
+    ----------
+    screen
+        Where to print.
+    """
+
+    def __init__(self, screen: Console) -> None:
+        self._screen = screen
+        self._live = (
+            Live(console=screen, transient=True, refresh_per_second=10)
+            if screen.is_terminal
+            else None
+        )
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def show(self, execution: Execution, happened: list[Change]) -> None:
+        """Show what happened since the last time."""
+        by_id = {state.id: state for state in execution.states}
+        for change in happened:
+            line = _line(change, by_id)
+            if line is not None:
+                self._screen.print(line, soft_wrap=True)
+        if self._live:
+            self._live.update(_running(execution, by_id))
+
+
+def _line(change: Change, by_id: dict[int, StateRun]) -> Text | None:
+    """Return the line of a change: containers have theirs when they begin, others at the end."""
+    state = change.state
+    if state.type in CONTAINERS:
+        return _row("▸", state, by_id, "") if change.kind == "entered" else None
+    if state.type == "Fail":
+        return None  # what it says follows as the result
+    if change.kind == "retried":
+        failed = [attempt.error for attempt in state.attempts if attempt.error]
+        return _row(
+            "↻", state, by_id, f"tries again after {failed[-1]}" if failed else "", "yellow"
+        )
+    if change.kind == "failed" and not state.handled:
+        return _row(FAILED, state, by_id, state.error or "", "red")
+    if change.kind in {"exited", "failed"}:
+        said = words.count(state.retries, "retry") if state.retries else ""
+        if state.handled:
+            said = "another execution has it"
+        return _row(SUCCEEDED, state, by_id, said, "green")
+    return None
+
+
+def _row(
+    mark: str, state: StateRun, by_id: dict[int, StateRun], said: str, style: str = ""
+) -> Text:
+    indent = "  " * (1 + _depth(state, by_id))
+    name = f"{state.name} {state.rendition}" if state.rendition else state.name
+    took = "" if mark in "▸↻" else words.duration(state.seconds)
+    text = Text(f"{indent}", no_wrap=True).append(mark, style)
+    text.append(f" {name}".ljust(NAME_WIDTH - len(indent))).append(f"{took:>8}", "dim")
+    text.append(f"  {said}", style if style != "green" else "dim")
+    text.rstrip()
+    return text
+
+
+def _depth(state: StateRun, by_id: dict[int, StateRun]) -> int:
+    parent = by_id.get(state.parent) if state.parent is not None else None
+    return 0 if parent is None else 1 + _depth(parent, by_id)
+
+
+def _running(execution: Execution, by_id: dict[int, StateRun]) -> Group:
+    rows = []
+    for state in execution.states:
+        if state.exited is None and state.type not in CONTAINERS and not execution.ended:
+            indent = "  " * (1 + _depth(state, by_id))
+            name = f"{state.name} {state.rendition}" if state.rendition else state.name
+            waits = f"  waits to try again after {state.error}" if state.error else ""
+            row = Table.grid()
+            row.add_row(indent, Spinner("dots"), Text(f" {name}{words.plain(waits)}", style="dim"))
+            rows.append(row)
+    return Group(*rows)
+
+
+def summary(execution: Execution, cost: Cost) -> Text:
+    """Return the line that says how an execution ended."""
+    outcome = execution.outcome or execution.status
+    text = Text(outcome.replace("_", " "), STYLES.get(outcome, "bold"))
+    if execution.source:
+        text.append(f"  {words.plain(execution.source.key)}", "bold")
+    text.append(f"\n{words.duration(execution.seconds)}, ")
+    text.append(f"{words.count(execution.transitions, 'transition')}, ")
+    text.append(
+        f"about {words.dollars(cost.usd)} on AWS ({words.dollars(cost.usd * 1000)} per 1,000 "
+        "such executions)"
+    )
+    if outcome in NOTES:
+        text.append(f"\n\n  {NOTES[outcome]}")
+    return text
+
+
+def results(execution: Execution) -> list[Text | Table]:
+    """Return what an execution made: a line a rendition, the PDF, the backup."""
+    if execution.image is None:
+        return []
+    image, original = execution.image, execution.image.bytes
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
+    for title, justify in (("", "left"), ("Pixels", "left"), ("Size", "right"), ("", "right")):
+        table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    table.add_row(
+        f"  original ({image.format.upper()})", f"{image.width} x {image.height}",
+        words.size(original), "",
+    )  # fmt: skip
+    for made in execution.outputs:
+        name = words.plain(made.key.rpartition("/")[2])
+        table.add_row(
+            f"  {name}", words.measure(made), words.size(made.bytes), words.saving(made, original)
+        )
+    where = [("In", _folder(execution.outputs))] if execution.outputs else []
+    if execution.backup:
+        where.append(("Backup", f"s3://{execution.backup.bucket}/{execution.backup.key}"))
+    places = (f"  {name:<8}{words.plain(place)}" for name, place in where)
+    return [table, Text("\n".join(places))]
+
+
+def _folder(made: tuple[Made, ...]) -> str:
+    return f"s3://{made[0].bucket}/{made[0].key.rpartition('/')[0]}/"
+
+
+def failure(execution: Execution) -> Text:
+    """Return why an execution failed, and how to try again."""
+    state = execution.failed_state
+    error = words.plain(execution.error or execution.status)
+    text = Text(f"  {error}", "red")
+    text.append(f" in step {state.name}" if state else "", "default")
+    if execution.cause:
+        text.append(f"\n  {words.plain(execution.cause)}")
+    command = words.plain(again(execution))
+    text.append(f"\n\n  To run it again, once that is mended:\n  {command}")
+    return text
+
+
+def again(execution: Execution) -> str:
+    """Return the command that runs an execution's image again, with the same wishes."""
+    source = execution.source
+    if source is None:
+        return "darkroom run FILE"
+    command = ["darkroom", "run", f"s3://{source.bucket}/{source.key}"]
+    given = execution.input if isinstance(execution.input, dict) else {}
+    wishes = {k: v for k, v in given.items() if k != "source"} if "source" in given else {}
+    if wishes and "detail-type" not in given:
+        command += ["--input", json.dumps(wishes)]
+    return shlex.join(command)
+
+
+def as_json(execution: Execution, cost: Cost) -> dict[str, object]:
+    """Return an execution as the commands give it with ``--json``."""
+    return {
+        "execution": execution.arn,
+        "name": execution.name,
+        "source": f"s3://{execution.source.bucket}/{execution.source.key}"
+        if execution.source
+        else None,
+        "status": execution.status,
+        "outcome": execution.outcome,
+        "error": execution.error,
+        "cause": execution.cause,
+        "seconds": round(execution.seconds, 3),
+        "transitions": execution.transitions,
+        "cost_usd": round(cost.usd, 9),
+        "cost": [
+            {"what": i.what, "quantity": round(i.quantity, 6), "unit": i.unit, "usd": i.usd}
+            for i in cost.items
+        ],
+        "outputs": [
+            {
+                "key": m.key,
+                "content_type": m.content_type,
+                "width": m.width,
+                "height": m.height,
+                "bytes": m.bytes,
+            }
+            for m in execution.outputs
+        ],
+        "backup": f"s3://{execution.backup.bucket}/{execution.backup.key}"
+        if execution.backup
+        else None,
+        "states": [
+            {
+                "name": s.name,
+                "rendition": s.rendition,
+                "seconds": None if s.seconds is None else round(s.seconds, 3),
+                "retries": s.retries,
+                "error": s.error,
+            }
+            for s in execution.states
+        ],
+    }

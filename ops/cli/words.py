@@ -1,0 +1,64 @@
+"""Figures as people read them."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from ops.executions import Made
+
+KB = 1024
+MB = 1024 * 1024
+MINUTE = 60
+
+# Control characters, and those that change the direction of text: they could rewrite a terminal.
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def plain(text: str) -> str:
+    """Return text that others chose, such as a key, with what could deceive made visible."""
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def size(number: int) -> str:
+    """Return bytes as the messages of the workflow give them: ``1.4 MB``."""
+    return f"{number / MB:.1f} MB" if number >= MB else f"{number / KB:.1f} KB"
+
+
+def duration(seconds: float | None) -> str:
+    """Return a duration, as ``0.4 s`` or ``2 min 5 s``; nothing while it is not known."""
+    if seconds is None:
+        return ""
+    if seconds >= MINUTE:
+        return f"{int(seconds // MINUTE)} min {int(seconds % MINUTE)} s"
+    return f"{seconds:.2f} s" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def dollars(usd: float) -> str:
+    """Return a price, in cents or with two significant digits: ``$0.38``, ``$0.00038``."""
+    if usd <= 0:
+        return "$0"
+    decimals = max(2, 1 - math.floor(math.log10(usd)))
+    return f"${usd:.{decimals}f}"
+
+
+def saving(made: Made, original: int) -> str:
+    """Return how much smaller an object is than the original, as ``-92 %``."""
+    if not original:
+        return ""
+    percent = round(100 * (made.bytes - original) / original)
+    return f"{percent:+d} %"
+
+
+def measure(made: Made) -> str:
+    """Return pixels, or pages of a PDF."""
+    if made.pages is not None:
+        return "1 page" if made.pages == 1 else f"{made.pages} pages"
+    return f"{made.width} x {made.height}" if made.width is not None else ""
+
+
+def count(number: int, word: str) -> str:
+    """Return a number with its word, as ``1 retry`` or ``2 retries``."""
+    if number == 1:
+        return f"1 {word}"
+    return f"{number} {word[:-1]}ies" if word.endswith("y") else f"{number} {word}s"

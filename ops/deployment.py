@@ -1,0 +1,144 @@
+"""A deployed stack, on AWS or in the local engine: its names and clients for it.
+
+Names are read from the stack's outputs, so that the engine, AWS and any other endpoint are used in
+the same way.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_stepfunctions import SFNClient
+
+DEFAULT_STACK = "darkroom"
+DEFAULT_REGION = "us-east-1"
+
+
+class NotDeployed(Exception):
+    """There is no such stack, or it cannot be read."""
+
+
+class Deployment:
+    """Names and clients of a stack.
+
+    Parameters
+    ----------
+    stack
+        Name of the CloudFormation stack.
+    endpoint
+        Address of the engine or another emulator; None for AWS.
+    region
+        AWS region; that of the environment, or us-east-1, when none is given.
+    """
+
+    def __init__(
+        self, stack: str = DEFAULT_STACK, endpoint: str | None = None, region: str | None = None
+    ) -> None:
+        self.stack = stack
+        self.endpoint = endpoint
+        session = boto3.session.Session()
+        default = DEFAULT_REGION if endpoint else session.region_name or DEFAULT_REGION
+        self.region: str = region or default
+        # An emulator takes any credentials, but boto3 does not sign without some.
+        keyless = endpoint is not None and session.get_credentials() is None
+        self._session = boto3.session.Session(
+            region_name=self.region,
+            aws_access_key_id="darkroom" if keyless else None,
+            aws_secret_access_key="darkroom" if keyless else None,
+        )
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client for a service."""
+        return self._session.client(  # type: ignore[call-overload]
+            service, endpoint_url=self.endpoint, config=Config(max_pool_connections=50)
+        )
+
+    @functools.cached_property
+    def s3(self) -> S3Client:
+        """Objects."""
+        client: S3Client = self.client("s3")
+        return client
+
+    @functools.cached_property
+    def stepfunctions(self) -> SFNClient:
+        """Executions."""
+        client: SFNClient = self.client("stepfunctions")
+        return client
+
+    @functools.cached_property
+    def dynamodb(self) -> DynamoDBClient:
+        """Records."""
+        client: DynamoDBClient = self.client("dynamodb")
+        return client
+
+    @functools.cached_property
+    def sns(self) -> SNSClient:
+        """Topics."""
+        client: SNSClient = self.client("sns")
+        return client
+
+    @functools.cached_property
+    def sqs(self) -> SQSClient:
+        """Queues."""
+        client: SQSClient = self.client("sqs")
+        return client
+
+    @functools.cached_property
+    def ssm(self) -> SSMClient:
+        """Parameters."""
+        client: SSMClient = self.client("ssm")
+        return client
+
+    @functools.cached_property
+    def lambda_(self) -> LambdaClient:
+        """Functions."""
+        client: LambdaClient = self.client("lambda")
+        return client
+
+    @functools.cached_property
+    def logs(self) -> CloudWatchLogsClient:
+        """Logs."""
+        client: CloudWatchLogsClient = self.client("logs")
+        return client
+
+    @functools.cached_property
+    def outputs(self) -> dict[str, str]:
+        """The stack's outputs.
+
+        Raises
+        ------
+        NotDeployed
+            Saying which stack was looked for, and where.
+        """
+        client: CloudFormationClient = self.client("cloudformation")
+        where = self.endpoint or f"region {self.region}"
+        try:
+            (stack,) = client.describe_stacks(StackName=self.stack)["Stacks"]
+        except (ClientError, BotoCoreError) as error:
+            raise NotDeployed(
+                f"Expected a deployed stack named {self.stack!r} at {where}, but: {error}. "
+                "Start the local engine with `darkroom up`, or name a stack with --stack."
+            ) from error
+        return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
+
+    def __getattr__(self, name: str) -> str:
+        """Return an output by its snake_case name: ``source_bucket_name``."""
+        camel = re.sub(r"(?:^|_)([a-z])", lambda match: match[1].upper(), name)
+        if name.startswith("_") or camel not in self.outputs:
+            raise AttributeError(f"The stack {self.stack!r} has no output {camel}.")
+        return self.outputs[camel]

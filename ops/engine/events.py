@@ -1,0 +1,318 @@
+"""EventBridge, as far as the template uses it: rules, transformed inputs, retries, dead letters.
+
+moto keeps the rules and matches their patterns; this delivers to their targets. Delivery is
+asynchronous, as EventBridge's is, and at most so many executions run at once that were started by
+an event: a laptop stays usable when hundreds of images are uploaded.
+"""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+import json
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from botocore.exceptions import ClientError
+
+LOG = logging.getLogger(__name__)
+
+MAX_STARTED = 12
+"""Executions started by events that run at once."""
+
+ATTEMPTS = 4
+ATTEMPT_SECONDS = 0.2
+"""EventBridge tries for 24 hours and 185 times; a laptop's faults are shorter."""
+
+# EventBridge sends these to the dead-letter queue at once (eb-rule-dlq).
+FINAL_CODES = {
+    "AccessDeniedException",
+    "AuthorizationError",
+    "NotFound",
+    "ResourceNotFoundException",
+    "StateMachineDoesNotExist",
+}
+
+REASONS = {
+    "Put": "PutObject",
+    "Post": "POST Object",
+    "Copy": "CopyObject",
+    "CompleteMultipartUpload": "CompleteMultipartUpload",
+}
+"""``detail.reason`` by the last part of the S3 event name (S3 guide, EventBridge structure)."""
+
+_sequence = itertools.count()
+
+
+class Rule(Protocol):
+    """A rule, as moto keeps it."""
+
+    arn: str
+    state: str
+    event_pattern: Any
+    targets: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Clients:
+    """What delivery needs of AWS: boto3 clients."""
+
+    stepfunctions: Any
+    sns: Any
+    sqs: Any
+
+
+class EventRouter:
+    """Takes events to the targets of the rules that match them.
+
+    Parameters
+    ----------
+    rules
+        Gives the rules of the default bus.
+    clients
+        For the targets.
+    transform
+        Applies a target's InputTransformer.
+    """
+
+    def __init__(
+        self,
+        rules: Callable[[], Iterable[Rule]],
+        clients: Clients,
+        transform: Callable[[Mapping[str, Any], dict[str, Any]], Any],
+    ) -> None:
+        self._rules = rules
+        self._clients = clients
+        self._transform = transform
+        self._executor = ThreadPoolExecutor(MAX_STARTED, thread_name_prefix="delivery")
+        self._ended: dict[str, threading.Event] = {}
+        self._lock = threading.Lock()
+        self._pending: set[Future[None]] = set()
+        self._closed = False
+
+    def put(self, event: dict[str, Any]) -> None:
+        """Take an event, in AWS's form, to every rule of the default bus."""
+        for rule in list(self._rules()):
+            self.send(rule, event)
+
+    def send(self, rule: Rule, event: dict[str, Any]) -> None:
+        """Take an event to the targets of a rule, if the rule is enabled and matches."""
+        if self._closed or rule.state != "ENABLED" or not rule.event_pattern.matches_event(event):
+            return
+        for target in rule.targets:
+            with self._lock:
+                future = self._executor.submit(self._deliver, rule.arn, target, event)
+                self._pending.add(future)
+            future.add_done_callback(self._forget)
+
+    def execution_ended(self, arn: str) -> None:
+        """Let the next waiting event start its execution."""
+        with self._lock:
+            ended = self._ended.setdefault(arn, threading.Event())
+        ended.set()
+
+    def idle(self) -> bool:
+        """Tell whether every event so far has been delivered, and its execution has ended."""
+        with self._lock:
+            return not self._pending
+
+    def close(self) -> None:
+        """Drop what is not yet delivered."""
+        with self._lock:
+            self._closed = True
+            waiting = list(self._ended.values())
+        for ended in waiting:
+            ended.set()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _forget(self, future: Future[None]) -> None:
+        with self._lock:
+            self._pending.discard(future)
+        if (
+            not future.cancelled()
+            and (error := future.exception()) is not None
+            and not self._closed
+        ):
+            LOG.error("an event could not be delivered", exc_info=error)
+
+    def _deliver(self, rule_arn: str, target: dict[str, Any], event: dict[str, Any]) -> None:
+        payload = (
+            self._transform(target["InputTransformer"], event)
+            if "InputTransformer" in target
+            else event
+        )
+        body = json.dumps(payload, ensure_ascii=False)
+        for attempt in range(ATTEMPTS):
+            if self._closed:
+                return
+            try:
+                self._call(target["Arn"], body)
+            except ClientError as error:
+                code = error.response["Error"]["Code"]
+                final = code in FINAL_CODES
+                if final or attempt == ATTEMPTS - 1:
+                    self._bury(rule_arn, target, event, error, attempt, final=final)
+                    return
+                time.sleep(ATTEMPT_SECONDS * 2**attempt)
+            else:
+                return
+
+    def _call(self, arn: str, body: str) -> None:
+        service = arn.split(":")[2]
+        if service == "states":
+            started = self._clients.stepfunctions.start_execution(stateMachineArn=arn, input=body)
+            with self._lock:
+                ended = self._ended.setdefault(started["executionArn"], threading.Event())
+                if self._closed:
+                    return  # it started while the engine closed: nobody would tell of its end
+            ended.wait()
+            with self._lock:
+                self._ended.pop(started["executionArn"], None)
+        elif service == "sns":
+            self._clients.sns.publish(TopicArn=arn, Message=body)
+        elif service == "sqs":
+            url = self._clients.sqs.get_queue_url(QueueName=arn.rsplit(":", maxsplit=1)[-1])[
+                "QueueUrl"
+            ]
+            self._clients.sqs.send_message(QueueUrl=url, MessageBody=body)
+        else:
+            raise NotImplementedError(
+                f"The engine delivers events to Step Functions, SNS and SQS, not to {arn}."
+            )
+
+    def _queue_url(self, arn: str) -> str:
+        found: str = self._clients.sqs.get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
+        return found
+
+    def _bury(
+        self,
+        rule_arn: str,
+        target: dict[str, Any],
+        event: dict[str, Any],
+        error: ClientError,
+        retries: int,
+        *,
+        final: bool,
+    ) -> None:
+        """Send an event to the target's dead-letter queue, with EventBridge's attributes."""
+        if "DeadLetterConfig" not in target:
+            LOG.error("an event was lost: %s has no dead-letter queue", target["Arn"])
+            return
+        url = self._queue_url(target["DeadLetterConfig"]["Arn"])
+        attributes = {
+            "RULE_ARN": rule_arn,
+            "TARGET_ARN": target["Arn"],
+            "ERROR_CODE": error.response["Error"]["Code"],
+            "ERROR_MESSAGE": error.response["Error"].get("Message", "") or "-",
+            "RETRY_ATTEMPTS": str(retries),
+        }
+        if not final:
+            attributes["EXHAUSTED_RETRY_CONDITION"] = "MaximumRetryAttempts"
+        self._clients.sqs.send_message(
+            QueueUrl=url,
+            MessageBody=json.dumps(event, ensure_ascii=False),
+            MessageAttributes={
+                name: {"DataType": "String", "StringValue": value}
+                for name, value in attributes.items()
+            },
+        )
+
+
+def object_created(
+    *, account: str, region: str, bucket: str, key: str, size: int, etag: str, version: str | None,
+    reason: str,
+) -> dict[str, Any]:  # fmt: skip
+    """Return S3's "Object Created" event (S3 guide, EventBridge event message structure).
+
+    Parameters
+    ----------
+    account, region, bucket, key
+        Where the object is; the key is not URL-encoded.
+    size
+        Bytes.
+    etag
+        Without quotes.
+    version
+        Version id in a versioned bucket, else None.
+    reason
+        Last part of the S3 event name, as ``Put``.
+    """
+    item: dict[str, Any] = {
+        "key": key,
+        "size": size,
+        "etag": etag,
+        "sequencer": f"{time.time_ns():016X}{next(_sequence) % 0x10000:04X}",
+    }
+    if version is not None:
+        item["version-id"] = version
+    detail = {
+        "version": "0",
+        "bucket": {"name": bucket},
+        "object": item,
+        "request-id": uuid.uuid4().hex[:16].upper(),
+        "requester": account,
+        "source-ip-address": "127.0.0.1",
+        "reason": REASONS.get(reason, reason),
+    }
+    return _event("aws.s3", "Object Created", account, region, [f"arn:aws:s3:::{bucket}"], detail)
+
+
+def execution_status_change(
+    account: str, region: str, described: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return Step Functions' "Execution Status Change" event.
+
+    Parameters
+    ----------
+    account, region
+        Where the execution is.
+    described
+        What DescribeExecution says of it, dates included.
+    """
+
+    def millis(date: datetime.datetime | None) -> int | None:
+        return None if date is None else int(date.timestamp() * 1000)
+
+    detail = {
+        "executionArn": described["executionArn"],
+        "stateMachineArn": described["stateMachineArn"],
+        "name": described["name"],
+        "status": described["status"],
+        "startDate": millis(described["startDate"]),
+        "stopDate": millis(described.get("stopDate")),
+        "input": described.get("input"),
+        "inputDetails": {"included": True},
+        "output": described.get("output"),
+        "outputDetails": {"included": True} if described.get("output") else None,
+        "error": described.get("error"),
+        "cause": described.get("cause"),
+    }
+    kind = "Step Functions Execution Status Change"
+    return _event("aws.states", kind, account, region, [described["executionArn"]], detail)
+
+
+def _event(
+    source: str, kind: str, account: str, region: str, resources: list[str], detail: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": kind,
+        "source": source,
+        "account": account,
+        "time": timestamp(time.time()),
+        "region": region,
+        "resources": resources,
+        "detail": detail,
+    }
+
+
+def timestamp(seconds: float) -> str:
+    """Return a time as events carry it: ``2026-01-31T23:59:59Z``."""
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,80 @@
+"""Faults for tests: what a state's integration gives, instead of what it would have given."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+NOTHING = object()
+
+
+@dataclass
+class Fault:
+    """What happens to the next calls of a state's integration.
+
+    Parameters
+    ----------
+    state
+        Name of the Task state.
+    error, cause
+        The error name and cause that the integration ends with; an empty name means none.
+    result
+        What the integration returns, if it does not end with an error. One of both is given.
+    times
+        How many calls it takes; None for every call.
+    when
+        Only for calls whose state input satisfies this, as one iteration of a Map.
+    taken
+        How many calls it took so far.
+    """
+
+    state: str
+    error: str = ""
+    cause: str = ""
+    result: Any = NOTHING
+    times: int | None = None
+    when: Callable[[Any], bool] | None = None
+    taken: int = 0
+
+
+class Faults:
+    """The faults in force."""
+
+    def __init__(self) -> None:
+        self._faults: list[Fault] = []
+        self._lock = threading.Lock()
+
+    def inject(self, fault: Fault) -> Fault:
+        """Put a fault in force and return it.
+
+        Raises
+        ------
+        ValueError
+            It says neither how the call ends nor what it returns.
+        """
+        if not fault.error and fault.result is NOTHING:
+            raise ValueError(f"Expected an error or a result for state {fault.state}.")
+        with self._lock:
+            self._faults.append(fault)
+        return fault
+
+    def clear(self) -> None:
+        """End all faults."""
+        with self._lock:
+            self._faults.clear()
+
+    def take(self, state: str, state_input: Any) -> Fault | None:
+        """Return the fault for a call of a state, and count it as taken."""
+        with self._lock:
+            candidates = [fault for fault in self._faults if fault.state == state]
+        for fault in candidates:
+            # Asked without the lock: a test's condition may wait for something.
+            if fault.when is not None and not fault.when(state_input):
+                continue
+            with self._lock:
+                if fault.taken != fault.times:
+                    fault.taken += 1
+                    return fault
+        return None

@@ -1,0 +1,100 @@
+"""What recipients get: the messages that SNS delivers to e-mail and SMS subscriptions."""
+
+from __future__ import annotations
+
+import datetime
+import threading
+from dataclasses import dataclass
+
+UNSUBSCRIBE = (
+    "--\n"
+    "If you wish to stop receiving notifications from this topic, please click or visit the link "
+    "below to unsubscribe:\n{url}\n\n"
+    "Please do not reply directly to this email."
+)
+"""What SNS puts below every e-mail."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """A delivered message.
+
+    Parameters
+    ----------
+    topic
+        Name of the topic.
+    protocol
+        ``email`` or ``sms``.
+    recipient
+        Address or phone number.
+    subject
+        Of an e-mail; None for SMS.
+    text
+        The body, in the variant that the publisher wrote for the protocol.
+    attributes
+        The message attributes' values.
+    sender
+        The topic's display name.
+    subscription
+        ARN of the subscription.
+    time
+        When it was delivered.
+    """
+
+    topic: str
+    protocol: str
+    recipient: str
+    subject: str | None
+    text: str
+    attributes: dict[str, str]
+    sender: str
+    subscription: str
+    time: datetime.datetime
+
+    def as_received(self) -> str:
+        """Return the whole message, as the recipient sees it."""
+        if self.protocol == "sms":
+            return self.text
+        region = self.subscription.split(":")[3]
+        url = (
+            f"https://sns.{region}.amazonaws.com/unsubscribe.html?SubscriptionArn="
+            f"{self.subscription}&Endpoint={self.recipient}"
+        )
+        return (
+            f"From: {self.sender} <no-reply@sns.amazonaws.com>\n"
+            f"To: {self.recipient}\n"
+            f"Subject: {self.subject}\n\n"
+            f"{self.text}\n\n{UNSUBSCRIBE.format(url=url)}"
+        )
+
+
+class Inbox:
+    """All messages since the engine started, oldest first."""
+
+    def __init__(self) -> None:
+        self._messages: list[Message] = []
+        self._lock = threading.Lock()
+
+    def deliver(self, message: Message) -> None:
+        """Add a message."""
+        with self._lock:
+            self._messages.append(message)
+
+    def messages(self, *, protocol: str | None = None, about: str | None = None) -> list[Message]:
+        """Return messages, oldest first.
+
+        Parameters
+        ----------
+        protocol
+            Only ``email`` or only ``sms``.
+        about
+            Only those whose text contains this, such as an execution's name.
+        """
+        with self._lock:
+            found = list(self._messages)
+        return [
+            message
+            for message in found
+            if (protocol is None or message.protocol == protocol)
+            and (about is None or about in message.text)
+        ]

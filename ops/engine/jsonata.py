@@ -1,0 +1,118 @@
+"""JSONata as Step Functions evaluates it.
+
+The language itself is jsonata-python's work. Step Functions adds six functions (developer guide,
+"Transforming data with JSONata"); and JSONata prints text unescaped, where jsonata-python escapes
+what is not ASCII.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import hashlib
+import json
+import random
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jsonata
+from jsonata.functions import Functions
+from jsonata.utils import Utils
+
+
+class QueryError(Exception):
+    """An expression that cannot be parsed or evaluated."""
+
+
+class Undefined:
+    """The result of an expression that selects nothing."""
+
+
+UNDEFINED = Undefined()
+
+
+def evaluate(expression: str, bindings: Mapping[str, Any]) -> Any:
+    """Evaluate an expression.
+
+    Parameters
+    ----------
+    expression
+        The text between ``{%`` and ``%}``.
+    bindings
+        The values of its variables, by name without ``$``.
+
+    Returns
+    -------
+    JSON-like data, or :data:`UNDEFINED`.
+
+    Raises
+    ------
+    QueryError
+        Saying what the expression did wrong.
+    """
+    values = {name: _plain(value) for name, value in bindings.items()}
+    try:
+        result = _parsed(expression).evaluate(None, values)
+        if result is None and not _parsed(f"$exists({expression})").evaluate(None, values):
+            return UNDEFINED
+        return json.loads(json.dumps(result))
+    except Exception as error:
+        raise QueryError(str(error)) from error
+
+
+def _parsed(expression: str) -> jsonata.Jsonata:
+    # The newline ends a comment that the expression may end with.
+    parsed = jsonata.Jsonata(f"({expression}\n)")
+    for name, function in _FUNCTIONS.items():
+        parsed.register_lambda(name, function)
+    return parsed
+
+
+def _plain(value: Any) -> Any:
+    """Return a copy as JSON-like data, which evaluation may change."""
+    return Utils.NULL_VALUE if value is None else json.loads(json.dumps(value, default=_text))
+
+
+def _text(value: object) -> str:
+    """Write dates as the context object has them: ``2026-01-31T23:59:59.123Z``."""
+    if isinstance(value, datetime.datetime):
+        utc = value.astimezone(datetime.UTC)
+        return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return str(value)
+
+
+def _string(value: Any, prettify: bool) -> str:  # noqa: FBT001 - jsonata-python's signature
+    """Replace jsonata-python's ``$string``, whose json.dumps escapes what is not ASCII."""
+    if callable(value) or isinstance(value, jsonata.Jsonata.JFunction):
+        return ""
+    dumps = functools.partial(json.dumps, cls=Functions.Encoder, ensure_ascii=False)
+    return dumps(value, indent=2) if prettify else dumps(value, separators=(",", ":"))
+
+
+def _range(first: int, last: int, step: int) -> list[int]:
+    return list(range(first, last + (1 if step > 0 else -1), step))
+
+
+def _partition(values: list[Any], size: int) -> list[list[Any]]:
+    return [values[start : start + size] for start in range(0, len(values), size)]
+
+
+def _hash(text: str, algorithm: str) -> str:
+    return hashlib.new(algorithm.replace("-", ""), text.encode()).hexdigest()
+
+
+def _random(seed: int | None = None) -> float:
+    return random.Random(seed).random()  # noqa: S311 - as in Step Functions, not for secrets
+
+
+_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "hash": _hash,
+    "parse": json.loads,
+    "partition": _partition,
+    "random": _random,
+    "range": _range,
+    "uuid": lambda: str(uuid.uuid4()),
+}
+
+Functions._string = staticmethod(_string)  # noqa: SLF001 - there is no public way

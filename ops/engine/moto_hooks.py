@@ -1,0 +1,533 @@
+"""Every change to moto's inside, each with its reason. Nothing else reaches into moto.
+
+moto is pinned exactly. ``tests/engine/test_moto_hooks.py`` shows, for each hook, what plain moto
+does instead, and fails when a newer moto no longer needs it.
+"""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from moto.awslambda.models import LambdaFunction
+from moto.cloudformation.parsing import clean_json, get_model_map
+from moto.core.config import default_user_config
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.events.models import Rule, events_backends
+from moto.events.utils import EventTemplateParser
+from moto.s3 import notifications as s3_notifications
+from moto.sns.models import Subscription
+from moto.stepfunctions.models import StateMachine
+from moto.stepfunctions.parser.api import (
+    EvaluationFailedEventDetails,
+    HistoryEventType,
+    TaskFailedEventDetails,
+)
+from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import (
+    CustomErrorName,
+)
+from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import (
+    ErrorEqualsDecl,
+)
+from moto.stepfunctions.parser.asl.component.common.error_name.error_name import ErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
+    FailureEvent,
+    FailureEventException,
+)
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import (
+    StatesErrorName,
+)
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import (
+    StatesErrorNameType,
+)
+from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+from moto.stepfunctions.parser.asl.component.common.string.string_expression import StringJSONata
+from moto.stepfunctions.parser.asl.component.common.timeouts.timeout import EvalTimeoutError
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import iteration_worker
+from moto.stepfunctions.parser.asl.component.state.exec.state_parallel import branches_decl
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_dynamodb import (  # noqa: E501
+    StateTaskServiceDynamoDB,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task import StateTask
+from moto.stepfunctions.parser.asl.eval.environment import Environment
+from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
+from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
+from moto.stepfunctions.parser.asl.utils import boto_client
+from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
+from moto.stepfunctions.parser.mocking.mock_config import MockedResponseReturn, MockedResponseThrow
+from moto.stepfunctions.parser.models import (
+    StepFunctionsParserBackend,
+    stepfunctions_parser_backends,
+)
+from moto.stepfunctions.parser.utils import TMP_THREADS
+
+from ops.engine import jsonata
+from ops.engine.faults import NOTHING, Faults
+from ops.engine.inbox import Inbox, Message
+from ops.engine.workers import WorkerPool
+
+
+class Router(Protocol):
+    """Where events go."""
+
+    def put(self, event: dict[str, Any]) -> None:
+        """Take an event to every rule."""
+
+    def send(self, rule: Any, event: dict[str, Any]) -> None:
+        """Take an event to one rule."""
+
+    def execution_ended(self, arn: str) -> None:
+        """Hear that an execution ended."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the hooks call: the engine's own parts.
+
+    Parameters
+    ----------
+    endpoint
+        The engine's address.
+    workers, inbox, router, faults
+        Its parts.
+    wait
+        Takes the seconds that a retry waits.
+    object_created, execution_status_change
+        Compose AWS's events.
+    """
+
+    endpoint: str
+    workers: WorkerPool
+    inbox: Inbox
+    router: Router
+    faults: Faults
+    wait: Callable[[float], None]
+    object_created: Callable[..., dict[str, Any]]
+    execution_status_change: Callable[..., dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Hook:
+    """One replaced attribute of moto.
+
+    Parameters
+    ----------
+    name
+        What it does.
+    owner, attribute
+        What is replaced.
+    replacement
+        What replaces it.
+    """
+
+    name: str
+    owner: Any
+    attribute: str
+    replacement: Any
+
+
+ACCOUNT: str = DEFAULT_ACCOUNT_ID
+
+_services: Services | None = None
+_originals: dict[str, Any] = {}
+
+
+def install(services: Services) -> None:
+    """Put every hook in place. One engine at a time: moto's state is the process's.
+
+    Parameters
+    ----------
+    services
+        The engine's parts.
+
+    Raises
+    ------
+    RuntimeError
+        Another engine runs in this process.
+    """
+    global _services  # noqa: PLW0603 - moto's backends are global, so this is
+    if _services is not None:
+        raise RuntimeError("An engine already runs in this process: close it first.")
+    _services = services
+    default_user_config["stepfunctions"] = {"execute_state_machine": True}
+    for hook in HOOKS:
+        _originals[hook.name] = vars(hook.owner).get(hook.attribute, NOTHING)
+        setattr(hook.owner, hook.attribute, hook.replacement)
+
+
+def uninstall() -> None:
+    """Give moto back as it was."""
+    global _services  # noqa: PLW0603 - see install
+    for hook in HOOKS:
+        original = _originals.pop(hook.name, None)
+        if original is NOTHING:
+            delattr(hook.owner, hook.attribute)
+        elif original is not None:
+            setattr(hook.owner, hook.attribute, original)
+    default_user_config["stepfunctions"] = {"execute_state_machine": False}
+    _Clients.made.clear()
+    _services = None
+
+
+def rules(region: str) -> Iterable[Any]:
+    """Return the rules of the default event bus."""
+    found: Iterable[Any] = events_backends[ACCOUNT][region].event_buses["default"].rules.values()
+    return found
+
+
+def transform(transformer: Mapping[str, Any], event: dict[str, Any]) -> Any:
+    """Apply a target's InputTransformer to an event."""
+    return EventTemplateParser.parse(
+        input_template=transformer["InputTemplate"],
+        input_paths_map=transformer.get("InputPathsMap", {}),
+        event=event | {"ingestion-time": event["time"]},
+    )
+
+
+def creatable(resource_type: str) -> bool:
+    """Tell whether moto's CloudFormation creates a type of resource."""
+    return resource_type in get_model_map()
+
+
+def resolved_properties(stack: str, region: str) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Return type and properties of a stack's resources, with references and functions resolved.
+
+    Resources whose condition does not hold are left out.
+    """
+    from moto.cloudformation.models import cloudformation_backends
+
+    found = cloudformation_backends[ACCOUNT][region].get_stack(stack)
+    resources = found.resource_map
+    resolved = {}
+    for name, declared in resources._resource_json_map.items():  # noqa: SLF001 - moto has no reader
+        condition = declared.get("Condition")
+        if condition is None or resources.lazy_condition_map[condition]:
+            properties = clean_json(copy.deepcopy(declared.get("Properties", {})), resources)
+            resolved[name] = (declared["Type"], properties)
+    return resolved
+
+
+def running_executions(region: str) -> int:
+    """Return how many executions are running."""
+    machines = stepfunctions_parser_backends[ACCOUNT][region].state_machines
+    return sum(e.status == "RUNNING" for machine in machines for e in machine.executions)
+
+
+def _engine() -> Services:
+    if _services is None:
+        raise RuntimeError("The engine is closed.")
+    return _services
+
+
+# ---------------------------------------------------------------------------- Lambda
+
+
+def _invoke_lambda(self: Any, event: Any = None) -> tuple[str, bool, str]:
+    """Moto runs Lambda functions in Docker; the engine has worker processes."""
+    self.logs_backend.ensure_log_group(self.logs_group_name)
+    done = _engine().workers.invoke(self.function_name, event)
+    self.save_logs(done.log)
+    return done.payload, done.failed, done.log[-4096:]
+
+
+# ---------------------------------------------------------------------------- Step Functions
+
+
+def _eval_jsonata(self: Any, env: Environment) -> None:
+    """Moto has no JSONata evaluator, and would splice variables unescaped into the expression."""
+    bindings = {**env.variable_store._outer_scope, **env.variable_store._inner_scope}  # noqa: SLF001
+    bindings["states"] = {
+        # Only what a state has: an absent errorOutput is undefined, not null.
+        key: value
+        for key, value in env.states._states_data.items()  # noqa: SLF001
+        if value is not None or key == "input"
+    }
+    try:
+        result = jsonata.evaluate(self.expression, bindings)
+    except jsonata.QueryError as error:
+        raise _query_failed(
+            env, f"The JSONata expression '{self.expression}' failed: {error}"
+        ) from error
+    if result is jsonata.UNDEFINED:
+        cause = f"The JSONata expression '{self.expression}' returned nothing (undefined)."
+        raise _query_failed(env, cause)
+    env.stack.append(result)
+
+
+def _query_failed(env: Environment, cause: str) -> FailureEventException:
+    name = StatesErrorName(typ=StatesErrorNameType.StatesQueryEvaluationError)
+    details = EvaluationFailedEventDetails(cause=cause, error=name.error_name)
+    return FailureEventException(
+        failure_event=FailureEvent(
+            env=env,
+            error_name=name,
+            event_type=HistoryEventType.EvaluationFailed,
+            event_details=EventDetails(evaluationFailedEventDetails=details),
+        )
+    )
+
+
+def _preprocessor_init(self: Any) -> None:
+    """Moto keeps the parser's scopes on the class: concurrent parsing mixes them up."""
+    self._query_language_per_scope = []
+
+
+def _create_machine(
+    cls: Any,  # noqa: ARG001 - a class method's signature
+    /,
+    resource_name: str,
+    cloudformation_json: Any,
+    account_id: str,
+    region_name: str,
+    **_: Any,
+) -> Any:
+    """Moto's CloudFormation puts machines where they do not run, and ignores substitutions."""
+    properties = cloudformation_json["Properties"]
+    definition = properties["DefinitionString"]
+    for name, value in properties.get("DefinitionSubstitutions", {}).items():
+        definition = definition.replace(f"${{{name}}}", str(value))
+    backend = stepfunctions_parser_backends[account_id][region_name]
+    return backend.create_state_machine(
+        name=properties.get("StateMachineName", resource_name),
+        definition=definition,
+        roleArn=properties["RoleArn"],
+        sm_type=properties.get("StateMachineType", "STANDARD"),
+        loggingConfiguration=None,
+        tracingConfiguration=None,
+    )
+
+
+def _start_execution(
+    self: Any, state_machine_arn: str, name: str | None = None, *args: Any, **kwargs: Any
+) -> Any:
+    """Moto names an execution without a name "None"; AWS gives it a UUID."""
+    original = _originals["name executions"]
+    return original(self, state_machine_arn, name or str(uuid.uuid4()), *args, **kwargs)
+
+
+def _execution_start(self: Any) -> None:
+    """Moto sends no "Execution Status Change" events."""
+    _originals["announce starts"](self)
+    _announce(self)
+
+
+def _execution_terminated(self: Any) -> None:
+    """Moto sends no "Execution Status Change" events, and keeps every thread it ever started."""
+    _originals["announce ends"](self)
+    TMP_THREADS[:] = [thread for thread in TMP_THREADS if thread.is_alive()]
+    _announce(self.execution)
+    _engine().router.execution_ended(self.execution.exec_arn)
+
+
+def _announce(execution: Any) -> None:
+    described = execution.to_describe_output()
+    event = _engine().execution_status_change(
+        execution.account_id, execution.region_name, described
+    )
+    _engine().router.put(event)
+
+
+class _Clients:
+    """Moto makes a boto3 client for every task, 20 ms each and not safe across threads."""
+
+    made: dict[str, Any] = {}  # noqa: RUF012 - shared on purpose
+    lock = threading.Lock()
+
+    @classmethod
+    def client(cls, *, service_name: str, region_name: str, config: Config, **_: Any) -> Any:
+        with cls.lock:
+            if service_name not in cls.made:
+                session: Any = boto3.session.Session()
+                cls.made[service_name] = session.client(
+                    service_name,
+                    region_name=region_name,
+                    endpoint_url=_engine().endpoint,
+                    aws_access_key_id="step-functions",
+                    aws_secret_access_key="engine",  # noqa: S106 - nothing is secret here
+                    config=config.merge(Config(max_pool_connections=100)),
+                )
+            return cls.made[service_name]
+
+
+def _dynamodb_error(self: Any, env: Environment, ex: Exception) -> FailureEvent:
+    """Moto calls timeouts and failed queries of DynamoDB tasks AmazonDynamoDBException."""
+    if isinstance(ex, ClientError):
+        named: FailureEvent = _originals["name DynamoDB errors"](self, env, ex)
+        return named
+    found: FailureEvent = StateTask._from_error(self, env, ex)  # noqa: SLF001 - the general case
+    return found
+
+
+def _branch_error(error_name: str | None) -> ErrorName:
+    """Moto refuses a ``States.`` error that leaves a branch or an iteration, and fails uncaught."""
+    if error_name is not None and error_name.startswith("States."):
+        return StatesErrorName.from_name(error_name)
+    return CustomErrorName(error_name)
+
+
+def _error_equals(self: Any, env: Environment) -> None:
+    """Moto lets States.ALL match what it does not match on AWS."""
+    error = env.stack[-1].error_name
+    if error in NOT_IN_STATES_ALL and not any(
+        error == each.error_name for each in self.error_names
+    ):
+        env.stack[-1] = False
+        return
+    _originals["match errors"](self, env)
+
+
+NOT_IN_STATES_ALL = {"States.DataLimitExceeded", "States.Runtime"}
+"""Developer guide, "Handling errors in Step Functions workflows"."""
+
+
+class _RetryTime:
+    """Moto sleeps through the waits of retries; tests record them instead."""
+
+    @staticmethod
+    def sleep(seconds: float) -> None:
+        _engine().wait(seconds)
+
+
+def _is_mocked_mode(self: Any) -> bool:
+    """Let faults be injected per state, through moto's own place for mocked responses.
+
+    The fault is taken here, where the question is asked once a call: another iteration of a Map
+    may ask at the same moment.
+    """
+    state_input = self.states._states_data["input"]  # noqa: SLF001 - get_input copies it
+    self.fault = _engine().faults.take(self.next_state_name, state_input)
+    return self.fault is not None
+
+
+def _current_mocked_response(self: Any) -> Any:
+    """Raise or return what the fault says."""
+    fault = self.fault
+    if not fault.error:
+        return MockedResponseReturn(0, 0, fault.result)
+    if fault.error == StatesErrorNameType.StatesTimeout.to_name():
+        raise EvalTimeoutError
+    if fault.error.startswith("States."):
+        details = TaskFailedEventDetails(error=fault.error, cause=fault.cause)
+        raise FailureEventException(
+            failure_event=FailureEvent(
+                env=self,
+                error_name=StatesErrorName.from_name(fault.error),
+                event_type=HistoryEventType.TaskFailed,
+                event_details=EventDetails(taskFailedEventDetails=details),
+            )
+        )
+    return MockedResponseThrow(0, 0, fault.error, fault.cause)
+
+
+# ---------------------------------------------------------------------------- EventBridge, S3, SNS
+
+
+def _send_to_targets(self: Any, original_event: Any, transform_input: bool = True) -> None:  # noqa: ARG001, FBT001, FBT002 - moto's signature
+    """Moto's rules have no Step Functions or SNS target, no dead-letter queue, no retries."""
+    event = dict(original_event)
+    event.pop("ingestion-time", None)
+    if isinstance(event["time"], (int, float)):
+        moment = datetime.datetime.fromtimestamp(event["time"], datetime.UTC)
+        event["time"] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    _engine().router.send(self, event)
+
+
+def _send_event_bridge_message(account_id: str, bucket: Any, event_name: str, key: Any) -> None:
+    """Moto's S3 events have one sequencer for all, ``eTag`` for ``etag``, and other reasons."""
+    if not event_name.startswith("s3:ObjectCreated:"):
+        return
+    versioned = bucket.versioning_status == "Enabled"
+    event = _engine().object_created(
+        account=account_id,
+        region=bucket.region_name,
+        bucket=bucket.name,
+        key=key.name,
+        size=key.size,
+        etag=key.etag.strip('"'),
+        version=key.version_id if versioned else None,
+        reason=event_name.rpartition(":")[2],
+    )
+    _engine().router.put(event)
+
+
+def _publish_to_subscription(
+    self: Any,
+    message: str,
+    message_id: str,
+    subject: str | None = None,
+    message_attributes: dict[str, Any] | None = None,
+    message_structure: str | None = None,
+    **kwargs: Any,
+) -> None:
+    """Moto drops what goes to e-mail and SMS; the engine has an inbox."""
+    if self.protocol not in {"email", "sms"}:
+        _originals["deliver messages"](
+            self,
+            message,
+            message_id,
+            subject=subject,
+            message_attributes=message_attributes,
+            message_structure=message_structure,
+            **kwargs,
+        )
+        return
+    matcher = self._filter_policy_matcher
+    if matcher is not None and not matcher.matches(message_attributes, message):
+        return
+    if message_structure == "json":
+        message = self._parse_message_structure(message, self.protocol)
+    _engine().inbox.deliver(
+        Message(
+            topic=self.topic.name,
+            protocol=self.protocol,
+            recipient=self.endpoint,
+            subject=(subject or "AWS Notification Message") if self.protocol == "email" else None,
+            text=message,
+            attributes={k: str(v["Value"]) for k, v in (message_attributes or {}).items()},
+            sender=self.topic.display_name or "AWS Notifications",
+            subscription=self.arn,
+            time=datetime.datetime.now(datetime.UTC),
+        )
+    )
+
+
+HOOKS = (
+    Hook("run functions", LambdaFunction, "_invoke_lambda", _invoke_lambda),
+    Hook("evaluate JSONata", StringJSONata, "_eval_body", _eval_jsonata),
+    Hook("parse side by side", Preprocessor, "__init__", _preprocessor_init),
+    Hook(
+        "deploy machines that run",
+        StateMachine,
+        "create_from_cloudformation_json",
+        classmethod(_create_machine),
+    ),
+    Hook("name executions", StepFunctionsParserBackend, "start_execution", _start_execution),
+    Hook("announce starts", Execution, "start", _execution_start),
+    Hook("announce ends", BaseExecutionWorkerCommunication, "terminated", _execution_terminated),
+    Hook("share clients", boto_client, "boto3", _Clients),
+    Hook("name DynamoDB errors", StateTaskServiceDynamoDB, "_from_error", _dynamodb_error),
+    Hook("name errors of branches", branches_decl, "CustomErrorName", _branch_error),
+    Hook("name errors of iterations", iteration_worker, "CustomErrorName", _branch_error),
+    Hook("match errors", ErrorEqualsDecl, "_eval_body", _error_equals),
+    Hook("wait for retries", retrier_decl, "time", _RetryTime),
+    Hook("inject faults", Environment, "is_mocked_mode", _is_mocked_mode),
+    Hook(
+        "say what a fault does",
+        Environment,
+        "get_current_mocked_response",
+        _current_mocked_response,
+    ),
+    Hook("deliver events", Rule, "send_to_targets", _send_to_targets),
+    Hook(
+        "send S3 events", s3_notifications, "_send_event_bridge_message", _send_event_bridge_message
+    ),
+    Hook("deliver messages", Subscription, "publish", _publish_to_subscription),
+)

@@ -1,0 +1,171 @@
+"""The inside of a worker process: what a Lambda runtime does around a handler.
+
+Run as a script, with nothing of the engine imported, so that a worker weighs what its function
+weighs. Requests come as JSON lines on standard input. Replies go to the original standard output;
+what the function prints goes to standard error, which the engine keeps as its log. A worker ends
+with its input, or with its engine.
+
+Error payloads are those of the Lambda Python runtime: ``errorType``, ``errorMessage``,
+``requestId``, ``stackTrace`` (Lambda developer guide, "Python function errors").
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+MAX_PAYLOAD_BYTES = 6_291_556
+"""A synchronous invocation's response limit (Lambda developer guide, "Lambda quotas")."""
+
+PARENT_CHECK_SECONDS = 0.5
+
+
+class Context:
+    """The context object of an invocation, with the attributes of Lambda's.
+
+    Parameters
+    ----------
+    request_id
+        Of the invocation.
+    arn
+        Of the function.
+    deadline
+        When the invocation times out, in seconds of ``time.monotonic``.
+    """
+
+    def __init__(self, request_id: str, arn: str, deadline: float) -> None:
+        environ = os.environ
+        self.aws_request_id = request_id
+        self.invoked_function_arn = arn
+        self.function_name = environ["AWS_LAMBDA_FUNCTION_NAME"]
+        self.function_version = environ["AWS_LAMBDA_FUNCTION_VERSION"]
+        self.memory_limit_in_mb = environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
+        self.log_group_name = environ["AWS_LAMBDA_LOG_GROUP_NAME"]
+        self.log_stream_name = environ["AWS_LAMBDA_LOG_STREAM_NAME"]
+        self.identity = None
+        self.client_context = None
+        self._deadline = deadline
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return how long the invocation may still run, in milliseconds."""
+        return max(0, int((self._deadline - time.monotonic()) * 1000))
+
+
+def serve() -> None:
+    """Answer invocations until standard input ends."""
+    replies = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    _end_with(os.getppid())
+    handler: Callable[[Any, Context], Any] | None = None
+    init_error: dict[str, Any] | None = None
+    try:
+        handler = _load(os.environ["_HANDLER"])
+    except Exception as error:  # noqa: BLE001 - a function's start may raise anything
+        init_error = _init_error(error)
+    _reply(replies, {"ready": init_error is None})
+    for line in sys.stdin:
+        request = json.loads(line)
+        if handler is None:
+            failed = {"payload": json.dumps(init_error), "failed": True}
+        else:
+            failed = _invoke(handler, request)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        print(request["end"], file=sys.stderr, flush=True)
+        _reply(replies, failed | {"peak_bytes": _peak_bytes()})
+
+
+def _load(name: str) -> Callable[[Any, Context], Any]:
+    sys.path[:0] = os.environ["DARKROOM_SYS_PATH"].split(os.pathsep)
+    module, _, attribute = name.rpartition(".")
+    handler: Callable[[Any, Context], Any] = getattr(importlib.import_module(module), attribute)
+    return handler
+
+
+def _invoke(handler: Callable[[Any, Context], Any], request: dict[str, Any]) -> dict[str, Any]:
+    deadline = time.monotonic() + request["timeout"]
+    context = Context(request["id"], request["arn"], deadline)
+    try:
+        result = handler(request["event"], context)
+    except Exception as error:  # noqa: BLE001 - a handler may raise anything
+        return {"payload": json.dumps(_error(error, request["id"])), "failed": True}
+    try:
+        payload = json.dumps(result)
+    except (TypeError, ValueError) as error:
+        return _failure("Runtime.MarshalError", f"Unable to marshal response: {error}", request)
+    if len(payload) > MAX_PAYLOAD_BYTES:
+        text = (
+            f"Response payload size ({len(payload)} bytes) exceeded maximum allowed payload size "
+            f"({MAX_PAYLOAD_BYTES} bytes)."
+        )
+        return _failure("Function.ResponseSizeTooLarge", text, request)
+    return {"payload": payload, "failed": False}
+
+
+def _failure(kind: str, message: str, request: dict[str, Any]) -> dict[str, Any]:
+    error = {"errorMessage": message, "errorType": kind, "requestId": request["id"]}
+    return {"payload": json.dumps(error | {"stackTrace": []}), "failed": True}
+
+
+def _error(error: BaseException, request_id: str) -> dict[str, Any]:
+    # The runtime's own frames are not the function's.
+    frames = traceback.format_list(traceback.extract_tb(error.__traceback__)[1:])
+    return {
+        "errorMessage": str(error),
+        "errorType": type(error).__name__,
+        "requestId": request_id,
+        "stackTrace": frames,
+    }
+
+
+def _init_error(error: Exception) -> dict[str, Any]:
+    traceback.print_exception(error)
+    found = _error(error, "")
+    if isinstance(error, ImportError):
+        module = os.environ["_HANDLER"].rpartition(".")[0]
+        found["errorType"] = "Runtime.ImportModuleError"
+        found["errorMessage"] = f"Unable to import module '{module}': {error}"
+    elif isinstance(error, AttributeError):
+        found["errorType"] = "Runtime.HandlerNotFound"
+    return found
+
+
+def _reply(replies: Any, message: dict[str, Any]) -> None:
+    replies.write(json.dumps(message) + "\n")
+    replies.flush()
+
+
+def _peak_bytes() -> int:
+    """Return the largest resident size that this process had."""
+    try:
+        with open("/proc/self/status", encoding="ascii") as status:  # noqa: PTH123 - no pathlib in here
+            for line in status:
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent is gone, even in the middle of a handler."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(PARENT_CHECK_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+if __name__ == "__main__":
+    serve()
