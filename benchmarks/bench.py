@@ -1,0 +1,194 @@
+"""Speed and quality beside sharp, libvips and the Pillow of the demos, on the same photos.
+
+Run by ``make bench``. For each photo each peer makes three JPEGs, inside 300, 600 and 1200 pixels,
+quality 80; this pipeline makes a PDF besides. Every peer runs in a process of its own, on one
+thread, with the file already in memory, once unmeasured and then REPEATS times; rounds of the
+peers alternate, and medians are reported, because machines are noisy. CPU counts every process
+that takes part. Quality is measured on the pixels before they are encoded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import photos
+import quality
+
+HERE = Path(__file__).resolve().parent
+PEERS = HERE / "peers"
+RESULT = HERE / "results" / "bench.json"
+
+NAMES = ("pipeline", "sharp", "libvips", "pillow")
+SIZES = ("300", "600", "1200")
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif", ".tif", ".tiff"}
+
+Measured = dict[str, Any]
+
+
+def main() -> None:
+    options = _arguments()
+    _install_sharp()
+    with tempfile.TemporaryDirectory(prefix="darkroom-bench-") as scratch:
+        images = _images(options.images, Path(scratch))
+        results = {}
+        for image in images:
+            print(f"{image.name} ({image.stat().st_size / 1e6:.1f} MB) …", file=sys.stderr)
+            results[image.name] = _measure(image, options, Path(scratch))
+    _print_table(results)
+    _print_plot(results)
+    summary = _summary(results)
+    _print_goals(summary)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    options.output.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    print(f"\nWritten to {os.path.relpath(options.output)}")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n\n")[0])
+    parser.add_argument("--images", type=Path, help="a folder of photos; synthesised by default")
+    parser.add_argument("--repeats", type=int, default=3, help="measured runs a round (3)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of all peers (3)")
+    parser.add_argument("--output", type=Path, default=RESULT, help="where the JSON goes")
+    return parser.parse_args()
+
+
+def _install_sharp() -> None:
+    """Install the pinned sharp, once."""
+    if (PEERS / "node_modules" / "sharp").is_dir():
+        return
+    npm = shutil.which("npm")
+    if npm is None:
+        sys.exit("The benchmark needs Node.js 20 or newer for sharp. Install it and run again.")
+    subprocess.run([npm, "ci", "--silent", "--no-audit", "--no-fund"], cwd=PEERS, check=True)
+
+
+def _images(folder: Path | None, scratch: Path) -> list[Path]:
+    if folder is not None:
+        found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+        if not found:
+            sys.exit(f"Expected photos in {folder}, but found none of {', '.join(SUFFIXES)}.")
+        return found
+    print("Making photo-like images …", file=sys.stderr)
+    made = []
+    for name, data in photos.photos():
+        path = scratch / name
+        path.write_bytes(data)
+        made.append(path)
+    return made
+
+
+def _measure(image: Path, options: argparse.Namespace, scratch: Path) -> dict[str, Measured]:
+    runs: dict[str, list[Measured]] = {name: [] for name in NAMES}
+    for _ in range(options.rounds):
+        for name in NAMES:
+            runs[name].append(_run(name, image, options.repeats, scratch))
+    full = quality.full_decode(image)
+    wanted: dict[tuple[int, int], quality.Pixels] = {}
+    found = {}
+    for name, measured in runs.items():
+        last = measured[-1]
+        psnr, ssim = {}, {}
+        for side, kept in last["pixels"].items():
+            size = (kept["width"], kept["height"])
+            if size not in wanted:
+                wanted[size] = quality.reference(full, size)
+            pixels = quality.load(kept)
+            psnr[side] = round(quality.psnr(pixels, wanted[size]), 2)
+            ssim[side] = round(quality.ssim(pixels, wanted[size]), 5)
+        found[name] = {
+            "cpu_s": statistics.median(value for run in measured for value in run["cpu"]),
+            "wall_s": statistics.median(value for run in measured for value in run["wall"]),
+            "peak_mib": round(max(run["peak_mib"] for run in measured), 1),
+            "bytes": last["bytes"],
+            "psnr": psnr,
+            "ssim": ssim,
+        }
+    return found
+
+
+def _run(name: str, image: Path, repeats: int, scratch: Path) -> Measured:
+    node = shutil.which("node") or "node"
+    program = [node, "sharp.mjs"] if name == "sharp" else [sys.executable, f"{name}.py"]
+    done = subprocess.run(
+        [*program, str(repeats), str(image), str(scratch)],
+        cwd=PEERS,
+        env={**os.environ, "VIPS_CONCURRENCY": "1", "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    measured: Measured = json.loads(done.stdout.splitlines()[-1])
+    return measured
+
+
+def _summary(results: dict[str, dict[str, Measured]]) -> dict[str, Any]:
+    summary: dict[str, Any] = {"photos": {}}
+    ratios = []
+    for photo, found in results.items():
+        ours, sharp = found["pipeline"], found["sharp"]
+        ratios.append(ours["cpu_s"] / sharp["cpu_s"])
+        summary["photos"][photo] = {
+            "cpu_ratio_to_sharp": round(ratios[-1], 3),
+            "wall_ratio_to_sharp": round(ours["wall_s"] / sharp["wall_s"], 3),
+            "peak_mib": ours["peak_mib"],
+            "psnr": {
+                side: {"ours": ours["psnr"][side], "sharp": sharp["psnr"][side]} for side in SIZES
+            },
+            "peers": found,
+        }
+    geomean = math.exp(statistics.fmean(math.log(ratio) for ratio in ratios))
+    summary["geomean_cpu_ratio_to_sharp"] = round(geomean, 3)
+    return summary
+
+
+def _print_table(results: dict[str, dict[str, Measured]]) -> None:
+    print(
+        f"\n{'':10} {'CPU ms':>8} {'wall ms':>8} {'MiB':>6} {'JPEG kB':>8}"
+        f"   {'PSNR dB at 300/600/1200':24} SSIM"
+    )
+    for photo, found in results.items():
+        print(photo)
+        for name, row in found.items():
+            psnr = " ".join(f"{row['psnr'][side]:6.2f}" for side in SIZES)
+            ssim = " ".join(f"{row['ssim'][side]:.4f}" for side in SIZES)
+            print(
+                f"  {name:8} {row['cpu_s'] * 1e3:8.0f} {row['wall_s'] * 1e3:8.0f} "
+                f"{row['peak_mib']:6.0f} {row['bytes'] / 1e3:8.0f}   {psnr:24} {ssim}"
+            )
+
+
+def _print_plot(results: dict[str, dict[str, Measured]]) -> None:
+    """Draw CPU time in bars of characters, sharp being 100 %."""
+    print("\nCPU, sharp = 100 % (pipeline includes the PDF)")
+    width = 40
+    for photo, found in results.items():
+        print(photo)
+        for name, row in found.items():
+            share = row["cpu_s"] / found["sharp"]["cpu_s"]
+            bar = "█" * max(1, round(min(share, 2.0) * width / 2))
+            print(f"  {name:8} {bar:{width}} {share:5.0%}")
+
+
+def _print_goals(summary: dict[str, Any]) -> None:
+    worst = max(photo["cpu_ratio_to_sharp"] for photo in summary["photos"].values())
+    sizes = [pair for photo in summary["photos"].values() for pair in photo["psnr"].values()]
+    least = min(pair["ours"] for pair in sizes)
+    better = sum(pair["ours"] >= pair["sharp"] for pair in sizes)
+    mean = summary["geomean_cpu_ratio_to_sharp"]
+    print(
+        f"\nCPU beside sharp: {mean:.2f} geometric mean (goal ≤ 0.50), {worst:.2f} worst (≤ 1.20)"
+    )
+    print(f"PSNR: {least:.1f} dB at least (≥ 45), at or above sharp in {better} of {len(sizes)}")
+
+
+if __name__ == "__main__":
+    main()

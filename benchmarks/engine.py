@@ -1,0 +1,205 @@
+"""How fast the local engine runs the workflow, and how much of that is its own share.
+
+Run as ``python benchmarks/engine.py``. Writes ``benchmarks/results/engine.json``:
+
+- ``wall_s``: median seconds from the start of the upload of a 2-megapixel photo to the end of its
+  execution, on the warm engine.
+- ``engine_share_s``: median of the same less the handlers' time on the critical path: Prepare, the
+  slowest Resize, and the slower of MakePdf and BackupOriginal, each as the engine reports a
+  function's duration.
+- ``batch_s``: seconds from the first of 40 uploads at once to the end of the last execution.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import statistics
+import sys
+import time
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from ops.engine.engine import Engine
+from ops.engine.workers import Invocation
+from ops.executions import Execution
+from ops.following import Watcher
+
+HERE = Path(__file__).parent
+PROJECT = HERE.parent
+RESULTS = HERE / "results" / "engine.json"
+
+RUNS = 15
+WARM_UPS = 3
+BATCH = 40
+PIXELS = (1920, 1080)
+IDLE_SECONDS = 120.0
+
+WALL_LIMIT_S = 1.5
+SHARE_LIMIT_S = 0.5
+
+# Functions whose invocations run side by side; the slowest of each group is on the critical path.
+STAGES = {
+    "darkroom-prepare": "prepare",
+    "darkroom-resize": "resize",
+    "darkroom-make-pdf": "archive",
+    "darkroom-backup-original": "archive",
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One image's way through the workflow, in seconds."""
+
+    wall: float
+    stages: dict[str, float]
+
+    @property
+    def handlers(self) -> float:
+        """The handlers' time on the critical path."""
+        return sum(self.stages.values())
+
+    @property
+    def share(self) -> float:
+        """What the engine itself took."""
+        return self.wall - self.handlers
+
+
+class Durations:
+    """The durations of all invocations, by execution and stage, as the worker pool reports them."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._slowest: dict[str, dict[str, float]] = defaultdict(dict)
+        self._invoke = engine.workers.invoke
+        engine.workers.invoke = self._recorded  # type: ignore[method-assign]
+
+    def of(self, execution: Execution) -> dict[str, float]:
+        """Return the slowest invocation of each stage of an execution."""
+        return self._slowest[execution.arn]
+
+    def _recorded(self, name: str, event: Any) -> Invocation:
+        done = self._invoke(name, event)
+        stages = self._slowest[event["execution"]]
+        stages[STAGES[name]] = max(stages.get(STAGES[name], 0.0), done.seconds)
+        return done
+
+
+def photo() -> bytes:
+    """Return a photo of two megapixels."""
+    with Image.open(PROJECT / "samples" / "dandelions.jpg") as original:
+        reduced = original.resize(PIXELS, Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    reduced.save(buffer, "jpeg", quality=90)
+    return buffer.getvalue()
+
+
+def one_by_one(engine: Engine, body: bytes) -> list[Run]:
+    """Upload a photo, wait for its end, and again."""
+    durations = Durations(engine)
+    watcher = Watcher(engine.deployment.stepfunctions, engine.deployment.state_machine_arn)
+    runs = []
+    for index in range(WARM_UPS + RUNS):
+        began = upload(engine, f"one-{index}.jpg", body)
+        assert engine.wait_idle(IDLE_SECONDS)
+        (execution,) = (each for each in watcher.poll() if each.ended)
+        assert execution.outcome == "COMPLETE", execution.cause
+        assert execution.stopped is not None
+        runs.append(Run(execution.stopped.timestamp() - began, durations.of(execution)))
+    return runs[WARM_UPS:]
+
+
+def at_once(engine: Engine, body: bytes) -> tuple[float, list[Execution]]:
+    """Upload many photos at once; return the seconds to the last one's end, and all executions."""
+    watcher = Watcher(engine.deployment.stepfunctions, engine.deployment.state_machine_arn)
+    watcher.poll()
+    with ThreadPoolExecutor(8) as pool:
+        began = list(
+            pool.map(lambda index: upload(engine, f"many-{index}.jpg", body), range(BATCH))
+        )
+    assert engine.wait_idle(IDLE_SECONDS), "some executions never ended"
+    ended = [execution for execution in watcher.poll() if execution.ended]
+    last = max(e.stopped.timestamp() for e in ended if e.stopped is not None)
+    return last - min(began), ended
+
+
+def upload(engine: Engine, name: str, body: bytes) -> float:
+    """Upload a photo and return when that began."""
+    deployment = engine.deployment
+    began = time.time()
+    deployment.s3.put_object(
+        Bucket=deployment.source_bucket_name, Key=deployment.source_prefix + name, Body=body
+    )
+    return began
+
+
+def main() -> int:
+    """Measure, print a table and write the results; 1 when a limit is exceeded."""
+    body = photo()
+    with Engine(PROJECT / "template.yaml") as engine:
+        engine.workers.warm()
+        runs = one_by_one(engine, body)
+        batch_s, ended = at_once(engine, body)
+    right = sum(execution.outcome == "COMPLETE" for execution in ended)
+    distinct = len({e.source.key for e in ended if e.source is not None})
+    found: dict[str, Any] = {
+        "wall_s": median([run.wall for run in runs]),
+        "engine_share_s": median([run.share for run in runs]),
+        "handlers_s": median([run.handlers for run in runs]),
+        "prepare_s": median([run.stages["prepare"] for run in runs]),
+        "resize_s": median([run.stages["resize"] for run in runs]),
+        "archive_s": median([run.stages["archive"] for run in runs]),
+        "wall_max_s": round(max(run.wall for run in runs), 4),
+        "runs": RUNS,
+        "batch_images": BATCH,
+        "batch_s": round(batch_s, 3),
+        "batch_executions": len(ended),
+        "batch_complete": right,
+        "photo": {"width": PIXELS[0], "height": PIXELS[1], "bytes": len(body)},
+        "cpus": os.cpu_count(),
+    }
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    RESULTS.write_text(json.dumps(found, indent=2) + "\n")
+    report(found)
+    good = (
+        found["wall_s"] <= WALL_LIMIT_S
+        and found["engine_share_s"] <= SHARE_LIMIT_S
+        and right == distinct == len(ended) == BATCH
+    )
+    return 0 if good else 1
+
+
+def median(values: list[float]) -> float:
+    """Return the median, to a tenth of a millisecond."""
+    return round(statistics.median(values), 4)
+
+
+def report(found: dict[str, Any]) -> None:
+    """Print the results."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column(f"One 2-megapixel photo, warm, median of {RUNS}")
+    table.add_column("seconds", justify="right")
+    table.add_column("limit", justify="right")
+    table.add_row("upload to end of execution", f"{found['wall_s']:.3f}", f"{WALL_LIMIT_S}")
+    table.add_row("  handlers on the critical path", f"{found['handlers_s']:.3f}", "")
+    table.add_row("    Prepare", f"{found['prepare_s']:.3f}", "")
+    table.add_row("    Resize, the slowest", f"{found['resize_s']:.3f}", "")
+    table.add_row("    MakePdf or BackupOriginal", f"{found['archive_s']:.3f}", "")
+    table.add_row("  the engine's own share", f"{found['engine_share_s']:.3f}", f"{SHARE_LIMIT_S}")
+    screen = Console(highlight=False)
+    screen.print(table)
+    screen.print(
+        f"\n{BATCH} uploads at once: {found['batch_complete']} of {found['batch_executions']} "
+        f"executions complete, in {found['batch_s']:.1f} s."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,45 @@
+"""Fixtures: one engine a process, or the endpoint or stack that the command line names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ops.deployment import DEFAULT_STACK, Deployment
+from ops.engine import Engine
+from tests.support.pipeline import Pipeline
+
+ROOT = Path(__file__).resolve().parent.parent
+TEMPLATE = ROOT / "template.yaml"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--endpoint", help="run against an emulator at this address")
+    parser.addoption("--stack", help="run against this stack; on AWS if there is no --endpoint")
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    """The local engine, with the template deployed; retries do not wait."""
+    with Engine(TEMPLATE, skip_waits=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def deployed(request: pytest.FixtureRequest) -> Pipeline:
+    endpoint = request.config.getoption("--endpoint")
+    stack = request.config.getoption("--stack")
+    if endpoint or stack:
+        return Pipeline(Deployment(stack or DEFAULT_STACK, endpoint), engine=None)
+    running: Engine = request.getfixturevalue("engine")
+    return Pipeline(running.deployment, running)
+
+
+@pytest.fixture
+def pipeline(deployed: Pipeline) -> Iterator[Pipeline]:
+    """The pipeline under test, without faults."""
+    deployed.reset()
+    yield deployed
+    deployed.reset()

@@ -1,0 +1,509 @@
+"""The `darkroom` command as a person or a script uses it: in processes of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from darkroom.errors import InvalidRequest
+from PIL import Image
+
+from ops.cli.failures import WrongUse, explain
+from ops.cli.run import run
+from ops.deployment import Deployment
+
+PROJECT = Path(__file__).resolve().parents[2]
+SAMPLES = PROJECT / "samples"
+ROCKET = SAMPLES / "rocket.jpg"
+DARKROOM = [sys.executable, "-m", "ops.cli.main"]
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+START_SECONDS = 30
+STOP_SECONDS = 15  # about 1 s on an idle machine
+
+
+def environment(home: Path) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "DARKROOM_"))}
+    return kept | {"DARKROOM_HOME": str(home), "COLUMNS": "80"}
+
+
+class Up:
+    """A running `darkroom up --json`."""
+
+    def __init__(self, home: Path, *arguments: str) -> None:
+        self.home = home
+        self.process = subprocess.Popen(
+            [*DARKROOM, "up", "--json", *arguments],
+            cwd=PROJECT,
+            env=environment(home),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.lines: queue.Queue[dict[str, Any]] = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+        self.about = self.lines.get(timeout=START_SECONDS)
+        self.endpoint: str = self.about["endpoint"]
+        self.deployment = Deployment(endpoint=self.endpoint)
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.put(json.loads(line))
+
+    def workers(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def executions(self) -> list[str]:
+        """Return the ARNs of all executions, newest first."""
+        client = self.deployment.stepfunctions
+        listed = client.list_executions(stateMachineArn=self.deployment.state_machine_arn)
+        return [each["executionArn"] for each in listed["executions"]]
+
+    def objects(self) -> int:
+        listed = self.deployment.s3.list_objects_v2(Bucket=self.deployment.source_bucket_name)
+        return listed["KeyCount"]
+
+    def told(self, **wanted: Any) -> dict[str, Any]:
+        """Return the next event line with these values."""
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            line = self.lines.get(timeout=max(0.1, deadline - time.monotonic()))
+            if wanted.items() <= line.items():
+                return line
+
+    def stop(self, number: signal.Signals) -> tuple[int, str]:
+        """Stop it and return its exit code and what it complained of."""
+        self.process.send_signal(number)
+        try:
+            code = self.process.wait(STOP_SECONDS)
+        finally:
+            self.process.kill()  # one that does not stop fails its test, and is not left behind
+        assert self.process.stderr is not None
+        return code, self.process.stderr.read()
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    running = Up(tmp_path_factory.mktemp("darkroom"))
+    yield running
+    assert running.stop(signal.SIGTERM) == (0, "")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Where no engine is known."""
+    return tmp_path / "nobody"
+
+
+@pytest.fixture
+def corrupt(tmp_path: Path) -> Path:
+    path = tmp_path / "broken [photo].jpg"
+    path.write_bytes(ROCKET.read_bytes()[:60_000])
+    return path
+
+
+def darkroom(home: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the command as a script does: its output is piped."""
+    done = subprocess.run(
+        [*DARKROOM, *map(str, arguments)],
+        cwd=PROJECT,
+        env=environment(home),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    assert not CONTROL.search(done.stdout + done.stderr)
+    return done
+
+
+# ---------------------------------------------------------------------------- help
+
+
+def test_help_comes_at_once() -> None:
+    seconds = []
+    for _ in range(3):
+        began = time.monotonic()
+        done = subprocess.run(
+            [*DARKROOM, "--help"], capture_output=True, text=True, check=True, timeout=10
+        )
+        seconds.append(time.monotonic() - began)
+
+    assert all(command in done.stdout for command in ("up", "run", "demo"))
+    assert min(seconds) < 0.5
+
+
+# ---------------------------------------------------------------------------- up
+
+
+def test_up_says_where_everything_is(up: Up) -> None:
+    assert up.about["outputs"]["SourceBucketName"] == up.deployment.source_bucket_name
+    assert up.about["region"] == "us-east-1"
+    assert up.about["pid"] == up.process.pid
+    assert all(isinstance(reason, str) and reason for reason in up.about["left_out"].values())
+
+
+def test_up_tells_executions_and_messages_as_they_happen(up: Up) -> None:
+    key = "uploads/told.jpg"
+    up.deployment.s3.put_object(
+        Bucket=up.deployment.source_bucket_name, Key=key, Body=ROCKET.read_bytes()
+    )
+
+    ended = up.told(event="execution", source=key, outcome="COMPLETE")
+    mail = up.told(event="message", protocol="email", subject=f"Darkroom: ready: {key}")
+
+    assert ended["status"] == "SUCCEEDED"
+    assert ended["execution"] in mail["text"]
+
+
+def test_up_on_a_port_in_use_says_so(home: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = darkroom(home, "up", "--port", str(port))
+
+    assert done.returncode == 2
+    assert str(port) in done.stderr
+    assert "--port" in done.stderr
+    assert not (home / "engine.json").exists()
+
+
+def test_up_stopped_in_the_middle_of_work_leaves_nothing(tmp_path: Path) -> None:
+    running = Up(tmp_path)
+    assert json.loads((tmp_path / "engine.json").read_text())["endpoint"] == running.endpoint
+    body = (SAMPLES / "dandelions.jpg").read_bytes()
+    for index in range(4):
+        running.deployment.s3.put_object(
+            Bucket=running.deployment.source_bucket_name, Key=f"uploads/{index}.jpg", Body=body
+        )
+    workers = running.workers()
+    while not workers:
+        time.sleep(0.05)
+        workers = running.workers()
+
+    code, complaints = running.stop(signal.SIGINT)
+
+    assert (code, complaints) == (0, "")
+    _, left = psutil.wait_procs(workers, timeout=5)
+    assert not any(map(lives, left))
+    assert not (tmp_path / "engine.json").exists()
+
+
+def lives(process: psutil.Process) -> bool:
+    """Tell whether a process runs; an ended one is a zombie until its new parent has seen it."""
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_up_for_people_shows_names_and_examples(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*DARKROOM, "up"],
+        cwd=PROJECT,
+        env=environment(tmp_path) | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    text = ""
+    for line in process.stdout:
+        text += line
+        if "as they happen" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    text += process.stdout.read()
+
+    assert process.wait(STOP_SECONDS) == 0
+    assert not CONTROL.search(text)
+    assert re.search(r"export AWS_ENDPOINT_URL=http://127.0.0.1:\d+ AWS_ACCESS_KEY_ID=", text)
+    assert "s3://darkroom-source-123456789012/uploads/" in text
+    assert "SourceBucketPolicy" in text
+    assert "Darkroom is down." in text
+
+
+# ---------------------------------------------------------------------------- run
+
+
+def test_run_uploads_follows_and_shows_the_result(up: Up) -> None:
+    done = darkroom(up.home, "run", ROCKET)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    for state in ("ClaimImage", "Prepare", "Resize small", "MakePdf", "NotifySuccess"):
+        assert done.stdout.count(f"✓ {state} ") == 1
+    assert re.search(r"COMPLETE +uploads/rocket.jpg", done.stdout)
+    assert re.search(r"small.jpg +300 x 200 +[\d.]+ KB +-\d+ %", done.stdout)
+    assert "11 transitions" in done.stdout
+    assert f"s3://{up.deployment.backup_bucket_name}/uploads/rocket.jpg" in done.stdout
+
+
+def test_run_as_json_is_one_object_about_the_very_upload(up: Up) -> None:
+    done = darkroom(up.home, "run", ROCKET, "--json")
+
+    found = json.loads(done.stdout)
+    assert (found["execution"], found["outcome"]) == (up.executions()[0], "COMPLETE")
+    assert found["source"].endswith("/uploads/rocket.jpg")
+    assert [(o["width"], o["height"]) for o in found["outputs"][:3]] == [
+        (300, 200), (600, 400), (640, 427),
+    ]  # fmt: skip
+    assert found["transitions"] == 11
+    assert 0 < found["cost_usd"] < 0.001
+
+
+def test_run_with_an_input_makes_what_it_asks_for_once(up: Up, tmp_path: Path) -> None:
+    wishes = tmp_path / "wishes.json"
+    wishes.write_text('{"presets": [{"name": "thumb", "width": 64, "height": 64, "fit": "cover"}]}')
+    before = len(up.executions())
+
+    done = darkroom(up.home, "run", ROCKET, "--input", f"@{wishes}", "--json")
+
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["outcome"]) == (0, "COMPLETE")
+    thumb = found["outputs"][0]
+    assert thumb["key"] == "manual/rocket.jpg/thumb.jpg"
+    assert (thumb["width"], thumb["height"]) == (64, 64)
+    assert len(up.executions()) == before + 1
+
+
+def test_run_again_by_its_address_with_another_input(up: Up) -> None:
+    address = f"s3://{up.deployment.source_bucket_name}/uploads/rocket.jpg"
+    up.deployment.s3.upload_file(
+        str(ROCKET), up.deployment.source_bucket_name, "uploads/rocket.jpg"
+    )
+
+    done = darkroom(up.home, "run", address, "--input", '{"presets": [{"name": "w", "width": 50}]}')
+
+    assert done.returncode == 0
+    assert re.search(r"w.jpg +50 x 33", done.stdout)
+
+
+def test_run_of_a_corrupt_file_fails_with_its_reason_and_the_way_on(up: Up, corrupt: Path) -> None:
+    done = darkroom(up.home, "run", corrupt)
+
+    assert done.returncode == 1
+    assert "✗ Prepare" in done.stdout
+    assert "CorruptImage in step Prepare" in done.stdout
+    assert "cannot be decoded" in done.stdout
+    again = f"darkroom run 's3://{up.deployment.source_bucket_name}/uploads/broken [photo].jpg'"
+    assert again in done.stdout
+
+
+def test_run_shows_a_hostile_key_harmlessly(up: Up) -> None:
+    key = "uploads/\x1b[2J\u202egpj.exe\n✓ COMPLETE.jpg"
+
+    done = darkroom(up.home, "run", f"s3://{up.deployment.source_bucket_name}/{key}")
+
+    assert done.returncode == 1
+    assert r"\x1b[2J\u202egpj.exe\n✓ COMPLETE.jpg" in done.stdout
+    assert "SourceNotFound" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nowhere.jpg"], ["'nowhere.jpg' does not exist"]),
+        ([str(SAMPLES)], ["is a folder"]),
+        (["s3://"], ["Expected s3://bucket/key"]),
+        (["s3://bucket/key", "--key", "other"], ["--key only with a file"]),
+        ([str(ROCKET), "--input", "{width: 3}"], ["--input to be JSON"]),
+        ([str(ROCKET), "--input", "[1]"], ["to be a JSON object", "list"]),
+        ([str(ROCKET), "--input", "@nowhere.json"], ["nowhere.json", "No such file"]),
+        ([str(ROCKET), "--input", '{"source": {}}'], ["no 'source'"]),
+        (
+            [str(ROCKET), "--input", '{"presets": [{"name": "a", "wdth": 3}]}'],
+            ["InvalidRequest", "`wdth` in 'presets[0]'"],
+        ),
+        (
+            [str(ROCKET), "--input", '{"presets": [{"name": "a", "width": 0}]}'],
+            ["InvalidRequest", ">= 1 in 'presets[0].width', but received 0"],
+        ),
+        ([str(ROCKET), "--input", '{"notify": false}', "--key", "uploads/a.jpg"], ["outside of"]),
+    ],
+)
+def test_run_starts_nothing_when_the_input_is_wrong(
+    up: Up, arguments: list[str], words: list[str]
+) -> None:
+    before = (len(up.executions()), up.objects())
+    image, options = arguments[0], dict(zip(arguments[1::2], arguments[2::2], strict=True))
+
+    with pytest.raises((WrongUse, InvalidRequest)) as raised:
+        run(
+            image,
+            given=options.get("--input"),
+            key=options.get("--key"),
+            endpoint=up.endpoint,
+            stack=None,
+            as_json=False,
+        )
+
+    said = explain(raised.value)
+    assert said is not None
+    assert all(word in said for word in words), said
+    assert (len(up.executions()), up.objects()) == before
+
+
+def test_run_says_on_standard_error_what_is_wrong(up: Up) -> None:
+    wrong = '{"presets": [{"name": "a", "wdth": 3}]}'
+
+    done = darkroom(up.home, "run", ROCKET, "--input", wrong)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("darkroom: InvalidRequest: ")
+
+
+def test_run_without_an_engine_says_how_to_get_one(home: Path) -> None:
+    done = darkroom(home, "run", ROCKET)
+
+    assert done.returncode == 2
+    assert "darkroom up" in done.stderr
+    assert "--stack" in done.stderr
+
+
+@pytest.mark.parametrize("lives", [True, False])
+def test_run_ignores_the_address_of_a_dead_engine(home: Path, *, lives: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed_later:
+        port = closed_later.getsockname()[1]
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    # The process is gone; or its id is another process's by now, and nobody listens on the port.
+    stale = {
+        "endpoint": f"http://127.0.0.1:{port}",
+        "stack": "darkroom",
+        "pid": os.getpid() if lives else ended.pid,
+    }
+    home.mkdir()
+    (home / "engine.json").write_text(json.dumps(stale))
+
+    done = darkroom(home, "run", ROCKET)
+
+    assert done.returncode == 2
+    assert "darkroom up" in done.stderr
+
+
+def test_run_takes_another_endpoint_and_says_when_nothing_is_there(up: Up, home: Path) -> None:
+    found = darkroom(home, "run", ROCKET, "--endpoint", up.endpoint, "--json")
+    assert json.loads(found.stdout)["outcome"] == "COMPLETE"
+
+    absent = darkroom(home, "run", ROCKET, "--endpoint", up.endpoint, "--stack", "absent")
+    assert absent.returncode == 2
+    assert "'absent'" in absent.stderr
+
+    wrong = darkroom(home, "run", ROCKET, "--endpoint", "localhost")
+    assert wrong.returncode == 2
+    assert "http://127.0.0.1:4599" in wrong.stderr
+
+
+def test_run_left_by_ctrl_c_goes_on_and_says_how_to_look_at_it(up: Up) -> None:
+    process = subprocess.Popen(
+        [*DARKROOM, "run", str(SAMPLES / "dandelions.jpg"), "--key", "uploads/left.jpg"],
+        cwd=PROJECT,
+        env=environment(up.home) | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    arn = next(line.split()[1] for line in process.stdout if line.startswith("Execution "))
+
+    process.send_signal(signal.SIGINT)
+    _, complaints = process.communicate(timeout=10)
+
+    assert process.returncode == 130
+    assert "Traceback" not in complaints
+    assert f"describe-execution --endpoint-url {up.endpoint} --execution-arn {arn}" in complaints
+    assert up.told(event="execution", execution=arn, outcome="COMPLETE")
+
+
+# ---------------------------------------------------------------------------- demo
+
+
+def test_demo(tmp_path: Path) -> None:
+    """One test, since a demo takes seconds and the tests are shared out one by one."""
+    output = tmp_path / "output"
+    output.mkdir()
+    (output / "summary.json").write_text("{}")
+    (output / "of an earlier demo.jpg").write_text("")
+
+    done = darkroom(tmp_path, "demo", "--output", output)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    found = json.loads((output / "summary.json").read_text())
+    check_outcomes(found)
+    check_files(output, found)
+    check_messages(done.stdout, found)
+
+
+def check_outcomes(found: dict[str, Any]) -> None:
+    assert found["as_expected"] is True
+    told = [
+        (e["source"].rpartition("/")[2], e["status"], e["outcome"], e["error"], e["transitions"])
+        for e in found["executions"]
+    ]
+    complete = [
+        (name, "SUCCEEDED", "COMPLETE", None, 11)
+        for name in (
+            "dandelions.jpg", "deep-field.jpg", "rocket.jpg", "phone-portrait.jpg",
+            "coffee-cutout.png",
+        )
+    ]  # fmt: skip
+    assert told == [
+        *complete,
+        ("corrupt.jpg", "FAILED", "FAILED", "CorruptImage", 6),
+        ("rocket.jpg", "SUCCEEDED", "ALREADY_PROCESSED", None, 2),
+    ]
+    assert all(e["seconds"] > 0 and 0 < e["cost_usd"] < 0.001 for e in found["executions"])
+    assert all(len(e["outputs"]) == 4 for e in found["executions"][:5])
+
+
+def check_files(output: Path, found: dict[str, Any]) -> None:
+    """The folder holds the very renditions and nothing else."""
+    listed = {o["key"]: o for e in found["executions"] for o in e["outputs"]}
+    files = {str(path.relative_to(output)) for path in output.rglob("*") if path.is_file()}
+    assert files == {*listed, "summary.json"}
+    for key, made in listed.items():
+        assert (output / key).stat().st_size == made["bytes"]
+        if key.endswith(".pdf"):
+            assert (output / key).read_bytes().startswith(b"%PDF-")
+            continue
+        with Image.open(output / key) as image:
+            assert image.size == (made["width"], made["height"])
+    with Image.open(output / "uploads/phone-portrait.jpg/small.jpg") as upright:
+        assert upright.height > upright.width
+    with Image.open(output / "uploads/coffee-cutout.png/small.webp") as cutout:
+        assert cutout.convert("RGBA").getpixel((0, 0))[3] == 0  # type: ignore[index]
+
+
+def check_messages(text: str, found: dict[str, Any]) -> None:
+    """The messages are shown as received."""
+    subjects = [m["as_received"] for m in found["messages"] if m["protocol"] == "email"]
+    assert sum("Darkroom: ready" in mail for mail in subjects) == 5
+    assert sum("Darkroom: FAILED" in mail for mail in subjects) == 1
+    for wanted in ("Subject: Darkroom: ready: uploads/dandelions.jpg",
+                   "Subject: Darkroom: FAILED: CorruptImage: uploads/corrupt.jpg"):  # fmt: skip
+        (mail,) = (m for m in subjects if wanted in m)
+        assert mail in text
+    assert "Every outcome is as expected" in text
+
+
+def test_demo_spares_a_folder_that_is_not_its_own(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+
+    done = darkroom(tmp_path / "home", "demo", "--output", tmp_path)
+
+    assert done.returncode == 2
+    assert "--output" in done.stderr
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"

@@ -1,0 +1,242 @@
+"""The engine itself: what it deploys, routes and delivers, and that it leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ops.engine import Engine, PortInUse
+from ops.engine.deploy import NOT_APPLIED
+from tests.conftest import ROOT, TEMPLATE
+from tests.support.images import photo
+from tests.support.pipeline import Json, Pipeline, until
+
+
+def test_everything_in_the_template_is_created_or_named(engine: Engine) -> None:
+    """Only what the engine leaves out on purpose is left out."""
+    reasons = {reason.partition(": ")[0] for reason in engine.deployed.left_out.values()}
+    assert reasons == set(NOT_APPLIED)
+    described = engine.deployment.client("cloudformation").describe_stack_resources(
+        StackName=engine.deployment.stack
+    )
+    assert len(described["StackResources"]) > 20
+
+
+def test_functions_have_what_the_template_gives_them(engine: Engine) -> None:
+    prepare = engine.workers.spec(engine.deployment.prepare_function_name)
+    assert prepare.handler == "app.handler"
+    assert prepare.code == ROOT / "functions" / "prepare"
+    assert (prepare.memory_mb, prepare.timeout) == (2048, 60)
+    assert prepare.environment["WORK_BUCKET"] == engine.deployment.work_bucket_name
+
+
+def test_buckets_are_as_the_template_says(engine: Engine) -> None:
+    at = engine.deployment
+    assert at.s3.get_bucket_versioning(Bucket=at.source_bucket_name)["Status"] == "Enabled"
+    (rule,) = at.s3.get_bucket_lifecycle_configuration(Bucket=at.work_bucket_name)["Rules"]
+    assert rule["Expiration"]["Days"] == 1
+    blocked = at.s3.get_public_access_block(Bucket=at.output_bucket_name)
+    assert all(blocked["PublicAccessBlockConfiguration"].values())
+
+
+def test_only_the_prefix_is_watched(pipeline: Pipeline, engine: Engine) -> None:
+    source = pipeline.put(photo(), prefix="elsewhere/")
+    assert engine.wait_idle()
+    assert pipeline.executions(source["key"]) == []
+
+
+def test_the_event_is_s3s(pipeline: Pipeline) -> None:
+    source = pipeline.put(photo())
+    event: Json = json.loads(pipeline.run_of(source).described["input"])
+    item = event["detail"]["object"]
+    assert event["detail-type"] == "Object Created"
+    assert event["detail"]["reason"] == "PutObject"
+    assert item["version-id"] == source["versionId"]
+    assert set(item) == {"key", "size", "etag", "sequencer", "version-id"}
+    assert event["time"].endswith("Z")
+
+
+def test_sequencers_grow(pipeline: Pipeline, engine: Engine) -> None:
+    source = pipeline.put(photo())
+    pipeline.put_at(source["key"], photo(320, 200))
+    assert engine.wait_idle()
+    inputs = [
+        json.loads(pipeline.wait(arn).described["input"])
+        for arn in pipeline.executions(source["key"])
+    ]
+    by_time = sorted(inputs, key=lambda event: event["detail"]["object"]["sequencer"])
+    assert [event["detail"]["object"]["size"] for event in by_time] == [
+        len(photo()),
+        len(photo(320, 200)),
+    ]
+
+
+def test_an_execution_that_is_stopped_alerts(pipeline: Pipeline, engine: Engine) -> None:
+    """No Catch sees an abort: the status-change rule does."""
+    source = pipeline.put(photo(), prefix="manual/")
+    reached, stopped = threading.Event(), threading.Event()
+
+    def hold(_: object) -> bool:
+        reached.set()
+        stopped.wait(10)
+        return False
+
+    pipeline.fail("Prepare", "never", when=hold)
+    before = len(engine.inbox.messages(protocol="email"))
+    arn = pipeline.at.stepfunctions.start_execution(
+        stateMachineArn=pipeline.at.state_machine_arn, input=json.dumps({"source": source})
+    )["executionArn"]
+    assert reached.wait(10)
+    pipeline.at.stepfunctions.stop_execution(executionArn=arn)
+    stopped.set()
+    run = pipeline.wait(arn)
+    (alert,) = until(lambda: engine.inbox.messages(protocol="email")[before:] or None)
+    assert run.status == "ABORTED"
+    assert alert.topic == "darkroom-alerts"
+    assert "ABORTED" in alert.text
+    assert f"redrive-execution --execution-arn {arn}" in alert.text
+
+
+def test_an_event_without_a_machine_goes_to_the_dead_letter_queue(
+    pipeline: Pipeline, engine: Engine
+) -> None:
+    events = engine.deployment.client("events")
+    rule = engine.deployment.upload_rule_name
+    (target,) = events.list_targets_by_rule(Rule=rule)["Targets"]
+    gone = target | {"Arn": f"{target['Arn']}-gone"}
+    events.put_targets(Rule=rule, Targets=[gone])
+    try:
+        source = pipeline.put(photo())
+
+        def buried() -> Json | None:
+            found = engine.deployment.sqs.receive_message(
+                QueueUrl=engine.deployment.events_dead_letter_queue_url,
+                MessageAttributeNames=["All"],
+            )
+            return dict(found["Messages"][0]) if found.get("Messages") else None
+
+        message = until(buried)
+    finally:
+        events.put_targets(Rule=rule, Targets=[target])
+    event = json.loads(message["Body"])
+    attributes = {name: each["StringValue"] for name, each in message["MessageAttributes"].items()}
+    assert event["detail"]["object"]["key"] == source["key"]
+    assert attributes["TARGET_ARN"] == gone["Arn"]
+    assert attributes["ERROR_CODE"] == "StateMachineDoesNotExist"
+    assert attributes["RULE_ARN"].endswith(rule)
+
+
+def test_a_taken_port_is_a_clear_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(PortInUse, match=f"port {port} of 127.0.0.1.*--port"):
+            Engine(TEMPLATE, port=port)
+
+
+def test_one_engine_a_process(engine: Engine) -> None:
+    with pytest.raises(RuntimeError, match="already runs"):
+        Engine(TEMPLATE)
+
+
+def test_closing_leaves_nothing_behind(tmp_path: Path) -> None:
+    """In a process of its own: another engine, closed after an image."""
+    script = (
+        "import json, sys, threading; from pathlib import Path; from ops.engine import Engine\n"
+        "from tests.support.images import photo\n"
+        "engine = Engine(Path(sys.argv[1])); at = engine.deployment\n"
+        "at.s3.put_object(Bucket=at.source_bucket_name, Key='uploads/a.jpg', Body=photo())\n"
+        "assert engine.wait_idle()\n"
+        "pids = sorted(engine.workers.pids()); engine.close(); engine.close()\n"
+        "print(json.dumps([engine.port, pids]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(TEMPLATE)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    port, pids = json.loads(done.stdout)
+    assert len(pids) >= 4
+    assert not any(psutil.pid_exists(pid) for pid in pids)
+    assert done.stderr == ""
+    with socket.create_server(("127.0.0.1", port)):
+        pass
+
+
+def test_an_unmodified_aws_cli_would_find_everything(pipeline: Pipeline) -> None:
+    """Plain boto3, given only the endpoint: what the AWS CLI does."""
+    import boto3
+
+    endpoint = pipeline.at.endpoint
+    session = boto3.session.Session("any", "any", region_name="us-east-1")
+    s3 = session.client("s3", endpoint_url=endpoint)
+    stepfunctions = session.client("stepfunctions", endpoint_url=endpoint)
+    bucket = next(b["Name"] for b in s3.list_buckets()["Buckets"] if "-source-" in b["Name"])
+    (machine,) = stepfunctions.list_state_machines()["stateMachines"]
+    key = f"uploads/cli-{time.time_ns()}.jpg"
+    s3.put_object(Bucket=bucket, Key=key, Body=photo())
+
+    def listed() -> str | None:
+        found = stepfunctions.list_executions(
+            stateMachineArn=machine["stateMachineArn"], statusFilter="SUCCEEDED"
+        )["executions"]
+        for item in found:
+            described = stepfunctions.describe_execution(executionArn=item["executionArn"])
+            if key in described["input"]:
+                return str(item["executionArn"])
+        return None
+
+    arn = until(listed)
+    history = stepfunctions.get_execution_history(executionArn=arn)["events"]
+    assert history[0]["type"] == "ExecutionStarted"
+    assert history[-1]["type"] == "ExecutionSucceeded"
+    request = json.loads((ROOT / "events" / "rerun.json").read_text())
+    request["source"] |= {"bucket": bucket, "key": key}
+    started = stepfunctions.start_execution(
+        stateMachineArn=machine["stateMachineArn"], input=json.dumps(request)
+    )["executionArn"]
+    assert pipeline.wait(started).status == "SUCCEEDED"
+
+
+def test_warming_starts_a_worker_of_each_function(engine: Engine) -> None:
+    engine.warm()
+    names = {spec.name for spec in engine.workers.functions()}
+
+    def started() -> set[str] | None:
+        running = {
+            psutil.Process(pid).environ().get("AWS_LAMBDA_FUNCTION_NAME", "")
+            for pid in engine.workers.pids()
+            if psutil.pid_exists(pid)
+        }
+        return running if names <= running else None
+
+    assert until(started) == names
+
+
+def test_workers_never_outlive_a_killed_engine() -> None:
+    script = (
+        "import sys, time; from pathlib import Path; from ops.engine import Engine\n"
+        "engine = Engine(Path(sys.argv[1])); engine.workers.warm()\n"
+        "print(*engine.workers.pids(), flush=True); time.sleep(60)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(TEMPLATE)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    assert process.stdout is not None
+    pids = [int(pid) for pid in process.stdout.readline().split()]
+    os.kill(process.pid, 9)
+    process.wait()
+    assert len(pids) == 4
+    until(lambda: None if any(psutil.pid_exists(pid) for pid in pids) else True, 10)

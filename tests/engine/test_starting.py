@@ -1,0 +1,69 @@
+"""A template that cannot be deployed is explained, not thrown at the user."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+BROKEN = {
+    "no YAML": ("Resources: {", "expected"),
+    "no such definition": (
+        """
+        Transform: AWS::Serverless-2016-10-31
+        Resources:
+          Machine:
+            Type: AWS::Serverless::StateMachine
+            Properties: {DefinitionUri: nowhere.asl.yaml}
+        """,
+        "nowhere.asl.yaml",
+    ),
+    "no function properties": (
+        """
+        Transform: AWS::Serverless-2016-10-31
+        Resources:
+          Prepare:
+            Type: AWS::Serverless::Function
+            Properties: {CodeUri: ., Handler: app.handler}
+        """,
+        "Runtime",
+    ),
+}
+
+
+START = """
+import sys
+from pathlib import Path
+from ops.cli.failures import told
+from ops.cli.starting import start
+for path in sys.argv[1:]:
+    try:
+        with told():
+            start(template=Path(path))
+    except BaseException as ended:
+        print(repr(ended), file=sys.stderr)
+"""
+"""In a process of its own: there can be one engine in each, and the other tests have theirs."""
+
+
+def test_a_broken_template_is_told_with_its_reason(tmp_path: Path) -> None:
+    templates = [tmp_path / name / "template.yaml" for name in BROKEN]
+    for path, (text, _) in zip(templates, BROKEN.values(), strict=True):
+        path.parent.mkdir()
+        path.write_text(text)
+    missing = tmp_path / "missing" / "template.yaml"
+
+    done = subprocess.run(
+        [sys.executable, "-c", START, *map(str, templates), str(missing)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    said = done.stderr.splitlines()
+    assert said[1::2] == ["Exit(2)"] * 4
+    for line, (_, reason) in zip(said[::2], BROKEN.values(), strict=False):
+        assert line.startswith("darkroom: The engine cannot deploy template.yaml: ")
+        assert reason in line
+    assert str(missing) in said[6]

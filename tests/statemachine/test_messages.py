@@ -1,0 +1,130 @@
+"""Messages that people can act on, whatever the key holds."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.pipeline import Json, Pipeline
+
+Canned = Callable[..., None]
+
+# Keys leave room for "/document.pdf" within S3's 1,024 bytes.
+ODD_KEYS = {
+    "spaces and plus": "my photos/a b+c & d.jpg",
+    "quotes": 'it\'s "quoted" `now` $HOME.jpg',
+    "newline and tab": "two\nlines\tand a tab.jpg",
+    "backslash": "back\\slash\\n.jpg",
+    "emoji": "été 😀 猫.jpg",
+    "no name": "folder/",
+    "long": "x" * 1000,
+    "long and wide": "猫" * 330,
+    "percent": "100%_{%$states.input%}.jpg",
+}
+
+
+@pytest.fixture(params=ODD_KEYS.values(), ids=ODD_KEYS)
+def source(pipeline: Pipeline, request: pytest.FixtureRequest) -> Json:
+    return {"bucket": pipeline.at.source_bucket_name, "key": f"odd/{request.param}"}
+
+
+def test_an_alert_is_readable_and_its_command_exact(pipeline: Pipeline, source: Json) -> None:
+    pipeline.fail("Prepare", "CorruptImage", cause=json.dumps({"errorMessage": 'It\'s "torn" é.'}))
+    run = pipeline.start({"source": source})
+    (email,) = pipeline.inbox(run, "email")
+    (sms,) = pipeline.inbox(run, "sms")
+    (message,) = pipeline.messages(run)
+
+    assert email.subject is not None
+    assert email.subject.isascii()
+    assert email.subject.isprintable()
+    assert len(email.subject) <= 100
+    assert "CorruptImage" in email.subject
+    assert source["key"] in email.text
+    assert 'It\'s "torn" é.' in email.text
+    assert len(sms.text) <= 140
+    assert "CorruptImage" in sms.text
+    assert sms.text.endswith(('It\'s "torn" é.', "..."))
+    assert message["source"] == source
+
+    command = shlex.split(email.text[email.text.index("aws stepfunctions") :])
+    assert command[:3] == ["aws", "stepfunctions", "start-execution"]
+    assert command[command.index("--state-machine-arn") + 1] == pipeline.at.state_machine_arn
+    assert json.loads(command[command.index("--input") + 1]) == {"source": source}
+
+
+def test_a_success_message_is_readable(pipeline: Pipeline, canned: Canned, source: Json) -> None:
+    canned(source)
+    run = pipeline.start({"source": source})
+    (email,) = pipeline.inbox(run, "email")
+    (sms,) = pipeline.inbox(run, "sms")
+    assert email.subject is not None
+    assert email.subject.isascii()
+    assert email.subject.isprintable()
+    assert len(email.subject) <= 100
+    assert source["key"] in email.text
+    assert len(sms.text) <= 140
+
+
+def test_the_command_of_an_upload_names_the_version(pipeline: Pipeline) -> None:
+    source = pipeline.put(b"no image at all", "it's.jpg")
+    run = pipeline.run_of(source)
+    (email,) = pipeline.inbox(run, "email")
+    command = shlex.split(email.text[email.text.index("aws stepfunctions") :])
+    assert json.loads(command[-1]) == {"source": source}
+    assert "Size       15 bytes" in email.text
+
+
+def test_the_command_of_a_request_repeats_all_of_it(pipeline: Pipeline) -> None:
+    request = {
+        "source": {"bucket": pipeline.at.source_bucket_name, "key": "manual/none.jpg"},
+        "presets": [{"name": "own", "width": 10}],
+        "notify": False,
+    }
+    run = pipeline.start(request)
+    (email,) = pipeline.inbox(run, "email")
+    command = shlex.split(email.text[email.text.index("aws stepfunctions") :])
+    assert json.loads(command[-1]) == request
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        ("CorruptImage", "Try again? No. Upload an intact copy"),
+        ("InvalidRequest", "Try again? No. Correct the input"),
+        ("StorageError", "Try again? Yes, it may help"),
+    ],
+)
+def test_the_alert_says_whether_trying_again_helps(
+    pipeline: Pipeline, error: str, advice: str
+) -> None:
+    pipeline.fail("Prepare", error, cause=json.dumps({"errorMessage": "Because."}))
+    source = {"bucket": pipeline.at.source_bucket_name, "key": "manual/again.jpg"}
+    run = pipeline.start({"source": source})
+    (email,) = pipeline.inbox(run, "email")
+    assert advice in email.text
+    assert f"Error      {error} in step Prepare" in email.text
+    assert "Reason     Because." in email.text
+    assert "Source     Untouched." in email.text
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        ("Runtime.ExitError", "The step Prepare ran out of memory, or its process died."),
+        ("Sandbox.Timedout", "The step Prepare did not finish in its time."),
+        ("States.Timeout", "The step Prepare did not finish in its time."),
+        ("Lambda.AWSLambdaException", "The step Prepare gave no reason."),
+    ],
+)
+def test_faults_of_the_platform_are_put_into_words(
+    pipeline: Pipeline, error: str, says: str
+) -> None:
+    pipeline.fail("Prepare", error)
+    source = {"bucket": pipeline.at.source_bucket_name, "key": "manual/platform.jpg"}
+    run = pipeline.start({"source": source})
+    assert run.cause == says
+    assert says in pipeline.inbox(run, "email")[0].text

@@ -1,0 +1,53 @@
+"""Images made by code, for tests that need one of a certain kind."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from PIL import Image, ImageDraw
+
+
+def picture(width: int = 640, height: int = 480, mode: str = "RGB") -> Image.Image:
+    """Return a picture with gradients, edges and a corner that tells which way is up."""
+    horizontal = Image.linear_gradient("L").rotate(90).resize((width, height))
+    vertical = Image.linear_gradient("L").resize((width, height))
+    image = Image.merge("RGB", (horizontal, vertical, Image.new("L", (width, height), 96)))
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((0, 0, width // 8, height // 8), fill=(255, 0, 0))
+    draw.ellipse(
+        (width // 3, height // 3, width * 2 // 3, height * 2 // 3), outline="white", width=5
+    )
+    return image.convert(mode)
+
+
+def encoded(image: Image.Image, image_format: str = "JPEG", **options: Any) -> bytes:
+    """Return a picture's file."""
+    buffer = io.BytesIO()
+    image.save(buffer, image_format, **options)
+    return buffer.getvalue()
+
+
+def photo(width: int = 640, height: int = 480) -> bytes:
+    """Return a JPEG."""
+    return encoded(picture(width, height), quality=85)
+
+
+def transparent(width: int = 640, height: int = 480) -> bytes:
+    """Return a PNG whose right half is see-through."""
+    image = picture(width, height, "RGBA")
+    image.paste((0, 0, 0, 0), (width // 2, 0, width, height))
+    return encoded(image, "PNG")
+
+
+def truncated() -> bytes:
+    """Return a JPEG that ends in the middle."""
+    data = photo()
+    return data[: len(data) // 2]
+
+
+def opened(data: bytes) -> Image.Image:
+    """Decode an image wholly."""
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return image

@@ -1,0 +1,145 @@
+"""Short ways through the imaging core: files in, pixels out, and files of every kind."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from darkroom.contracts import ImageInfo, Preset, Rendition
+from darkroom.decode import Decoded, DecodeSpec
+from darkroom.decoder import decode_here
+from darkroom.encode import Encoded
+from darkroom.plan import plan
+from darkroom.render import render
+from numpy.typing import NDArray
+from PIL import Image
+
+from tests.support.images import encoded, picture
+
+DATA = Path(__file__).resolve().parent.parent / "unit" / "data"
+
+SMALL = Preset(name="small", width=120, height=120)
+
+
+def develop(data: bytes, *presets: Preset, **spec: Any) -> Decoded:
+    """Decode a file in this process."""
+    return decode_here(data, DecodeSpec(presets=presets or (SMALL,), **spec))
+
+
+def renditions(data: bytes, *presets: Preset, **spec: Any) -> list[tuple[Rendition, Encoded]]:
+    """Return every rendition of a file, with what was planned."""
+    decoded = develop(data, *presets, **spec)
+    planned = plan("source", decoded.image, presets or (SMALL,))
+    return [(each, render(decoded.mezzanine, each)) for each in planned]
+
+
+def rendition(data: bytes, preset: Preset = SMALL, **spec: Any) -> Image.Image:
+    """Return one rendition of a file, decoded."""
+    ((_, made),) = renditions(data, preset, **spec)
+    image = Image.open(io.BytesIO(made.data))
+    image.load()
+    return image
+
+
+def found(data: bytes, **spec: Any) -> ImageInfo:
+    """Return what a file is found to be."""
+    return develop(data, **spec).image
+
+
+def array(image: Image.Image, mode: str = "RGB") -> NDArray[np.float64]:
+    """Return pixels as floats, 0 to 255."""
+    return np.asarray(image.convert(mode), dtype=np.float64)
+
+
+def files() -> dict[str, bytes]:
+    """Return a file of every format and of its notable varieties, all showing one picture."""
+    rgb, grey, clear = picture(160, 120), picture(160, 120, "L"), half_clear()
+    other = Image.new("RGB", (160, 120), "blue")
+    deep = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
+    bilevel = picture(160, 120, "1")
+    return {
+        "jpeg": encoded(rgb, quality=95),
+        "jpeg-progressive": encoded(rgb, quality=95, progressive=True),
+        "jpeg-grey": encoded(grey, quality=95),
+        "jpeg-cmyk": encoded(picture(160, 120, "CMYK"), quality=95),
+        "jpeg-mpo": encoded(picture(160, 120), "MPO", save_all=True, append_images=[other.copy()]),
+        "png": encoded(rgb, "PNG"),
+        "png-palette": encoded(rgb.convert("P"), "PNG"),
+        "png-alpha": encoded(clear, "PNG"),
+        "png-16": encoded(deep, "PNG"),
+        "png-1": encoded(bilevel, "PNG"),
+        "png-interlaced": interlaced(grey),
+        "apng": encoded(rgb, "PNG", save_all=True, append_images=[other]),
+        "webp": encoded(rgb, "WEBP", quality=90),
+        "webp-lossless": encoded(rgb, "WEBP", lossless=True),
+        "webp-alpha": encoded(clear, "WEBP"),
+        "webp-animated": encoded(rgb, "WEBP", save_all=True, append_images=[other]),
+        "avif": encoded(rgb, "AVIF", quality=90),
+        "avif-alpha": encoded(clear, "AVIF"),
+        "gif": encoded(rgb, "GIF"),
+        "gif-animated": encoded(rgb, "GIF", save_all=True, append_images=[other]),
+        "tiff": encoded(rgb, "TIFF"),
+        "tiff-lzw": encoded(rgb, "TIFF", compression="tiff_lzw"),
+        "tiff-deflate": encoded(rgb, "TIFF", compression="tiff_deflate"),
+        "tiff-jpeg": encoded(picture(160, 120), "TIFF", compression="jpeg", quality=95),
+        "tiff-fax": encoded(bilevel, "TIFF", compression="group4"),
+        "tiff-16": encoded(deep, "TIFF"),
+        "tiff-float": encoded(Image.fromarray(np.float32(grey) / np.float32(255)), "TIFF"),
+        "tiff-cmyk": encoded(picture(160, 120, "CMYK"), "TIFF"),
+        "tiff-pages": encoded(
+            picture(160, 120),
+            "TIFF",
+            save_all=True,
+            append_images=[other.copy(), picture(160, 120, "L")],
+        ),
+        "bmp": encoded(rgb, "BMP"),
+        "bmp-palette": encoded(rgb.convert("P"), "BMP"),
+        "heic": (DATA / "opaque.heic").read_bytes(),
+        "heic-alpha": (DATA / "alpha.heic").read_bytes(),
+        "svg": SVG,
+    }
+
+
+def half_clear() -> Image.Image:
+    """Return a picture whose right half is see-through."""
+    image = picture(160, 120, "RGBA")
+    image.paste((0, 0, 0, 0), (80, 0, 160, 120))
+    return image
+
+
+SVG = b"""<?xml version="1.0"?>
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 160 120">
+  <rect width="160" height="120" fill="#4080c0"/>
+  <rect width="20" height="15" fill="red"/>
+  <circle cx="80" cy="60" r="30" fill="white"/>
+</svg>"""
+
+
+def interlaced(image: Image.Image) -> bytes:
+    """Return an 8-bit grey PNG with Adam7 interlacing, which Pillow does not write."""
+    pixels = np.asarray(image.convert("L"))
+    starts = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2))
+    rows = b""
+    for top, left, down, across in (*starts, (1, 0, 2, 1)):
+        part = pixels[top::down, left::across]
+        rows += b"".join(b"\0" + row.tobytes() for row in part)
+    return png(image.width, image.height, zlib.compress(rows), interlace=1)
+
+
+def png(
+    width: int, height: int, data: bytes, *, depth: int = 8, colour: int = 0, interlace: int = 0
+) -> bytes:
+    """Return a PNG file of one's own making, with a header that may lie."""
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlace)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        chunk(kind, body) for kind, body in ((b"IHDR", header), (b"IDAT", data), (b"IEND", b""))
+    )
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    """Return a PNG chunk."""
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

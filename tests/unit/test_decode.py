@@ -1,0 +1,388 @@
+"""Every format in: what is found, that the picture is right, and what is refused."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import signal
+import struct
+import threading
+import zlib
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from darkroom import isolation
+from darkroom.contracts import Preset
+from darkroom.decode import Decoded, DecodeSpec, decode
+from darkroom.errors import CorruptImage, ImageTooLarge, InvalidRequest, UnsupportedImage
+from darkroom.formats import CONTENT_TYPES
+from darkroom.limits import Limits
+from darkroom.mezzanine import unpack
+from darkroom.vips import vips
+from PIL import Image, ImageOps
+
+from tests.support import profiles
+from tests.support.images import encoded, picture
+from tests.support.imaging import (
+    SMALL,
+    array,
+    chunk,
+    develop,
+    files,
+    found,
+    half_clear,
+    png,
+    rendition,
+)
+
+FILES = files()
+WHOLE = Preset(name="whole", width=160, height=120, format="png")
+WIDE = Limits(max_pixels=10**9)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_format_is_found_by_its_content_alone(name: str) -> None:
+    image = found(FILES[name], name="wrong.xyz", content_type="application/octet-stream")
+    expected = name.partition("-")[0].replace("apng", "png")
+    assert image.format == expected
+    assert image.content_type == CONTENT_TYPES[expected]
+    assert (image.width, image.height) == (160, 120)
+    assert image.bytes == len(FILES[name])
+    assert image.transparent == name.endswith("-alpha")
+    assert image.pages == (3 if name == "tiff-pages" else 1)
+    assert image.frames == (2 if name == "apng" or name.endswith("-animated") else 1)
+    assert image.mismatch is None
+
+
+@pytest.mark.parametrize("name", sorted(FILES.keys() - {"svg", "tiff-float", "png-16", "tiff-16"}))
+def test_every_format_shows_the_picture(name: str) -> None:
+    """Pixel for pixel what another decoder shows; for HEIC, which has none, the picture itself."""
+    made = array(rendition(FILES[name], WHOLE))
+    if name.startswith("heic"):
+        other = array(picture(160, 120))
+    else:
+        with Image.open(io.BytesIO(FILES[name])) as image:
+            other = array(image)
+    if name.endswith("-alpha"):
+        made, other = made[:, :78], other[:, :78]
+    error = np.abs(made - other)
+    if name.startswith(("heic", "avif")):  # decoders differ in how they widen colour
+        assert error.mean() < 4
+    elif "cmyk" in name:
+        assert error.mean() < 60  # Pillow ignores what ink looks like; the picture is the same
+    else:
+        assert error.max() <= 3, "rounding apart, the same"
+
+
+@pytest.mark.parametrize("name", ["png-16", "tiff-16", "tiff-float"])
+def test_deep_pixels_show_the_picture(name: str) -> None:
+    expected = array(picture(160, 120, "L"))
+    assert np.abs(array(rendition(FILES[name], WHOLE)) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_all_eight_orientations_become_upright(orientation: int, image_format: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = picture(96, 64)
+    options = {"lossless": True} if image_format == "WEBP" else {"quality": 95, "subsampling": 0}
+    options = {} if image_format in {"PNG", "TIFF"} else options
+    data = encoded(stored, image_format, exif=exif, **options)
+    expected = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")
+    assert found(data).width == expected.width
+    made = rendition(data, Preset(name="p", width=96, height=96, format="png"))
+    assert made.size == expected.size
+    assert np.abs(array(made) - array(expected)).mean() < 1
+
+
+COLOURS = [(230, 30, 40), (20, 200, 60), (60, 80, 220), (128, 128, 128), (250, 250, 250)]
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize(
+    ("primaries", "gamma"),
+    [(profiles.DISPLAY_P3, 2.2), (profiles.ADOBE_RGB, 2.19921875)],
+    ids=["Display P3", "Adobe RGB"],
+)
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF"])
+def test_colours_follow_the_embedded_profile(
+    colour: tuple[int, int, int],
+    primaries: profiles.Matrix,
+    gamma: float,
+    image_format: str,
+) -> None:
+    profile = profiles.matrix_profile(primaries, gamma)
+    patch = Image.new("RGB", (64, 64), colour)
+    options = {"quality": 100} if image_format in {"JPEG", "AVIF"} else {}
+    options |= {"lossless": True} if image_format == "WEBP" else {}
+    data = encoded(patch, image_format, icc_profile=profile, **options)
+    made = array(rendition(data, Preset(name="p", width=32, height=32, format="png")))[16, 16]
+    assert profiles.delta_e(made, profiles.to_srgb(colour, primaries, gamma)) < 2.3
+
+
+def test_cmyk_colours_follow_the_embedded_profile() -> None:
+    data = encoded(Image.new("CMYK", (64, 64), (0, 255, 255, 0)), "TIFF", icc_profile=_cmyk())
+    red, green, blue = array(rendition(data))[16, 16]
+    assert red > 200
+    assert max(green, blue) < 80
+
+
+def test_a_profile_that_is_rubbish_does_not_spoil_the_picture() -> None:
+    data = encoded(picture(160, 120), "PNG", icc_profile=b"rubbish" * 40)
+    assert (array(rendition(data, WHOLE)) == array(picture(160, 120))).all()
+
+
+def test_sixteen_bits_are_rounded_and_not_cut_off() -> None:
+    values = np.arange(0, 65536, 16, dtype=np.uint16).reshape(64, 64)
+    made = array(
+        rendition(
+            encoded(Image.fromarray(values), "PNG"), Preset(name="p", width=64, format="png")
+        ),
+        "L",
+    )
+    assert (made == np.floor(values / 257 + 0.5)).all()
+
+
+def test_float_beyond_one_is_stretched_from_black_to_white() -> None:
+    values = np.linspace(-100, 3000, 64 * 64, dtype=np.float32).reshape(64, 64)
+    made = array(
+        rendition(
+            encoded(Image.fromarray(values), "TIFF"), Preset(name="p", width=64, format="png")
+        ),
+        "L",
+    )
+    assert made.min() == 0
+    assert made.max() == 255
+    assert np.abs(made - (values + 100) / 3100 * 255).max() <= 1
+
+
+def test_invisible_colours_do_not_bleed_into_edges() -> None:
+    image = Image.new("RGBA", (400, 400), (255, 0, 0, 0))
+    image.paste((0, 255, 0, 255), (0, 0, 201, 400))
+    made = np.asarray(rendition(encoded(image, "PNG"), Preset(name="p", width=100, format="png")))
+    visible = made[made[:, :, 3] > 16].astype(int)
+    assert visible[:, 0].max() <= 16  # no red
+    assert visible[:, 1].min() >= 239
+
+
+def test_alpha_that_hides_nothing_counts_as_opaque() -> None:
+    image = found(encoded(picture(160, 120, "RGBA"), "PNG"))
+    assert not image.transparent
+
+
+def test_mezzanine_holds_every_page_as_large_as_its_use() -> None:
+    pages = [Image.new("RGB", (4000, 1000), "red"), Image.new("L", (500, 700), 90)]
+    data = encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+    header = unpack(develop(data).mezzanine).header
+    assert [page.size for page in header.pages] == [(2000, 500), (500, 700)]
+    assert [page.bands for page in header.pages] == [3, 1]
+
+
+def test_drawings_are_as_large_as_they_are_needed() -> None:
+    data = svg(10, 5, '<rect width="10" height="5"/>')
+    image = develop(data, Preset(name="p", width=900, height=900)).image
+    assert (image.width, image.height) == (900, 450)
+
+
+def test_drawings_reach_nothing_outside(tmp_path: object) -> None:
+    secret = f"{tmp_path}/secret.png"
+    Image.new("RGB", (50, 50), "red").save(secret)
+    references = [f"file://{secret}", secret, "http://127.0.0.1:9/x.png", f"../{secret}"]
+    images = "".join(f'<image href="{each}" width="50" height="50"/>' for each in references)
+    images += (
+        f'<image xmlns:x="http://www.w3.org/1999/xlink" x:href="{secret}" width="50" height="50"/>'
+    )
+    data = svg(50, 50, f'<rect width="50" height="50" fill="#0000ff"/>{images}')
+    assert np.abs(array(rendition(data)) - (0, 0, 255)).max() <= 3
+
+
+def test_drawings_embed_pictures_within_the_limits() -> None:
+    bomb = png(20_000, 20_000, b"")
+    uri = "data:image/png;base64," + base64.b64encode(bomb).decode()
+    data = svg(50, 50, f'<image href="{uri}" width="50" height="50"/>')
+    with pytest.raises(ImageTooLarge, match="max_pixels"):
+        develop(data)
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type", "words"),
+    [
+        ("a.png", "", "its name ends in .png"),
+        ("a.jpg", "image/gif", "it was declared as image/gif"),
+        ("folder.tiff/a.heic", "text/html; charset=utf-8", "and it was declared as text/html"),
+        ("a.JPEG", "image/jpeg", None),
+        ("no-extension", "binary/octet-stream", None),
+    ],
+)
+def test_a_contradiction_is_recorded(name: str, content_type: str, words: str | None) -> None:
+    image = found(FILES["jpeg"], name=name, content_type=content_type)
+    assert (image.mismatch is None) if words is None else (words in str(image.mismatch))
+
+
+@pytest.mark.parametrize(
+    ("limits", "name", "words"),
+    [
+        ({"max_bytes": 100}, "jpeg", "max_bytes"),
+        ({"max_pixels": 160 * 120 - 1}, "jpeg", "160 by 120"),
+        ({"max_pixels": 160 * 120 * 2 - 1}, "gif-animated", "2 frames"),
+        ({"max_pixels": 160 * 120 * 2 - 1}, "webp-animated", "2 frames"),
+        ({"max_pixels": 160 * 120 * 2 - 1}, "apng", "2 frames"),
+        ({"max_pixels": 160 * 120 * 3 - 1}, "tiff-pages", "3 frames or pages"),
+        ({"max_side": 159}, "png", "max_side"),
+        ({"max_side": 159}, "svg", "max_side"),
+        ({"max_side": 159}, "heic", "max_side"),
+        ({"max_side": 159}, "avif", "max_side"),
+        ({"max_side": 159}, "bmp", "max_side"),
+        ({"max_frames": 1}, "gif-animated", "max_frames"),
+        ({"max_pages": 2}, "tiff-pages", "max_pages"),
+    ],
+)
+def test_every_limit_has_its_message(limits: dict[str, int], name: str, words: str) -> None:
+    with pytest.raises(ImageTooLarge, match=words):
+        develop(FILES[name], limits=Limits(**limits))
+
+
+def bombs() -> dict[str, bytes]:
+    """Return small files that promise huge pictures."""
+    jpeg = bytearray(encoded(picture(16, 16)))
+    at = jpeg.index(b"\xff\xc0")
+    jpeg[at + 5 : at + 9] = struct.pack(">HH", 65_000, 65_000)
+    gif = bytearray(FILES["gif"])
+    gif[6:10] = struct.pack("<HH", 65_000, 65_000)
+    bmp = bytearray(FILES["bmp"])
+    bmp[18:26] = struct.pack("<ii", 60_000, 60_000)
+    webp = bytearray(FILES["webp-lossless"])
+    webp[21:25] = (0x3FFE | 0x3FFE << 14).to_bytes(4, "little")
+    frames = b"".join([png(1, 1, b"")[:33], chunk(b"acTL", struct.pack(">II", 2**31 - 1, 0))])
+    return {
+        "png": png(60_000, 60_000, zlib.compress(b"\0" * 100_000)),
+        "png-frames": frames + png(1, 1, zlib.compress(b"\0\0"))[33:],
+        "jpeg": bytes(jpeg),
+        "gif": bytes(gif),
+        "bmp": bytes(bmp),
+        "webp": bytes(webp),
+        "svg": b'<svg xmlns="http://www.w3.org/2000/svg" width="1e6" height="1e6"/>',
+    }
+
+
+@pytest.mark.parametrize("name", bombs())
+def test_bombs_are_refused_from_their_header(name: str) -> None:
+    with pytest.raises(ImageTooLarge):
+        develop(bombs()[name])
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_half_a_file_is_corrupt(name: str) -> None:
+    data = FILES[name]
+    with pytest.raises((CorruptImage, UnsupportedImage), match="upload"):
+        develop(data[: len(data) // 3])
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "empty"),
+        (b"Hello, this is text.\n" * 9, "looks like text"),
+        (b"%PDF-1.7\n", "a PDF document"),
+        (b"PK\x03\x04" + b"\0" * 30, "a ZIP archive"),
+        (b"<!doctype html><html><body><svg></svg></body></html>", "a web page"),
+        (bytes(range(1, 200)), "unknown data"),
+    ],
+)
+def test_what_is_no_image_is_named(data: bytes, words: str) -> None:
+    with pytest.raises((UnsupportedImage, CorruptImage), match=words):
+        develop(data)
+
+
+class TestDecoderProcess:
+    """What only the process around the decoder can do."""
+
+    def test_gives_what_decoding_in_this_process_gives(self) -> None:
+        spec = DecodeSpec(presets=(SMALL,))
+        for name in ("jpeg", "png-alpha", "tiff-pages", "svg"):
+            assert decode(FILES[name], spec) == develop(FILES[name])
+
+    def test_passes_errors_on(self) -> None:
+        with pytest.raises(CorruptImage, match="JPEG"):
+            decode(FILES["jpeg"][:500], DecodeSpec(presets=(SMALL,)))
+
+    def test_too_long_is_an_error_of_its_own(self) -> None:
+        limits = msgspec.structs.replace(WIDE, max_decode_seconds=0.01)
+        with pytest.raises(ImageTooLarge, match="max_decode_seconds"):
+            decode(_large(), DecodeSpec(presets=(SMALL,), limits=limits))
+        assert self._still_works()
+
+    def test_too_much_memory_is_an_error_of_its_own(self) -> None:
+        limits = msgspec.structs.replace(WIDE, max_memory=64 * 1024 * 1024)
+        with pytest.raises(ImageTooLarge, match="max_memory"):
+            decode(_large(), DecodeSpec(presets=(SMALL,), limits=limits))
+        assert self._still_works()
+
+    def test_a_crash_is_an_error_of_its_own(self) -> None:
+        running = isolation.start()
+        decode(FILES["jpeg"], DecodeSpec(presets=(SMALL,)))
+        data = _large()
+        timer = threading.Timer(0.1, os.kill, (running.pid, signal.SIGSEGV))
+        timer.start()
+        with pytest.raises(CorruptImage, match="SIGSEGV"):
+            decode(data, DecodeSpec(presets=(SMALL,), limits=WIDE))
+        timer.join()
+        assert self._still_works()
+
+    def test_has_no_credentials(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "do-not-tell")
+        process = isolation.DecoderProcess()
+        try:
+            process.decode(FILES["jpeg"], DecodeSpec(presets=(SMALL,)))
+            environment = Path(f"/proc/{process.pid}/environ").read_bytes()
+        finally:
+            process.stop()
+        assert b"do-not-tell" not in environment
+        assert b"AWS" not in environment
+
+    def _still_works(self) -> bool:
+        return isinstance(decode(FILES["jpeg"], DecodeSpec(presets=(SMALL,))), Decoded)
+
+
+def test_the_same_bytes_give_the_same_mezzanine() -> None:
+    for name in FILES:
+        assert develop(FILES[name]).mezzanine == develop(FILES[name]).mezzanine, name
+
+
+def test_a_watermark_that_cannot_be_drawn_is_the_requests_fault() -> None:
+    marked = msgspec.convert({"name": "p", "width": 50, "watermark": {"text": "日本 ok"}}, Preset)
+    with pytest.raises(InvalidRequest, match=r"U\+65E5"):
+        decode(FILES["jpeg"], DecodeSpec(presets=(marked,)))
+
+
+def svg(width: int, height: int, content: str) -> bytes:
+    """Return a drawing."""
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">'
+    return f"{head}{content}</svg>".encode()
+
+
+_LARGE: list[bytes] = []
+
+
+def _large() -> bytes:
+    """Return a progressive JPEG of 16 megapixels: 0.3 s and 100 MB of coefficients."""
+    if not _LARGE:
+        noise = np.random.default_rng(1).integers(0, 256, (1000, 1000, 3), dtype=np.uint8)
+        image = Image.fromarray(noise).resize((4000, 4000), Image.Resampling.BILINEAR)
+        _LARGE.append(encoded(image, progressive=True, subsampling=0, quality=80))
+    return _LARGE[0]
+
+
+def _cmyk() -> bytes:
+    """Return libvips's built-in press profile, as it is embedded on the way out."""
+    image = vips().Image.black(8, 8, bands=3).copy(interpretation="srgb")
+    converted = image.icc_transform("cmyk", input_profile="srgb")
+    return bytes(converted.get("icc-profile-data"))
+
+
+def test_half_clear_is_found_transparent() -> None:
+    assert found(encoded(half_clear(), "PNG")).transparent

@@ -1,0 +1,422 @@
+"""Reading executions, from histories that the engine recorded and some that only AWS writes."""
+
+from __future__ import annotations
+
+import datetime
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from ops.executions import Execution, SourceObject, changes, read, source_of
+from ops.following import Watcher, find_started, follow
+from tests.unit.recorded import at, partly, recorded, recording
+
+RENDITIONS = ["small", "medium", "large"]
+
+
+def names(execution: Execution) -> list[str]:
+    return [state.name for state in execution.states]
+
+
+# ---------------------------------------------------------------------------- outcomes
+
+
+def test_a_complete_execution_says_what_it_made() -> None:
+    execution = recorded("complete")
+
+    assert (execution.status, execution.outcome) == ("SUCCEEDED", "COMPLETE")
+    assert (execution.error, execution.failed_state) == (None, None)
+    assert [made.name for made in execution.renditions] == RENDITIONS
+    assert [(m.width, m.height) for m in execution.renditions] == [
+        (300, 200),
+        (600, 400),
+        (640, 427),
+    ]
+    assert execution.document is not None
+    assert (execution.document.key, execution.document.pages) == (
+        "uploads/rocket.jpg/document.pdf",
+        1,
+    )
+    assert execution.backup is not None
+    assert execution.backup.key == "uploads/rocket.jpg"
+    assert execution.image is not None
+    assert (execution.image.width, execution.image.bytes) == (640, 112_525)
+    assert [made.key.rpartition("/")[2] for made in execution.outputs] == [
+        "small.jpg",
+        "medium.jpg",
+        "large.jpg",
+        "document.pdf",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome", "error", "failed", "transitions"),
+    [
+        ("complete", "COMPLETE", None, None, 11),
+        ("duplicate", "ALREADY_PROCESSED", None, None, 2),
+        ("corrupt", "FAILED", "CorruptImage", "Prepare", 6),
+        ("item_failed", "FAILED", "ImageTooLarge", "Resize", 10),
+        ("timed_out", "FAILED", "StatesTimeout", "Prepare", 7),  # one of them is the retry
+        ("retried", "COMPLETE", None, None, 12),  # 11, and the retry
+        ("silent", "COMPLETE", None, None, 9),  # one rendition
+    ],
+)
+def test_outcome_and_billed_transitions(
+    name: str, outcome: str, error: str | None, failed: str | None, transitions: int
+) -> None:
+    execution = recorded(name)
+
+    assert (execution.outcome, execution.error) == (outcome, error)
+    assert (execution.failed_state.name if execution.failed_state else None) == failed
+    assert execution.transitions == transitions
+
+
+def test_a_timed_out_execution_is_a_failure_without_a_guilty_state() -> None:
+    described, events = recording("complete")
+    described |= {"status": "TIMED_OUT", "output": None}
+
+    execution = read(described, events[:9])
+
+    assert (execution.outcome, execution.ended, execution.failed_state) == ("FAILED", True, None)
+    assert execution.transitions == 2
+
+
+def test_the_failure_is_that_of_the_innermost_state_and_keeps_its_words() -> None:
+    failed = recorded("item_failed").failed_state
+
+    assert failed is not None
+    assert (failed.name, failed.rendition, failed.error) == ("Resize", "medium", "ImageTooLarge")
+    assert failed.cause is not None
+    assert "Too many pixels." in failed.cause
+
+
+def test_a_failed_item_has_ended_and_fails_the_map_around_it() -> None:
+    states = {(s.name, s.rendition): s for s in recorded("item_failed").states}
+
+    item, around = states["Resize", "medium"], states["ResizeImages", None]
+    assert item.exited is not None
+    assert (around.error, around.exited is not None) == ("ImageTooLarge", True)
+
+
+def test_a_claim_that_another_holds_is_no_failure() -> None:
+    claim = recorded("duplicate").states[0]
+
+    assert (claim.name, claim.handled) == ("ClaimImage", True)
+
+
+@pytest.mark.parametrize(
+    ("output", "outcome"),
+    [
+        ('{"outcome": "SUPERSEDED", "image": "bucket/uploads/rocket.jpg"}', "SUPERSEDED"),
+        ('{"renditions": "none", "document": [], "backup": 3, "image": null}', "COMPLETE"),
+        ('{"renditions": [{}, 1, {"name": "small"}], "image": {"format": "jpeg"}}', "COMPLETE"),
+        ('["an older version"]', "COMPLETE"),
+        ("{cut", "COMPLETE"),
+    ],
+)
+def test_an_output_of_another_shape_is_read_as_far_as_it_goes(output: str, outcome: str) -> None:
+    described, events = recording("complete")
+
+    execution = read(described | {"output": output}, events)
+
+    assert (execution.outcome, execution.outputs) == (outcome, ())
+    assert (execution.image, execution.backup) == (None, None)
+
+
+# ---------------------------------------------------------------------------- states
+
+
+def test_every_state_is_there_once_with_a_duration() -> None:
+    execution = recorded("complete")
+
+    assert Counter(names(execution)) == Counter(
+        ["ClaimImage", "Prepare", "ResizeImages", *["Resize"] * 3, "Archive", "MakePdf",
+         "BackupOriginal", "RecordResult", "NotifySuccess"]
+    )  # fmt: skip
+    assert all(state.seconds is not None for state in execution.states)
+    assert (
+        0
+        < execution.seconds
+        == pytest.approx(recording("complete")[0]["stopDate"].timestamp() - at(0).timestamp())
+    )
+
+
+def test_states_inside_a_map_know_their_item_and_those_after_it_do_not() -> None:
+    execution = recorded("complete")
+    by_id = {state.id: state for state in execution.states}
+
+    resized = {
+        state.rendition: (state.item, by_id[state.parent or 0].name)
+        for state in execution.states
+        if state.name == "Resize"
+    }
+    assert resized == {
+        "small": (0, "ResizeImages"),
+        "medium": (1, "ResizeImages"),
+        "large": (2, "ResizeImages"),
+    }
+    archived = {
+        s.name: by_id[s.parent].name for s in execution.states if s.parent and s.item is None
+    }
+    assert archived == {"MakePdf": "Archive", "BackupOriginal": "Archive"}
+    assert all(state.parent is None for state in execution.states if state.name == "RecordResult")
+
+
+def test_a_retry_is_an_attempt_of_its_state_alone() -> None:
+    execution = recorded("retried")
+
+    attempts = {
+        state.rendition: [attempt.error for attempt in state.attempts]
+        for state in execution.states
+        if state.name == "Resize"
+    }
+    assert attempts == {"small": [None], "medium": ["StorageError", None], "large": [None]}
+    assert sum(state.retries for state in execution.states) == 1
+    assert all(state.error is None for state in execution.states)
+
+
+def test_calls_name_their_function_and_service() -> None:
+    called = {
+        state.name: (state.attempts[0].resource, state.attempts[0].function)
+        for state in recorded("complete").states
+        if state.attempts
+    }
+
+    assert called["Prepare"] == ("lambda:invoke", "darkroom-prepare")
+    assert called["ClaimImage"] == ("dynamodb:updateItem", None)
+    assert called["NotifySuccess"] == ("sns:publish", None)
+
+
+def test_branches_that_interleave_keep_their_own_durations() -> None:
+    described, events = recording("complete")
+    started = {"MakePdf": 10.0, "BackupOriginal": 11.0}
+    ended = {"MakePdf": 17.0, "BackupOriginal": 13.0}
+    owner: dict[int, str] = {}
+    for event in events:
+        entered = event.get("stateEnteredEventDetails", {}).get("name")
+        name = entered if entered in started else owner.get(event["previousEventId"])
+        if name is None or event["type"].startswith("Parallel"):
+            continue
+        owner[event["id"]] = name
+        late = event["type"] in {"TaskSucceeded", "TaskStateExited"}
+        event["timestamp"] = at(ended[name] if late else started[name])
+        if event["type"] == "TaskStateExited":
+            del owner[event["id"]]
+
+    found = {state.name: state.seconds for state in read(described, events).states}
+
+    assert (found["MakePdf"], found["BackupOriginal"]) == (7.0, 2.0)
+
+
+def test_an_aborted_branch_has_ended() -> None:
+    """AWS ends the other branches with an event that the engine does not write."""
+    described, events = recording("item_failed")
+    cut = next(e["id"] for e in events if e["type"] == "MapStateFailed")
+    open_item = next(
+        e for e in events
+        if e["type"] == "TaskStarted" and e["id"] < cut
+        and not any(o["previousEventId"] == e["id"] and o["id"] < cut for o in events)
+    )  # fmt: skip
+    aborted = {
+        "id": 1000,
+        "previousEventId": open_item["id"],
+        "type": "TaskStateAborted",
+        "timestamp": at(9.0),
+    }
+
+    execution = read(described, [*events[:cut], aborted])
+
+    exits = [state.exited for state in execution.states if state.name == "Resize"]
+    assert at(9.0) in exits
+
+
+def test_a_query_that_fails_after_the_call_fails_the_state_not_the_call() -> None:
+    described, events = recording("complete")
+    upto = next(i for i, e in enumerate(events) if e["type"] == "TaskSucceeded")
+    failed = {
+        "id": events[upto]["id"] + 1,
+        "previousEventId": events[upto]["id"],
+        "type": "EvaluationFailed",
+        "timestamp": at(9.0),
+        "evaluationFailedEventDetails": {
+            "error": "States.QueryEvaluationError",
+            "cause": "it is undefined",
+            "state": "ClaimImage",
+        },
+    }
+
+    (claim,) = read(described | {"status": "FAILED"}, [*events[: upto + 1], failed]).states
+
+    assert (claim.error, claim.attempts[0].error) == ("States.QueryEvaluationError", None)
+
+
+def test_a_history_without_data_is_read_too() -> None:
+    described, events = recording("complete")
+    for event in events:
+        for details in (value for key, value in event.items() if key.endswith("EventDetails")):
+            for field in ("input", "output", "parameters"):
+                details.pop(field, None)
+
+    execution = read(described, events)
+
+    assert execution.transitions == 11
+    assert {state.rendition for state in execution.states} == {None}
+
+
+# ---------------------------------------------------------------------------- source
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        ({"source": {"bucket": "b", "key": "k"}}, SourceObject("b", "k")),
+        (
+            {"source": {"bucket": "b", "key": "k", "versionId": "v", "etag": "e"}, "notify": False},
+            SourceObject("b", "k", "v", "e"),
+        ),
+        (
+            {
+                "detail-type": "Object Created",
+                "source": "aws.s3",
+                "detail": {
+                    "bucket": {"name": "b"},
+                    "object": {"key": "k", "version-id": "v", "etag": "e"},
+                },
+            },
+            SourceObject("b", "k", "v", "e"),
+        ),
+        ({"detail-type": "Object Created", "source": "aws.s3", "detail": "nothing"}, None),
+        ({"source": "photo.jpg"}, None),
+        ({"source": {"bucket": 1, "key": "k"}}, None),
+        (["source"], None),
+        (None, None),
+    ],
+)  # fmt: skip
+def test_source(payload: object, expected: SourceObject | None) -> None:
+    assert source_of(payload) == expected
+
+
+# ---------------------------------------------------------------------------- changes
+
+
+def test_changes_tell_every_state_once_however_often_one_looks() -> None:
+    total = len(recording("retried")[1])
+    told: Counter[tuple[str, str, str | None]] = Counter()
+    before = None
+    for events in [*range(1, total), total]:
+        now = partly("retried", events) if events < total else recorded("retried")
+        told.update((c.kind, c.state.name, c.state.rendition) for c in changes(before, now))
+        before = now
+
+    at_once = Counter(
+        (c.kind, c.state.name, c.state.rendition) for c in changes(None, recorded("retried"))
+    )
+    assert told[("retried", "Resize", "medium")] == 1
+    assert told[("exited", "Resize", "medium")] == 1
+    assert told == at_once
+
+
+def test_a_state_that_waits_for_its_retry_has_not_failed_yet() -> None:
+    events = recording("retried")[1]
+    failed = next(i for i, event in enumerate(events) if event["type"] == "TaskFailed")
+
+    waits = partly("retried", failed + 1)
+
+    assert [s.exited for s in waits.states if s.error] == [None]
+    assert not [c for c in changes(partly("retried", failed), waits) if c.kind == "failed"]
+
+
+def test_a_failed_state_is_told_as_failed() -> None:
+    kinds = {
+        c.state.name: c.kind for c in changes(None, recorded("corrupt")) if c.kind != "entered"
+    }
+
+    assert kinds["Prepare"] == "failed"
+    assert kinds["ImageFailed"] == "exited"
+    assert kinds["NotifyFailure"] == "exited"
+
+
+# ---------------------------------------------------------------------------- asking
+
+
+class Recorded:
+    """A Step Functions client that plays recordings: every look shows a few events more."""
+
+    def __init__(self, *names: str, step: int = 1000) -> None:
+        self.names = list(names)
+        self.step = step
+        self.asked: Counter[str] = Counter()
+        self.listed = 0
+
+    def describe_execution(self, executionArn: str) -> dict[str, Any]:  # noqa: N803 - boto3's
+        self.asked[executionArn] += 1
+        described, events = recording(executionArn)
+        if self._shown(executionArn) < len(events):
+            return described | {"status": "RUNNING", "output": None, "executionArn": executionArn}
+        return described | {"executionArn": executionArn}
+
+    def _shown(self, name: str) -> int:
+        return (self.asked[name] + self.listed) * self.step
+
+    def get_paginator(self, operation: str) -> Any:
+        client = self
+
+        class Paginator:
+            def paginate(self, **arguments: Any) -> Any:
+                if operation == "list_executions":
+                    client.listed += 1
+                    for name in reversed(client.names):
+                        described, events = recording(name)
+                        ended = client._shown(name) >= len(events)
+                        status = described["status"] if ended else "RUNNING"
+                        listed = {"executionArn": name, "status": status, "startDate": at(0)}
+                        yield {"executions": [listed]}
+                    return
+                name = arguments["executionArn"]
+                events = recording(name)[1][: client._shown(name)]
+                for index in range(0, len(events), 7):
+                    yield {"events": events[index : index + 7]}
+
+        return Paginator()
+
+
+def test_follow_tells_everything_and_stops_at_the_end() -> None:
+    seen = list(follow(Recorded("complete", step=9), "complete", interval=0))  # type: ignore[arg-type]
+
+    assert [execution.ended for execution, _ in seen] == [False] * (len(seen) - 1) + [True]
+    entered = [c.state.name for _, happened in seen for c in happened if c.kind == "entered"]
+    assert Counter(entered) == Counter(names(recorded("complete")))
+
+
+def test_an_upload_is_found_by_its_very_version() -> None:
+    client = Recorded("corrupt", "complete", "duplicate", "silent")
+    source = recorded("complete").source
+    assert source is not None
+
+    # The newest one for this version; a person's request for the same object is not the upload's.
+    assert find_started(client, "machine", source, at(0), seconds=0) == "duplicate"  # type: ignore[arg-type]
+    other = SourceObject(source.bucket, source.key, "another version")
+    assert find_started(client, "machine", other, at(0), seconds=0) is None  # type: ignore[arg-type]
+
+
+def test_executions_from_long_before_the_upload_are_not_asked_for() -> None:
+    client = Recorded("complete")
+    source = recorded("complete").source
+    assert source is not None
+
+    late = at(0) + datetime.timedelta(hours=1)
+
+    assert find_started(client, "machine", source, late, seconds=0) is None  # type: ignore[arg-type]
+    assert not client.asked
+
+
+def test_a_watcher_tells_each_start_and_each_end_once() -> None:
+    client = Recorded("complete", "corrupt", step=20)
+    watcher = Watcher(client, "machine")  # type: ignore[arg-type]
+
+    told = [[(e.arn, e.outcome) for e in watcher.poll()] for _ in range(4)]
+
+    # Two looks, 40 events, are the end of the corrupt one, and not yet of the other.
+    assert told[0] == [("complete", None), ("corrupt", "FAILED")]
+    assert [event for poll in told[1:] for event in poll] == [("complete", "COMPLETE")]

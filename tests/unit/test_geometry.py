@@ -1,0 +1,146 @@
+"""Sizes of renditions, for any source and any preset."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from darkroom.contracts import ImageInfo, Preset
+from darkroom.geometry import place
+from darkroom.plan import plan
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.images import encoded, opened, picture
+from tests.support.imaging import renditions
+
+SIDES = st.integers(1, 30_000)
+FRAMES = st.integers(1, 16_383)
+FITS = st.sampled_from(["inside", "cover", "contain", "fill"])
+
+
+@given(SIDES, SIDES, FRAMES, FRAMES, FITS, st.booleans())
+def test_any_source_and_any_preset(
+    width: int,
+    height: int,
+    frame_width: int,
+    frame_height: int,
+    fit: str,
+    enlarge: bool,
+) -> None:
+    preset = msgspec.convert(
+        {"name": "p", "width": frame_width, "height": frame_height, "fit": fit, "enlarge": enlarge},
+        Preset,
+    )
+    placed = place((width, height), preset)
+    frame = (frame_width, frame_height)
+    assert min(*placed.whole, *placed.canvas) >= 1
+    assert all(side <= limit for side, limit in zip(placed.canvas, frame, strict=True))
+    if not enlarge:
+        assert placed.whole[0] <= width
+        assert placed.whole[1] <= height
+    if fit == "inside":
+        assert placed.whole == placed.canvas
+        stops = placed.whole == (width, height) and not enlarge
+        touches = any(side == limit for side, limit in zip(placed.whole, frame, strict=True))
+        assert stops or touches
+    if fit == "contain":
+        assert placed.canvas == frame
+        assert placed.whole[0] <= frame[0]
+        assert placed.whole[1] <= frame[1]
+    if fit == "cover":
+        assert placed.whole[0] >= placed.canvas[0]
+        assert placed.whole[1] >= placed.canvas[1]
+        if enlarge or (width >= frame_width and height >= frame_height):
+            assert placed.canvas == frame
+        else:
+            _same_shape(placed.canvas, frame)
+    if fit == "fill":
+        assert placed.whole == placed.canvas
+        assert placed.canvas == (
+            frame if enlarge else (min(width, frame_width), min(height, frame_height))
+        )
+    elif fit != "cover" or enlarge:
+        _same_shape(placed.whole, (width, height))
+
+
+def _same_shape(size: tuple[int, int], other: tuple[int, int]) -> None:
+    """Check that two sizes have the same proportions, within the rounding to whole pixels."""
+    width, height = other
+    scales = [
+        ((size[0] - 0.5001) / width, (size[0] + 0.5001) / width),
+        ((size[1] - 0.5001) / height, (size[1] + 0.5001) / height),
+    ]
+    low = max(0.0 if size[0] == 1 else scales[0][0], 0.0 if size[1] == 1 else scales[1][0])
+    high = min(scales[0][1], scales[1][1])
+    assert low <= high, (size, other)
+
+
+@given(SIDES, SIDES, st.one_of(st.tuples(FRAMES, st.none()), st.tuples(st.none(), FRAMES)))
+def test_one_side_is_enough_for_inside(
+    width: int, height: int, frame: tuple[int | None, int | None]
+) -> None:
+    placed = place((width, height), Preset(name="p", width=frame[0], height=frame[1]))
+    for side, limit in zip(placed.canvas, frame, strict=True):
+        assert limit is None or side <= limit
+    _same_shape(placed.canvas, (width, height))
+
+
+@pytest.mark.parametrize(
+    ("preset", "size"),
+    [
+        (Preset(name="p", width=90, height=90), (90, 68)),
+        (Preset(name="p", width=90, height=90, fit="cover"), (90, 90)),
+        (Preset(name="p", width=90, height=90, fit="contain"), (90, 90)),
+        (Preset(name="p", width=90, height=30, fit="fill"), (90, 30)),
+        (Preset(name="p", width=900, height=900), (160, 120)),
+        (Preset(name="p", width=900, height=900, fit="cover"), (120, 120)),
+        (Preset(name="p", width=900, height=900, fit="contain"), (900, 900)),
+        (Preset(name="p", width=900, height=30, fit="fill"), (160, 30)),
+        (Preset(name="p", width=320, height=320, enlarge=True), (320, 240)),
+        (Preset(name="p", width=320, height=320, fit="cover", enlarge=True), (320, 320)),
+        (Preset(name="p", width=320, height=320, fit="contain", enlarge=True), (320, 320)),
+        (Preset(name="p", width=320, height=320, fit="fill", enlarge=True), (320, 320)),
+        (Preset(name="p", height=60), (80, 60)),
+    ],
+)
+def test_renditions_have_exactly_the_planned_size(preset: Preset, size: tuple[int, int]) -> None:
+    ((planned, made),) = renditions(encoded(picture(160, 120)), preset)
+    assert (planned.width, planned.height) == size
+    assert (made.width, made.height) == size
+    assert opened(made.data).size == size
+
+
+def test_all_presets_are_served_by_one_mezzanine() -> None:
+    presets = (
+        Preset(name="a", width=64, height=64),
+        Preset(name="b", width=200, height=20, fit="fill"),
+        Preset(name="c", width=100, height=150, fit="cover"),
+        Preset(name="d", width=500, height=50, fit="contain"),
+    )
+    for planned, made in renditions(encoded(picture(640, 480)), *presets):
+        assert opened(made.data).size == (planned.width, planned.height)
+
+
+@pytest.mark.parametrize(
+    ("source", "wanted", "transparent", "made"),
+    [
+        ("jpeg", "auto", False, "jpeg"),
+        ("png", "auto", True, "webp"),
+        ("png", "original", False, "png"),
+        ("gif", "original", False, "png"),
+        ("heic", "original", False, "jpeg"),
+        ("tiff", "original", True, "webp"),
+        ("jpeg", "avif", False, "avif"),
+    ],
+)
+def test_formats_are_resolved_in_the_plan(
+    source: str,
+    wanted: str,
+    transparent: bool,
+    made: str,
+) -> None:
+    image = ImageInfo(source, "image/x", 100, 50, 1, transparent=transparent)
+    preset = msgspec.convert({"name": "p", "width": 10, "format": wanted}, Preset)
+    (planned,) = plan("a.b", image, (preset,))
+    assert planned.format == made
+    assert planned.key.startswith("a.b/p.")

@@ -1,0 +1,80 @@
+"""JSONata as Step Functions has it."""
+
+from __future__ import annotations
+
+import datetime
+import threading
+from typing import Any
+
+import pytest
+
+from ops.engine.jsonata import UNDEFINED, QueryError, evaluate
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("1 + 1", 2),
+        ("$string(2.0)", "2"),
+        ('$string({"a": "é😀", "b": null})', '{"a":"é😀","b":null}'),
+        ('$parse("[1, {\\"a\\": null}]")', [1, {"a": None}]),
+        ('$hash("abc", "SHA-1")', "a9993e364706816aba3e25717850c26c9cd0d89d"),
+        ('$hash("abc", "MD5")', "900150983cd24fb0d6963f7d28e17f72"),
+        ("$range(0, 10, 5)", [0, 5, 10]),
+        ("$partition([1, 2, 3], 2)", [[1, 2], [3]]),
+        ("$random(7) = $random(7)", True),
+        ("$length($uuid())", 36),
+        ("/* a comment */ 3", 3),
+        ("[$map([1], function($v) { $v * 2 })]", [2]),
+        ("null", None),
+    ],
+)  # fmt: skip
+def test_an_expression(expression: str, expected: Any) -> None:
+    assert evaluate(expression, {}) == expected
+
+
+@pytest.mark.parametrize("text", ['"', "\\", "'", "\n", "\x00", "é😀", "$x", '"; 1/0; "', "{%"])
+def test_variables_are_values_not_source(text: str) -> None:
+    assert evaluate("$name & $all.inner", {"name": text, "all": {"inner": text}}) == text * 2
+
+
+def test_undefined_is_not_null() -> None:
+    assert evaluate("$x.a", {"x": {"a": None}}) is None
+    assert evaluate("$x", {"x": None}) is None
+    assert evaluate("$x.b", {"x": {"a": None}}) is UNDEFINED
+    assert evaluate("$nowhere", {}) is UNDEFINED
+    assert evaluate("$exists($x.a)", {"x": {"a": None}}) is True
+
+
+def test_dates_are_the_context_objects() -> None:
+    moment = datetime.datetime(2026, 1, 31, 23, 59, 59, 123456, tzinfo=datetime.UTC)
+    assert evaluate("$at", {"at": moment}) == "2026-01-31T23:59:59.123Z"
+
+
+@pytest.mark.parametrize("expression", ["$error('no')", "(1", "1 + 'a'", "$nofunction()"])
+def test_a_failing_expression_says_so(expression: str) -> None:
+    with pytest.raises(QueryError):
+        evaluate(expression, {})
+
+
+def test_evaluation_leaves_the_variables_alone() -> None:
+    given = {"list": [3, 1, 2]}
+    evaluate("$sort($x.list) ~> $reverse()", {"x": given})
+    assert given == {"list": [3, 1, 2]}
+
+
+def test_threads_do_not_mix() -> None:
+    wrong: list[Any] = []
+
+    def work(number: int) -> None:
+        for _ in range(30):
+            found = evaluate("($f := function($v) { $v * $n }; $sum([1..20].$f($)))", {"n": number})
+            if found != 210 * number:
+                wrong.append(found)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []

@@ -1,0 +1,59 @@
+"""Figures and hostile text as people read them."""
+
+from __future__ import annotations
+
+import pytest
+
+from ops.cli import words
+from ops.executions import Made
+
+
+@pytest.mark.parametrize(
+    ("usd", "text"),
+    [(0, "$0"), (0.000378, "$0.00038"), (0.0004, "$0.00040"), (0.378, "$0.38"), (12.3, "$12.30"),
+     (0.000050625, "$0.000051")],
+)  # fmt: skip
+def test_dollars(usd: float, text: str) -> None:
+    assert words.dollars(usd) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(None, ""), (0.456, "0.46 s"), (4.51, "4.5 s"), (125.0, "2 min 5 s")]
+)
+def test_duration(seconds: float | None, text: str) -> None:
+    assert words.duration(seconds) == text
+
+
+@pytest.mark.parametrize(("number", "text"), [(512, "0.5 KB"), (1024 * 1024, "1.0 MB")])
+def test_size(number: int, text: str) -> None:
+    assert words.size(number) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "word", "text"),
+    [(1, "retry", "1 retry"), (2, "retry", "2 retries"), (11, "transition", "11 transitions")],
+)
+def test_count(number: int, word: str, text: str) -> None:
+    assert words.count(number, word) == text
+
+
+def test_a_larger_output_is_a_negative_saving() -> None:
+    made = Made("large", "bucket", "key", bytes=150)
+
+    assert words.saving(made, 100) == "+50 %"
+    assert words.saving(made, 300) == "-50 %"
+    assert words.saving(made, 0) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("uploads/Ünïcode photo.jpg", "uploads/Ünïcode photo.jpg"),
+        ("a\x1b[31mb", r"a\x1b[31mb"),
+        ("a\nb\rc\td", r"a\nb\rc\td"),
+        ("a\u202egpj.exe", r"a\u202egpj.exe"),
+        ("a\x9b2Jb", r"a\x9b2Jb"),
+    ],
+)
+def test_what_could_deceive_is_made_visible(text: str, shown: str) -> None:
+    assert words.plain(text) == shown
