@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import datetime
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from moto.sns.models import Subscription
 from moto.stepfunctions.models import StateMachine
 from moto.stepfunctions.parser.api import (
     EvaluationFailedEventDetails,
+    ExecutionAbortedEventDetails,
+    ExecutionStatus,
     HistoryEventType,
     TaskFailedEventDetails,
 )
@@ -51,6 +54,9 @@ from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.common.string.string_expression import StringJSONata
 from moto.stepfunctions.parser.asl.component.common.timeouts.timeout import EvalTimeoutError
+from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
+from moto.stepfunctions.parser.asl.component.program.program import Program
+from moto.stepfunctions.parser.asl.component.state.exec.execute_state import ExecutionState
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import iteration_worker
 from moto.stepfunctions.parser.asl.component.state.exec.state_parallel import branches_decl
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_dynamodb import (  # noqa: E501
@@ -59,6 +65,8 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task import StateTask
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
+from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
+from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
 from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 from moto.stepfunctions.parser.asl.utils import boto_client
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
@@ -321,10 +329,81 @@ def _execution_start(self: Any) -> None:
 
 def _execution_terminated(self: Any) -> None:
     """Moto sends no "Execution Status Change" events, and keeps every thread it ever started."""
-    _originals["announce ends"](self)
     TMP_THREADS[:] = [thread for thread in TMP_THREADS if thread.is_alive()]
-    _announce(self.execution)
-    _engine().router.execution_ended(self.execution.exec_arn)
+    execution = self.execution
+    with execution.exec_worker.env._state_mutex:  # noqa: SLF001 - a stop may come now
+        if execution.exec_status != ExecutionStatus.RUNNING:
+            return
+        _originals["announce ends"](self)
+    _announce(execution)
+    _engine().router.execution_ended(execution.exec_arn)
+
+
+def _stop_execution(
+    self: Any, stop_date: datetime.datetime, error: str | None, cause: str | None
+) -> None:
+    """Moto's stopped execution runs until its task or wait is over; AWS's is over at once."""
+    while (env := self.exec_worker.env) is None:  # its thread has only just been started
+        time.sleep(0.001)
+    with env._state_mutex:  # noqa: SLF001 - it may end by itself now
+        _originals["stop at once"](self, stop_date, error, cause)
+        stopped = isinstance(env.program_state(), ProgramStopped)
+        if self.exec_status != ExecutionStatus.RUNNING or not stopped:
+            return
+        details = ExecutionAbortedEventDetails(error=error, cause=cause)
+        env.event_manager.add_event(
+            context=env.event_history_context,
+            event_type=HistoryEventType.ExecutionAborted,
+            event_details=EventDetails(executionAbortedEventDetails=details),
+        )
+        self.exec_status, self.error, self.cause = ExecutionStatus.ABORTED, error, cause
+        self.stop_date = datetime.datetime.now(datetime.UTC)
+    _announce(self)
+    _engine().router.execution_ended(self.exec_arn)
+
+
+def _add_event(self: Any, *args: Any, **kwargs: Any) -> int:
+    """Moto adds to the history of an ended execution what its threads still do."""
+    events = self._history_event_list
+    if events and events[-1]["type"] in LAST_EVENTS:
+        return int(events[-1]["id"])
+    added: int = _originals["end histories"](self, *args, **kwargs)
+    return added
+
+
+LAST_EVENTS = {
+    HistoryEventType.ExecutionAborted,
+    HistoryEventType.ExecutionFailed,
+    HistoryEventType.ExecutionSucceeded,
+    HistoryEventType.ExecutionTimedOut,
+}
+
+
+class _Stopped(Exception):
+    """The program that was evaluated has been stopped."""
+
+
+class _Left(BaseException):
+    """A state of a stopped program has been left; moto makes failures of any mere Exception."""
+
+
+def _evaluate(self: Any, env: Environment) -> None:
+    """Moto skips each part of a stopped program but goes on with the whole, with wrong values."""
+    try:
+        if isinstance(env._program_state, ProgramStopped):  # noqa: SLF001 - the getter copies it
+            raise _Left if isinstance(self, Program) else _Stopped
+        _originals["leave stopped programs"](self, env)
+    except _Left:
+        if not isinstance(self, Program):
+            raise
+
+
+def _evaluate_state(self: Any, env: Environment) -> None:
+    """Moto would take the end of a stopped program for a failure of its state."""
+    try:
+        _originals["leave stopped states"](self, env)
+    except _Stopped:
+        raise _Left from None
 
 
 def _announce(execution: Any) -> None:
@@ -512,6 +591,10 @@ HOOKS = (
     Hook("name executions", StepFunctionsParserBackend, "start_execution", _start_execution),
     Hook("announce starts", Execution, "start", _execution_start),
     Hook("announce ends", BaseExecutionWorkerCommunication, "terminated", _execution_terminated),
+    Hook("stop at once", Execution, "stop", _stop_execution),
+    Hook("end histories", EventManager, "add_event", _add_event),
+    Hook("leave stopped programs", EvalComponent, "eval", _evaluate),
+    Hook("leave stopped states", ExecutionState, "_evaluate_with_timeout", _evaluate_state),
     Hook("share clients", boto_client, "boto3", _Clients),
     Hook("name DynamoDB errors", StateTaskServiceDynamoDB, "_from_error", _dynamodb_error),
     Hook("name errors of branches", branches_decl, "CustomErrorName", _branch_error),

@@ -20,10 +20,12 @@ from moto.awslambda.models import LambdaFunction
 from moto.sns.models import Subscription
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.common.timeouts.timeout import EvalTimeoutError
+from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_dynamodb import (  # noqa: E501
     StateTaskServiceDynamoDB,
 )
 from moto.stepfunctions.parser.asl.eval.environment import Environment
+from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
@@ -125,6 +127,36 @@ def announce() -> bool:
     return received() == []
 
 
+def stopped() -> tuple[Json, list[Json]]:
+    """Stop an execution within a Parallel's Wait, and read status and history right then."""
+    stepfunctions = client("stepfunctions")
+    wait = machine_with({"Type": "Wait", "Seconds": 1, "Next": "Done"}, Done={"Type": "Succeed"})
+    branches = machine_with({"Type": "Parallel", "Branches": [wait, wait], "End": True})
+    machine = stepfunctions.create_state_machine(
+        name=f"m{time.time_ns()}", definition=json.dumps(branches), roleArn=ROLE
+    )["stateMachineArn"]
+    arn = stepfunctions.start_execution(stateMachineArn=machine, input="{}", name="stop")[
+        "executionArn"
+    ]
+    time.sleep(0.2)
+    stepfunctions.stop_execution(executionArn=arn)
+    described = stepfunctions.describe_execution(executionArn=arn)
+    return described, stepfunctions.get_execution_history(executionArn=arn)["events"]
+
+
+def stop_at_once() -> bool:
+    described, events = stopped()
+    return described["status"] == "RUNNING" or events[-1]["type"] != "ExecutionAborted"
+
+
+def end_histories() -> bool:
+    return "ExecutionAborted" not in inspect.getsource(EventManager)
+
+
+def leave_stopped_programs() -> bool:
+    return "Pruning" in inspect.getsource(EvalComponent.eval)
+
+
 def share_clients() -> bool:
     return boto_client_for(REGION, "sns") is not boto_client_for(REGION, "sns")
 
@@ -213,6 +245,10 @@ PROBES: dict[str, Callable[[], bool]] = {
     "name executions": name_executions,
     "announce starts": announce,
     "announce ends": announce,
+    "stop at once": stop_at_once,
+    "end histories": end_histories,
+    "leave stopped programs": leave_stopped_programs,
+    "leave stopped states": leave_stopped_programs,
     "share clients": share_clients,
     "name DynamoDB errors": name_dynamodb_errors,
     "name errors of branches": name_errors_of_branches,

@@ -97,8 +97,9 @@ def test_an_execution_that_is_stopped_alerts(pipeline: Pipeline, engine: Engine)
     )["executionArn"]
     assert reached.wait(10)
     pipeline.at.stepfunctions.stop_execution(executionArn=arn)
-    stopped.set()
     run = pipeline.wait(arn)
+    stopped.set()
+    assert run.history[-1]["type"] == "ExecutionAborted"
     (alert,) = until(lambda: engine.inbox.messages(protocol="email")[before:] or None)
     assert run.status == "ABORTED"
     assert alert.topic == "darkroom-alerts"
