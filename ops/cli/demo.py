@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ops import cost
-from ops.cli import show, words
+from ops.cli import display, words
 from ops.cli.address import PROJECT
 from ops.cli.failures import WrongUse
 from ops.cost import Cost
@@ -265,7 +265,7 @@ def demo(output: Path) -> int:
     WrongUse
         The folder holds something else.
     """
-    screen = show.console()
+    screen = display.console()
     _empty(output)
     began = time.monotonic()
     screen.print(Text("Darkroom", "bold").append(": film in, prints out.\n", "default"))
@@ -389,20 +389,20 @@ def _where(execution: Execution) -> Text:
     now = [
         f"{state.name} {state.rendition}" if state.rendition else state.name
         for state in execution.states
-        if state.exited is None and state.type not in show.CONTAINERS
+        if state.exited is None and state.type not in display.CONTAINERS
     ]
     return Text(", ".join(now) or "starts", "dim", no_wrap=True, overflow="ellipsis")
 
 
 def _mark(sample: Sample) -> Text:
     good = not list(sample.problems())
-    return Text(show.SUCCEEDED, "green") if good else Text(show.FAILED, "red")
+    return Text(display.SUCCEEDED, "green") if good else Text(display.FAILED, "red")
 
 
 def _outcome(sample: Sample) -> Text:
     execution = sample.execution
     outcome = (execution.outcome if execution else None) or "no end"
-    text = Text(outcome.replace("_", " "), show.STYLES.get(outcome, ""))
+    text = Text(outcome.replace("_", " "), display.STYLES.get(outcome, ""))
     if execution and execution.error:
         text.append(f" {execution.error}", "default")
     return text
@@ -419,7 +419,7 @@ def _summarised(sample: Sample) -> dict[str, Any]:
     execution = sample.execution
     if execution is None or sample.cost is None:
         return {"source": sample.name, "status": None, "outcome": None}
-    found = show.as_json(execution, sample.cost)
+    found = display.as_json(execution, sample.cost)
     found["expected"] = sample.outcome
     found["about"] = sample.what
     return found

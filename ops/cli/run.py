@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ops import cost
-from ops.cli import address, show, words
+from ops.cli import address, display, words
 from ops.cli.failures import LeftRunning, WrongUse
 from ops.deployment import Deployment
 from ops.executions import Execution, SourceObject
@@ -95,21 +95,21 @@ def run(
     deployment = address.connect(endpoint, stack)
     plan = _plan(image, key, wishes, deployment)
     parse_request(plan.request())
-    screen = Console(quiet=True) if as_json else show.console()
+    screen = Console(quiet=True) if as_json else display.console()
     arn = _start(deployment, plan, screen)
     execution = _followed(deployment, arn, screen)
     memory = cost.memory_of(deployment.lambda_, deployment.outputs)
     estimate = cost.estimate(execution, memory)
     if as_json:
-        print(json.dumps(show.as_json(execution, estimate)))
+        print(json.dumps(display.as_json(execution, estimate)))
     else:
         screen.print()
-        screen.print(show.summary(execution, estimate), soft_wrap=True)
-        for part in show.results(execution):
+        screen.print(display.summary(execution, estimate), soft_wrap=True)
+        for part in display.results(execution):
             screen.print()
             screen.print(part, soft_wrap=True)
         if execution.outcome == "FAILED":
-            screen.print(show.failure(execution), soft_wrap=True)
+            screen.print(display.failure(execution), soft_wrap=True)
     return 0 if execution.status == "SUCCEEDED" else FAILED
 
 
@@ -242,7 +242,7 @@ def _followed(deployment: Deployment, arn: str, screen: Console) -> Execution:
     """Show an execution until it ends; Ctrl-C leaves it running."""
     try:
         screen.print(Text(f"Execution {arn}", "dim"), soft_wrap=True)
-        with show.Progress(screen) as progress:
+        with display.Progress(screen) as progress:
             for execution, happened in follow(deployment.stepfunctions, arn, _interval(deployment)):
                 progress.show(execution, happened)
     except KeyboardInterrupt:

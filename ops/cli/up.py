@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from ops.cli import address, show, words
+from ops.cli import address, display, words
 from ops.cli.address import Address
 from ops.cli.failures import WrongUse
 from ops.cli.starting import start
@@ -190,7 +190,7 @@ class _Screen:
     """Text, for people."""
 
     def __init__(self, *, usual: bool) -> None:
-        self._screen: Console = show.console()
+        self._screen: Console = display.console()
         self._usual = usual
 
     def started(self, engine: Engine) -> None:
@@ -210,7 +210,7 @@ class _Screen:
 
     def execution(self, execution: Execution) -> None:
         outcome = execution.outcome or "started"
-        line = self._stamped(outcome.replace("_", " "), show.STYLES.get(outcome, ""))
+        line = self._stamped(outcome.replace("_", " "), display.STYLES.get(outcome, ""))
         line.append(words.plain(_source(execution) or "(no image named)"))
         if execution.ended:
             line.append(f"  {words.duration(execution.seconds)}", "dim")

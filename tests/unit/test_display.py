@@ -8,7 +8,7 @@ import re
 import pytest
 from rich.console import Console
 
-from ops.cli import show
+from ops.cli import display
 from ops.cost import estimate
 from ops.executions import changes
 from tests.unit.recorded import MEMORY, partly, recorded, recording
@@ -18,7 +18,7 @@ def followed(name: str, *, terminal: bool = False) -> str:
     """Return what is printed while an execution is followed event by event."""
     screen = Console(file=io.StringIO(), width=100, force_terminal=terminal, color_system=None)
     total, before = len(recording(name)[1]), None
-    with show.Progress(screen) as progress:
+    with display.Progress(screen) as progress:
         for events in range(1, total + 1):
             now = partly(name, events) if events < total else recorded(name)
             progress.show(now, changes(before, now))
@@ -47,7 +47,7 @@ def test_a_retry_has_a_line_with_its_reason_and_is_no_failure() -> None:
 
     assert re.search("    ↻ Resize medium +tries again after StorageError\n", text)
     assert lines(text).count("    ✓ Resize medium  1 retry") == 1
-    assert show.FAILED not in text
+    assert display.FAILED not in text
 
 
 def test_a_failure_names_the_error_where_it_happened() -> None:
@@ -82,16 +82,16 @@ def test_a_terminal_also_sees_what_runs() -> None:
 def test_the_summary_says_the_outcome(name: str, words: list[str]) -> None:
     execution = recorded(name)
 
-    text = show.summary(execution, estimate(execution, MEMORY)).plain
+    text = display.summary(execution, estimate(execution, MEMORY)).plain
 
     assert all(word in text for word in words)
 
 
 def test_the_command_to_run_again_keeps_what_was_asked_for() -> None:
-    assert show.again(recorded("corrupt")) == (
+    assert display.again(recorded("corrupt")) == (
         "darkroom run s3://darkroom-source-123456789012/uploads/corrupt.jpg"
     )
-    silent = show.again(recorded("silent"))
+    silent = display.again(recorded("silent"))
     assert silent.startswith(
         "darkroom run s3://darkroom-source-123456789012/uploads/rocket.jpg --input '"
     )
