@@ -1,0 +1,1 @@
+"""The console: executions, pictures and messages in a browser, served on this machine only."""
