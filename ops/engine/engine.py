@@ -26,8 +26,11 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from ops.deployment import DEFAULT_REGION, DEFAULT_STACK, Deployment
 from ops.engine import events, moto_hooks
 from ops.engine.deploy import Deployed, deploy
+from ops.engine.edge import Disturb, Edge, Guard
 from ops.engine.faults import Faults
 from ops.engine.inbox import Inbox
+from ops.engine.permissions import Place
+from ops.engine.roles import Roles
 from ops.engine.workers import WorkerPool
 
 HOST = "127.0.0.1"
@@ -95,12 +98,21 @@ class Engine:
         self.endpoint = f"http://{HOST}:{self.port}"
         self.workers = WorkerPool(self.endpoint, DEFAULT_REGION)
         self.deployment = Deployment(stack, self.endpoint, DEFAULT_REGION)
+        self.roles = Roles(DEFAULT_REGION, self.workers.knows)
+        place = Place(DEFAULT_REGION, moto_hooks.ACCOUNT, moto_hooks.has_tags)
+        self.guard = Guard(self.roles, place)
+        self.disturb: Disturb | None = None
+        """What goes wrong with calls of functions and the state machine; see disturbances.py."""
         self.router = events.EventRouter(
             rules=lambda: moto_hooks.rules(DEFAULT_REGION),
             clients=events.Clients(
-                self.deployment.stepfunctions, self.deployment.sns, self.deployment.sqs
+                self.deployment.stepfunctions,
+                self.deployment.sns,
+                self.deployment.sqs,
+                self.deployment.lambda_,
             ),
             transform=moto_hooks.transform,
+            guard=self.guard,
         )
         try:
             moto_hooks.install(
@@ -188,10 +200,15 @@ class Engine:
             logging.getLogger(name).setLevel(level)
         warnings.filterwarnings("ignore", message="Tried to parse .* not supported by moto")
         os.environ["MOTO_PORT"] = str(self.port)
+        edge = Edge(
+            DomainDispatcherApplication(create_backend_app),
+            self.guard,
+            lambda call, invocation: self.disturb and self.disturb(call, invocation),
+        )
         server = make_server(
             HOST,
             self.port,
-            DomainDispatcherApplication(create_backend_app),
+            edge,
             threaded=True,
             request_handler=_KeepAlive,
             fd=self._socket.fileno(),

@@ -30,6 +30,9 @@ ATTEMPTS = 4
 ATTEMPT_SECONDS = 0.2
 """EventBridge tries for 24 hours and 185 times; a laptop's faults are shorter."""
 
+ASYNC_ATTEMPTS = 3
+"""Lambda developer guide, "How Lambda handles errors and retries with asynchronous invocation"."""
+
 # EventBridge sends these to the dead-letter queue at once (eb-rule-dlq).
 FINAL_CODES = {
     "AccessDeniedException",
@@ -66,6 +69,17 @@ class Clients:
     stepfunctions: Any
     sns: Any
     sqs: Any
+    lambda_: Any
+
+
+class Guard(Protocol):
+    """Decides whether a rule may deliver."""
+
+    def check_delivery(self, rule: str, target: Mapping[str, Any]) -> None:
+        """Raise ClientError if it may not deliver to a target."""
+
+    def may_bury(self, rule: str, queue: str) -> bool:
+        """Tell whether a queue takes its dead letters."""
 
 
 class EventRouter:
@@ -79,6 +93,8 @@ class EventRouter:
         For the targets.
     transform
         Applies a target's InputTransformer.
+    guard
+        Decides what rules may do.
     """
 
     def __init__(
@@ -86,10 +102,12 @@ class EventRouter:
         rules: Callable[[], Iterable[Rule]],
         clients: Clients,
         transform: Callable[[Mapping[str, Any], dict[str, Any]], Any],
+        guard: Guard,
     ) -> None:
         self._rules = rules
         self._clients = clients
         self._transform = transform
+        self._guard = guard
         self._executor = ThreadPoolExecutor(MAX_STARTED, thread_name_prefix="delivery")
         self._ended: dict[str, threading.Event] = {}
         self._lock = threading.Lock()
@@ -152,6 +170,7 @@ class EventRouter:
             if self._closed:
                 return
             try:
+                self._guard.check_delivery(rule_arn, target)
                 self._call(target["Arn"], body)
             except ClientError as error:
                 code = error.response["Error"]["Code"]
@@ -174,6 +193,8 @@ class EventRouter:
             ended.wait()
             with self._lock:
                 self._ended.pop(started["executionArn"], None)
+        elif service == "lambda":
+            self._invoke(arn, body)
         elif service == "sns":
             self._clients.sns.publish(TopicArn=arn, Message=body)
         elif service == "sqs":
@@ -183,8 +204,37 @@ class EventRouter:
             self._clients.sqs.send_message(QueueUrl=url, MessageBody=body)
         else:
             raise NotImplementedError(
-                f"The engine delivers events to Step Functions, SNS and SQS, not to {arn}."
+                f"The engine delivers events to Step Functions, Lambda, SNS and SQS, not to {arn}."
             )
+
+    def _invoke(self, arn: str, body: str) -> None:
+        """Invoke a function as Lambda does for an event: twice more on error, then bury it."""
+        for attempt in range(ASYNC_ATTEMPTS):
+            done = self._clients.lambda_.invoke(FunctionName=arn, Payload=body.encode())
+            if "FunctionError" not in done:
+                return
+            error = json.loads(done["Payload"].read())
+            if self._closed:
+                return
+            time.sleep(ATTEMPT_SECONDS * attempt)
+        configured = self._clients.lambda_.get_function_configuration(FunctionName=arn)
+        queue = configured.get("DeadLetterConfig", {}).get("TargetArn")
+        if queue is None:
+            LOG.error("an event was lost: %s has no dead-letter queue", arn)
+            return
+        attributes = {
+            "RequestID": done["ResponseMetadata"].get("RequestId", "-"),
+            "ErrorCode": "200",
+            "ErrorMessage": f"{error.get('errorType')}: {error.get('errorMessage')}"[:1024],
+        }
+        self._clients.sqs.send_message(
+            QueueUrl=self._queue_url(queue),
+            MessageBody=body,
+            MessageAttributes={
+                name: {"DataType": "String", "StringValue": value}
+                for name, value in attributes.items()
+            },
+        )
 
     def _queue_url(self, arn: str) -> str:
         found: str = self._clients.sqs.get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
@@ -204,7 +254,11 @@ class EventRouter:
         if "DeadLetterConfig" not in target:
             LOG.error("an event was lost: %s has no dead-letter queue", target["Arn"])
             return
-        url = self._queue_url(target["DeadLetterConfig"]["Arn"])
+        queue = target["DeadLetterConfig"]["Arn"]
+        if not self._guard.may_bury(rule_arn, queue):
+            LOG.error("an event was lost: %s may not send to %s", rule_arn, queue)
+            return
+        url = self._queue_url(queue)
         attributes = {
             "RULE_ARN": rule_arn,
             "TARGET_ARN": target["Arn"],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import datetime
+import json
 import threading
 import time
 import uuid
@@ -18,14 +19,18 @@ from typing import Any, Protocol
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from moto.awslambda.models import LambdaFunction
+from moto.awslambda.models import LambdaFunction, lambda_backends
 from moto.cloudformation.parsing import clean_json, get_model_map
 from moto.core.config import default_user_config
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.events.models import Rule, events_backends
 from moto.events.utils import EventTemplateParser
+from moto.iam.models import iam_backends
+from moto.moto_server.utilities import RegexConverter
 from moto.s3 import notifications as s3_notifications
-from moto.sns.models import Subscription
+from moto.s3.models import s3_backends
+from moto.sns.models import Subscription, sns_backends
+from moto.sqs.models import sqs_backends
 from moto.stepfunctions.models import StateMachine
 from moto.stepfunctions.parser.api import (
     EvaluationFailedEventDetails,
@@ -227,6 +232,58 @@ def running_executions(region: str) -> int:
     """Return how many executions are running."""
     machines = stepfunctions_parser_backends[ACCOUNT][region].state_machines
     return sum(e.status == "RUNNING" for machine in machines for e in machine.executions)
+
+
+def function_role(name: str, region: str) -> str:
+    """Return the ARN of a Lambda function's role."""
+    found: str = lambda_backends[ACCOUNT][region].get_function(name).role
+    return found
+
+
+def machine_roles(region: str) -> tuple[str, ...]:
+    """Return the ARNs of the state machines' roles."""
+    machines = stepfunctions_parser_backends[ACCOUNT][region].state_machines
+    return tuple(machine.roleArn for machine in machines)
+
+
+def roles() -> tuple[str, ...]:
+    """Return the ARNs of all roles."""
+    return tuple(role.arn for role in iam_backends[ACCOUNT]["aws"].get_roles())
+
+
+def role_documents(arn: str) -> tuple[str, ...]:
+    """Return the policies written into a role, as JSON; none for a role that there is not."""
+    roles = iam_backends[ACCOUNT]["aws"].get_roles()
+    found = (policy for role in roles if role.arn == arn for policy in role.policies.values())
+    return tuple(policy if isinstance(policy, str) else json.dumps(policy) for policy in found)
+
+
+def resource_document(arn: str) -> str | None:
+    """Return the policy of a function, a topic or a queue, as JSON; None when it has none."""
+    _, _, service, region, _, name = arn.split(":", 5)
+    if service == "sns":
+        topic = sns_backends[ACCOUNT][region].topics.get(arn)
+        return str(topic.policy) if topic else None
+    if service == "sqs":
+        queue = sqs_backends[ACCOUNT][region].queues.get(name)
+        return queue.policy if queue is not None else None
+    function = lambda_backends[ACCOUNT][region].get_function_by_arn(arn)
+    if function is None:
+        return None
+    # Moto keeps what CloudFormation said beside the statement's own elements.
+    known = ("Sid", "Effect", "Action", "Resource", "Condition", "Principal")
+    statements = [
+        {key: value for key, value in statement.items() if key in known}
+        for statement in function.policy.statements
+    ]
+    return json.dumps({"Statement": statements})
+
+
+def has_tags(bucket: str, key: str, version: str | None) -> bool:
+    """Tell whether an object, or a version of it, has tags."""
+    backend = s3_backends[ACCOUNT]["aws"]
+    found = backend.get_object(bucket, key, version)
+    return found is not None and bool(backend.get_object_tagging(found)["Tags"])
 
 
 def _engine() -> Services:
@@ -537,6 +594,12 @@ def _send_event_bridge_message(account_id: str, bucket: Any, event_name: str, ke
     _engine().router.put(event)
 
 
+def _match_path(self: Any, url_map: Any, *items: Any) -> None:
+    """Moto's server does not find an object whose key has a line break in it."""
+    _originals["match every key"](self, url_map, *items)
+    self.regex = f"(?s:{self.regex})"
+
+
 def _publish_to_subscription(
     self: Any,
     message: str,
@@ -612,5 +675,6 @@ HOOKS = (
     Hook(
         "send S3 events", s3_notifications, "_send_event_bridge_message", _send_event_bridge_message
     ),
+    Hook("match every key", RegexConverter, "__init__", _match_path),
     Hook("deliver messages", Subscription, "publish", _publish_to_subscription),
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from unittest.mock import MagicMock
 import boto3
 from moto import mock_aws
 from moto.awslambda.models import LambdaFunction
+from moto.moto_server.utilities import RegexConverter
 from moto.sns.models import Subscription
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.common.timeouts.timeout import EvalTimeoutError
@@ -233,6 +235,11 @@ def send_s3_events() -> bool:
     return "etag" not in items[0] or items[0]["sequencer"] == items[1]["sequencer"]
 
 
+def match_every_key() -> bool:
+    converter = RegexConverter(MagicMock(), ".+")
+    return re.fullmatch(converter.regex, "a\nb") is None
+
+
 def deliver_messages() -> bool:
     return "email" not in inspect.getsource(Subscription.publish)
 
@@ -259,6 +266,7 @@ PROBES: dict[str, Callable[[], bool]] = {
     "say what a fault does": inject_faults,
     "deliver events": deliver_events,
     "send S3 events": send_s3_events,
+    "match every key": match_every_key,
     "deliver messages": deliver_messages,
 }
 

@@ -164,6 +164,7 @@ class Prepared(Contract, frozen=True):
     source: Source
     image: ImageInfo
     mezzanine: ObjectRef
+    original: Source
     renditions: tuple[Rendition, ...]
     document_key: ObjectKey
     pdf: PdfOptions
@@ -171,9 +172,10 @@ class Prepared(Contract, frozen=True):
 
 
 class ResizeTask(Contract, frozen=True):
-    """The input of Resize, once per rendition."""
+    """The input of Resize, once per rendition. ``claim`` is the number of the run's claim."""
 
     source: Source
+    claim: int
     mezzanine: ObjectRef
     rendition: Rendition
 
@@ -182,6 +184,7 @@ class PdfTask(Contract, frozen=True):
     """The input of MakePdf."""
 
     source: Source
+    claim: int
     mezzanine: ObjectRef
     document_key: ObjectKey
     pdf: PdfOptions
@@ -191,6 +194,7 @@ class BackupTask(Contract, frozen=True):
     """The input of BackupOriginal."""
 
     source: Source
+    original: Source
     image: ImageInfo
 
 
@@ -216,6 +220,53 @@ class Backup(Contract, frozen=True):
     bytes: int
     etag: str
     version_id: str | None = None
+
+
+class Made(Contract, frozen=True):
+    """What a run made of an image."""
+
+    source: Source
+    image: ImageInfo
+    renditions: tuple[Output, ...]
+    document: Output
+    backup: Backup
+
+
+class Failure(Contract, frozen=True):
+    """Why a run failed: in which state, by which error, and in words."""
+
+    state: str
+    error: str
+    message: str
+
+
+Ending = Literal["COMPLETE", "FAILED", "TIMED_OUT", "ABORTED"]
+
+
+class Report(Contract, frozen=True):
+    """The input of Notify: how an execution ended.
+
+    ``execution`` and ``stateMachine`` are ARNs, ``startedAt`` is RFC 3339, ``input`` is the
+    execution's own, ``image`` the key of its record.
+    """
+
+    outcome: Ending
+    execution: str
+    state_machine: str
+    started_at: str
+    input: Any
+    image: str
+    redrive_count: int = 0
+    made: Made | None = None
+    failure: Failure | None = None
+    notify: bool = True
+
+
+class Announcement(Contract, frozen=True):
+    """What Notify returns: whether it published a message now, and which."""
+
+    published: bool
+    subject: str = ""
 
 
 ContractT = TypeVar("ContractT", bound=Contract)
@@ -355,6 +406,25 @@ def event_source(event: Mapping[str, Any]) -> dict[str, Any] | None:
         "etag": item.get("etag"),
     }
     return {field: value for field, value in named.items() if value is not None}
+
+
+def rerun_request(payload: object) -> dict[str, Any]:
+    """Return the request that runs an execution's input again, unchecked.
+
+    Parameters
+    ----------
+    payload
+        The input of an execution: an S3 event, or a person's request.
+
+    Returns
+    -------
+    dict
+        For an event, its object, pinned to its version where it has one; a request as it is.
+    """
+    if isinstance(payload, Mapping) and "detail-type" in payload:
+        found = event_source(payload) or {}
+        return {"source": {name: found[name] for name in found if name != "etag"}}
+    return dict(payload) if isinstance(payload, Mapping) else {}
 
 
 def dump(contract: Contract) -> dict[str, Any]:

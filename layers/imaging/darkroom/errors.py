@@ -9,9 +9,16 @@ the state machine never retries them. Transient errors are about the moment, and
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 
 class DarkroomError(Exception):
-    """Base of every error that Darkroom raises on purpose."""
+    """Base of every error that Darkroom raises on purpose.
+
+    ``advice`` answers an alert's question "Try again?".
+    """
+
+    advice: ClassVar[str] = "Yes, it may help: the cause is likely to pass."
 
 
 class PermanentError(DarkroomError):
@@ -25,33 +32,84 @@ class TransientError(DarkroomError):
 class InvalidRequest(PermanentError):
     """The input of the execution, or the deployed preset list, is not what was expected."""
 
+    advice = "No. Correct the input as the reason says, and run the corrected one."
+
 
 class SourceNotFound(PermanentError):
     """The object, or the version of it that the request names, does not exist."""
+
+    advice = "Only once the object is there."
 
 
 class SourceChanged(PermanentError):
     """The object was replaced after the event that named it: the newer upload has its own run."""
 
+    advice = "No need: the newer upload has a run of its own."
 
-class UnsupportedImage(PermanentError):
+
+class ImageError(PermanentError):
+    """The image itself is at fault: only another upload can help."""
+
+
+class UnsupportedImage(ImageError):
     """The bytes are not an image of a supported format."""
 
+    advice = "No. Upload the image in a supported format; that starts a run by itself."
 
-class CorruptImage(PermanentError):
+
+class CorruptImage(ImageError):
     """The bytes begin as a supported image but cannot be decoded to the end."""
 
+    advice = "No. Upload an intact copy; that starts a run by itself."
 
-class ImageTooLarge(PermanentError):
+
+class ImageTooLarge(ImageError):
     """The image exceeds a limit: bytes, pixels, width, height, frames, pages or decode time."""
+
+    advice = "No. Upload a smaller copy; that starts a run by itself."
 
 
 class AccessDenied(PermanentError):
     """A step's role may not do what it tried: the deployment is at fault, not the image."""
 
+    advice = "Only once the permission is mended."
+
+
+class Superseded(PermanentError):
+    """A newer run of the same image has written its outputs: this run has nothing more to do."""
+
+    advice = "No need: the newer run has an outcome of its own."
+
+
+class NotificationFailed(PermanentError):
+    """All outputs are made and recorded, but the success message could not be sent."""
+
+    advice = "No need. Look at the notifications topic and its permissions."
+
 
 class StorageError(TransientError):
     """S3 or SSM failed or throttled after the client's own retries."""
+
+
+class DeliveryError(TransientError):
+    """SNS failed or throttled after the client's own retries."""
+
+
+def named(name: str) -> type[DarkroomError] | None:
+    """Return the error of a name, as the state machine knows it; None when it is not ours.
+
+    Parameters
+    ----------
+    name
+        An error name, as ``CorruptImage``.
+    """
+    found: list[type[DarkroomError]] = [DarkroomError]
+    while found:
+        error = found.pop()
+        if error.__name__ == name:
+            return error
+        found.extend(error.__subclasses__())
+    return None
 
 
 def by_class(base: type[DarkroomError]) -> frozenset[str]:

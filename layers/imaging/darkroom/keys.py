@@ -36,13 +36,29 @@ def mezzanine_key(source: Source, execution: str) -> str:
     Two executions on the same image must never read each other's mezzanine, so the execution's
     name is part of it. The source is hashed: a 1,024-byte key leaves no room for a suffix.
     """
-    image = hashlib.sha256(f"{source.bucket}/{source.key}".encode()).hexdigest()[:32]
-    return f"mezzanines/{image}/{execution}"
+    return f"mezzanines/{_hashed(source)}/{execution}"
+
+
+def original_key(source: Source, execution: str) -> str:
+    """Return the key of an execution's copy of the original in the work bucket."""
+    return f"originals/{_hashed(source)}/{execution}"
 
 
 def backup_key(source: Source) -> str:
     """Return the key of the copy of the original in the backup bucket: the source key."""
     return source.key
+
+
+def record_key(bucket: str, key: str) -> str:
+    """Return the key of an image's record in the table, as ``bucket/photo.jpg``.
+
+    The state ClaimImage composes the same in JSONata; a test compares the two.
+    """
+    return f"{bucket}/{key}"
+
+
+def _hashed(source: Source) -> str:
+    return hashlib.sha256(f"{source.bucket}/{source.key}".encode()).hexdigest()[:32]
 
 
 def _inside(source_key: str, name: str) -> str:

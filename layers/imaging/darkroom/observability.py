@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from darkroom.contracts import Backup, Contract, Output, Prepared, dump
+from darkroom.contracts import Announcement, Backup, Contract, Output, Prepared, dump
 from darkroom.errors import DarkroomError
 
 Event: TypeAlias = dict[str, Any]
@@ -68,6 +68,8 @@ def _count(result: Contract) -> None:
         metrics.add_metric(name="BytesOut", unit=MetricUnit.Bytes, value=result.bytes)
     elif isinstance(result, Backup):
         metrics.add_metric(name="Backups", unit=MetricUnit.Count, value=1)
+    elif isinstance(result, Announcement):
+        metrics.add_metric(name="Messages", unit=MetricUnit.Count, value=int(result.published))
 
 
 def _traced(handler: Handler) -> Handler:

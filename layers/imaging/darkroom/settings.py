@@ -35,6 +35,15 @@ class BackupSettings(Struct, frozen=True):
     backup_bucket: str
 
 
+class NotifySettings(Struct, frozen=True):
+    """Environment of Notify: ARNs of the topics, and names."""
+
+    notifications_topic: str
+    alerts_topic: str
+    images_table: str
+    output_bucket: str
+
+
 SettingsT = TypeVar("SettingsT", bound=Struct)
 
 

@@ -1,4 +1,4 @@
-"""The four steps of the state machine: read from storage, call the pure core, write to storage."""
+"""The steps of the state machine: read from storage, call the pure core, write to storage."""
 
 from __future__ import annotations
 
@@ -90,10 +90,13 @@ def prepare(
     renditions = plan(source.key, decoded.image, presets)
     mezzanine = ObjectRef(bucket=settings.work_bucket, key=keys.mezzanine_key(source, execution))
     storage.write(mezzanine, decoded.mezzanine, MEZZANINE_TYPE, _provenance(source))
+    original = ObjectRef(bucket=settings.work_bucket, key=keys.original_key(source, execution))
+    copied = storage.copy(source, decoded.image.bytes, original)
     return Prepared(
         source=source,
         image=decoded.image,
         mezzanine=mezzanine,
+        original=Source(bucket=copied.bucket, key=copied.key, etag=copied.etag),
         renditions=renditions,
         document_key=document_key,
         pdf=request.pdf,
@@ -118,7 +121,7 @@ def resize(task: ResizeTask, storage: Storage, settings: OutputSettings) -> Outp
 
     encoded = render(storage.read(task.mezzanine), task.rendition)
     ref = ObjectRef(bucket=settings.output_bucket, key=task.rendition.key)
-    return _written(task.rendition.name, encoded, ref, task.source, storage)
+    return _written(task.rendition.name, encoded, ref, task, storage)
 
 
 def make_pdf(task: PdfTask, storage: Storage, settings: OutputSettings) -> Output:
@@ -139,11 +142,14 @@ def make_pdf(task: PdfTask, storage: Storage, settings: OutputSettings) -> Outpu
     title = task.source.key.rpartition("/")[2] or task.source.key
     encoded = document(storage.read(task.mezzanine), title, task.pdf)
     ref = ObjectRef(bucket=settings.output_bucket, key=task.document_key)
-    return _written("document", encoded, ref, task.source, storage)
+    return _written("document", encoded, ref, task, storage)
 
 
 def back_up(task: BackupTask, storage: Storage, settings: BackupSettings) -> Backup:
     """Copy the original to the backup bucket, inside S3.
+
+    The backup bucket is versioned and the record names the version, so every original that was
+    processed is kept, whichever run copies last.
 
     Returns
     -------
@@ -156,7 +162,7 @@ def back_up(task: BackupTask, storage: Storage, settings: BackupSettings) -> Bac
         Any of them; see :mod:`darkroom.errors`.
     """
     target = ObjectRef(bucket=settings.backup_bucket, key=keys.backup_key(task.source))
-    return storage.copy_source(task.source, task.image.bytes, target)
+    return storage.copy(task.original, task.image.bytes, target)
 
 
 def _presets(request: Request, parameters: Parameters, name: str) -> tuple[Preset, ...]:
@@ -197,10 +203,11 @@ def _deployed_presets(text: str, name: str) -> tuple[Preset, ...]:
 
 
 def _written(
-    name: str, encoded: Encoded, ref: ObjectRef, source: Source, storage: Storage
+    name: str, encoded: Encoded, ref: ObjectRef, task: ResizeTask | PdfTask, storage: Storage
 ) -> Output:
     """Write a rendition or a PDF, and return what the record and the messages say of it."""
-    sha256 = storage.write(ref, encoded.data, encoded.content_type, _provenance(source))
+    metadata = _provenance(task.source)
+    sha256 = storage.write(ref, encoded.data, encoded.content_type, metadata, task.claim)
     return Output(
         name=name,
         bucket=ref.bucket,

@@ -26,6 +26,7 @@ from darkroom.errors import (
     SourceChanged,
     SourceNotFound,
     StorageError,
+    Superseded,
 )
 from darkroom.limits import Limits, check_bytes
 
@@ -53,6 +54,13 @@ CLIENT_CONFIG = Config(
 _DENIED = {"403", "AccessDenied", "AccessDeniedException", "AllAccessDisabled"}
 _MISSING = {"404", "405", "NoSuchKey", "NoSuchVersion", "NoSuchBucket", "MethodNotAllowed"}
 _CHANGED = {"412", "PreconditionFailed"}
+_OVERTAKEN = _CHANGED | _MISSING | {"409", "ConditionalRequestConflict"}
+
+CLAIM = "claim"
+"""Metadata of an output: the number of the claim that wrote it."""
+
+WRITE_ATTEMPTS = 5
+"""How often a write is tried again because another run wrote the same object meanwhile."""
 
 
 class StoredObject(Struct, frozen=True):
@@ -62,6 +70,14 @@ class StoredObject(Struct, frozen=True):
     etag: str
     version_id: str | None
     content_type: str
+
+
+class StoredKey(Struct, frozen=True):
+    """An object in a listing. ``modified`` is in seconds since the epoch."""
+
+    key: str
+    bytes: int
+    modified: float
 
 
 class Storage:
@@ -131,9 +147,18 @@ class Storage:
             return self._s3.get_object(Bucket=ref.bucket, Key=ref.key)["Body"].read()
 
     def write(
-        self, ref: ObjectRef, data: bytes, content_type: str, metadata: dict[str, str]
+        self,
+        ref: ObjectRef,
+        data: bytes,
+        content_type: str,
+        metadata: dict[str, str],
+        claim: int | None = None,
     ) -> str:
         """Write an object, its bytes verified by S3 against their SHA-256.
+
+        With a claim, what a newer claim wrote is never replaced: the object carries the number of
+        the claim that wrote it, and S3 replaces only the object that was looked at (S3 user guide,
+        conditional writes).
 
         Parameters
         ----------
@@ -145,6 +170,8 @@ class Storage:
             Their media type.
         metadata
             User-defined metadata, ASCII.
+        claim
+            The number of the run's claim on the image.
 
         Returns
         -------
@@ -153,28 +180,58 @@ class Storage:
 
         Raises
         ------
+        Superseded
+            A newer claim has written this object.
         AccessDenied, StorageError
             As their names say.
         """
         digest = hashlib.sha256(data)
-        with _classified(f"The output s3://{ref.bucket}/{ref.key}"):
-            self._s3.put_object(
-                Bucket=ref.bucket,
-                Key=ref.key,
-                Body=data,
-                ContentType=content_type,
-                Metadata=metadata,
-                ChecksumSHA256=base64.b64encode(digest.digest()).decode(),
-            )
-        return digest.hexdigest()
+        what = f"The output s3://{ref.bucket}/{ref.key}"
+        fence = {} if claim is None else {CLAIM: str(claim)}
+        for _ in range(WRITE_ATTEMPTS):
+            condition = {} if claim is None else self._still_older(ref, claim, what)
+            with _classified(what):
+                try:
+                    self._s3.put_object(
+                        Bucket=ref.bucket,
+                        Key=ref.key,
+                        Body=data,
+                        ContentType=content_type,
+                        Metadata=metadata | fence,
+                        ChecksumSHA256=base64.b64encode(digest.digest()).decode(),
+                        **condition,  # type: ignore[arg-type]
+                    )
+                except ClientError as error:
+                    if claim is None or _code(error) not in _OVERTAKEN:
+                        raise
+                else:
+                    return digest.hexdigest()
+        raise StorageError(
+            f"{what} is being written by another run at the same time. Run it again."
+        )
 
-    def copy_source(self, source: Source, size: int, target: ObjectRef) -> Backup:
-        """Copy an uploaded object inside S3, pinned to its version and etag, and compare.
+    def _still_older(self, ref: ObjectRef, claim: int, what: str) -> dict[str, str]:
+        """Return the condition under which an object may be written: it is as it is now."""
+        try:
+            found = self._s3.head_object(Bucket=ref.bucket, Key=ref.key)
+        except ClientError as error:
+            if _code(error) in _MISSING:
+                return {"IfNoneMatch": "*"}
+            raise _classify(what, error) from error
+        except BotoCoreError as error:
+            raise _unreachable(what, error) from error
+        written = found["Metadata"].get(CLAIM, "")
+        if written.isdecimal() and int(written) > claim:
+            raise Superseded(f"{what} was written by a newer run of the same image.")
+        return {"IfMatch": found["ETag"]}
+
+    def copy(self, source: Source, size: int, target: ObjectRef) -> Backup:
+        """Copy an object inside S3, pinned to its version and etag, and compare.
 
         Parameters
         ----------
         source
-            The object, with the etag that Prepare read.
+            The object, with the etag that was read.
         size
             Its bytes.
         target
@@ -229,6 +286,23 @@ class Storage:
             version_id=copied.get("VersionId"),
         )
 
+    def listed(self, bucket: str, folder: str) -> list[StoredKey]:
+        """Return the objects directly in a folder, a key that ends with ``/``; at most 1,000.
+
+        Raises
+        ------
+        AccessDenied, StorageError
+            As their names say.
+        """
+        with _classified(f"The bucket {bucket}"):
+            found = self._s3.list_objects_v2(Bucket=bucket, Prefix=folder, Delimiter="/")
+        return [
+            StoredKey(
+                key=item["Key"], bytes=item["Size"], modified=item["LastModified"].timestamp()
+            )
+            for item in found.get("Contents", [])
+        ]
+
 
 class Parameters:
     """Values in SSM Parameter Store, kept for a minute.
@@ -274,11 +348,19 @@ def _classified(what: str) -> Iterator[None]:
     except ClientError as error:
         raise _classify(what, error) from error
     except BotoCoreError as error:
-        raise StorageError(f"{what} could not be reached: {error}. Run it again.") from error
+        raise _unreachable(what, error) from error
+
+
+def _unreachable(what: str, error: BotoCoreError) -> StorageError:
+    return StorageError(f"{what} could not be reached: {error}. Run it again.")
+
+
+def _code(error: ClientError) -> str:
+    return error.response.get("Error", {}).get("Code", "")
 
 
 def _classify(what: str, error: ClientError) -> DarkroomError:
-    code = error.response.get("Error", {}).get("Code", "")
+    code = _code(error)
     if code in _MISSING:
         return SourceNotFound(
             f"{what} does not exist. Check the bucket, the key (it is case-sensitive) and the "

@@ -1,0 +1,23 @@
+"""NotifySuccess, NotifyFailure, and what no Catch sees: tell people how an execution ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from darkroom import announcing, settings
+from darkroom.contracts import Announcement
+from darkroom.observability import step
+
+SERVICES = announcing.Services()
+SETTINGS = settings.from_environment(settings.NotifySettings)
+
+
+@step
+def notify(payload: object, execution: str) -> Announcement:  # noqa: ARG001
+    """Announce an outcome, unless it has been announced."""
+    return announcing.announce(payload, SERVICES, SETTINGS)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Take a report of the state machine, or a status change from EventBridge."""
+    return notify(announcing.envelope(event), context)
