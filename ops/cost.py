@@ -204,15 +204,30 @@ def _reaches_mailboxes(state: StateRun) -> bool:
     return not silenced
 
 
-def memory_of(client: LambdaClient, outputs: Mapping[str, str]) -> dict[str, int]:
-    """Return the memory of a stack's functions, in MiB, by name.
+class Memory(dict[str, int]):
+    """Memory of Lambda functions in MiB, by name; each is asked for when it is first needed.
 
     Parameters
     ----------
     client
         A boto3 client of Lambda.
-    outputs
-        The stack's outputs; those that end in ``FunctionName`` are asked for.
     """
-    names = [value for name, value in outputs.items() if name.endswith("FunctionName")]
-    return {n: client.get_function_configuration(FunctionName=n)["MemorySize"] for n in names}
+
+    def __init__(self, client: LambdaClient) -> None:
+        super().__init__()
+        self._client = client
+
+    def __missing__(self, name: str) -> int:
+        """Ask for a function.
+
+        Raises
+        ------
+        KeyError
+            There is no such function any more.
+        """
+        try:
+            found = self._client.get_function_configuration(FunctionName=name)["MemorySize"]
+        except self._client.exceptions.ResourceNotFoundException:
+            raise KeyError(name) from None
+        self[name] = found
+        return found

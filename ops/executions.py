@@ -182,7 +182,7 @@ def read(described: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> E
         output=output,
         source=source_of(payload),
         started=described["startDate"],
-        stopped=described.get("stopDate"),
+        stopped=described.get("stopDate") or _last(status, events),
         states=states(events),
         image=_image(made.get("image")),
         renditions=_all_made(made.get("renditions")),
@@ -222,6 +222,11 @@ def changes(before: Execution | None, now: Execution) -> list[Change]:
         if state.exited is not None and (old is None or old.exited is None):
             found.append(Change("failed" if state.error else "exited", state))
     return found
+
+
+def _last(status: str, events: Sequence[Mapping[str, Any]]) -> datetime.datetime | None:
+    """Return when an execution ended, where only its history says so: in the local engine."""
+    return events[-1]["timestamp"] if status != RUNNING and events else None
 
 
 def _outcome(status: str, output: Mapping[str, Any]) -> str | None:

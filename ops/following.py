@@ -38,12 +38,23 @@ def fetch(client: SFNClient, arn: str) -> Execution:
     """
     # In this order: when the description says that it ended, the history is complete.
     described = client.describe_execution(executionArn=arn)
-    events: list[Any] = []
-    for page in client.get_paginator("get_execution_history").paginate(
+    return read(described, history(client, arn))
+
+
+def history(client: SFNClient, arn: str) -> list[Mapping[str, Any]]:
+    """Return every event of an execution so far, oldest first.
+
+    Parameters
+    ----------
+    client
+        A boto3 client of Step Functions.
+    arn
+        Of the execution.
+    """
+    pages = client.get_paginator("get_execution_history").paginate(
         executionArn=arn, PaginationConfig={"PageSize": 1000}
-    ):
-        events += page["events"]
-    return read(described, events)
+    )
+    return [event for page in pages for event in page["events"]]
 
 
 def follow(

@@ -189,7 +189,7 @@ class Demo:
     def estimate(self) -> None:
         """Estimate what each execution would have cost on AWS."""
         deployment = self.engine.deployment
-        memory = cost.memory_of(deployment.lambda_, deployment.outputs)
+        memory = cost.Memory(deployment.lambda_)
         for sample in self.samples:
             if sample.execution is not None:
                 sample.cost = cost.estimate(sample.execution, memory)

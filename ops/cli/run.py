@@ -98,7 +98,7 @@ def run(
     screen = Console(quiet=True) if as_json else display.console()
     arn = _start(deployment, plan, screen)
     execution = _followed(deployment, arn, screen)
-    memory = cost.memory_of(deployment.lambda_, deployment.outputs)
+    memory = cost.Memory(deployment.lambda_)
     estimate = cost.estimate(execution, memory)
     if as_json:
         print(json.dumps(display.as_json(execution, estimate)))
