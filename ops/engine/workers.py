@@ -251,6 +251,10 @@ class WorkerPool:
         """
         return self._specs[name]
 
+    def knows(self, name: str) -> bool:
+        """Tell whether there is a function of that name."""
+        return name in self._specs
+
     def functions(self) -> tuple[FunctionSpec, ...]:
         """Return every function."""
         return tuple(self._specs.values())
