@@ -194,6 +194,7 @@ def _functions(
                 environment={key: str(value) for key, value in variables.items()},
                 memory_mb=int(properties.get("MemorySize", 128)),
                 timeout=float(properties.get("Timeout", 3)),
+                dead_letters=properties.get("DeadLetterConfig", {}).get("TargetArn"),
             )
         )
     return tuple(found)

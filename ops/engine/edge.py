@@ -175,6 +175,10 @@ class Guard:
         """Tell whether a queue takes a rule's undeliverable events."""
         return self._service_allowed(rule, Need(DELIVERIES["sqs"], queue))
 
+    def may_send(self, function: str, queue: str) -> bool:
+        """Tell whether a function's role lets Lambda send to a queue what it failed on."""
+        return self.check(Call(function, "sqs", "SendMessage", {"QueueUrl": queue})) is None
+
     def _service_allowed(self, rule: str, need: Need) -> bool:
         return self._allowed(
             rule,

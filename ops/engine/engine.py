@@ -113,6 +113,7 @@ class Engine:
             ),
             transform=moto_hooks.transform,
             guard=self.guard,
+            dead_letters=lambda function: self.workers.spec(function).dead_letters,
         )
         try:
             moto_hooks.install(

@@ -81,6 +81,9 @@ class Guard(Protocol):
     def may_bury(self, rule: str, queue: str) -> bool:
         """Tell whether a queue takes its dead letters."""
 
+    def may_send(self, function: str, queue: str) -> bool:
+        """Tell whether a function may send to a queue."""
+
 
 class EventRouter:
     """Takes events to the targets of the rules that match them.
@@ -95,6 +98,8 @@ class EventRouter:
         Applies a target's InputTransformer.
     guard
         Decides what rules may do.
+    dead_letters
+        Gives the ARN of the queue for what a function failed on, by the function's name.
     """
 
     def __init__(
@@ -103,11 +108,13 @@ class EventRouter:
         clients: Clients,
         transform: Callable[[Mapping[str, Any], dict[str, Any]], Any],
         guard: Guard,
+        dead_letters: Callable[[str], str | None],
     ) -> None:
         self._rules = rules
         self._clients = clients
         self._transform = transform
         self._guard = guard
+        self._dead_letters = dead_letters
         self._executor = ThreadPoolExecutor(MAX_STARTED, thread_name_prefix="delivery")
         self._ended: dict[str, threading.Event] = {}
         self._lock = threading.Lock()
@@ -217,10 +224,13 @@ class EventRouter:
             if self._closed:
                 return
             time.sleep(ATTEMPT_SECONDS * attempt)
-        configured = self._clients.lambda_.get_function_configuration(FunctionName=arn)
-        queue = configured.get("DeadLetterConfig", {}).get("TargetArn")
+        name = arn.split(":")[6]
+        queue = self._dead_letters(name)
         if queue is None:
             LOG.error("an event was lost: %s has no dead-letter queue", arn)
+            return
+        if not self._guard.may_send(name, queue):
+            LOG.error("an event was lost: the role of %s may not send to %s", arn, queue)
             return
         attributes = {
             "RequestID": done["ResponseMetadata"].get("RequestId", "-"),

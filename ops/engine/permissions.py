@@ -385,7 +385,8 @@ def _publishes(given: Parameters, place: Place) -> list[Need]:
 
 
 def _sends(given: Parameters, place: Place) -> list[Need]:
-    queue = place.arn("sqs", given["QueueUrl"].rpartition("/")[2])
+    name = given["QueueUrl"].rpartition("/")[2]
+    queue = name if name.startswith("arn:") else place.arn("sqs", name)
     return [Need("sqs:SendMessage", queue), *_encrypts(place, queue), *_decrypts(place, queue)]
 
 

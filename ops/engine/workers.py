@@ -59,6 +59,8 @@ class FunctionSpec:
         Memory, in MiB.
     timeout
         Longest invocation, in seconds.
+    dead_letters
+        ARN of the queue for events that it failed on, if it has one.
     """
 
     name: str
@@ -69,6 +71,7 @@ class FunctionSpec:
     environment: Mapping[str, str]
     memory_mb: int
     timeout: float
+    dead_letters: str | None = None
 
 
 @dataclass(frozen=True)
