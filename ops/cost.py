@@ -6,12 +6,12 @@ What is assumed:
 - Lambda is billed for the time that the history shows between the start and the end of a call. That
   includes the call's own overhead and a cold start, so it is a little more than Lambda bills. An
   execution that ran in the local engine shows this machine's speed, not that of Lambda.
-- Each step makes the S3 calls that its code makes when nothing is retried inside it.
+- Each step makes the calls that its code makes when nothing is retried inside it: `_CALLS`.
 - A DynamoDB write is billed per KB of the item, estimated by the values that the state writes.
 - One e-mail goes out for each message that is published and not silenced. SMS differ in price by
   country and carrier, and are left out.
 - Left out, since they do not belong to one execution: storage, logs, traces, metrics, the upload
-  itself, data transfer, EventBridge.
+  itself, data transfer, EventBridge, the alert about an execution that ended as a whole.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ops.executions import Execution
-from ops.history import Attempt, StateRun
+from ops.history import Attempt
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -44,9 +44,9 @@ class Prices:
     lambda_gb_second, lambda_request
         Lambda on arm64.
     s3_put, s3_get
-        S3 Standard: one PUT or COPY, one GET or HEAD.
-    dynamodb_write
-        DynamoDB on demand: one write request unit.
+        S3 Standard: one PUT, COPY or LIST, one GET or HEAD.
+    dynamodb_write, dynamodb_read
+        DynamoDB on demand: one write or read request unit.
     sns_publish, sns_email
         SNS: one publish request, one e-mail.
     """
@@ -59,6 +59,7 @@ class Prices:
     s3_put: float
     s3_get: float
     dynamodb_write: float
+    dynamodb_read: float
     sns_publish: float
     sns_email: float
 
@@ -72,6 +73,7 @@ PRICES = Prices(
     s3_put=0.005 / 1_000,
     s3_get=0.0004 / 1_000,
     dynamodb_write=0.625 / 1_000_000,
+    dynamodb_read=0.125 / 1_000_000,
     sns_publish=0.50 / 1_000_000,
     sns_email=2.00 / 100_000,
 )
@@ -118,12 +120,28 @@ class Cost:
         return math.fsum(item.usd for item in self.items)
 
 
-# What the steps' code does in S3, by the state's name: (PUT and COPY, GET and HEAD).
-_S3_CALLS = {
-    "Prepare": (1, 1),  # reads the source, writes the mezzanine
-    "Resize": (1, 1),  # reads the mezzanine, writes a rendition
-    "MakePdf": (1, 1),  # reads the mezzanine, writes the PDF
-    "BackupOriginal": (1, 1),  # copies, then looks at the copy
+@dataclass(frozen=True)
+class _Calls:
+    """What a step's code calls: S3 (PUT, COPY and LIST; GET and HEAD), DynamoDB, SNS."""
+
+    puts: int = 0
+    gets: int = 0
+    writes: int = 0
+    reads: int = 0
+    publishes: int = 0
+
+
+# By the state's name. A managed copy looks at the source first; what is written is looked at before
+# (an output, for the number of its claim) or after (a copy, to compare).
+_CALLS = {
+    "Prepare": _Calls(
+        puts=2, gets=3
+    ),  # reads the source, writes the mezzanine, copies the original
+    "Resize": _Calls(puts=1, gets=2),
+    "MakePdf": _Calls(puts=1, gets=2),
+    "BackupOriginal": _Calls(puts=1, gets=2),
+    "NotifySuccess": _Calls(reads=1, writes=1, publishes=1),  # the record says: announced
+    "NotifyFailure": _Calls(reads=1, writes=1, publishes=1, puts=1),  # lists what was made
 }
 
 
@@ -156,18 +174,24 @@ def estimate(execution: Execution, memory_mb: Mapping[str, int], prices: Prices 
         for attempt in invocations
         if attempt.function is not None
     )
-    puts = sum(_S3_CALLS.get(state.name, (0, 0))[0] for state, _ in calls)
-    gets = sum(_S3_CALLS.get(state.name, (0, 0))[1] for state, _ in calls)
-    writes = sum(_write_units(attempt) for _, attempt in calls if _is(attempt, "dynamodb"))
-    published = [state for state, attempt in calls if _is(attempt, "sns") and not attempt.error]
-    emails = sum(_reaches_mailboxes(state) for state in published)
+    made = [_CALLS.get(state.name, _Calls()) for state, _ in calls]
+    written = sum(_write_units(attempt) for _, attempt in calls if _is(attempt, "dynamodb"))
+    # A call that failed has published nothing.
+    published = [a for s, a in calls if _CALLS.get(s.name, _Calls()).publishes and not a.error]
+    emails = sum(_reaches_mailboxes(attempt) for attempt in published)
     lines = (
         ("Step Functions", execution.transitions, "transitions", prices.transition),
         ("Lambda time", gb_seconds, "GB-s", prices.lambda_gb_second),
         ("Lambda requests", len(invocations), "requests", prices.lambda_request),
-        ("S3 writes", puts, "PUT", prices.s3_put),
-        ("S3 reads", gets, "GET", prices.s3_get),
-        ("DynamoDB", writes, "write units", prices.dynamodb_write),
+        ("S3 writes", sum(each.puts for each in made), "PUT", prices.s3_put),
+        ("S3 reads", sum(each.gets for each in made), "GET", prices.s3_get),
+        (
+            "DynamoDB writes",
+            written + sum(each.writes for each in made),
+            "write units",
+            prices.dynamodb_write,
+        ),
+        ("DynamoDB reads", sum(each.reads for each in made), "read units", prices.dynamodb_read),
         ("SNS requests", len(published), "requests", prices.sns_publish),
         ("SNS e-mail", emails, "e-mails", prices.sns_email),
     )
@@ -194,14 +218,12 @@ def _write_units(attempt: Attempt) -> int:
     return max(1, math.ceil(len(json.dumps(values)) / KB))
 
 
-def _reaches_mailboxes(state: StateRun) -> bool:
+def _reaches_mailboxes(attempt: Attempt) -> bool:
     """Tell whether a message passes the subscriptions' filter on ``notify``."""
     try:
-        attributes = json.loads(state.attempts[-1].parameters)["MessageAttributes"]
-        silenced = attributes["notify"]["StringValue"] == "false"
+        return json.loads(attempt.parameters)["Payload"]["input"]["notify"] is not False
     except (ValueError, KeyError, TypeError):
         return True
-    return not silenced
 
 
 class Memory(dict[str, int]):

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from darkroom.contracts import event_source, parse_request
+from darkroom.contracts import parse_request, rerun_request
 from darkroom.errors import InvalidRequest
 
 from ops.deployment import DEFAULT_STACK, Deployment
@@ -43,11 +43,7 @@ def request_of(execution: Execution) -> Request:
             f"{json.dumps(given)[:60]}. Run the image by its address instead: `darkroom run "
             "s3://bucket/key`."
         )
-    if "detail-type" not in given:
-        return dict(given)
-    # Not the etag: without versions, it would refuse an image that has been uploaded anew.
-    source = event_source(given) or {}
-    return {"source": {field: value for field, value in source.items() if field != "etag"}}
+    return rerun_request(given)
 
 
 def changed(

@@ -17,6 +17,7 @@ MEMORY = {
     "darkroom-resize": 1024,
     "darkroom-make-pdf": 1024,
     "darkroom-backup-original": 512,
+    "darkroom-notify": 256,
 }
 
 

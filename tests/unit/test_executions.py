@@ -185,7 +185,7 @@ def test_calls_name_their_function_and_service() -> None:
 
     assert called["Prepare"] == ("lambda:invoke", "darkroom-prepare")
     assert called["ClaimImage"] == ("dynamodb:updateItem", None)
-    assert called["NotifySuccess"] == ("sns:publish", None)
+    assert called["NotifySuccess"] == ("lambda:invoke", "darkroom-notify")
 
 
 def test_branches_that_interleave_keep_their_own_durations() -> None:

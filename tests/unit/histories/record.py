@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 PROJECT = HERE.parents[2]
 PHOTO = (PROJECT / "samples" / "rocket.jpg").read_bytes()
 DROPPED = {"inputDetails", "outputDetails", "region", "assignedVariables", "output"}
-READ = ("FunctionName", "ExpressionAttributeValues", "MessageAttributes")
+READ = ("FunctionName", "ExpressionAttributeValues")
 """The parameters of a call that are looked at."""
 
 
@@ -101,6 +101,9 @@ def compact(event: dict[str, Any], start: float) -> dict[str, Any]:
         if "parameters" in kept:
             parameters = json.loads(kept["parameters"])
             read = {key: parameters[key] for key in READ if key in parameters}
+            told = parameters.get("Payload", {}).get("input", {}).get("notify")
+            if told is not None:
+                read["Payload"] = {"input": {"notify": told}}
             kept["parameters"] = json.dumps(read)
         if kept.get("cause", "").startswith("{"):
             cause = json.loads(kept["cause"])
