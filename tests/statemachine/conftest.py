@@ -40,6 +40,7 @@ def canned(pipeline: Pipeline) -> Callable[..., None]:
                     "bytes": 4096,
                 },
                 "mezzanine": {"bucket": "work", "key": "mezzanines/x"},
+                "original": {"bucket": "work", "key": "originals/x", "etag": "abc"},
                 "renditions": [
                     {"name": name, "key": f"{key}/{name}.jpg", "width": side, "height": side}
                     for name, side in SIZES.items()

@@ -139,8 +139,8 @@ class Pipeline:
         self,
         state: str,
         error: str,
-        *,
         cause: str = "",
+        *,
         times: int | None = None,
         when: Callable[[Any], bool] | None = None,
     ) -> Fault:
@@ -154,6 +154,10 @@ class Pipeline:
     def give_payload(self, state: str, payload: Any) -> Fault:
         """Make a Lambda state's function return something else than it would."""
         return self.give(state, {"StatusCode": 200, "Payload": payload})
+
+    def settle(self) -> None:
+        """Wait until every event is delivered, as that of an execution's end."""
+        assert self._engine().wait_idle()
 
     # ------------------------------------------------------------------ look
 
@@ -269,8 +273,7 @@ class Pipeline:
             )
             for message in batch.get("Messages", []):
                 body = json.loads(message["Body"])
-                if isinstance(body, dict):  # the status-change rule sends plain text
-                    self._received.append(body)
+                self._received.append(body)
                 self.at.sqs.delete_message(
                     QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"]
                 )
