@@ -269,6 +269,13 @@ class Announcement(Contract, frozen=True):
     subject: str = ""
 
 
+class Started(Contract, frozen=True):
+    """What Start returns: the execution of an upload, and its status when last looked at."""
+
+    execution: str
+    status: str
+
+
 ContractT = TypeVar("ContractT", bound=Contract)
 
 _CHOICES = {

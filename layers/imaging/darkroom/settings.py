@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -42,6 +42,14 @@ class NotifySettings(Struct, frozen=True):
     alerts_topic: str
     images_table: str
     output_bucket: str
+
+
+class StartSettings(Struct, frozen=True):
+    """Environment of Start: the state machine's ARN and type, and how many images at once."""
+
+    state_machine: str
+    workflow_type: Literal["STANDARD", "EXPRESS"]
+    concurrency: int
 
 
 SettingsT = TypeVar("SettingsT", bound=Struct)

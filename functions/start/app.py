@@ -1,0 +1,25 @@
+"""Start: take an upload out of the buffer, start its execution, and wait until it ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from darkroom import settings, starting
+from darkroom.contracts import dump
+
+STEPFUNCTIONS = starting.client()
+SETTINGS = settings.from_environment(settings.StartSettings)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Run the execution of a message; the event source gives one at a time."""
+    (message,) = event["Records"]
+    return dump(
+        starting.run(
+            message["body"],
+            message["messageId"],
+            STEPFUNCTIONS,
+            SETTINGS,
+            lambda: context.get_remaining_time_in_millis() / 1000,
+        )
+    )

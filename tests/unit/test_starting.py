@@ -1,0 +1,110 @@
+"""The buffer's Start: one execution a message, waited for, with no more looks than granted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.stub import Stubber
+from darkroom.contracts import Started
+from darkroom.settings import StartSettings
+from darkroom.starting import RESERVE_SECONDS, client, run
+
+MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:darkroom-image-pipeline"
+EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:darkroom-image-pipeline:message-1"
+EVENT = json.dumps({"detail": {"object": {"key": "uploads/a.jpg"}}})
+STARTED = {"executionArn": EXECUTION, "startDate": 0}
+
+
+class Clock:
+    """Counts the seconds that were slept through."""
+
+    def __init__(self, seconds: float = 900.0) -> None:
+        self.left = seconds
+        self.slept: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.left -= seconds
+        self.slept.append(seconds)
+
+
+@pytest.fixture
+def states(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "any")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
+    with Stubber(client()) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
+
+
+def start(states: Stubber, clock: Clock, **settings: Any) -> Started:
+    given = {"state_machine": MACHINE, "workflow_type": "STANDARD", "concurrency": 10} | settings
+    return run(
+        EVENT, "message-1", states.client, StartSettings(**given), lambda: clock.left, clock.sleep
+    )
+
+
+def described(states: Stubber, status: str) -> None:
+    answer = {"executionArn": EXECUTION, "stateMachineArn": MACHINE, "status": status}
+    states.add_response(
+        "describe_execution", answer | {"startDate": 0}, {"executionArn": EXECUTION}
+    )
+
+
+def test_an_upload_is_started_by_its_message_and_waited_for(states: Stubber) -> None:
+    given = {"stateMachineArn": MACHINE, "name": "message-1", "input": EVENT}
+    states.add_response("start_execution", STARTED, given)
+    described(states, "RUNNING")
+    described(states, "SUCCEEDED")
+    clock = Clock()
+    assert start(states, clock) == Started(EXECUTION, "SUCCEEDED")
+    assert clock.slept == [2, 2]
+
+
+def test_a_failed_image_is_no_failure_of_the_buffer(states: Stubber) -> None:
+    """It has recorded and announced itself: the message must not come again."""
+    states.add_response("start_execution", STARTED)
+    described(states, "FAILED")
+    assert start(states, Clock()).status == "FAILED"
+
+
+def test_a_message_that_comes_again_starts_nothing(states: Stubber) -> None:
+    states.add_client_error("start_execution", "ExecutionAlreadyExists")
+    described(states, "SUCCEEDED")
+    assert start(states, Clock()) == Started(EXECUTION, "SUCCEEDED")
+
+
+def test_a_refused_start_is_an_error_so_that_the_message_comes_again(states: Stubber) -> None:
+    states.add_client_error("start_execution", "StateMachineDoesNotExist")
+    with pytest.raises(states.client.exceptions.StateMachineDoesNotExist):
+        start(states, Clock())
+
+
+def test_many_at_once_look_less_often(states: Stubber) -> None:
+    """500 images at once, each looked at every 50 seconds: ten looks a second, of 15 granted."""
+    states.add_response("start_execution", STARTED)
+    described(states, "SUCCEEDED")
+    clock = Clock()
+    start(states, clock, concurrency=500)
+    assert clock.slept == [50]
+
+
+def test_it_ends_before_its_time(states: Stubber) -> None:
+    states.add_response("start_execution", STARTED)
+    for _ in range(2):
+        described(states, "RUNNING")
+    clock = Clock(RESERVE_SECONDS + 3)
+    assert start(states, clock).status == "RUNNING"
+    assert clock.left == RESERVE_SECONDS
+
+
+def test_an_express_execution_is_waited_for_by_its_call(states: Stubber) -> None:
+    answer = STARTED | {"stopDate": 1, "status": "TIMED_OUT"}
+    given = {"stateMachineArn": MACHINE, "name": "message-1", "input": EVENT}
+    states.add_response("start_sync_execution", answer, given)
+    clock = Clock()
+    assert start(states, clock, workflow_type="EXPRESS").status == "TIMED_OUT"
+    assert clock.slept == []
