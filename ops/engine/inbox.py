@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import collections
 import datetime
+import re
 import threading
 from dataclasses import dataclass
 
@@ -68,6 +70,9 @@ class Message:
         )
 
 
+_EXECUTION = re.compile(r"arn:aws:states:[a-z0-9-]+:\d+:execution:[A-Za-z0-9:_-]+")
+
+
 class Inbox:
     """All messages since the engine started, oldest first."""
 
@@ -98,3 +103,8 @@ class Inbox:
             if (protocol is None or message.protocol == protocol)
             and (about is None or about in message.text)
         ]
+
+    def per_execution(self) -> collections.Counter[str]:
+        """Return how many e-mails each execution sent, by its ARN."""
+        found = (_EXECUTION.search(message.text) for message in self.messages(protocol="email"))
+        return collections.Counter(match[0] for match in found if match is not None)

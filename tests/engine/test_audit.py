@@ -1,0 +1,186 @@
+"""The auditor finds what is not as promised, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from ops.audit import Auditor, Finding
+from ops.engine import Engine
+from tests.support.images import photo, truncated
+from tests.support.pipeline import Json, Pipeline
+
+Breaks = Callable[[Pipeline, Json], Callable[[], None]]
+"""Breaks something about an image and returns what puts it back."""
+
+
+@pytest.fixture(scope="module")
+def image(engine: Engine, deployed: Pipeline) -> Json:
+    """An upload that is complete."""
+    source = deployed.put(photo(), "audited.jpg")
+    assert deployed.run_of(source).status == "SUCCEEDED"
+    return source
+
+
+def audited(engine: Engine, source: Json, *, settled: float = 0.0) -> list[Finding]:
+    """Audit one image; nothing that happened counts as recent."""
+    engine.wait_idle()
+    auditor = Auditor(engine.deployment, prefix=source["key"], settled_seconds=settled)
+    return list(auditor.findings())
+
+
+def change(pipeline: Pipeline, source: Json, expression: str, value: str | None = None) -> None:
+    """Change an image's record; ``:v`` in the expression is the value."""
+    names = {f"#{name}": name for name in ("status", "backup") if f"#{name}" in expression}
+    given: Json = {"ExpressionAttributeNames": names} if names else {}
+    if value is not None:
+        given["ExpressionAttributeValues"] = {":v": {"S": value}}
+    pipeline.at.dynamodb.update_item(
+        TableName=pipeline.at.images_table_name,
+        Key={"image": {"S": f"{source['bucket']}/{source['key']}"}},
+        UpdateExpression=expression,
+        **given,
+    )
+
+
+def test_a_complete_image_is_found_as_promised(engine: Engine, image: Json) -> None:
+    auditor = Auditor(engine.deployment, prefix=image["key"], settled_seconds=0)
+    assert list(auditor.findings()) == []
+    assert auditor.counts == {"images": 1, "complete": 1, "outputs": 4}
+
+
+def test_a_failed_image_with_its_alert_is_as_promised(pipeline: Pipeline, engine: Engine) -> None:
+    source = pipeline.put(truncated())
+    pipeline.run_of(source)
+    assert audited(engine, source) == []
+
+
+def lose_a_rendition(pipeline: Pipeline, source: Json) -> Callable[[], None]:
+    key = f"{source['key']}/small.jpg"
+    return _without(pipeline, pipeline.at.output_bucket_name, key)
+
+
+def swap_a_rendition(pipeline: Pipeline, source: Json) -> Callable[[], None]:
+    """Another run's bytes under the same key, as an interrupted run might leave them."""
+    bucket, key = pipeline.at.output_bucket_name, f"{source['key']}/medium.jpg"
+    found = pipeline.at.s3.get_object(Bucket=bucket, Key=key)
+    pipeline.at.s3.put_object(Bucket=bucket, Key=key, Body=photo(60, 40))
+    return lambda: _put(pipeline, bucket, key, found["Metadata"], found["Body"].read())
+
+
+def change_the_claim(pipeline: Pipeline, source: Json) -> Callable[[], None]:
+    """The same bytes, but of another run."""
+    bucket, key = pipeline.at.output_bucket_name, f"{source['key']}/large.jpg"
+    found = pipeline.at.s3.get_object(Bucket=bucket, Key=key)
+    data, metadata = found["Body"].read(), found["Metadata"]
+    _put(pipeline, bucket, key, metadata | {"claim": "7"}, data)
+    return lambda: _put(pipeline, bucket, key, metadata, data)
+
+
+def leave_an_output(pipeline: Pipeline, source: Json) -> Callable[[], None]:
+    bucket, key = pipeline.at.output_bucket_name, f"{source['key']}/thumb.jpg"
+    pipeline.at.s3.put_object(Bucket=bucket, Key=key, Body=photo(60, 40))
+    return lambda: _delete(pipeline, bucket, key)
+
+
+def forget_to_tell(pipeline: Pipeline, source: Json) -> Callable[[], None]:
+    announced = (pipeline.record(source) or {})["announced"]
+    change(pipeline, source, "REMOVE announced")
+    return lambda: change(pipeline, source, "SET announced = :v", announced)
+
+
+def leave_in_progress(pipeline: Pipeline, source: Json) -> Callable[[], None]:
+    change(pipeline, source, "SET #status = :v", "IN_PROGRESS")
+    return lambda: change(pipeline, source, "SET #status = :v", "COMPLETE")
+
+
+def forget_the_newest_upload(pipeline: Pipeline, source: Json) -> Callable[[], None]:
+    """A newer version whose event never arrived."""
+    version = (pipeline.record(source) or {})["version"]
+    change(pipeline, source, "SET version = :v", "an-older-version")
+    return lambda: change(pipeline, source, "SET version = :v", version)
+
+
+def lose_the_backup(pipeline: Pipeline, source: Json) -> Callable[[], None]:
+    etag = (pipeline.record(source) or {})["backup"]["etag"]
+    change(pipeline, source, "SET #backup.etag = :v", "0" * 32)
+    return lambda: change(pipeline, source, "SET #backup.etag = :v", etag)
+
+
+@pytest.mark.parametrize(
+    ("break_it", "kind", "key", "says"),
+    [
+        (lose_a_rendition, "lost", "/small.jpg", "not there"),
+        (swap_a_rendition, "mixed", "/medium.jpg", "SHA-256"),
+        (change_the_claim, "mixed", "/large.jpg", "claim is 7"),
+        (leave_an_output, "orphaned output", "/thumb.jpg", "No record names it"),
+        (forget_to_tell, "alert missing", "", "anybody was told"),
+        (leave_in_progress, "stuck claim", "", "IN_PROGRESS, but its execution is SUCCEEDED"),
+        (forget_the_newest_upload, "unrecorded", "", "an-older-version"),
+        (lose_the_backup, "lost", "", "No backup"),
+    ],
+)
+def test_what_is_broken_is_found(
+    pipeline: Pipeline,
+    engine: Engine,
+    image: Json,
+    break_it: Breaks,
+    kind: str,
+    key: str,
+    says: str,
+) -> None:
+    mend = break_it(pipeline, image)
+    found = audited(engine, image)
+    mend()
+    assert [finding.kind for finding in found] == [kind]
+    assert found[0].key == image["key"] + key
+    assert says in found[0].says
+    assert found[0].advice
+    assert audited(engine, image) == []
+
+
+def test_a_lost_event_is_found_once_it_is_no_more_on_its_way(
+    pipeline: Pipeline, engine: Engine
+) -> None:
+    """An upload outside of the watched prefix has no event: as if it had been lost."""
+    source = pipeline.put(photo(), prefix="elsewhere/")
+    assert audited(engine, source, settled=60) == []
+    (finding,) = audited(engine, source)
+    assert finding.kind == "unrecorded"
+    assert f"darkroom run s3://{source['bucket']}/{source['key']}" in finding.advice
+
+
+def test_a_second_message_and_a_second_run_are_found(
+    pipeline: Pipeline, engine: Engine, image: Json
+) -> None:
+    (arn,) = pipeline.executions(image["key"])
+    event = json.loads(pipeline.wait(arn).described["input"])
+    change(pipeline, image, "SET sequencer = :v", "0")
+    again = pipeline.start(event)  # as if the claim had not held
+    auditor = Auditor(
+        engine.deployment,
+        prefix=image["key"],
+        settled_seconds=0,
+        executions=True,
+        messages=lambda: {arn: 1, again.arn: 2},
+    )
+    found = [each for each in auditor.findings() if each.key == image["key"]]
+    assert [each.kind for each in found] == ["doubled", "doubled"]
+    assert {each.says.partition(" ")[0] for each in found} == {"2", "Two"}
+
+
+def _without(pipeline: Pipeline, bucket: str, key: str) -> Callable[[], None]:
+    found = pipeline.at.s3.get_object(Bucket=bucket, Key=key)
+    data, metadata = found["Body"].read(), found["Metadata"]
+    _delete(pipeline, bucket, key)
+    return lambda: _put(pipeline, bucket, key, metadata, data)
+
+
+def _put(pipeline: Pipeline, bucket: str, key: str, metadata: Json, data: bytes) -> None:
+    pipeline.at.s3.put_object(Bucket=bucket, Key=key, Body=data, Metadata=metadata)
+
+
+def _delete(pipeline: Pipeline, bucket: str, key: str) -> None:
+    pipeline.at.s3.delete_object(Bucket=bucket, Key=key)
