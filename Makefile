@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 VENV   := .venv
+CHECKS := .venv-checks
 
 # pyvips is published as source, and would compile against a libvips that happens to be installed.
 # pyvips-binary has the libvips that is meant.
@@ -28,12 +29,13 @@ test: $(VENV)/dev ## the whole suite
 test-e2e: $(VENV)/dev ## the end-to-end tests, against ENDPOINT=http://… or STACK=name (AWS); the engine by default
 	@$(BIN)/python -m pytest tests/engine -m e2e $(if $(ENDPOINT),--endpoint $(ENDPOINT)) $(if $(STACK),--stack $(STACK)) $(ARGS)
 
-check: $(VENV)/dev ## linters and type checks
+check: $(VENV)/dev $(CHECKS)/ready ## linters, type checks, and what checkov, cdk-nag and others say of the stack
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@AWS_DEFAULT_REGION=us-east-1 $(BIN)/cfn-lint template.yaml
 	@$(BIN)/python -m ops.schema --check
+	@$(BIN)/python -m checks $(ARGS)
 
 format: $(VENV)/dev ## format the code
 	@$(BIN)/ruff check --fix
@@ -62,7 +64,7 @@ build: $(VENV)/dev ## what `sam build` makes of the layer, for arm64 without Doc
 	@$(BIN)/python -m ops.layer build/layer
 
 clean: ## remove what was made
-	rm -rf $(VENV) build demo-output benchmarks/results .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(CHECKS) checks/node/node_modules build demo-output benchmarks/results .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -79,3 +81,9 @@ $(VENV)/dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
 	@$(PIP) install --require-hashes -r $<
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/ops
+
+$(CHECKS)/ready: requirements/checks.txt | $(VENV)/bin/python
+	@echo "Making the environment $(CHECKS) (once, about two minutes) …"
+	@$(PYTHON) -m venv $(CHECKS)
+	@$(CHECKS)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $<
+	@touch $@

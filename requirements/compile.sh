@@ -7,3 +7,6 @@ compile() { uv pip compile --quiet --universal --generate-hashes --no-header "$@
 compile "$@" --extra ops --extra dev --output-file requirements/dev.txt
 compile --constraint requirements/dev.txt --extra ops --output-file requirements/ops.txt
 compile --constraint requirements/dev.txt --output-file layers/imaging/requirements.txt
+# The checks pin older versions of what Darkroom itself uses, so they get an environment of their own.
+uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 "$@" \
+  --output-file requirements/checks.txt requirements/checks.in

@@ -309,6 +309,8 @@ APPLIERS: Mapping[str, Callable[[Client, dict[str, Any]], None]] = {
 """What to call for each type that moto's CloudFormation does not create, or not wholly."""
 
 NOT_APPLIED = {
+    "AWS::CloudWatch::Alarm": "the engine measures nothing",
+    "AWS::Logs::QueryDefinition": "the engine has no Logs Insights",
     "AWS::S3::BucketPolicy": "it refuses plain HTTP, which the engine speaks on 127.0.0.1",
 }
 """What the engine leaves out on purpose, and why."""

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import botocore.session
 import pytest
 import yaml
 from darkroom.errors import DarkroomError, PermanentError, TransientError, by_class
@@ -96,22 +97,41 @@ def test_retries_are_bounded_and_by_class(name: str) -> None:
             assert retrier["BackoffRate"] >= 2
 
 
-def test_every_transient_error_is_retried_by_every_function() -> None:
+def test_transient_errors_are_retried_by_the_functions_that_raise_them() -> None:
     functions = {
         name: task for name, task in states("Task").items() if "lambda:invoke" in task["Resource"]
     }
-    assert set(functions) == {"Prepare", "Resize", "MakePdf", "BackupOriginal"}
-    for task in functions.values():
+    raised = dict.fromkeys(("Prepare", "Resize", "MakePdf", "BackupOriginal"), "StorageError")
+    raised |= dict.fromkeys(("NotifySuccess", "NotifyFailure"), "DeliveryError")
+    assert set(functions) == set(raised)
+    assert set(raised.values()) == by_class(TransientError)
+    for name, task in functions.items():
         retried = {error for retrier in task["Retry"] for error in retrier["ErrorEquals"]}
-        assert by_class(TransientError) <= retried
+        assert raised[name] in retried
         assert {"Lambda.TooManyRequestsException", "Lambda.ServiceException"} <= retried
 
 
-def test_the_permanent_errors_are_those_of_the_code() -> None:
-    """The advice of the alert is by error name: the same names as the exception classes."""
-    failure = DEFINITION["States"]["DescribeFailure"]["Assign"]["failure"]
-    table = failure[failure.index("$lookup({") : failure.index("}, $failed.error)")]
-    assert set(re.findall(r'"(\w+)":', table)) == by_class(PermanentError)
+def test_every_error_name_is_one_that_can_come() -> None:
+    """A misspelt name is never matched, and nothing says so."""
+    words = re.compile(r"(Lambda|DynamoDB)\.[A-Z]\w+|(States|Runtime|Sandbox)\.[A-Z]\w+")
+    for state in states().values():
+        for clause in (*state.get("Retry", []), *state.get("Catch", [])):
+            for name in clause["ErrorEquals"]:
+                assert name in by_class(DarkroomError) or words.fullmatch(name), name
+
+
+@pytest.mark.parametrize("name", states("Task"))
+def test_a_task_calls_an_action_that_exists_with_parameters_that_it_has(name: str) -> None:
+    """As AWS's own description of the service says: no validator of the language looks."""
+    task = states("Task")[name]
+    _, service, action = task["Resource"].rsplit(":", 2)
+    model = botocore.session.get_session().get_service_model(service)
+    given, shape = task["Arguments"], model.operation_model(_pascal(action)).input_shape
+    assert set(shape.required_members) <= set(given) <= set(shape.members)
+
+
+def _pascal(action: str) -> str:
+    return action[0].upper() + action[1:]
 
 
 def test_no_error_of_the_code_begins_with_states() -> None:
@@ -119,7 +139,7 @@ def test_no_error_of_the_code_begins_with_states() -> None:
 
 
 def test_whatever_fails_is_caught_and_ends_in_fail() -> None:
-    """Every top-level state that can fail leads, by its last Catch, to ImageFailed."""
+    """Every top-level state that can fail leads, by its last Catch, to a failure."""
     top = DEFINITION["States"]
     for name, state in top.items():
         if state["Type"] in {"Task", "Map", "Parallel"}:
@@ -128,7 +148,7 @@ def test_whatever_fails_is_caught_and_ends_in_fail() -> None:
             at = last["Next"]
             while top[at]["Type"] not in TERMINAL:
                 at = top[at]["Next"]
-            assert at == "ImageFailed", name
+            assert top[at]["Type"] == "Fail", name
 
 
 def test_states_all_comes_alone_and_last() -> None:

@@ -1,0 +1,34 @@
+"""Known vulnerabilities in what is pinned, by pip-audit, when its service can be reached."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+from checks.findings import Finding, Skipped
+from checks.stack import ROOT, tool
+
+PINNED = ("requirements/dev.txt", "layers/imaging/requirements.txt")
+"""What runs on developers' machines, and what ships to Lambda."""
+
+
+def check() -> list[Finding]:
+    """Look every pinned package up."""
+    found: dict[Finding, None] = {}
+    for path in PINNED:
+        command = [
+            tool("pip-audit"), "--requirement", str(ROOT / path), "--require-hashes",
+            "--disable-pip", "--progress-spinner", "off", "--timeout", "10", "--format", "json",
+        ]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        try:
+            report = json.loads(done.stdout)
+        except ValueError:
+            last = (done.stderr.strip() or "no output").splitlines()[-1]
+            raise Skipped(f"the advisory service cannot be asked: {last[:160]}") from None
+        for package in report["dependencies"]:
+            for each in package.get("vulns", []):
+                fixed = ", ".join(each["fix_versions"]) or "no version yet"
+                where = f"{package['name']} {package['version']} ({path})"
+                found[Finding(each["id"], where, f"mended in {fixed}")] = None
+    return list(found)

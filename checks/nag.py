@@ -1,0 +1,50 @@
+"""Run cdk-nag on a CloudFormation template, and print its findings as JSON.
+
+Runs in the checks' own environment: ``python nag.py TEMPLATE FOLDER``, where FOLDER is for what the
+CDK writes. Each finding is ``[rule, logical name, message]``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import sys
+from pathlib import Path
+
+from aws_cdk import App, Stack, Validations
+from aws_cdk.cloudformation_include import CfnInclude
+from cdk_nag import AwsSolutionsChecks, ServerlessChecks
+
+
+def findings(template: Path, folder: Path) -> list[tuple[str, str, str]]:
+    """Return what the packs object to.
+
+    Raises
+    ------
+    RuntimeError
+        The CDK wrote no report.
+    """
+    app = App(outdir=str(folder))
+    stack = Stack(app, "stack")
+    CfnInclude(stack, "template", template_file=str(template))
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app), ServerlessChecks(app))
+    # Synthesis fails when there are findings; the report has them either way.
+    with contextlib.suppress(RuntimeError), contextlib.redirect_stdout(io.StringIO()):
+        app.synth()
+    path = folder / "validation-report.json"
+    if not path.exists():
+        raise RuntimeError(f"cdk-nag wrote no report to {path}.")
+    report = json.loads(path.read_text())
+    packs = {"AwsSolutions", "Serverless"}  # the CDK's own advice on templates is cfn-lint's
+    return [
+        (violation["ruleName"], construct["constructPath"].split("/")[2], violation["description"])
+        for plugin in report["pluginReports"]
+        if plugin["pluginName"] in packs
+        for violation in plugin["violations"]
+        for construct in violation["violatingConstructs"]
+    ]
+
+
+if __name__ == "__main__":
+    json.dump(findings(Path(sys.argv[1]), Path(sys.argv[2])), sys.stdout)

@@ -1,0 +1,267 @@
+"""What each option of the template changes, and that all are off by default."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from functools import cache
+from typing import Any
+
+import pytest
+
+from tests.support.stack import Json, of_type, references, source
+from tests.support.stack import stack as decide
+
+FUNCTIONS = {
+    "PrepareFunction", "ResizeFunction", "MakePdfFunction", "BackupOriginalFunction",
+    "NotifyFunction",
+}  # fmt: skip
+
+
+@cache
+def stack(**parameters: str) -> Json:
+    return decide(**parameters)
+
+
+NODE = shutil.which("node")
+
+
+def properties(template: Json, name: str) -> Json:
+    found: Json = template["Resources"][name]["Properties"]
+    return found
+
+
+def statements(template: Json, role: str) -> list[Json]:
+    inline = properties(template, role).get("Policies", [])
+    attached = [
+        policy
+        for policy in of_type(template, "AWS::IAM::Policy").values()
+        if {"Ref": role} in policy["Roles"]
+    ]
+    return [s for policy in (*inline, *attached) for s in policy["PolicyDocument"]["Statement"]]
+
+
+OPTIONAL = {
+    "BufferConcurrency": "10",
+    "CloudFront": "yes",
+    "KeyScope": "everything",
+    "BackupLockDays": "30",
+    "WorkflowType": "EXPRESS",
+    "ReservedConcurrency": "20",
+}
+
+
+def test_every_option_is_off_by_default() -> None:
+    template = stack()
+    assert set(of_type(template, "AWS::Lambda::Function")) == FUNCTIONS
+    assert not [
+        name
+        for name, each in template["Resources"].items()
+        if each["Type"].startswith(("AWS::CloudFront::", "AWS::Lambda::EventSource"))
+    ]
+    assert list(of_type(template, "AWS::SQS::Queue")) == ["EventsDeadLetterQueue"]
+    assert properties(template, "ImagePipeline")["StateMachineType"] == {"Ref": "WorkflowType"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"ExistingSourceBucket": "photos"}, OPTIONAL, *({k: v} for k, v in OPTIONAL.items())],
+    ids=lambda options: ",".join(options) or "none",
+)
+def test_no_option_leaves_a_dangling_reference(options: dict[str, str]) -> None:
+    """CloudFormation refuses a stack that refers to a resource that is not created."""
+    template = stack(**options)
+    parameters = {"AWS::StackName", "AWS::AccountId", "AWS::Region", "AWS::Partition"}
+    known = set(template["Resources"]) | set(source()["Parameters"])
+    assert references(template) - parameters <= known
+    text = json.dumps(template)
+    named = {name.partition(".")[0] for name in re.findall(r"\$\{(\w+(?:\.\w+)?)\}", text)}
+    machine = properties(template, "ImagePipeline")
+    substituted = {*machine["DefinitionSubstitutions"], "Name", "Alarms"}
+    assert named <= known | substituted
+
+
+# ---------------------------------------------------------------------------- an existing bucket
+
+
+def test_an_existing_bucket_is_watched_instead() -> None:
+    template = stack(ExistingSourceBucket="photos")
+    assert "SourceBucket" not in template["Resources"]
+    assert "SourceBucketPolicy" not in template["Resources"]
+    name = {"Ref": "ExistingSourceBucket"}
+    pattern = properties(template, "UploadRule")["EventPattern"]["detail"]
+    assert pattern["bucket"] == {"name": [name]}
+    assert template["Outputs"]["SourceBucketName"]["Value"] == name
+    (read,) = [
+        s for s in statements(template, "PrepareFunctionRole") if s["Sid"] == "ReadTheSource"
+    ]
+    assert read["Resource"] == {"Fn::Sub": ["arn:${AWS::Partition}:s3:::${Name}/*", {"Name": name}]}
+
+
+# ---------------------------------------------------------------------------- the buffer
+
+
+def test_the_buffer_bounds_how_many_run_at_once() -> None:
+    template = stack(BufferConcurrency="10")
+    (target,) = properties(template, "UploadRule")["Targets"]
+    assert target["Arn"] == {"Fn::GetAtt": ["BufferQueue", "Arn"]}
+    assert "RoleArn" not in target  # a queue lets the rule in by its own policy
+    (mapping,) = of_type(template, "AWS::Lambda::EventSourceMapping").values()
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "BufferConcurrency"}}
+    assert mapping["EventSourceArn"] == target["Arn"]
+    assert mapping["BatchSize"] == 1
+
+
+def test_a_buffered_upload_is_never_lost_and_never_taken_twice_at_once() -> None:
+    template = stack(BufferConcurrency="10")
+    queue = properties(template, "BufferQueue")
+    assert queue["VisibilityTimeout"] > properties(template, "StartFunction")["Timeout"]
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {
+        "Fn::GetAtt": ["EventsDeadLetterQueue", "Arn"]
+    }
+    allowed = properties(template, "BufferQueuePolicy")["PolicyDocument"]["Statement"][1]
+    assert allowed["Principal"] == {"Service": "events.amazonaws.com"}
+    assert allowed["Condition"] == {
+        "ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["UploadRule", "Arn"]}}
+    }
+
+
+# ---------------------------------------------------------------------------- Express, concurrency
+
+
+def test_express_logs_what_it_has_no_history_of() -> None:
+    logging = properties(stack(WorkflowType="EXPRESS"), "ImagePipeline")["LoggingConfiguration"]
+    assert (logging["Level"], logging["IncludeExecutionData"]) == ("ALL", True)
+    logging = properties(stack(), "ImagePipeline")["LoggingConfiguration"]
+    assert (logging["Level"], logging["IncludeExecutionData"]) == ("ERROR", False)
+
+
+def test_reserved_concurrency_is_for_each_step_and_not_for_the_buffer() -> None:
+    template = stack(ReservedConcurrency="20", BufferConcurrency="10")
+    for name, function in of_type(template, "AWS::Lambda::Function").items():
+        expected = None if name == "StartFunction" else {"Ref": "ReservedConcurrency"}
+        assert function.get("ReservedConcurrentExecutions") == expected, name
+    for function in of_type(stack(), "AWS::Lambda::Function").values():
+        assert "ReservedConcurrentExecutions" not in function
+
+
+# ---------------------------------------------------------------------------- the key
+
+
+def test_the_key_encrypts_everything_when_asked() -> None:
+    template = stack(KeyScope="everything", BufferConcurrency="10")
+    key = {"Fn::GetAtt": ["Key", "Arn"]}
+    for bucket in of_type(template, "AWS::S3::Bucket").values():
+        (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"] == key
+        assert rule["BucketKeyEnabled"] is True
+    assert properties(template, "ImagesTable")["SSESpecification"]["KMSMasterKeyId"] == key
+    for queue in of_type(template, "AWS::SQS::Queue").values():
+        assert queue["KmsMasterKeyId"] == key
+        assert "SqsManagedSseEnabled" not in queue
+    for group in of_type(template, "AWS::Logs::LogGroup").values():
+        assert group["KmsKeyId"] == key
+
+
+def test_every_role_that_meets_the_key_may_use_it() -> None:
+    template = stack(KeyScope="everything", BufferConcurrency="10")
+    roles = [f"{name}Role" for name in of_type(template, "AWS::Lambda::Function")]
+    for role in [*roles, "ImagePipelineRole"]:
+        (use,) = [s for s in statements(template, role) if s.get("Sid") == "UseTheKey"]
+        assert use["Resource"] == {"Fn::GetAtt": ["Key", "Arn"]}
+        assert "kms:Decrypt" in use["Action"]
+
+
+def test_by_default_the_key_encrypts_the_topics_only() -> None:
+    template = stack()
+    key = {"Fn::GetAtt": ["Key", "Arn"]}
+    for topic in of_type(template, "AWS::SNS::Topic").values():
+        assert topic["KmsMasterKeyId"] == key
+    elsewhere = [
+        name
+        for name, each in template["Resources"].items()
+        if "Key" in references(each) and each["Type"] not in {"AWS::SNS::Topic", "AWS::KMS::Alias"}
+    ]
+    assert elsewhere == ["NotifyFunctionRole"]
+
+
+def test_services_that_send_to_what_the_key_encrypts_may_use_it() -> None:
+    """Without this, EventBridge and alarms drop what they send, and nobody is told."""
+    policy = properties(stack(CloudFront="yes"), "Key")["KeyPolicy"]["Statement"]
+    by_sid: dict[str, Json] = {each["Sid"]: each for each in policy}
+    for sid, service in (
+        ("AlarmsToTheTopic", "cloudwatch.amazonaws.com"),
+        ("EventsToTheQueues", "events.amazonaws.com"),
+    ):
+        assert by_sid[sid]["Principal"] == {"Service": service}
+        assert set(by_sid[sid]["Action"]) == {"kms:Decrypt", "kms:GenerateDataKey*"}
+    assert by_sid["CloudFrontReads"]["Action"] == "kms:Decrypt"
+    # EventBridge's requests to KMS carry no source to compare.
+    assert "Condition" not in by_sid["EventsToTheQueues"]
+    assert "CloudFrontReads" not in [
+        each["Sid"] for each in properties(stack(), "Key")["KeyPolicy"]["Statement"]
+    ]
+
+
+# ---------------------------------------------------------------------------- backups
+
+
+def test_backups_can_be_locked() -> None:
+    bucket = properties(stack(BackupLockDays="30"), "BackupBucket")
+    assert bucket["ObjectLockEnabled"] is True
+    assert bucket["ObjectLockConfiguration"]["Rule"]["DefaultRetention"] == {
+        "Mode": "GOVERNANCE",
+        "Days": {"Ref": "BackupLockDays"},
+    }
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}  # object lock needs it
+    assert not [key for key in properties(stack(), "BackupBucket") if key.startswith("ObjectLock")]
+
+
+# ---------------------------------------------------------------------------- CloudFront
+
+
+def test_only_this_distribution_reads_the_outputs() -> None:
+    template = stack(CloudFront="yes")
+    config = properties(template, "Distribution")["DistributionConfig"]
+    (origin,) = config["Origins"]
+    assert origin["OriginAccessControlId"] == {"Ref": "OriginAccess"}
+    _, reads = properties(template, "OutputBucketPolicy")["PolicyDocument"]["Statement"]
+    assert reads["Action"] == "s3:GetObject"
+    assert "${Distribution}" in reads["Condition"]["StringEquals"]["aws:SourceArn"]["Fn::Sub"]
+    assert len(properties(stack(), "OutputBucketPolicy")["PolicyDocument"]["Statement"]) == 1
+    for behaviour in (config["DefaultCacheBehavior"], *config["CacheBehaviors"]):
+        assert behaviour["ViewerProtocolPolicy"] == "redirect-to-https"
+
+
+def test_a_version_is_cached_for_a_year_and_a_plain_address_for_a_minute() -> None:
+    template = stack(CloudFront="yes")
+    config = properties(template, "Distribution")["DistributionConfig"]
+    (versioned,) = config["CacheBehaviors"]
+    for behaviour, seconds in ((config["DefaultCacheBehavior"], 60), (versioned, 31536000)):
+        cache = properties(template, behaviour["CachePolicyId"]["Ref"])["CachePolicyConfig"]
+        headers = properties(template, behaviour["ResponseHeadersPolicyId"]["Ref"])
+        (header,) = headers["ResponseHeadersPolicyConfig"]["CustomHeadersConfig"]["Items"]
+        assert cache["DefaultTTL"] == seconds
+        assert f"max-age={seconds}" in header["Value"]
+    assert versioned["PathPattern"] == "v/*"
+
+
+@pytest.mark.skipif(NODE is None, reason="needs Node.js")
+@pytest.mark.parametrize(
+    ("uri", "key", "version"),
+    [
+        ("/v/3f2a/uploads/a.jpg/small.jpg", "/uploads/a.jpg/small.jpg", "3f2a"),
+        ("/v/3f2a/v/v/b.png", "/v/v/b.png", "3f2a"),
+        ("/v/3f2a/a%20b/c%2Fd.jpg", "/a%20b/c%2Fd.jpg", "3f2a"),
+    ],
+)
+def test_the_version_moves_from_the_path_to_the_cache_key(uri: str, key: str, version: str) -> None:
+    code = properties(stack(CloudFront="yes"), "VersionToQuery")["FunctionCode"]
+    event = json.dumps({"request": {"uri": uri, "querystring": {"any": {"value": "x"}}}})
+    program = f"{code}\nconsole.log(JSON.stringify(handler({event})));"
+    done = subprocess.run([str(NODE), "-e", program], capture_output=True, text=True, check=True)
+    request: dict[str, Any] = json.loads(done.stdout)
+    assert request["uri"] == key
+    assert request["querystring"] == {"v": {"value": version}}
