@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from moto.awslambda.models import LambdaFunction, lambda_backends
 from moto.cloudformation.parsing import clean_json, get_model_map
 from moto.core.config import default_user_config
@@ -494,8 +494,18 @@ class _Clients:
 
 
 def _dynamodb_error(self: Any, env: Environment, ex: Exception) -> FailureEvent:
-    """Moto calls timeouts and failed queries of DynamoDB tasks AmazonDynamoDBException."""
+    """Moto calls timeouts and failed queries of DynamoDB tasks AmazonDynamoDBException.
+
+    It also takes a lost connection for States.Runtime, and leaves names as boto3 has them: AWS's
+    end in "Exception".
+    """
+    if isinstance(ex, BotoCoreError):
+        unreached = {"Code": "SdkClientException", "Message": str(ex)}
+        metadata = {"HTTPStatusCode": 0, "RequestId": "null"}
+        ex = ClientError({"Error": unreached, "ResponseMetadata": metadata}, "UpdateItem")  # type: ignore[typeddict-item]
     if isinstance(ex, ClientError):
+        code = ex.response["Error"]["Code"]
+        ex.response["Error"]["Code"] = code if code.endswith("Exception") else f"{code}Exception"
         named: FailureEvent = _originals["name DynamoDB errors"](self, env, ex)
         return named
     found: FailureEvent = StateTask._from_error(self, env, ex)  # noqa: SLF001 - the general case
