@@ -152,6 +152,8 @@ def _plain(time: datetime.datetime, function: str, text: str) -> LogLine:
     }
     took, used, has = (said.get(n) for n in ("Billed Duration", "Max Memory Used", "Memory Size"))
     message = f"billed {took:.0f} ms, used {used:.0f} of {has:.0f} MB" if took and has else text
+    if "Init Duration" in said:
+        message += f", cold start {said['Init Duration']:.0f} ms"
     if request := _NAMED.search(text):
         said["function_request_id"] = request[1]
     return LogLine(time, function, "REPORT", message, said)

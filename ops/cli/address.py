@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import socket
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -99,6 +100,25 @@ def connect(endpoint: str | None, stack: str | None) -> Deployment:
             "terminal, or name a stack on AWS with --stack."
         )
     return Deployment(address.stack, address.endpoint)
+
+
+def command(deployment: Deployment, *words: str) -> str:
+    """Return a `darkroom` command about the same stack, quoted for a shell.
+
+    Parameters
+    ----------
+    deployment
+        The stack.
+    words
+        What follows ``darkroom``.
+    """
+    found = ["darkroom", *words]
+    here = running()
+    if deployment.endpoint is not None and (here is None or here.endpoint != deployment.endpoint):
+        found += ["--endpoint", deployment.endpoint]
+    if deployment.stack != (DEFAULT_STACK if deployment.endpoint else None):
+        found += ["--stack", deployment.stack]
+    return shlex.join(found)
 
 
 def _write(address: Address) -> None:

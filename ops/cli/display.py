@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import shlex
+import contextlib
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
+from darkroom import errors
 from rich.console import Console, Group
 from rich.live import Live
+from rich.padding import Padding
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from ops.cli import words
+from ops.cli import address, words
 from ops.cost import Cost
+from ops.deployment import Deployment
 from ops.executions import Change, Execution, Made
 from ops.history import StateRun
 
@@ -34,6 +37,12 @@ NOTES = {
 }
 """What an outcome without outputs means."""
 
+ENDINGS = {
+    "TIMED_OUT": "The execution as a whole ran out of time.",
+    "ABORTED": "The execution was stopped.",
+}
+"""Why an execution ended that no state of it ended."""
+
 CONTAINERS = {"Map", "Parallel"}
 
 NAME_WIDTH = 26
@@ -48,6 +57,16 @@ def console() -> Console:
 
 
 PLAIN_WIDTH = 120
+
+
+@contextlib.contextmanager
+def waiting(screen: Console, what: str, *, quiet: bool = False) -> Iterator[None]:
+    """Show on a terminal that something takes a moment."""
+    if quiet or not screen.is_terminal:
+        yield
+        return
+    with screen.status(Text(what, "dim")):
+        yield
 
 
 class Progress:
@@ -117,8 +136,8 @@ def _line(change: Change, by_id: dict[int, StateRun]) -> Text | None:
 def _row(
     mark: str, state: StateRun, by_id: dict[int, StateRun], said: str, style: str = ""
 ) -> Text:
-    indent = "  " * (1 + _depth(state, by_id))
-    name = f"{state.name} {state.rendition}" if state.rendition else state.name
+    indent = "  " * (1 + depth(state, by_id))
+    name = name_of(state)
     took = "" if mark in "▸↻" else words.duration(state.seconds)
     text = Text(f"{indent}", no_wrap=True).append(mark, style)
     text.append(f" {name}".ljust(NAME_WIDTH - len(indent))).append(f"{took:>8}", "dim")
@@ -127,17 +146,23 @@ def _row(
     return text
 
 
-def _depth(state: StateRun, by_id: dict[int, StateRun]) -> int:
+def name_of(state: StateRun) -> str:
+    """Return a state's name, with that of the rendition that a Map item makes."""
+    return words.plain(f"{state.name} {state.rendition}" if state.rendition else state.name)
+
+
+def depth(state: StateRun, by_id: dict[int, StateRun]) -> int:
+    """Return how many Map and Parallel states are around a state."""
     parent = by_id.get(state.parent) if state.parent is not None else None
-    return 0 if parent is None else 1 + _depth(parent, by_id)
+    return 0 if parent is None else 1 + depth(parent, by_id)
 
 
 def _running(execution: Execution, by_id: dict[int, StateRun]) -> Group:
     rows = []
     for state in execution.states:
         if state.exited is None and state.type not in CONTAINERS and not execution.ended:
-            indent = "  " * (1 + _depth(state, by_id))
-            name = f"{state.name} {state.rendition}" if state.rendition else state.name
+            indent = "  " * (1 + depth(state, by_id))
+            name = name_of(state)
             waits = f"  waits to try again after {state.error}" if state.error else ""
             row = Table.grid()
             row.add_row(indent, Spinner("dots"), Text(f" {name}{words.plain(waits)}", style="dim"))
@@ -190,30 +215,47 @@ def _folder(made: tuple[Made, ...]) -> str:
     return f"s3://{made[0].bucket}/{made[0].key.rpartition('/')[0]}/"
 
 
+def say(screen: Console, text: Text) -> None:
+    """Print a paragraph, indented: wrapped at words on a terminal, whole lines elsewhere."""
+    if screen.is_terminal:
+        screen.print(Padding(text, (0, 0, 0, 2)))
+    else:
+        screen.print("\n".join(f"  {line}".rstrip() for line in text.plain.split("\n")),
+                     soft_wrap=True, markup=False)  # fmt: skip
+
+
 def failure(execution: Execution) -> Text:
-    """Return why an execution failed, and how to try again."""
+    """Return why an execution failed, in words."""
     state = execution.failed_state
-    error = words.plain(execution.error or execution.status)
-    text = Text(f"  {error}", "red")
+    text = Text(words.plain(execution.error or execution.status), "red")
     text.append(f" in step {state.name}" if state else "", "default")
-    if execution.cause:
-        text.append(f"\n  {words.plain(execution.cause)}")
-    command = words.plain(again(execution))
-    text.append(f"\n\n  To run it again, once that is mended:\n  {command}")
+    cause = execution.cause or ENDINGS.get(execution.status, "")
+    text.append(f"\n{words.plain(cause)}" if cause else "", "default")
     return text
 
 
-def again(execution: Execution) -> str:
-    """Return the command that runs an execution's image again, with the same wishes."""
-    source = execution.source
-    if source is None:
-        return "darkroom run FILE"
-    command = ["darkroom", "run", f"s3://{source.bucket}/{source.key}"]
-    given = execution.input if isinstance(execution.input, dict) else {}
-    wishes = {k: v for k, v in given.items() if k != "source"} if "source" in given else {}
-    if wishes and "detail-type" not in given:
-        command += ["--input", json.dumps(wishes)]
-    return shlex.join(command)
+def advice(deployment: Deployment, execution: Execution) -> Text:
+    """Return whether trying a failed execution again helps, and the commands for it."""
+    error = errors.named(execution.error or "") or errors.DarkroomError
+    rerun = ["rerun", execution.name]
+    if execution.status in ENDINGS:
+        commands = [
+            ("To resume it where it stopped:", ["redrive", execution.name]),
+            ("To run it again from the start:", rerun),
+        ]
+        said = "Yes."
+    else:
+        said = error.advice
+        commands = [("To run it again:", rerun)]
+        if issubclass(error, errors.ImageError):
+            commands = [("To run by hand what lies under this key then:", [*rerun, "--newest"])]
+        elif issubclass(error, errors.PermanentError):
+            commands = [("To run it again, once that is done:", rerun)]
+    text = Text(f"Try again? {said}")
+    for title, command in commands:
+        text.append(f"\n\n{title}\n")
+        text.append(words.plain(address.command(deployment, *command)), "bold")
+    return text
 
 
 def as_json(execution: Execution, cost: Cost) -> dict[str, object]:
@@ -228,6 +270,7 @@ def as_json(execution: Execution, cost: Cost) -> dict[str, object]:
         "outcome": execution.outcome,
         "error": execution.error,
         "cause": execution.cause,
+        "started": execution.started.isoformat(),
         "seconds": round(execution.seconds, 3),
         "transitions": execution.transitions,
         "cost_usd": round(cost.usd, 9),
@@ -251,7 +294,9 @@ def as_json(execution: Execution, cost: Cost) -> dict[str, object]:
         "states": [
             {
                 "name": s.name,
+                "type": s.type,
                 "rendition": s.rendition,
+                "start": round((s.entered - execution.started).total_seconds(), 3),
                 "seconds": None if s.seconds is None else round(s.seconds, 3),
                 "retries": s.retries,
                 "error": s.error,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 from collections.abc import Iterator
 
@@ -10,9 +11,11 @@ import typer
 
 from ops.cli.words import plain
 
+FAILED = 1
+"""Exit code when an execution failed, or a check found something."""
+
 WRONG_USE = 2
 """Exit code when nothing could be tried: wrong use, bad input, no engine."""
-
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -27,8 +30,15 @@ class LeftRunning(Exception):
 
 
 @contextlib.contextmanager
-def told() -> Iterator[None]:
-    """Turn what a person can mend into words on standard error and an exit code."""
+def told(*, as_json: bool = False) -> Iterator[None]:
+    """Turn what a person can mend into words and an exit code.
+
+    Parameters
+    ----------
+    as_json
+        Say it on standard output as ``{"error": …, "message": …}``, where the result would have
+        been; otherwise in words on standard error.
+    """
     try:
         yield
     except BrokenPipeError:
@@ -37,17 +47,31 @@ def told() -> Iterator[None]:
             sys.stdout.close()
         raise typer.Exit(0) from None
     except LeftRunning as left:
-        print(f"\n{left}", file=sys.stderr)
+        _say("LeftRunning", str(left), f"\n{left}", as_json=as_json)
         raise typer.Exit(INTERRUPTED) from None
     except KeyboardInterrupt:
-        print("\ndarkroom: stopped.", file=sys.stderr)
+        _say("Interrupted", "Stopped.", "\ndarkroom: stopped.", as_json=as_json)
         raise typer.Exit(INTERRUPTED) from None
     except Exception as error:
         words = explain(error)
         if words is None:
             raise
-        print(f"darkroom: {plain(words)}", file=sys.stderr)
+        _say(_name(error), words, f"darkroom: {plain(words)}", as_json=as_json)
         raise typer.Exit(WRONG_USE) from None
+
+
+def _say(name: str, message: str, text: str, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"error": name, "message": message}))
+    else:
+        print(text, file=sys.stderr)
+
+
+def _name(error: Exception) -> str:
+    """Return what programs know an error by: AWS's code, or the class."""
+    response = getattr(error, "response", None)
+    found = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
+    return str(found or type(error).__name__)
 
 
 def explain(error: Exception) -> str | None:
@@ -64,8 +88,9 @@ def explain(error: Exception) -> str | None:
     from darkroom.errors import DarkroomError
 
     from ops.deployment import NotDeployed
+    from ops.listing import NoSuchExecution
 
-    if isinstance(error, (WrongUse, NotDeployed)):
+    if isinstance(error, (WrongUse, NotDeployed, NoSuchExecution)):
         return str(error)
     if isinstance(error, DarkroomError):
         return f"{type(error).__name__}: {error}"

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import datetime
-import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from darkroom.contracts import parse_request
 from rich.console import Console
-from rich.text import Text
 
-from ops import cost
-from ops.cli import address, display, words
-from ops.cli.failures import LeftRunning, WrongUse
+from ops import rerun
+from ops.cli import address, display, following, wishes, words
+from ops.cli.failures import WrongUse
 from ops.deployment import Deployment
-from ops.executions import Execution, SourceObject
-from ops.following import AWS_SECONDS, ENGINE_SECONDS, find_started, follow
+from ops.executions import SourceObject
+from ops.following import find_started
 
 MANUAL = "manual/"
 """Where a file goes that no event shall start: outside of the watched prefix."""
-
-FAILED = 1
 
 
 @dataclass(frozen=True)
@@ -37,28 +33,31 @@ class _Plan:
         The file to put there; None when it is there already.
     by_event
         Whether the upload starts the execution.
-    wishes
+    asked
         The rest of the input.
     """
 
     source: SourceObject
     upload: Path | None
     by_event: bool
-    wishes: dict[str, Any]
+    asked: dict[str, Any]
 
     def request(self) -> dict[str, Any]:
         """Return the input of the execution."""
         source = {"bucket": self.source.bucket, "key": self.source.key}
         if self.source.version_id:
             source["versionId"] = self.source.version_id
-        return {"source": source, **self.wishes}
+        return {"source": source, **self.asked}
 
 
 def run(
     image: str,
     *,
-    given: str | None,
-    key: str | None,
+    given: str | None = None,
+    presets: Sequence[str] = (),
+    watermark: str | None = None,
+    key: str | None = None,
+    version: str | None = None,
     endpoint: str | None,
     stack: str | None,
     as_json: bool,
@@ -70,9 +69,13 @@ def run(
     image
         A file, or ``s3://bucket/key``.
     given
-        The input's other fields, as JSON or as ``@file``.
+        The input's other fields: JSON, ``@file``, a file, or ``-``.
+    presets, watermark
+        The renditions to make, as :func:`ops.cli.wishes.preset` reads them; a text on each.
     key
         Where to upload a file.
+    version
+        Version of an object.
     endpoint, stack
         Where the stack is.
     as_json
@@ -90,67 +93,33 @@ def run(
     LeftRunning
         The user pressed Ctrl-C while the execution ran.
     """
-    wishes = _wishes(given)
-    _check(image, key)
+    asked = _wishes(given, presets, watermark)
+    _check(image, key, version)
     deployment = address.connect(endpoint, stack)
-    plan = _plan(image, key, wishes, deployment)
-    parse_request(plan.request())
+    plan = _plan(image, key, version, asked, deployment)
+    rerun.check(plan.request())
     screen = Console(quiet=True) if as_json else display.console()
     arn = _start(deployment, plan, screen)
-    execution = _followed(deployment, arn, screen)
-    memory = cost.Memory(deployment.lambda_)
-    estimate = cost.estimate(execution, memory)
-    if as_json:
-        print(json.dumps(display.as_json(execution, estimate)))
-    else:
-        screen.print()
-        screen.print(display.summary(execution, estimate), soft_wrap=True)
-        for part in display.results(execution):
-            screen.print()
-            screen.print(part, soft_wrap=True)
-        if execution.outcome == "FAILED":
-            screen.print(display.failure(execution), soft_wrap=True)
-    return 0 if execution.status == "SUCCEEDED" else FAILED
+    execution = following.followed(deployment, arn, screen)
+    return following.finish(deployment, execution, screen, as_json=as_json)
 
 
-def _wishes(given: str | None) -> dict[str, Any]:
-    """Read ``--input``."""
-    if given is None:
-        return {}
-    name, text = "--input", given
-    if given.startswith("@"):
-        name = given[1:]
-        text = _text(Path(name))
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        raise WrongUse(
-            f"Expected {name} to be JSON, but it is not: {error}. An example: "
-            '\'{"pdf": {"pageSize": "A4"}, "notify": false}\'.'
-        ) from None
-    if not isinstance(found, dict):
-        raise WrongUse(
-            f"Expected {name} to be a JSON object, but received {type(found).__name__}: "
-            f"{json.dumps(found)[:60]}."
-        )
+def _wishes(given: str | None, presets: Sequence[str], watermark: str | None) -> dict[str, Any]:
+    """Read what the run shall do otherwise."""
+    found = wishes.json_of(given, "--input") if given is not None else {}
     if "source" in found:
         raise WrongUse(
-            f"Expected {name} to have no 'source': the image is named before it, as FILE or as "
+            "Expected --input to have no 'source': the image is named before it, as FILE or as "
             "s3://bucket/key. Remove it."
         )
-    return found
+    return rerun.changed(
+        found,
+        presets=[wishes.preset(each) for each in presets] or None,
+        watermark=None if watermark is None else {"text": watermark},
+    )
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError as error:
-        raise WrongUse(f"Expected to read the input from {path}, but: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise WrongUse(f"Expected {path} to be JSON text in UTF-8, but it is not text.") from None
-
-
-def _check(image: str, key: str | None) -> None:
+def _check(image: str, key: str | None, version: str | None) -> None:
     """Check what can be checked without a stack."""
     if image.startswith("s3://"):
         if not all(_place(image)):
@@ -159,6 +128,11 @@ def _check(image: str, key: str | None) -> None:
             raise WrongUse(
                 "Expected --key only with a file: it says where to upload it. Leave it out."
             )
+    elif version is not None:
+        raise WrongUse(
+            "Expected --version-id only with s3://bucket/key: a file becomes a new version. Leave "
+            "it out."
+        )
     elif not Path(image).is_file():
         what = "is a folder" if Path(image).is_dir() else "does not exist"
         raise WrongUse(f"Expected an image file or s3://bucket/key, but {image!r} {what}.")
@@ -169,22 +143,29 @@ def _place(address: str) -> tuple[str, str]:
     return bucket, key
 
 
-def _plan(image: str, key: str | None, wishes: dict[str, Any], deployment: Deployment) -> _Plan:
+def _plan(
+    image: str,
+    key: str | None,
+    version: str | None,
+    asked: dict[str, Any],
+    deployment: Deployment,
+) -> _Plan:
     if image.startswith("s3://"):
-        return _Plan(SourceObject(*_place(image)), None, by_event=False, wishes=wishes)
+        source = SourceObject(*_place(image), version)
+        return _Plan(source, None, by_event=False, asked=asked)
     path = Path(image)
     prefix = deployment.source_prefix
     if key is None:
-        key = f"{MANUAL if wishes else prefix}{path.name}"
+        key = f"{MANUAL if asked else prefix}{path.name}"
     by_event = key.startswith(prefix)
-    if by_event and wishes:
+    if by_event and asked:
         raise WrongUse(
-            f"Expected --key to lie outside of {prefix!r} when there is an --input: an upload "
-            f"below it starts a run of its own, without that input. Leave --key out, or use "
-            f"{MANUAL + path.name!r}."
+            f"Expected --key to lie outside of {prefix!r} when there is an --input, --preset or "
+            "--watermark: an upload below it starts a run of its own, without them. Leave --key "
+            f"out, or use {MANUAL + path.name!r}."
         )
     source = SourceObject(deployment.source_bucket_name, key)
-    return _Plan(source, path, by_event=by_event, wishes=wishes)
+    return _Plan(source, path, by_event=by_event, asked=asked)
 
 
 def _start(deployment: Deployment, plan: _Plan, screen: Console) -> str:
@@ -199,17 +180,14 @@ def _start(deployment: Deployment, plan: _Plan, screen: Console) -> str:
     else:
         screen.print(words.plain(where), soft_wrap=True, markup=False)
     if not plan.by_event:
-        request = _Plan(source, None, by_event=False, wishes=plan.wishes).request()
-        started = deployment.stepfunctions.start_execution(
-            stateMachineArn=deployment.state_machine_arn, input=json.dumps(request)
-        )
-        return started["executionArn"]
+        request = _Plan(source, None, by_event=False, asked=plan.asked).request()
+        return rerun.start(deployment, request)
     arn = find_started(
         deployment.stepfunctions,
         deployment.state_machine_arn,
         source,
         began,
-        interval=_interval(deployment),
+        interval=following.interval(deployment),
     )
     if arn is None:
         _not_started(deployment, where)
@@ -232,23 +210,3 @@ def _not_started(deployment: Deployment, where: str) -> NoReturn:
         f"{deployment.upload_rule_name} enabled? Events that could not be delivered lie in "
         f"{deployment.events_dead_letter_queue_url}."
     )
-
-
-def _interval(deployment: Deployment) -> float:
-    return ENGINE_SECONDS if deployment.endpoint else AWS_SECONDS
-
-
-def _followed(deployment: Deployment, arn: str, screen: Console) -> Execution:
-    """Show an execution until it ends; Ctrl-C leaves it running."""
-    try:
-        screen.print(Text(f"Execution {arn}", "dim"), soft_wrap=True)
-        with display.Progress(screen) as progress:
-            for execution, happened in follow(deployment.stepfunctions, arn, _interval(deployment)):
-                progress.show(execution, happened)
-    except KeyboardInterrupt:
-        where = f" --endpoint-url {deployment.endpoint}" if deployment.endpoint else ""
-        raise LeftRunning(
-            "The execution goes on without you. To look at it:\n"
-            f"  aws stepfunctions describe-execution{where} --execution-arn {arn}"
-        ) from None
-    return execution

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 import re
 
@@ -32,6 +33,36 @@ def duration(seconds: float | None) -> str:
     if seconds >= MINUTE:
         return f"{int(seconds // MINUTE)} min {int(seconds % MINUTE)} s"
     return f"{seconds:.2f} s" if seconds < 1 else f"{seconds:.1f} s"
+
+
+_AGO = re.compile(r"(?P<number>\d+) ?(?P<unit>s|m|min|h|d|w)")
+_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def since(text: str) -> datetime.datetime:
+    """Read a point in time: how long ago, as ``2h`` or ``7d``, or a date, with a time or without.
+
+    Raises
+    ------
+    ValueError
+        Saying what was expected.
+    """
+    now = datetime.datetime.now().astimezone()
+    if (match := _AGO.fullmatch(text.strip())) is not None:
+        return now - datetime.timedelta(seconds=int(match["number"]) * _SECONDS[match["unit"]])
+    try:
+        found = datetime.datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise ValueError(
+            "Expected how long ago, such as 30m, 2h or 7d, or a date such as 2026-01-31 or "
+            f"2026-01-31T08:00, but received {text!r}."
+        ) from None
+    return found if found.tzinfo else found.astimezone()
+
+
+def moment(time: datetime.datetime) -> str:
+    """Return a time as ``2026-01-31 08:00:15``, in this machine's zone."""
+    return f"{time.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def dollars(usd: float) -> str:

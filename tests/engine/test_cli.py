@@ -298,8 +298,9 @@ def test_run_of_a_corrupt_file_fails_with_its_reason_and_the_way_on(up: Up, corr
     assert "✗ Prepare" in done.stdout
     assert "CorruptImage in step Prepare" in done.stdout
     assert "cannot be decoded" in done.stdout
-    again = f"darkroom run 's3://{up.deployment.source_bucket_name}/uploads/broken [photo].jpg'"
-    assert again in done.stdout
+    assert "Upload an intact copy" in done.stdout
+    name = up.executions()[0].rpartition(":")[2]
+    assert f"darkroom rerun {name} --newest" in done.stdout
 
 
 def test_run_shows_a_hostile_key_harmlessly(up: Up) -> None:
@@ -424,8 +425,10 @@ def test_run_left_by_ctrl_c_goes_on_and_says_how_to_look_at_it(up: Up) -> None:
 
     assert process.returncode == 130
     assert "Traceback" not in complaints
-    assert f"describe-execution --endpoint-url {up.endpoint} --execution-arn {arn}" in complaints
-    assert up.told(event="execution", execution=arn, outcome="COMPLETE")
+    assert f"darkroom show {arn.rpartition(':')[2]} --follow" in complaints
+    again = darkroom(up.home, "show", arn, "--follow")
+    assert (again.returncode, again.stderr) == (0, "")
+    assert re.search(r"COMPLETE +uploads/left.jpg", again.stdout)
 
 
 # ---------------------------------------------------------------------------- demo

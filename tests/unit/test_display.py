@@ -85,15 +85,3 @@ def test_the_summary_says_the_outcome(name: str, words: list[str]) -> None:
     text = display.summary(execution, estimate(execution, MEMORY)).plain
 
     assert all(word in text for word in words)
-
-
-def test_the_command_to_run_again_keeps_what_was_asked_for() -> None:
-    assert display.again(recorded("corrupt")) == (
-        "darkroom run s3://darkroom-source-123456789012/uploads/corrupt.jpg"
-    )
-    silent = display.again(recorded("silent"))
-    assert silent.startswith(
-        "darkroom run s3://darkroom-source-123456789012/uploads/rocket.jpg --input '"
-    )
-    assert '"notify": false' in silent
-    assert '"source"' not in silent
