@@ -18,6 +18,8 @@ TEMPLATE = ROOT / "template.yaml"
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--endpoint", help="run against an emulator at this address")
     parser.addoption("--stack", help="run against this stack; on AWS if there is no --endpoint")
+    parser.addoption("--uploads", type=int, default=16, help="keys of the chaos test")
+    parser.addoption("--seed", type=int, default=1, help="of the chaos test; 0 for a new one")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,209 @@
+"""Chaos: uploads, duplicates, stale events and re-uploads, while workers die and AWS errs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import psutil
+
+from ops.audit import Auditor, Finding
+from ops.engine import Engine
+from ops.engine.disturbances import Disturbances
+from tests.support.images import photo, truncated
+
+LATE_SECONDS = 2.0
+"""By how much an event may be late, and so overtaken by others."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How rough it gets.
+
+    Parameters
+    ----------
+    seed
+        Of all random choices.
+    uploads
+        How many keys are uploaded to.
+    again
+        The share of keys that get a second upload while the first may still run.
+    duplicates
+        The share of events that come twice.
+    late
+        The share of events that are late.
+    corrupt
+        The share of uploads that are broken files.
+    trouble
+        The share of AWS calls that fail.
+    kill_seconds
+        The longest pause between two kills of a worker.
+    """
+
+    seed: int
+    uploads: int
+    again: float = 0.2
+    duplicates: float = 0.3
+    late: float = 0.3
+    corrupt: float = 0.15
+    trouble: float = 0.05
+    kill_seconds: float = 4.0
+
+
+@dataclass
+class Aftermath:
+    """What was left when all was quiet again."""
+
+    findings: list[Finding]
+    outcomes: Counter[str]
+    errors: Counter[str]
+    faults: Counter[str]
+    kills: int
+    events: Counter[str] = field(default_factory=Counter)
+
+    def told(self) -> str:
+        """Return it in words."""
+        parts = {
+            "outcomes": self.outcomes,
+            "errors": self.errors,
+            "events": self.events,
+            "faults": self.faults,
+        }
+        lines = [f"{name}: {dict(counts.most_common())}" for name, counts in parts.items()]
+        return "\n".join([*lines, f"workers killed: {self.kills}", *map(str, self.findings)])
+
+
+class Chaos:
+    """A rough time for an engine.
+
+    Parameters
+    ----------
+    engine
+        What suffers.
+    plan
+        How.
+    """
+
+    def __init__(self, engine: Engine, plan: Plan) -> None:
+        self._engine = engine
+        self._plan = plan
+        self._random = random.Random(plan.seed)
+        self._prefix = f"{engine.deployment.source_prefix}chaos-{plan.seed}/"
+        self._timers: list[threading.Timer] = []
+        self._events: Counter[str] = Counter()
+        self._quiet = threading.Event()
+        self._kills = 0
+
+    def run(self, seconds: float) -> Aftermath:
+        """Let it happen, wait until all is quiet, and audit.
+
+        Parameters
+        ----------
+        seconds
+            How long the executions may take.
+        """
+        engine, plan = self._engine, self._plan
+        disturb = Disturbances(plan.seed, plan.trouble)
+        put = engine.router.put
+        engine.router.put = self._shaken(put)  # type: ignore[method-assign]
+        engine.disturb = disturb
+        killer = threading.Thread(target=self._kill, daemon=True)
+        killer.start()
+        try:
+            self._upload()
+            for timer in self._timers:
+                timer.join()
+            quiet = engine.wait_idle(seconds)
+        finally:
+            self._quiet.set()
+            killer.join()
+            engine.router.put = put  # type: ignore[method-assign]
+            engine.disturb = None
+        assert quiet, f"executions still ran after {seconds:.0f} s"
+        return self._aftermath(disturb)
+
+    def _upload(self) -> None:
+        at, plan = self._engine.deployment, self._plan
+        keys = [f"{self._prefix}{number}.jpg" for number in range(plan.uploads)]
+        keys += [key for key in keys if self._random.random() < plan.again]
+        self._random.shuffle(keys)
+        for number, key in enumerate(keys):
+            broken = self._random.random() < plan.corrupt
+            # Every upload differs, so that outputs of two of them can be told apart.
+            data = truncated() if broken else photo(160 + number % 100, 120 + number // 100)
+            at.s3.put_object(Bucket=at.source_bucket_name, Key=key, Body=data)
+            self._events["uploads"] += 1
+
+    def _shaken(self, put: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], None]:
+        """Return what delivers events as EventBridge may: twice, late, in another order.
+
+        A status change comes twice one after the other, not at the same moment: Notify would
+        publish twice, as it marks the record only afterwards.
+        """
+
+        def deliver(event: dict[str, Any]) -> None:
+            times = 1
+            if self._random.random() < self._plan.duplicates:
+                self._events["duplicates"] += 1
+                times = 2
+            for number in range(times):
+                again = number > 0 and event["source"] == "aws.states"
+                if again or self._random.random() < self._plan.late:
+                    self._events["late"] += 1
+                    pause = self._random.random() * LATE_SECONDS + (LATE_SECONDS if again else 0)
+                    timer = threading.Timer(
+                        pause, put, [json.loads(json.dumps(event, default=str))]
+                    )
+                    self._timers.append(timer)
+                    timer.start()
+                else:
+                    put(event)
+
+        return deliver
+
+    def _kill(self) -> None:
+        """Kill a worker now and then, in the middle of its work.
+
+        Not those of Notify: between publishing and marking, it would have to publish once more,
+        as SNS's topics deliver at least once.
+        """
+        notify = self._engine.deployment.notify_function_name
+        while not self._quiet.wait(self._random.random() * self._plan.kill_seconds):
+            busy = sorted(worker.process.pid for worker in list(self._engine.workers._busy))
+            if not busy:
+                continue
+            with contextlib.suppress(psutil.Error):
+                process = psutil.Process(self._random.choice(busy))
+                if process.environ().get("AWS_LAMBDA_FUNCTION_NAME") != notify:
+                    process.kill()
+                    self._kills += 1
+
+    def _aftermath(self, disturb: Disturbances) -> Aftermath:
+        engine, at = self._engine, self._engine.deployment
+        auditor = Auditor(
+            at,
+            prefix=self._prefix,
+            settled_seconds=0,
+            executions=True,
+            messages=engine.inbox.per_execution,
+        )
+        findings = list(auditor.findings())
+        outcomes: Counter[str] = Counter()
+        errors: Counter[str] = Counter()
+        pages = at.stepfunctions.get_paginator("list_executions")
+        for page in pages.paginate(stateMachineArn=at.state_machine_arn):
+            for listed in page["executions"]:
+                run = at.stepfunctions.describe_execution(executionArn=listed["executionArn"])
+                if self._prefix not in run["input"]:
+                    continue
+                output = json.loads(run.get("output") or "{}")
+                outcomes[output.get("outcome", run["status"])] += 1
+                if run["status"] != "SUCCEEDED":
+                    errors[run.get("error", run["status"])] += 1
+        return Aftermath(findings, outcomes, errors, disturb.counts, self._kills, self._events)
