@@ -15,7 +15,7 @@ STACK    ?=
 ARGS     ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-e2e check format schema bench bench-engine bench-coldstart fuzz lock build clean
+.PHONY: help demo test test-e2e check format schema bench bench-engine bench-coldstart chaos fuzz lock build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench-coldstart: $(VENV)/dev ## what importing a handler costs, beside importing
 
 fuzz: $(VENV)/dev ## a long run of the decoders on damaged files
 	@$(BIN)/python -m pytest tests/fuzz -n 2 --hypothesis-profile=long $(ARGS)
+
+chaos: $(VENV)/dev ## 500 uploads while workers die and AWS errs; ARGS=--seed=7 repeats one
+	@$(BIN)/python -m pytest tests/engine/test_chaos.py --uploads 500 --seed 0 $(ARGS)
 
 lock: $(VENV)/dev ## compile requirements from pyproject.toml; ARGS=--upgrade takes newer versions
 	@PATH="$(CURDIR)/$(BIN):$$PATH" requirements/compile.sh $(ARGS)
