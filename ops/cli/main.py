@@ -501,6 +501,38 @@ def validate(presets: PresetFile, json: Json = False) -> None:
         raise typer.Exit(command(presets, as_json=json))
 
 
+@app.command(
+    rich_help_panel=LOOK,
+    epilog=(
+        "Examples:\n\n"
+        "  darkroom console --stack darkroom\n\n"
+        "  AWS_PROFILE=ops darkroom console --stack darkroom --port 8080"
+    ),
+)
+def console(
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=65535,
+            metavar="NUMBER",
+            help="TCP port on 127.0.0.1. By default 4600, or any free one.",
+            show_default=False,
+        ),
+    ] = None,
+    endpoint: Endpoint = None,
+    stack: Stack = None,
+) -> None:
+    """Serve the console on this machine: executions, pictures and re-runs in a browser.
+
+    `darkroom up` serves one for its engine, with the inbox. Ctrl-C ends it.
+    """
+    with told():
+        from ops.cli.console import console as command
+
+        raise typer.Exit(command(endpoint=endpoint, stack=stack, port=port))
+
+
 @app.command(rich_help_panel=MACHINE, epilog="Example:  darkroom demo --output my-demo")
 def demo(
     output: Annotated[

@@ -19,6 +19,7 @@ from ops.cli import address, display, words
 from ops.cli.address import Address
 from ops.cli.failures import WrongUse
 from ops.cli.starting import start
+from ops.console.serve import serving
 from ops.engine.engine import Engine, PortInUse, interruptible
 from ops.engine.inbox import Message
 from ops.executions import Execution
@@ -70,11 +71,15 @@ def up(*, port: int | None, as_json: bool) -> int:
     WrongUse
         The port that was asked for is taken, or the template cannot be deployed.
     """
-    with interruptible() as stop, _started(port) as engine:
+    with (
+        interruptible() as stop,
+        _started(port) as engine,
+        serving(engine.deployment, engine.inbox) as console,
+    ):
         found = Address(engine.endpoint, engine.deployment.stack, os.getpid())
         with address.announced(found):
             told = _Lines() if as_json else _Screen(usual=port is not None or engine.port == PORT)
-            told.started(engine)
+            told.started(engine, console)
             engine.warm()
             # In a thread of its own: Ctrl-C need not wait until a look at the executions is over.
             watch = _Watch(engine, told, stop)
@@ -140,10 +145,11 @@ class _Watch(threading.Thread):
 class _Lines:
     """JSON lines, for programs."""
 
-    def started(self, engine: Engine) -> None:
+    def started(self, engine: Engine, console: str) -> None:
         self._print(
             {
                 "endpoint": engine.endpoint,
+                "console": console,
                 "region": engine.deployment.region,
                 "stack": engine.deployment.stack,
                 "outputs": engine.deployment.outputs,
@@ -193,9 +199,10 @@ class _Screen:
         self._screen: Console = display.console()
         self._usual = usual
 
-    def started(self, engine: Engine) -> None:
+    def started(self, engine: Engine, console: str) -> None:
         outputs = engine.deployment.outputs
         self._say(Text(f"Darkroom is up at {engine.endpoint}", "bold green"), "\n")
+        self._say(Text(f"  {'Console':<15}", "dim").append(console, "bold"))
         if not self._usual:
             self._say(f"Port {PORT} is taken, so this is another one.\n")
         prefix = outputs["SourcePrefix"]

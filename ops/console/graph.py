@@ -144,11 +144,11 @@ class Overlay:
     nodes
         The states that were entered, by name.
     taken
-        The transitions that were made, as pairs of names.
+        The transitions that were made.
     """
 
     nodes: dict[str, Shown]
-    taken: tuple[tuple[str, str], ...]
+    taken: tuple[Edge, ...]
 
 
 def read(definition: Mapping[str, Any]) -> Scope:
@@ -187,11 +187,9 @@ def overlay(scope: Scope, execution: Execution) -> Overlay:
         by_name.setdefault(run.name, []).append(run)
     nodes = {name: _shown(runs, ended=execution.ended) for name, runs in by_name.items()}
     taken = tuple(
-        dict.fromkeys(
-            (edge.source, edge.target)
-            for edge in scope.all_edges()
-            if _was_taken(edge, by_name.get(edge.source, []), by_name.get(edge.target, []))
-        )
+        edge
+        for edge in scope.all_edges()
+        if _was_taken(edge, by_name.get(edge.source, []), by_name.get(edge.target, []))
     )
     return Overlay(nodes, taken)
 

@@ -6,9 +6,10 @@ import datetime
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote, urlencode
 
+from darkroom import errors
 from darkroom.errors import InvalidRequest
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -21,7 +22,7 @@ from ops.cli import words
 from ops.console import graph, timeline
 from ops.console.app import OUTCOMES, Console, told, trouble
 from ops.console.pictures import NoPicture, places, shown
-from ops.executions import RUNNING, Execution
+from ops.executions import Execution
 from ops.following import history
 from ops.history import StateRun
 from ops.listing import STATUSES, Executions, NoSuchExecution, Page
@@ -43,8 +44,6 @@ PICTURE_HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
     "cache-control": "private, max-age=600",
 }
-
-H = TypeVar("H", bound=Callable[[Request], Response])
 
 
 def careful(handler: Callable[[Request], Response]) -> Callable[[Request], Response]:
@@ -160,13 +159,14 @@ def execution(request: Request) -> Response:
     )
 
 
-def execution_values(console: Console, found: Execution) -> dict[str, Any]:
+def execution_values(console: Console, found: Execution, tab: str = "overview") -> dict[str, Any]:
     """Return what the page of an execution shows, and what of it is brought up to date live."""
     overlay = graph.overlay(console.machine(found), found)
     memory = cost.Memory(console.deployment.lambda_)
     pictures = shown(found)
     return {
         "here": "executions",
+        "tab": tab,
         "execution": found,
         "base": f"/executions/{quote(found.name, safe='')}",
         "outcome": _outcome(found),
@@ -204,7 +204,15 @@ def failure(found: Execution) -> dict[str, Any] | None:
         "error": found.error or whole or found.status,
         "state": state,
         "cause": found.cause or said.get(found.status, "It gave no reason."),
+        "helps": _advice(found),
     }
+
+
+def _advice(found: Execution) -> str:
+    """Return whether trying again helps, as the alert says it."""
+    if found.status in {"TIMED_OUT", "ABORTED"}:
+        return "Yes: redrive it where it stopped, or re-run it from the start."
+    return (errors.named(found.error or "") or errors.DarkroomError).advice
 
 
 def _outcome(found: Execution) -> str:
@@ -256,6 +264,7 @@ def state_values(found: Execution, run: StateRun) -> dict[str, Any]:
         "base": f"/executions/{quote(found.name, safe='')}",
         "execution": found,
         "run": run,
+        "told": _told(run.cause),
         "run_status": graph.status(run, ended=found.ended),
         "run_said": graph.SAID[graph.status(run, ended=found.ended)],
         "siblings": [
@@ -265,6 +274,13 @@ def state_values(found: Execution, run: StateRun) -> dict[str, Any]:
         ],
         "label": graph.label(run),
     }  # fmt: skip
+
+
+def _told(cause: str | None) -> str | None:
+    """Return what a function says of its failure; its cause has a stack trace as well."""
+    found = states.parsed(cause)
+    said = found.get("errorMessage") if isinstance(found, dict) else None
+    return said if isinstance(said, str) else cause
 
 
 @careful
@@ -327,7 +343,7 @@ def events(request: Request) -> Response:
     ]
     return console.page(
         "events.html",
-        **execution_values(console, found),
+        **execution_values(console, found, "events"),
         rows=rows,
         first=first,
         total=len(every),
@@ -372,7 +388,7 @@ def rerun_page(
     return console.page(
         "rerun.html",
         code,
-        **execution_values(console, found),
+        **execution_values(console, found, "rerun"),
         text=text,
         message=message,
         presets=states.parsed(presets.get(console.deployment).text),
@@ -428,8 +444,3 @@ def inbox_values(console: Console, request: Request) -> dict[str, Any]:
         "query": query,
         "live": f"/live/inbox?{query}message={letter.number if letter else ''}",
     }
-
-
-def running(found: Execution) -> bool:
-    """Tell whether an execution runs."""
-    return found.status == RUNNING

@@ -62,26 +62,30 @@ function bring(id, html) {
 
 // ---------------------------------------------------------------------------- pictures that are gone
 
-document.addEventListener(
-  "error",
-  async (event) => {
-    const image = event.target;
-    if (!(image instanceof HTMLImageElement) || !("picture" in image.dataset)) return;
-    if (image.closest(".thumb")) {
-      image.remove();
-      return;
-    }
-    const answer = await fetch(image.src).catch(() => null);
-    const frame = image.closest(".frame");
-    const said = document.createElement("span");
-    said.className = "gone";
-    said.textContent = answer && answer.status === 404 ? await answer.text() : "It cannot be shown.";
-    frame.replaceChildren(said);
-    frame.removeAttribute("href");
-    frame.classList.add("gone-frame");
-  },
-  true,
-);
+async function gone(image) {
+  if (image.closest(".thumb")) {
+    image.remove();
+    return;
+  }
+  const answer = await fetch(image.src).catch(() => null);
+  const frame = image.closest(".frame");
+  if (!frame) return;
+  const said = document.createElement("span");
+  said.className = "gone";
+  said.textContent = answer?.status === 404 ? await answer.text() : "It cannot be shown.";
+  frame.replaceChildren(said);
+  frame.removeAttribute("href");
+  frame.classList.add("gone-frame");
+}
+
+function pictures() {
+  // Errors of pictures do not bubble; some are over before this script runs.
+  const shown = (image) => image instanceof HTMLImageElement && "picture" in image.dataset;
+  document.addEventListener("error", (event) => shown(event.target) && gone(event.target), true);
+  for (const image of $$("[data-picture]")) {
+    if (image.complete && !image.naturalWidth && image.loading !== "lazy") gone(image);
+  }
+}
 
 // ---------------------------------------------------------------------------- uploads
 
@@ -273,6 +277,7 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+pictures();
 $$("[data-stream]").forEach(live);
 if ($("[data-drop]")) uploads();
 if ($("#state")) states();

@@ -35,7 +35,9 @@ function textWidth(text) {
 // Returns what is inside of a scope, with places relative to its own corner.
 function arrange(scope) {
   const graph = new Graph({ multigraph: true });
-  graph.setGraph({ rankdir: "TB", nodesep: 26, ranksep: 34, edgesep: 14, marginx: 2, marginy: 2 });
+  // Aligned to one side, the ordinary way is a straight line; dagre's default, the middle of its
+  // four alignments, would make stairs of it.
+  graph.setGraph({ rankdir: "TB", align: "UR", nodesep: 26, ranksep: 30, edgesep: 14, marginx: 2, marginy: 2 });
   const parts = new Map();
   for (const node of scope.nodes) {
     const inner = node.groups.map(arrange);
@@ -84,7 +86,7 @@ function draw(arranged, dx, dy) {
     const end = points[points.length - 1];
     const before = points[points.length - 2];
     const angle = (Math.atan2(end.y - before.y, end.x - before.x) * 180) / Math.PI;
-    const data = { "data-edge": `${edge.source}→${edge.target}` };
+    const data = { "data-edge": named(edge) };
     group.append(
       make("path", { class: `edge ${edge.kind}`, d: path(points), ...data }),
       make("path", {
@@ -124,6 +126,10 @@ function draw(arranged, dx, dy) {
   return group;
 }
 
+function named({ source, target, kind }) {
+  return `${source}→${target} ${kind}`;
+}
+
 function seconds(value) {
   if (value === null) return "";
   return value < 1 ? `${value.toFixed(2)} s` : `${value.toFixed(1)} s`;
@@ -132,7 +138,7 @@ function seconds(value) {
 // Colours what is drawn by the overlay that the page carries.
 function colour(svg) {
   const overlay = JSON.parse(document.getElementById("overlay").textContent);
-  const taken = new Set(overlay.taken.map(([from, to]) => `${from}→${to}`));
+  const taken = new Set(overlay.taken.map(named));
   for (const edge of svg.querySelectorAll("[data-edge]")) {
     edge.classList.toggle("taken", taken.has(edge.dataset.edge));
   }
@@ -205,5 +211,8 @@ const svg = make("svg", { width, height, viewBox: `-6 -12 ${width} ${height}` })
 svg.append(draw(arranged, 0, 0));
 colour(svg);
 place.replaceChildren(svg, legend());
+// On a narrow screen the graph is scrolled: to where it starts.
+const first = arranged.nodes[0];
+place.scrollLeft = (first.x / arranged.width) * svg.getBoundingClientRect().width - place.clientWidth / 2;
 document.addEventListener("parts", () => colour(svg));
 document.addEventListener("chosen", () => colour(svg));

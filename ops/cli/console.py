@@ -1,0 +1,52 @@
+"""`darkroom console`: the console for a stack, in the foreground."""
+
+from __future__ import annotations
+
+import threading
+
+from ops.cli import address
+from ops.cli.failures import WrongUse
+from ops.console.serve import PortTaken, serving
+
+WAIT_SECONDS = 0.5
+
+
+def console(*, endpoint: str | None, stack: str | None, port: int | None) -> int:
+    """Serve the console until Ctrl-C.
+
+    Parameters
+    ----------
+    endpoint, stack
+        Where the stack is.
+    port
+        The TCP port; None for the usual one or, if that is taken, any.
+
+    Returns
+    -------
+    int
+        The exit code.
+
+    Raises
+    ------
+    WrongUse
+        The port that was asked for is taken.
+    NotDeployed
+        There is no such stack.
+    """
+    deployment = address.connect(endpoint, stack)
+    where = deployment.endpoint or f"AWS, region {deployment.region}"
+    # Asked for now, not when the first page is: what is wrong with the stack is said here.
+    machine = deployment.state_machine_arn
+    try:
+        with serving(deployment, None, port) as url:
+            print(f"The console of {deployment.stack} ({where}) is at {url}")
+            print(f"It shows {machine}. Ctrl-C ends it.", flush=True)
+            # Not for ever: a signal that another thread receives does not wake this one.
+            ended = threading.Event()
+            while not ended.wait(WAIT_SECONDS):
+                pass
+    except PortTaken as error:
+        raise WrongUse(str(error)) from error
+    except KeyboardInterrupt:
+        print("\nThe console has ended. What runs, runs on.")
+    return 0
