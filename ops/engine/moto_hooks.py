@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import datetime
+import functools
 import json
 import threading
 import time
@@ -19,6 +20,7 @@ from typing import Any, Protocol
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from moto import backends
 from moto.awslambda.models import LambdaFunction, lambda_backends
 from moto.cloudformation.parsing import clean_json, get_model_map
 from moto.core.config import default_user_config
@@ -72,6 +74,7 @@ from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 from moto.stepfunctions.parser.asl.utils import boto_client
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
@@ -345,6 +348,12 @@ def _preprocessor_init(self: Any) -> None:
     self._query_language_per_scope = []
 
 
+@functools.lru_cache(maxsize=16)
+def _parse(definition: str) -> Any:
+    """Moto parses a definition anew for every execution, which takes longer than running it."""
+    return _originals["parse once"].__func__(definition)
+
+
 def _create_machine(
     cls: Any,  # noqa: ARG001 - a class method's signature
     /,
@@ -604,6 +613,12 @@ def _send_event_bridge_message(account_id: str, bucket: Any, event_name: str, ke
     _engine().router.put(event)
 
 
+@functools.cache
+def _moto_modules() -> frozenset[str]:
+    """Moto lists its own folders for every request."""
+    return frozenset(_originals["list services once"]())
+
+
 def _match_path(self: Any, url_map: Any, *items: Any) -> None:
     """Moto's server does not find an object whose key has a line break in it."""
     _originals["match every key"](self, url_map, *items)
@@ -655,6 +670,7 @@ HOOKS = (
     Hook("run functions", LambdaFunction, "_invoke_lambda", _invoke_lambda),
     Hook("evaluate JSONata", StringJSONata, "_eval_body", _eval_jsonata),
     Hook("parse side by side", Preprocessor, "__init__", _preprocessor_init),
+    Hook("parse once", AmazonStateLanguageParser, "parse", staticmethod(_parse)),
     Hook(
         "deploy machines that run",
         StateMachine,
@@ -685,6 +701,7 @@ HOOKS = (
     Hook(
         "send S3 events", s3_notifications, "_send_event_bridge_message", _send_event_bridge_message
     ),
+    Hook("list services once", backends, "list_of_moto_modules", _moto_modules),
     Hook("match every key", RegexConverter, "__init__", _match_path),
     Hook("deliver messages", Subscription, "publish", _publish_to_subscription),
 )

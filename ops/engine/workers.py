@@ -152,6 +152,7 @@ class Worker:
         deadline = time.monotonic() + seconds
         open_pipes = {out.fileno(): self.replies, err.fileno(): self.log}
         watched = psutil.Process(self.process.pid)
+        checked = time.monotonic()
         while b"\n" not in self.replies or (end is not None and end not in self.log):
             if time.monotonic() > deadline:
                 raise WorkerDied("Sandbox.Timedout", f"Task timed out after {seconds:.2f} seconds")
@@ -161,7 +162,10 @@ class Worker:
                 open_pipes[pipe].extend(chunk)
                 if not chunk:
                     raise WorkerDied("Runtime.ExitError", self._exit_words())
-            if limit_bytes is not None and _resident(watched) > limit_bytes:
+            if limit_bytes is None or time.monotonic() - checked < CHECK_SECONDS:
+                continue
+            checked = time.monotonic()
+            if _resident(watched) > limit_bytes:
                 raise WorkerDied("Runtime.ExitError", _KILLED)
         line, _, rest = bytes(self.replies).partition(b"\n")
         self.replies[:] = rest

@@ -16,7 +16,7 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import boto3
-from moto import mock_aws
+from moto import backends, mock_aws
 from moto.awslambda.models import LambdaFunction
 from moto.moto_server.utilities import RegexConverter
 from moto.sns.models import Subscription
@@ -28,6 +28,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
 )
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
@@ -105,6 +106,16 @@ def evaluate_jsonata() -> bool:
 def parse_side_by_side() -> bool:
     first, second = Preprocessor(), Preprocessor()
     return first._query_language_per_scope is second._query_language_per_scope
+
+
+def parse_once() -> bool:
+    definition = json.dumps(machine_with({"Type": "Succeed"}))
+    first, second = (AmazonStateLanguageParser.parse(definition)[0] for _ in range(2))
+    return first is not second
+
+
+def list_services_once() -> bool:
+    return inspect.isgeneratorfunction(backends.list_of_moto_modules)
 
 
 def deploy_machines_that_run() -> bool:
@@ -248,6 +259,8 @@ PROBES: dict[str, Callable[[], bool]] = {
     "run functions": run_functions,
     "evaluate JSONata": evaluate_jsonata,
     "parse side by side": parse_side_by_side,
+    "parse once": parse_once,
+    "list services once": list_services_once,
     "deploy machines that run": deploy_machines_that_run,
     "name executions": name_executions,
     "announce starts": announce,
