@@ -15,7 +15,7 @@ STACK    ?=
 ARGS     ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-e2e check format schema bench bench-engine bench-coldstart chaos fuzz lock build clean
+.PHONY: help demo test test-e2e check format schema bench bench-engine bench-coldstart chaos fuzz lock build deploy clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,9 +62,14 @@ chaos: $(VENV)/dev ## 500 uploads while workers die and AWS errs; ARGS=--seed=7 
 lock: $(VENV)/dev ## compile requirements from pyproject.toml; ARGS=--upgrade takes newer versions
 	@PATH="$(CURDIR)/$(BIN):$$PATH" requirements/compile.sh $(ARGS)
 
-build: $(VENV)/dev ## what `sam build` makes of the layer, for arm64 without Docker
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(MAKE) -C layers/imaging build-ImagingLayer ARTIFACTS_DIR="$(CURDIR)/build/layer"
+build: $(VENV)/dev ## build the layer and check it; with the SAM CLI, all that is deployed (no Docker)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(MAKE) --silent -C layers/imaging build-ImagingLayer ARTIFACTS_DIR="$(CURDIR)/build/layer"
 	@$(BIN)/python -m ops.layer build/layer
+	@if command -v sam >/dev/null; then PATH="$(CURDIR)/$(BIN):$$PATH" sam build; fi
+
+deploy: build ## deploy on AWS; asks for the parameters until samconfig.toml has the answers
+	@command -v sam >/dev/null || { echo "Deploying needs the SAM CLI: pip install aws-sam-cli, or the installer of AWS."; exit 2; }
+	@if grep -q '^region' samconfig.toml; then sam deploy; else sam deploy --guided; fi
 
 clean: ## remove what was made
 	rm -rf $(VENV) $(CHECKS) checks/node/node_modules build demo-output benchmarks/results .pytest_cache .mypy_cache .ruff_cache .hypothesis

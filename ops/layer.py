@@ -1,9 +1,15 @@
-"""What the built layer must be: small enough, and for the processor that runs it."""
+"""What the built layer must be: small enough, for the processor that runs it, and complete."""
 
 from __future__ import annotations
 
+import ast
+import hashlib
+import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+FUNCTIONS = Path(__file__).resolve().parent.parent / "functions"
 
 MAX_BYTES = 60_000_000
 """Unzipped. Lambda allows 250 MiB for all layers and the function; less starts faster."""
@@ -11,10 +17,25 @@ MAX_BYTES = 60_000_000
 AARCH64 = 0xB7
 """``e_machine`` of an ELF header for 64-bit Arm (ELF specification, System V ABI)."""
 
+NOT_SHIPPED = re.compile(r"(^|/)(__pycache__|tests?|bin)(/|$)|\.(pyc|pyi|c|h|a)$")
+"""Paths that Lambda has no use for."""
+
+CLIENTS = re.compile(r"""(?:client|_make)\(\s*"([a-z0-9]+)\"""")
+"""How our code names the AWS services that it calls."""
+
 
 def size(folder: Path) -> int:
     """Return the bytes of all files in a folder."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def digest(folder: Path) -> str:
+    """Return the SHA-256 of a folder's files, names and contents, in hexadecimal."""
+    found = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        found.update(f"{path.relative_to(folder)}\0{content}\n".encode())
+    return found.hexdigest()
 
 
 def foreign_binaries(folder: Path) -> list[Path]:
@@ -29,14 +50,80 @@ def foreign_binaries(folder: Path) -> list[Path]:
     return found
 
 
+def superfluous(folder: Path) -> list[Path]:
+    """Return the files that nothing needs on Lambda."""
+    names = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return [name for name in names if NOT_SHIPPED.search(name.as_posix())]
+
+
+def unresolved(functions: Path, layer: Path) -> list[str]:
+    """Return the imports of our code that neither the layer nor the function nor Python has.
+
+    Parameters
+    ----------
+    functions
+        The folder of the functions, each with its ``app.py``.
+    layer
+        What Lambda mounts at ``/opt/python``.
+
+    Returns
+    -------
+    list of str
+        ``file: module``, and ``file: botocore/data/service`` for AWS services that the layer's
+        botocore does not describe.
+    """
+    missing = []
+    for root in (*sorted(functions.iterdir()), layer / "darkroom"):
+        for path in sorted(root.rglob("*.py")):
+            text = path.read_text()
+            where = f"{root.name}/{path.name}"
+            missing += [
+                f"{where}: {module}"
+                for module in _imports(ast.parse(text))
+                if module.partition(".")[0] not in sys.stdlib_module_names
+                and not _has(root, module)
+                and not _has(layer, module)
+            ]
+            missing += [
+                f"{where}: botocore/data/{service}"
+                for service in CLIENTS.findall(text)
+                if not (layer / "botocore" / "data" / service).is_dir()
+            ]
+    return missing
+
+
+def _imports(tree: ast.AST) -> Iterator[str]:
+    """Yield the modules that a file imports when it runs: not those for type checkers only."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+        elif not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            yield from _imports(node)
+
+
+def _has(folder: Path, module: str) -> bool:
+    """Tell whether a folder has a module: a package, a file or a binary for Lambda's Python."""
+    path = folder.joinpath(*module.split("."))
+    endings = (".py", ".abi3.so", ".cpython-313-aarch64-linux-gnu.so")
+    return path.is_dir() or any(path.with_name(path.name + end).is_file() for end in endings)
+
+
 def main() -> int:
-    """Check the folder that is named on the command line, and say how large it is."""
+    """Check the layer in the folder that the command line names; print its size and digest."""
     folder = Path(sys.argv[1])
-    total, foreign = size(folder), foreign_binaries(folder)
-    print(f"The layer has {total / 1e6:.1f} MB, of {MAX_BYTES / 1e6:.0f} MB at most.")
-    for path in foreign:
-        print(f"{path} is not for arm64.", file=sys.stderr)
-    return 1 if foreign or total > MAX_BYTES else 0
+    python = folder / "python"
+    total = size(folder)
+    problems = [f"{path} is not for arm64." for path in foreign_binaries(folder)]
+    problems += [f"{path} is of no use on Lambda." for path in superfluous(python)]
+    problems += [f"{each} is imported, and not there." for each in unresolved(FUNCTIONS, python)]
+    if total > MAX_BYTES:
+        problems.append(f"It is larger than {MAX_BYTES / 1e6:.0f} MB.")
+    print(f"The layer has {total / 1e6:.1f} MB; its SHA-256 is {digest(folder)}.")
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":
