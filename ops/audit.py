@@ -23,8 +23,9 @@ from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
 from darkroom.keys import record_key
 
-from ops.deployment import DEFAULT_STACK, Deployment
+from ops.deployment import Deployment
 from ops.executions import read
+from ops.rerun import command
 
 Kind = Literal[
     "unrecorded", "lost", "mixed", "doubled", "stuck claim", "alert missing", "orphaned output"
@@ -407,9 +408,7 @@ class Auditor:
         return found
 
     def _run(self, upload: Upload) -> str:
-        where = shlex.quote(f"s3://{upload.bucket}/{upload.key}")
-        on_engine = self._at.endpoint and self._at.stack == DEFAULT_STACK
-        return f"darkroom run {where}{'' if on_engine else f' --stack {self._at.stack}'}"
+        return command(self._at, {"source": {"bucket": upload.bucket, "key": upload.key}})
 
 
 _DESERIALIZER = TypeDeserializer()

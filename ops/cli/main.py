@@ -37,6 +37,10 @@ presets_app = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(presets_app, name="presets", rich_help_panel="Configure")
+dlq_app = typer.Typer(
+    help="Events that reached nobody: look at them, and send them once more.", no_args_is_help=True
+)
+app.add_typer(dlq_app, name="dlq", rich_help_panel="Put right")
 
 MACHINE, WORK, LOOK = "On this machine", "Process images", "Look"
 
@@ -499,6 +503,107 @@ def validate(presets: PresetFile, json: Json = False) -> None:
         from ops.cli.presets import validate as command
 
         raise typer.Exit(command(presets, as_json=json))
+
+
+@app.command(
+    rich_help_panel="Put right",
+    epilog=(
+        "Examples:\n\n"
+        "  darkroom audit\n\n"
+        "  darkroom audit --prefix uploads/2026/ --stack darkroom\n\n"
+        "  darkroom audit --json --stack darkroom | jq -r '.findings[] | [.kind, .key] | @tsv'"
+    ),
+)
+def audit(
+    prefix: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PREFIX",
+            help="Check only keys that begin so. By default, all under the watched prefix.",
+            show_default=False,
+        ),
+    ] = None,
+    settled: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            metavar="SECONDS",
+            help="Uploads younger than this may still be on their way: 960 on AWS, 60 here.",
+            show_default=False,
+        ),
+    ] = None,
+    executions: Annotated[
+        bool | None,
+        typer.Option(
+            "--executions/--no-executions",
+            help="Read every execution too, for doubled runs. Slow on AWS: by default only here.",
+            show_default=False,
+        ),
+    ] = None,
+    endpoint: Endpoint = None,
+    stack: Stack = None,
+    json: Json = False,
+) -> None:
+    """Check that every upload ended in exactly one outcome, and say what did not.
+
+    Each upload is compared with its record, its outputs, its execution and its message. Nothing is
+    changed. Exits with 0 when all is as promised, 1 when something was found.
+    """
+    with told(as_json=json):
+        from ops.cli.audit import audit as command
+
+        raise typer.Exit(
+            command(
+                prefix=prefix,
+                settled=settled,
+                executions=executions,
+                endpoint=endpoint,
+                stack=stack,
+                as_json=json,
+            )
+        )
+
+
+@dlq_app.command(
+    name="list",
+    epilog="Example:  darkroom dlq list --json --stack darkroom | jq '.letters[].why'",
+)
+def dlq_list(endpoint: Endpoint = None, stack: Stack = None, json: Json = False) -> None:
+    """Show which image each event is about, why it did not arrive, and when. All stay there."""
+    with told(as_json=json):
+        from ops.cli.dlq import listed as command
+
+        raise typer.Exit(command(endpoint=endpoint, stack=stack, as_json=json))
+
+
+@dlq_app.command(
+    name="redrive",
+    epilog=(
+        "Examples:\n\n  darkroom dlq redrive\n\n  darkroom dlq redrive 3f2a9c41 --stack darkroom"
+    ),
+)
+def dlq_redrive(
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[ID]...",
+            help="Beginnings of the ids that `darkroom dlq list` shows. By default, all.",
+            show_default=False,
+        ),
+    ] = None,
+    endpoint: Endpoint = None,
+    stack: Stack = None,
+    json: Json = False,
+) -> None:
+    """Send events once more to the stack, and delete those that arrived.
+
+    Sending one twice does no harm: an image's claim lets one execution work on it. Exits with 1
+    when an event could not be sent; it stays in the queue.
+    """
+    with told(as_json=json):
+        from ops.cli.dlq import redrive as command
+
+        raise typer.Exit(command(ids or [], endpoint=endpoint, stack=stack, as_json=json))
 
 
 @app.command(

@@ -30,6 +30,9 @@ from werkzeug.wrappers import Response
 
 from ops.engine.permissions import Call, Grant, Need, Place, Policy, decide, needs
 
+MESSAGES_PATH = "/darkroom/messages"
+"""Where the engine tells how many messages each execution sent."""
+
 MACHINE = "step-functions"
 """Access key of the calls that state machines make; a function's is its name."""
 
@@ -247,34 +250,49 @@ class Edge:
         Decides about them.
     disturb
         Gives a fault for a call, or None.
+    pages
+        What the engine itself tells, as JSON-like data by path.
     """
 
-    def __init__(self, app: WSGIApplication, guard: Guard, disturb: Disturb) -> None:
+    def __init__(
+        self,
+        app: WSGIApplication,
+        guard: Guard,
+        disturb: Disturb,
+        pages: Mapping[str, Callable[[], object]],
+    ) -> None:
         self._app = app
         self._guard = guard
         self._disturb = disturb
+        self._pages = pages
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve a request."""
+        page = self._pages.get(environ["PATH_INFO"])
+        if page is not None:
+            told = Response(json.dumps(page()), content_type="application/json")
+            return told(environ, start_response)
         found = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
         if found is None or not self._guard.guards(found[1]):
             return self._app(environ, start_response)
         call = read(environ, principal=found[1], service=found[2])
+        return (self._answer(call, environ) or self._app)(environ, start_response)
+
+    def _answer(self, call: Call, environ: WSGIEnvironment) -> WSGIApplication | None:
+        """Return what answers a call of a role's; None when it is simply served."""
         refused = self._guard.check(call)
         if refused is not None:
-            return respond(call.service, refused)(environ, start_response)
+            return respond(call.service, refused)
         fault = self._disturb(call, environ.get("HTTP_AMZ_SDK_INVOCATION_ID", ""))
-        if fault is not None and fault.served:
-            Response.from_app(self._app, environ, buffered=True)
         if fault is not None:
-            if fault.answer is None:
-                return _hang_up(environ, start_response)
-            return respond(call.service, fault.answer)(environ, start_response)
+            if fault.served:
+                Response.from_app(self._app, environ, buffered=True)
+            return _hang_up if fault.answer is None else respond(call.service, fault.answer)
         if call.service != "s3":
-            return self._app(environ, start_response)
+            return None
         response = Response.from_app(self._app, environ)
         hidden = self._guard.hides(call) if response.status_code == _NOT_FOUND else None
-        return (respond("s3", hidden) if hidden else response)(environ, start_response)
+        return respond("s3", hidden) if hidden else response
 
 
 _NOT_FOUND = 404

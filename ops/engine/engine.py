@@ -26,7 +26,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from ops.deployment import DEFAULT_REGION, DEFAULT_STACK, Deployment
 from ops.engine import events, moto_hooks
 from ops.engine.deploy import Deployed, deploy
-from ops.engine.edge import Disturb, Edge, Guard
+from ops.engine.edge import MESSAGES_PATH, Disturb, Edge, Guard
 from ops.engine.faults import Faults
 from ops.engine.inbox import Inbox
 from ops.engine.permissions import Place
@@ -205,6 +205,7 @@ class Engine:
             DomainDispatcherApplication(create_backend_app),
             self.guard,
             lambda call, invocation: self.disturb and self.disturb(call, invocation),
+            {MESSAGES_PATH: self.inbox.per_execution},
         )
         server = make_server(
             HOST,
