@@ -32,7 +32,7 @@ from darkroom.limits import Limits, check_bytes
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import CopySourceTypeDef
+    from mypy_boto3_s3.type_defs import CopySourceTypeDef, HeadObjectOutputTypeDef
     from mypy_boto3_ssm import SSMClient
 
 GIB = 1024**3
@@ -272,7 +272,10 @@ class Storage:
         same_size = copied["ContentLength"] == size
         # An etag with a dash names parts, not bytes: then S3 has checked each part it copied.
         comparable = source.etag is not None and "-" not in source.etag and "-" not in etag
-        if not same_size or (comparable and etag != source.etag):
+        differs = comparable and etag != source.etag
+        if differs and (_by_kms(copied) or _by_kms(self._head(source))):
+            differs = False  # such an etag is not a digest; S3 compares checksums when it copies
+        if not same_size or differs:
             raise StorageError(
                 f"The backup s3://{target.bucket}/{target.key} differs from the original: "
                 f"{copied['ContentLength']:,} bytes with etag {etag}, expected {size:,} with "
@@ -285,6 +288,11 @@ class Storage:
             etag=etag,
             version_id=copied.get("VersionId"),
         )
+
+    def _head(self, source: Source) -> HeadObjectOutputTypeDef:
+        pin = {} if source.version_id is None else {"VersionId": source.version_id}
+        with _classified(_named(source)):
+            return self._s3.head_object(Bucket=source.bucket, Key=source.key, **pin)  # type: ignore[arg-type]
 
     def listed(self, bucket: str, folder: str) -> list[StoredKey]:
         """Return the objects directly in a folder, a key that ends with ``/``; at most 1,000.
@@ -302,6 +310,11 @@ class Storage:
             )
             for item in found.get("Contents", [])
         ]
+
+
+def _by_kms(head: HeadObjectOutputTypeDef) -> bool:
+    """Tell whether an object is encrypted with a KMS key (S3 API reference, "Object": ETag)."""
+    return head.get("ServerSideEncryption", "AES256") != "AES256"
 
 
 class Parameters:

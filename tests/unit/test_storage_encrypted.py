@@ -1,0 +1,47 @@
+"""Copies of objects that KMS keys encrypt: their etags are no digests, so they differ by nature."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest.mock import MagicMock
+
+import pytest
+from darkroom.contracts import ObjectRef, Source
+from darkroom.errors import StorageError
+from darkroom.storage import Storage
+
+ORIGINAL, COPY = "a" * 32, "b" * 32
+PLAIN = {"ServerSideEncryption": "AES256"}
+BY_KMS = {"ServerSideEncryption": "aws:kms"}
+
+
+def copy(original: dict[str, str], copied: dict[str, str], size: int = 5) -> str:
+    heads: dict[str, Any] = {
+        "source": original | {"ETag": f'"{ORIGINAL}"', "ContentLength": 5},
+        "target": copied | {"ETag": f'"{COPY}"', "ContentLength": 5},
+    }
+    client = MagicMock()
+    client.head_object.side_effect = lambda Bucket, **_: heads[Bucket]  # noqa: N803 - boto3's
+    done = Storage(client).copy(
+        Source(bucket="source", key="k", etag=ORIGINAL), size, ObjectRef(bucket="target", key="k")
+    )
+    return done.etag
+
+
+@pytest.mark.parametrize(
+    ("original", "copied"), [(BY_KMS, PLAIN), (PLAIN, BY_KMS), (BY_KMS, BY_KMS)]
+)
+def test_an_etag_that_is_no_digest_is_not_compared(
+    original: dict[str, str], copied: dict[str, str]
+) -> None:
+    assert copy(original, copied) == COPY
+
+
+def test_an_etag_that_is_one_is() -> None:
+    with pytest.raises(StorageError, match="differs from the original"):
+        copy(PLAIN, PLAIN)
+
+
+def test_the_size_is_compared_always() -> None:
+    with pytest.raises(StorageError, match="differs from the original"):
+        copy(BY_KMS, BY_KMS, size=6)
