@@ -25,6 +25,7 @@ from moto.awslambda.models import LambdaFunction, lambda_backends
 from moto.cloudformation.parsing import clean_json, get_model_map
 from moto.core.config import default_user_config
 from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.core.responses import ActionResult
 from moto.events.models import Rule, events_backends
 from moto.events.utils import EventTemplateParser
 from moto.iam.models import iam_backends
@@ -33,6 +34,7 @@ from moto.s3 import notifications as s3_notifications
 from moto.s3.models import s3_backends
 from moto.sns.models import Subscription, sns_backends
 from moto.sqs.models import sqs_backends
+from moto.stepfunctions.exceptions import AWSError
 from moto.stepfunctions.models import StateMachine
 from moto.stepfunctions.parser.api import (
     EvaluationFailedEventDetails,
@@ -84,6 +86,7 @@ from moto.stepfunctions.parser.models import (
     stepfunctions_parser_backends,
 )
 from moto.stepfunctions.parser.utils import TMP_THREADS
+from moto.stepfunctions.responses import StepFunctionResponse
 
 from ops.engine import jsonata
 from ops.engine.faults import NOTHING, Faults
@@ -428,13 +431,106 @@ def _stop_execution(
     _engine().router.execution_ended(self.exec_arn)
 
 
+def _stop_as_asked(self: Any) -> ActionResult:
+    """Moto drops the error and the cause that somebody stops an execution with."""
+    execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
+    execution.stop(
+        datetime.datetime.now(datetime.UTC), self._get_param("error"), self._get_param("cause")
+    )
+    return ActionResult({"stopDate": execution.stop_date})
+
+
 def _add_event(self: Any, *args: Any, **kwargs: Any) -> int:
     """Moto adds to the history of an ended execution what its threads still do."""
     events = self._history_event_list
-    if events and events[-1]["type"] in LAST_EVENTS:
+    redriven = kwargs.get("event_type") == HistoryEventType.ExecutionRedriven
+    if events and events[-1]["type"] in LAST_EVENTS and not redriven:
         return int(events[-1]["id"])
     added: int = _originals["end histories"](self, *args, **kwargs)
     return added
+
+
+def _describe_execution(self: Any) -> ActionResult:
+    """Moto leaves out when an execution timed out, and all about redrives."""
+    result: ActionResult = _originals["describe redrives"](self)
+    execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
+    described: Any = result.result
+    described["redriveCount"] = redrives(execution)
+    described["redriveStatus"] = "REDRIVABLE" if redrivable(execution) else "NOT_REDRIVABLE"
+    if execution.stop_date is not None and execution.exec_status != ExecutionStatus.RUNNING:
+        described["stopDate"] = execution.stop_date
+    return result
+
+
+def redrives(execution: Any) -> int:
+    """Return how often an execution has been redriven."""
+    return int(getattr(execution, "redrive_count", 0))
+
+
+def redrivable(execution: Any) -> bool:
+    """Tell whether an execution may be redriven (Step Functions guide, redrive-executions)."""
+    return execution.exec_status in {
+        ExecutionStatus.ABORTED,
+        ExecutionStatus.FAILED,
+        ExecutionStatus.TIMED_OUT,
+    }
+
+
+def _redrive_execution(self: Any) -> ActionResult:
+    """Moto has no redrive. The engine resumes at the last state of the top level, with its input.
+
+    A Map or Parallel starts anew as a whole; AWS starts only what failed in it.
+    """
+    arn = self._get_param("executionArn")
+    execution = self.stepfunction_backend.describe_execution(arn)
+    if not redrivable(execution):
+        raise _NotRedrivable(f"Execution: {arn!r} is {execution.status}: it cannot be redriven.")
+    worker = execution.exec_worker
+    program, _ = _parse(execution.state_machine.definition)
+    before, now = worker.env, worker._get_evaluation_environment()  # noqa: SLF001
+    entered = next(
+        event["stateEnteredEventDetails"]
+        for event in reversed(before.event_manager._history_event_list)  # noqa: SLF001
+        if event["type"].endswith("StateEntered")
+        and event["stateEnteredEventDetails"]["name"] in program.states.states
+    )
+    # What still runs of the stopped program keeps its own environment, and so stays stopped.
+    now.event_manager = before.event_manager
+    now.event_history_context.integrate(before.event_history_context)
+    now.variable_store._inner_scope.update(before.variable_store._inner_scope)  # noqa: SLF001
+    now.next_state_name = entered["name"]
+    now.states.reset(input_value=json.loads(entered["input"]))
+    execution.redrive_count = redrives(execution) + 1
+    now.states.context_object.context_object_data["Execution"]["RedriveCount"] = (
+        execution.redrive_count
+    )
+    now.event_manager.add_event(
+        context=now.event_history_context,
+        event_type=HistoryEventType.ExecutionRedriven,
+        event_details=EventDetails(
+            executionRedrivenEventDetails={"redriveCount": execution.redrive_count}
+        ),
+    )
+    worker.env = now
+    execution.exec_status = ExecutionStatus.RUNNING
+    execution.stop_date = execution.error = execution.cause = None
+    _announce(execution)
+
+    def resume() -> None:
+        thread = threading.Thread(target=lambda: EvalComponent.eval(program, now), daemon=True)
+        thread.start()
+        thread.join(program.timeout_seconds.timeout_seconds if program.timeout_seconds else None)
+        if thread.is_alive():
+            now.set_timed_out()
+        worker._execution_communication.terminated()  # noqa: SLF001
+
+    threading.Thread(target=resume, name=f"redrive {execution.name}", daemon=True).start()
+    return ActionResult({"redriveDate": datetime.datetime.now(datetime.UTC)})
+
+
+class _NotRedrivable(AWSError):  # type: ignore[misc]
+    TYPE = "ExecutionNotRedrivable"
+    STATUS = 400
 
 
 LAST_EVENTS = {
@@ -681,6 +777,9 @@ HOOKS = (
     Hook("announce starts", Execution, "start", _execution_start),
     Hook("announce ends", BaseExecutionWorkerCommunication, "terminated", _execution_terminated),
     Hook("stop at once", Execution, "stop", _stop_execution),
+    Hook("stop as asked", StepFunctionResponse, "stop_execution", _stop_as_asked),
+    Hook("describe redrives", StepFunctionResponse, "describe_execution", _describe_execution),
+    Hook("redrive", StepFunctionResponse, "redrive_execution", _redrive_execution),
     Hook("end histories", EventManager, "add_event", _add_event),
     Hook("leave stopped programs", EvalComponent, "eval", _evaluate),
     Hook("leave stopped states", ExecutionState, "_evaluate_with_timeout", _evaluate_state),

@@ -32,6 +32,7 @@ from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguagePa
 from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+from moto.stepfunctions.responses import StepFunctionResponse
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/any"
@@ -152,7 +153,7 @@ def stopped() -> tuple[Json, list[Json]]:
         "executionArn"
     ]
     time.sleep(0.2)
-    stepfunctions.stop_execution(executionArn=arn)
+    stepfunctions.stop_execution(executionArn=arn, error="Probe")
     described = stepfunctions.describe_execution(executionArn=arn)
     return described, stepfunctions.get_execution_history(executionArn=arn)["events"]
 
@@ -160,6 +161,18 @@ def stopped() -> tuple[Json, list[Json]]:
 def stop_at_once() -> bool:
     described, events = stopped()
     return described["status"] == "RUNNING" or events[-1]["type"] != "ExecutionAborted"
+
+
+def stop_as_asked() -> bool:
+    return stopped()[0].get("error") != "Probe"
+
+
+def describe_redrives() -> bool:
+    return "redriveCount" not in stopped()[0]
+
+
+def redrive() -> bool:
+    return not hasattr(StepFunctionResponse, "redrive_execution")
 
 
 def end_histories() -> bool:
@@ -266,6 +279,9 @@ PROBES: dict[str, Callable[[], bool]] = {
     "announce starts": announce,
     "announce ends": announce,
     "stop at once": stop_at_once,
+    "stop as asked": stop_as_asked,
+    "describe redrives": describe_redrives,
+    "redrive": redrive,
     "end histories": end_histories,
     "leave stopped programs": leave_stopped_programs,
     "leave stopped states": leave_stopped_programs,

@@ -60,12 +60,14 @@ def assert_ending(pipeline: Pipeline, run: Run, source: Json, case: Case) -> Non
     """Check status, error, record and messages."""
     if case.ending == OVERCOME:
         failing = case.state in {"RecordFailure", "NotifyFailure"}
-        expected: Json = (
-            {"status": "FAILED", "error": "CorruptImage", "record": "FAILED", "messages": ["FAILED"]}
-            if failing
-            else {"status": "SUCCEEDED", "output": "COMPLETE", "record": "COMPLETE",
-                  "messages": ["COMPLETE"]}
-        )  # fmt: skip
+        word = "FAILED" if failing else "COMPLETE"
+        expected: Json = {
+            "status": "FAILED" if failing else "SUCCEEDED",
+            "error": "CorruptImage",
+            "output": word,
+            "record": word,
+            "messages": [word],
+        }
     else:
         expected = MATRIX["endings"][case.ending]
     assert run.status == expected["status"]

@@ -33,6 +33,9 @@ TOLD = "ImageFailed"
 NOT_TOLD = "AlertNotSent"
 """The Fail state of an execution whose alert could not be sent."""
 
+ANNOUNCING_SECONDS = 50
+"""How long one delivery of a status change keeps others out: Lambda tries again after a minute."""
+
 _DENIED = {"AuthorizationError", "AuthorizationErrorException", "KMSAccessDenied", "AccessDenied",
            "AccessDeniedException", "KMSAccessDeniedException"}  # fmt: skip
 
@@ -104,7 +107,8 @@ def announce(payload: object, services: Services, settings: NotifySettings) -> A
         SNS, or Step Functions when asked about the execution, as their names say.
     """
     ended = time.time()
-    if isinstance(payload, Mapping) and "detail-type" in payload:
+    by_event = isinstance(payload, Mapping) and "detail-type" in payload
+    if by_event:
         found = _status_change(payload["detail"]["executionArn"], services, settings)
         if found is None:
             return Announcement(published=False)
@@ -112,9 +116,11 @@ def announce(payload: object, services: Services, settings: NotifySettings) -> A
         _record_failure(report, services, settings)
     else:
         report = contracts.parse(payload, Report)
-    mark = f"{report.outcome} {report.execution} {report.redrive_count}"
+    mark = _mark_of(report)
     if _record(report.image, services, settings).announced == mark:
         return Announcement(published=False)
+    if by_event:
+        _reserve(report, services, settings)
     message = messages.compose(report, _outputs(report, services, settings), ended)
     topic = settings.notifications_topic if report.outcome == "COMPLETE" else settings.alerts_topic
     with _named_errors(f"The topic {topic}"):
@@ -130,6 +136,48 @@ def announce(payload: object, services: Services, settings: NotifySettings) -> A
         )
     _mark(report, mark, services, settings)
     return Announcement(published=True, subject=message.subject)
+
+
+def _mark_of(report: Report) -> str:
+    """Return what the record says once an outcome has been announced."""
+    return f"{report.outcome} {report.execution} {report.redrive_count}"
+
+
+def _reserve(report: Report, services: Services, settings: NotifySettings) -> None:
+    """Keep two deliveries of one status change from alerting twice: EventBridge may deliver again.
+
+    Raises
+    ------
+    DeliveryError
+        Another invocation announces it at this moment. Lambda tries again a minute later, and finds
+        it announced.
+    """
+    now = int(time.time())
+    try:
+        services.dynamodb.update_item(
+            TableName=settings.images_table,
+            Key={"image": {"S": report.image}},
+            UpdateExpression="SET announcing = :mark, announcingUntil = :until",
+            ConditionExpression=(
+                "attribute_exists(image) AND (attribute_not_exists(announcing) "
+                "OR announcing <> :mark OR announcingUntil < :now)"
+            ),
+            ExpressionAttributeValues={
+                ":mark": {"S": _mark_of(report)},
+                ":now": {"N": str(now)},
+                ":until": {"N": str(now + ANNOUNCING_SECONDS)},
+            },
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            logger.warning("the announcement could not be reserved: %s", error)
+        elif error.response.get("Item"):  # else there is no record to keep it in
+            raise DeliveryError(
+                f"The end of {report.execution} is announced by another invocation at this moment."
+            ) from error
+    except BotoCoreError as error:
+        logger.warning("the announcement could not be reserved: %s", error)
 
 
 def _status_change(

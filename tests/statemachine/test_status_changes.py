@@ -1,0 +1,174 @@
+"""What no Catch sees: an execution that timed out, was stopped or broke, and its redrive."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shlex
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from ops.engine.moto_hooks import HistoryEventType
+from tests.support.images import photo
+from tests.support.pipeline import Json, Pipeline, Run, until
+
+Canned = Callable[..., None]
+
+
+@contextmanager
+def stopped_in(pipeline: Pipeline, source: Json, state: str, **why: str) -> Iterator[Run]:
+    """Stop an execution while it is in a state, and give it once its alert is out."""
+    reached, released = threading.Event(), threading.Event()
+
+    def hold(_: object) -> bool:
+        reached.set()
+        released.wait(20)
+        return False
+
+    pipeline.fail(state, "never", when=hold)
+    arn = pipeline.at.stepfunctions.start_execution(
+        stateMachineArn=pipeline.at.state_machine_arn,
+        input=json.dumps({"source": source}),
+        name=f"stopped-{uuid.uuid4()}",
+    )["executionArn"]
+    assert reached.wait(20)
+    pipeline.at.stepfunctions.stop_execution(executionArn=arn, **why)
+    run = pipeline.wait(arn)
+    pipeline.messages(run)
+    released.set()
+    pipeline.engine.faults.clear()  # type: ignore[union-attr]
+    yield run
+
+
+def test_a_stopped_execution_alerts_once_and_gives_its_claim_back(pipeline: Pipeline) -> None:
+    source = pipeline.put(photo(), prefix="manual/")
+    why = {"error": "Maintenance", "cause": "We move house."}
+    with stopped_in(pipeline, source, "MakePdf", **why) as run:
+        pipeline.settle()
+        (message,) = pipeline.messages(run)
+        (email,) = pipeline.inbox(run, "email")
+        record = pipeline.record(source)
+    assert run.status == "ABORTED"
+    assert (message["outcome"], message["error"]) == ("ABORTED", "ExecutionAborted")
+    assert message["source"] == source
+    assert "Maintenance: We move house." in email.text
+    assert "small.jpg" in email.text
+    assert record is not None
+    assert (record["status"], record["error"]) == ("FAILED", "ExecutionAborted")
+    assert "leaseUntil" not in record
+    redrive, start = (shlex.split(command) for command in message["commands"])
+    assert redrive[2] == "redrive-execution"
+    assert redrive[-1] == run.arn
+    assert start[2] == "start-execution"
+    assert json.loads(start[-1]) == {"source": source}
+
+
+def test_a_redriven_execution_resumes_where_it_stopped(pipeline: Pipeline) -> None:
+    source = pipeline.put(photo(), prefix="manual/")
+    with stopped_in(pipeline, source, "MakePdf") as run:
+        pipeline.at.stepfunctions.redrive_execution(executionArn=run.arn)
+        again = pipeline.wait(run.arn)
+        pipeline.settle()
+    record = pipeline.record(source)
+    outcomes = [message["outcome"] for message in pipeline.messages(again, expected=2)]
+    assert again.output["outcome"] == "COMPLETE"
+    assert again.described["redriveCount"] == 1
+    assert [s for s in again.states if s == "Prepare"] == ["Prepare"]
+    assert again.states.count("Archive") == 2
+    assert HistoryEventType.ExecutionRedriven in {event["type"] for event in again.history}
+    assert outcomes == ["ABORTED", "COMPLETE"]
+    assert record is not None
+    assert record["status"] == "COMPLETE"
+    assert "document.pdf" in pipeline.outputs(source)
+
+
+def test_what_has_succeeded_cannot_be_redriven(pipeline: Pipeline, canned: Canned) -> None:
+    source = {"bucket": pipeline.at.source_bucket_name, "key": f"redrive/{uuid.uuid4()}"}
+    canned(source)
+    run = pipeline.start({"source": source})
+    client = pipeline.at.stepfunctions
+    with pytest.raises(client.exceptions.ExecutionNotRedrivable, match="SUCCEEDED"):
+        client.redrive_execution(executionArn=run.arn)
+
+
+def test_an_execution_that_ran_out_of_time_alerts(pipeline: Pipeline, canned: Canned) -> None:
+    """The machine's 900 seconds, cut short."""
+    engine = pipeline.engine
+    if engine is None:
+        pytest.skip("needs the inside of the local engine")
+    at = pipeline.at
+    described = at.stepfunctions.describe_state_machine(stateMachineArn=at.state_machine_arn)
+    definition = json.loads(described["definition"]) | {"TimeoutSeconds": 1}
+    released = threading.Event()
+    pipeline.fail("Prepare", "never", when=lambda _: released.wait(20) is None)
+    source = {"bucket": at.source_bucket_name, "key": f"late/{uuid.uuid4()}"}
+    update = at.stepfunctions.update_state_machine
+    update(stateMachineArn=at.state_machine_arn, definition=json.dumps(definition))
+    try:
+        run = pipeline.start({"source": source})
+        (message,) = pipeline.messages(run)
+    finally:
+        update(stateMachineArn=at.state_machine_arn, definition=described["definition"])
+        released.set()
+    record = pipeline.record(source)
+    assert run.status == "TIMED_OUT"
+    assert (message["outcome"], message["error"]) == ("TIMED_OUT", "ExecutionTimedOut")
+    assert "did not finish in its time" in message["message"]
+    assert record is not None
+    assert record["status"] == "FAILED"
+
+
+def test_a_status_change_delivered_again_alerts_no_more(pipeline: Pipeline, canned: Canned) -> None:
+    engine = pipeline.engine
+    if engine is None:
+        pytest.skip("needs the inside of the local engine")
+    source = {"bucket": pipeline.at.source_bucket_name, "key": f"again/{uuid.uuid4()}"}
+    pipeline.give_payload("Prepare", {"text": "x" * 300_000})  # States.DataLimitExceeded
+    run = pipeline.start({"source": source})
+    pipeline.settle()
+    event = {"detail-type": "Step Functions Execution Status Change",
+             "detail": {"executionArn": run.arn}}  # fmt: skip
+    for _ in range(2):
+        done = pipeline.at.lambda_.invoke(
+            FunctionName=pipeline.at.notify_function_name, Payload=json.dumps(event).encode()
+        )
+        assert json.loads(done["Payload"].read()) == {"published": False}
+    assert len(pipeline.messages(run)) == 1
+
+
+def test_an_alert_that_nobody_can_take_is_kept(pipeline: Pipeline, canned: Canned) -> None:
+    """SNS refuses for good: the failure is recorded, and its event waits as a dead letter."""
+    at = pipeline.at
+    topics = [at.alerts_topic_arn, at.notifications_topic_arn]
+    source = {"bucket": at.source_bucket_name, "key": f"unheard/{uuid.uuid4()}"}
+    pipeline.fail("Prepare", "CorruptImage", "It is torn.")
+    pipeline.fail("NotifyFailure", "DeliveryError", "The topic is gone.")
+    spec = pipeline.engine.workers.spec(at.notify_function_name)  # type: ignore[union-attr]
+    gone = {**spec.environment, "ALERTS_TOPIC": f"{topics[0]}-gone"}
+    pipeline.engine.workers.register(dataclasses.replace(spec, environment=gone))  # type: ignore[union-attr]
+    try:
+        run = pipeline.start({"source": source})
+        pipeline.settle()
+    finally:
+        pipeline.engine.workers.register(spec)  # type: ignore[union-attr]
+    record = pipeline.record(source)
+    assert (run.status, run.error, run.states[-1]) == ("FAILED", "CorruptImage", "AlertNotSent")
+    assert record is not None
+    assert record["status"] == "FAILED"
+    assert "announced" not in record
+
+    def buried() -> Json | None:
+        found = at.sqs.receive_message(
+            QueueUrl=at.events_dead_letter_queue_url, MessageAttributeNames=["All"]
+        ).get("Messages", [])
+        return dict(found[0]) if found else None
+
+    message = until(buried)
+    at.sqs.delete_message(
+        QueueUrl=at.events_dead_letter_queue_url, ReceiptHandle=message["ReceiptHandle"]
+    )
+    assert json.loads(message["Body"])["detail"]["executionArn"] == run.arn
