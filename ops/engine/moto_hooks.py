@@ -285,6 +285,20 @@ def resource_document(arn: str) -> str | None:
     return json.dumps({"Statement": statements})
 
 
+def encryption_key(arn: str) -> str | None:
+    """Return the ARN of the customer's key that encrypts a topic or a queue; None without one."""
+    _, _, service, region, _, name = arn.split(":", 5)
+    if service == "sns":
+        topic = sns_backends[ACCOUNT][region].topics.get(arn)
+        found = topic.kms_master_key_id if topic else None
+    elif service == "sqs":
+        queue = sqs_backends[ACCOUNT][region].queues.get(name)
+        found = queue.kms_master_key_id if queue is not None else None
+    else:
+        return None
+    return found if found and found.startswith("arn:") else None
+
+
 def has_tags(bucket: str, key: str, version: str | None) -> bool:
     """Tell whether an object, or a version of it, has tags."""
     backend = s3_backends[ACCOUNT]["aws"]
