@@ -99,7 +99,9 @@ class Engine:
         self.workers = WorkerPool(self.endpoint, DEFAULT_REGION)
         self.deployment = Deployment(stack, self.endpoint, DEFAULT_REGION)
         self.roles = Roles(DEFAULT_REGION, self.workers.knows)
-        place = Place(DEFAULT_REGION, moto_hooks.ACCOUNT, moto_hooks.has_tags)
+        place = Place(
+            DEFAULT_REGION, moto_hooks.ACCOUNT, moto_hooks.has_tags, moto_hooks.encryption_key
+        )
         self.guard = Guard(self.roles, place)
         self.disturb: Disturb | None = None
         """What goes wrong with calls of functions and the state machine; see disturbances.py."""
