@@ -35,7 +35,7 @@ def test_functions_have_what_the_template_gives_them(engine: Engine) -> None:
     prepare = engine.workers.spec(engine.deployment.prepare_function_name)
     assert prepare.handler == "app.handler"
     assert prepare.code == ROOT / "functions" / "prepare"
-    assert (prepare.memory_mb, prepare.timeout) == (2048, 60)
+    assert (prepare.memory_mb, prepare.timeout) == (1769, 60)
     assert prepare.environment["WORK_BUCKET"] == engine.deployment.work_bucket_name
 
 
