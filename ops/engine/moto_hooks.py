@@ -286,7 +286,7 @@ def resource_document(arn: str) -> str | None:
 
 
 def encryption_key(arn: str) -> str | None:
-    """Return the ARN of the customer's key that encrypts a topic or a queue; None without one."""
+    """Return the ARN of the customer's key that encrypts a topic, a queue or a bucket, if any."""
     _, _, service, region, _, name = arn.split(":", 5)
     if service == "sns":
         topic = sns_backends[ACCOUNT][region].topics.get(arn)
@@ -295,7 +295,9 @@ def encryption_key(arn: str) -> str | None:
         queue = sqs_backends[ACCOUNT][region].queues.get(name)
         found = queue.kms_master_key_id if queue is not None else None
     else:
-        return None
+        encryption = s3_backends[ACCOUNT]["aws"].get_bucket(name).encryption or {}
+        default = encryption.get("Rule", {}).get("ApplyServerSideEncryptionByDefault", {})
+        found = default.get("KMSMasterKeyID")
     return found if found and found.startswith("arn:") else None
 
 
