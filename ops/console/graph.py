@@ -185,7 +185,7 @@ def overlay(scope: Scope, execution: Execution) -> Overlay:
     by_name: dict[str, list[StateRun]] = {}
     for run in execution.states:
         by_name.setdefault(run.name, []).append(run)
-    nodes = {name: _shown(runs, ended=execution.ended) for name, runs in by_name.items()}
+    nodes = {name: _shown(runs, execution) for name, runs in by_name.items()}
     taken = tuple(
         edge
         for edge in scope.all_edges()
@@ -194,23 +194,25 @@ def overlay(scope: Scope, execution: Execution) -> Overlay:
     return Overlay(nodes, taken)
 
 
-def status(run: StateRun, *, ended: bool) -> Status:
+def status(run: StateRun, execution: Execution) -> Status:
     """Return how a passage fared.
 
     Parameters
     ----------
     run
         The passage.
-    ended
-        Whether its execution runs no more.
+    execution
+        Its execution.
     """
-    if run.exited is None and not ended:
+    if run.exited is None and not execution.ended:
         return "retrying" if run.attempts and run.attempts[-1].error else "running"
     if run.handled:
         return "answered"
     if run.error or run.type == "Fail":
         return "failed"
-    return "stopped" if run.exited is None or run.output is None else "succeeded"
+    cut_off = run.exited is None or (bool(run.attempts) and run.attempts[-1].ended is None)
+    stopped = execution.status in {"ABORTED", "TIMED_OUT"} and run.output is None
+    return "stopped" if cut_off or stopped else "succeeded"
 
 
 def label(run: StateRun) -> str:
@@ -237,8 +239,8 @@ def _edges(name: str, state: Mapping[str, Any]) -> Iterator[Edge]:
         yield Edge(name, catcher["Next"], "catch")
 
 
-def _shown(runs: Sequence[StateRun], *, ended: bool) -> Shown:
-    passages = tuple(Passage(run.id, label(run), status(run, ended=ended)) for run in runs)
+def _shown(runs: Sequence[StateRun], execution: Execution) -> Shown:
+    passages = tuple(Passage(run.id, label(run), status(run, execution)) for run in runs)
     gravest = next(each for each in GRAVEST if any(p.status == each for p in passages))
     seconds = [run.seconds for run in runs]
     return Shown(

@@ -265,11 +265,11 @@ def state_values(found: Execution, run: StateRun) -> dict[str, Any]:
         "execution": found,
         "run": run,
         "told": _told(run.cause),
-        "run_status": graph.status(run, ended=found.ended),
-        "run_said": graph.SAID[graph.status(run, ended=found.ended)],
+        "run_status": graph.status(run, found),
+        "run_said": graph.SAID[graph.status(run, found)],
         "siblings": [
             (other, graph.label(other) or f"pass {index + 1}",
-             graph.status(other, ended=found.ended))
+             graph.status(other, found))
             for index, other in enumerate(r for r in found.states if r.name == run.name)
         ],
         "label": graph.label(run),

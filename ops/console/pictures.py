@@ -105,9 +105,12 @@ def shown(execution: Execution) -> Shown:
         if run.name == "Prepare" and isinstance(plan_made.get("renditions"), list):
             planned = [str(each.get("name")) for each in plan_made["renditions"]]
             image = image or _image(plan_made.get("image"))
+    # The execution's output says the same again, where the history leaves data out.
+    whole = execution.output if isinstance(execution.output, dict) else {}
+    listed = [*(whole.get("renditions") or ()), whole.get("document") or {}]
     made = {
         str(found["name"]): found
-        for found in outputs.values()
+        for found in (*outputs.values(), *listed)
         if isinstance(found.get("sha256"), str) and isinstance(found.get("name"), str)
     }
     every = {name: _made(found) for name, found in made.items()}

@@ -110,7 +110,7 @@ def draw(execution: Execution, now: datetime.datetime) -> Timeline:
             Row(
                 run,
                 graph.label(run),
-                graph.status(run, ended=execution.ended),
+                graph.status(run, execution),
                 depths[run.id],
                 (bar("state", run.entered, run.exited), *calls),
             )

@@ -1,0 +1,85 @@
+"""A real browser on the real console and engine. Skipped where Playwright or Chromium is absent."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from ops.console.serve import serving
+from tests.support.pipeline import Pipeline
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+ARGUMENTS = [
+    "--no-sandbox",  # CI runs as root, which Chromium's sandbox refuses
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine: apt-get install chromium")
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def console(deployed: Pipeline) -> Iterator[str]:
+    if deployed.engine is None:
+        pytest.skip("needs the inside of the local engine")
+    with serving(deployed.at, deployed.engine.inbox, 0) as address:
+        yield address
+
+
+@pytest.fixture
+def page(browser: Any, console: str) -> Iterator[Any]:
+    """A page whose errors fail the test."""
+    yield from _opened(browser, console)
+
+
+@pytest.fixture
+def phone(browser: Any, console: str) -> Iterator[Any]:
+    yield from _opened(browser, console, viewport={"width": 360, "height": 740}, has_touch=True)
+
+
+@pytest.fixture
+def opened(browser: Any, console: str) -> Iterator[Callable[..., Any]]:
+    """Open pages in contexts of their own, as with another colour scheme."""
+    contexts = []
+
+    def new(**options: Any) -> Any:
+        contexts.append(browser.new_context(base_url=console, **options))
+        return contexts[-1].new_page()
+
+    yield new
+    for context in contexts:
+        context.close()
+
+
+def _opened(browser: Any, console: str, **options: Any) -> Iterator[Any]:
+    context = browser.new_context(base_url=console, **options)
+    found = context.new_page()
+    found.set_default_timeout(20_000)
+    errors: list[str] = []
+    found.on("pageerror", lambda error: errors.append(str(error)))
+    # A breach of the content security policy is told in the browser's console.
+    found.on(
+        "console",
+        lambda said: errors.append(said.text) if "Content Security Policy" in said.text else None,
+    )
+    yield found
+    context.close()
+    assert errors == []

@@ -1,0 +1,179 @@
+"""The console as an operator uses it: in Chromium, on the real engine."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support.images import photo
+from tests.support.pipeline import Pipeline, Run
+
+GRAPH_PAGES = ("complete", "failed")
+
+
+@pytest.fixture(scope="module")
+def complete(deployed: Pipeline) -> Run:
+    return deployed.upload(photo(), "complete.jpg")
+
+
+@pytest.fixture(scope="module")
+def failed(deployed: Pipeline) -> Run:
+    """A person's request with an impossible preset."""
+    presets = [{"name": "poster", "width": 480, "fit": "stretch"}]
+    return deployed.start_manual(photo(), "broken.jpg", presets=presets)
+
+
+def test_an_upload_turns_the_graph_green_live(page: Any, pipeline: Pipeline) -> None:
+    gate = threading.Event()
+    # MakePdf waits until the page has been seen to wait for it.
+    pipeline.fail("MakePdf", "StorageError", times=0, when=lambda _: not gate.wait(60))
+    try:
+        page.goto("/")
+        file = {"name": "live.jpg", "mimeType": "image/jpeg", "buffer": photo(800, 500)}
+        page.locator("[data-files]").set_input_files(file)
+        page.wait_for_url(re.compile("/executions/"))
+        page.locator(".node.is-succeeded[data-name=ResizeImages]").wait_for()
+        page.locator(".node.is-running[data-name=MakePdf]").wait_for()
+        assert page.locator(".badge.is-running").first.inner_text() == "Running"
+        page.evaluate("window.sameDocument = true")
+    finally:
+        gate.set()
+    page.locator(".node.is-succeeded[data-name=NotifySuccess]").wait_for()
+    page.locator("#head .badge.is-complete").wait_for()
+    assert page.evaluate("window.sameDocument"), "the page was loaded anew"
+    assert page.locator(".node.is-running, .node.is-failed").count() == 0
+    assert page.locator(".dots .is-succeeded").count() == 3  # the Map's items
+    shown = page.locator("#pictures figure")
+    assert shown.count() == 5  # source, three renditions, PDF
+    page.wait_for_function(
+        "[...document.querySelectorAll('#pictures img')].every(i => i.complete && i.naturalWidth)"
+    )
+    widths = page.eval_on_selector_all(
+        ".prints figure:not(.paper) img", "all => all.map(i => i.naturalWidth)"
+    )
+    assert widths == [300, 600, 800]
+    assert "300 × 188" in shown.nth(1).inner_text()
+
+
+def test_from_an_alert_to_a_new_rendition(page: Any, failed: Run) -> None:
+    page.goto("/inbox")
+    page.get_by_role("link", name=re.compile(r"FAILED: InvalidRequest.*broken")).first.click()
+    letter = page.locator(".letter")
+    assert "stretch" in letter.inner_text()
+    letter.get_by_role("link", name="Open its execution").click()
+    page.wait_for_url(re.compile(failed.name))
+    assert "Expected one of inside, cover, contain, fill" in page.locator(".why").first.inner_text()
+    page.locator(".node.is-failed[data-name=Prepare]").wait_for()
+    page.get_by_role("link", name="Re-run …").click()
+    editor, verdict = page.locator("#input"), page.locator("[data-verdict]")
+    # As it was, it is as wrong as before, in the same words.
+    editor.press("End")
+    editor.type(" ")
+    page.locator(".verdict.bad").wait_for()
+    assert verdict.inner_text() == failed.cause
+    asked = json.loads(editor.input_value())
+    asked["presets"] = [{"name": "poster", "width": 200, "height": 200, "fit": "cover"}]
+    editor.fill(json.dumps(asked))
+    page.locator(".verdict.good").wait_for()
+    page.get_by_role("button", name="Start").click()
+    page.wait_for_url(lambda url: "/executions/" in url and failed.name not in url)
+    page.locator("#head .badge.is-complete").wait_for()
+    image = page.get_by_role("img", name="Rendition poster")
+    image.wait_for()
+    page.wait_for_function("document.querySelector('.prints img').naturalWidth > 0")
+    size = image.evaluate("i => [i.naturalWidth, i.naturalHeight]")
+    assert size == [200, 200]
+
+
+def test_a_state_shows_its_work(page: Any, complete: Run) -> None:
+    page.goto(f"/executions/{complete.name}")
+    page.locator("[data-name=Resize].is-succeeded").click()
+    panel = page.locator("#state")
+    panel.get_by_role("link", name="medium").click()
+    panel.locator("h2 em", has_text="medium").wait_for()
+    assert '"width": 600' in panel.inner_text()
+    panel.locator(".logs", has_text="done").wait_for()
+    page.locator("#timeline a", has_text="MakePdf").click()
+    panel.locator("h2", has_text="MakePdf").wait_for()
+    assert "darkroom-make-pdf" in panel.inner_text()
+
+
+def test_a_hostile_key_runs_nothing(page: Any, pipeline: Pipeline) -> None:
+    name = "<img src=x onerror=window.hacked=1>'\"&</script><script>window.hacked=1</script>.jpg"
+    run = pipeline.upload(photo(64, 64), name)
+    for path in ("/", f"/executions/{run.name}", f"/executions/{run.name}/rerun", "/inbox"):
+        page.goto(path)
+        page.wait_for_load_state("networkidle") if path == "/rerun" else None
+        assert page.evaluate("window.hacked") is None
+    page.goto(f"/executions/{run.name}")
+    page.locator(".node.is-succeeded[data-name=NotifySuccess]").wait_for()
+    assert page.locator("h1").inner_text().endswith("window.hacked=1</script>.jpg")
+    assert page.evaluate("window.hacked") is None
+
+
+def test_everything_is_reached_by_keyboard(page: Any, complete: Run) -> None:
+    page.goto("/")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    page.keyboard.press("Enter")
+    assert page.evaluate("location.hash") == "#main"
+    page.keyboard.press("/")
+    page.keyboard.type(complete.arn)
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(complete.name))
+    node = page.locator(".node[data-name=Archive]")
+    node.wait_for()
+    seen = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        name = page.evaluate("document.activeElement.dataset?.name ?? ''")
+        seen.add(name)
+        if name == "Archive":
+            break
+    assert {"ClaimImage", "Prepare", "Archive"} <= seen
+    page.keyboard.press("Enter")
+    page.locator("#state h2", has_text="Archive").wait_for()
+    assert page.evaluate("document.activeElement.id") == "state"
+    # What was never entered is no stop on the way.
+    assert page.locator(".node[data-name=ImageFailed][href]").count() == 0
+
+
+def test_a_phone_needs_no_sideways_scrolling(phone: Any, complete: Run, failed: Run) -> None:
+    base = f"/executions/{complete.name}"
+    for path in (
+        "/",
+        base,
+        f"/executions/{failed.name}",
+        f"{base}/events",
+        f"{base}/rerun",
+        "/inbox",
+    ):
+        phone.goto(path)
+        if path.count("/") == 2:
+            phone.locator("#graph svg").wait_for()
+        width = phone.evaluate("document.documentElement.scrollWidth")
+        assert width <= 360, path
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(
+    opened: Callable[..., Any], complete: Run, failed: Run, scheme: str
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page = opened(color_scheme=scheme, reduced_motion="reduce", bypass_csp=True)
+    base = f"/executions/{complete.name}"
+    paths = ["/", base, f"/executions/{failed.name}", f"{base}/events", f"{base}/rerun", "/inbox"]
+    for path in paths:
+        page.goto(path)
+        if path.count("/") == 2:
+            page.locator("#graph svg").wait_for()
+        if path == "/inbox":
+            page.locator(".letters a").first.click()
+        found = axe.run(page).response["violations"]
+        told = [(each["id"], [node["html"][:120] for node in each["nodes"]][:3]) for each in found]
+        assert told == [], path
