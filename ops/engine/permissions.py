@@ -274,8 +274,8 @@ class Place:
     tagged
         Tells whether an object has tags, from its bucket, key and version: a copy takes them along.
     encryption_key
-        Gives the ARN of the customer's key that encrypts a bucket's objects, or a queue's, a
-        topic's or a table's contents by its ARN; None when there is none.
+        Gives the ARN of the customer's key that encrypts a topic, a queue or a bucket, by its ARN;
+        None when there is none.
     """
 
     region: str
@@ -409,7 +409,7 @@ def _decrypts(place: Place, arn: str) -> list[Need]:
 
 
 def _asks_kms(action: str, place: Place, arn: str) -> list[Need]:
-    key = place.encryption_key(arn)
+    key = place.encryption_key(arn) if arn.startswith("arn:") else None
     service = arn.split(":")[2] if key else ""
     return [Need(f"kms:{action}", key, f"{service}.{place.region}.amazonaws.com")] if key else []
 

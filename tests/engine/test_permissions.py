@@ -14,11 +14,12 @@ from darkroom import storage
 from darkroom.contracts import ObjectRef, Source
 from darkroom.errors import SourceNotFound, StorageError
 
+from ops import dlq
 from ops.engine import Engine, moto_hooks
 from ops.engine.edge import MACHINE, Answer, Fault
 from ops.engine.permissions import Call
 from tests.support.images import photo
-from tests.support.pipeline import Json, Pipeline, until
+from tests.support.pipeline import Pipeline, until
 
 SERVICES_OWN = {
     "DeliverLogs": "Step Functions itself delivers its logs",
@@ -173,25 +174,19 @@ def test_a_rule_delivers_only_with_its_roles_permission(pipeline: Pipeline, engi
     events.put_targets(Rule=at.upload_rule_name, Targets=[target | {"RoleArn": role["Arn"]}])
     try:
         source = pipeline.put(photo())
-        message = until(lambda: buried(pipeline))
+        letter = until(lambda: buried(pipeline, source["key"]))
     finally:
         events.put_targets(Rule=at.upload_rule_name, Targets=[target])
         iam.delete_role(RoleName="without-rights")
-    attributes = {name: each["StringValue"] for name, each in message["MessageAttributes"].items()}
-    assert json.loads(message["Body"])["detail"]["object"]["key"] == source["key"]
-    assert attributes["ERROR_CODE"] == "AccessDeniedException"
-    assert "states:StartExecution" in attributes["ERROR_MESSAGE"]
+    assert letter.error == "AccessDeniedException"
+    assert "states:StartExecution" in letter.reason
     assert pipeline.executions(source["key"]) == []
 
 
-def buried(pipeline: Pipeline) -> Json | None:
-    """Take a message from the dead-letter queue."""
-    queue = {"QueueUrl": pipeline.at.events_dead_letter_queue_url}
-    found = pipeline.at.sqs.receive_message(**queue, MessageAttributeNames=["All"])  # type: ignore[arg-type]
-    for message in found.get("Messages", []):
-        pipeline.at.sqs.delete_message(**queue, ReceiptHandle=message["ReceiptHandle"])
-        return dict(message)
-    return None
+def buried(pipeline: Pipeline, about: str) -> dlq.Letter | None:
+    """Look for an event in the dead-letter queue."""
+    found = (letter for letter in dlq.letters(pipeline.at) if about in letter.about)
+    return next(found, None)
 
 
 # ---------------------------------------------------------------------------- what is granted
@@ -273,8 +268,7 @@ def _lost_status_change(pipeline: Pipeline, engine: Engine) -> None:
         "detail": detail,
     }
     engine.router.put(event)
-    message = until(lambda: buried(pipeline))
-    assert json.loads(message["Body"])["detail"]["executionArn"] == arn
+    assert until(lambda: buried(pipeline, arn)).kind == "status change"
 
 
 def _large_copy_that_breaks(pipeline: Pipeline, engine: Engine, monkeypatch: Any) -> None:
