@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Callable
 
 import pytest
+from darkroom.messages import shown
 
 from tests.support.pipeline import Json, Pipeline
 
@@ -19,6 +20,7 @@ ODD_KEYS = {
     "newline and tab": "two\nlines\tand a tab.jpg",
     "backslash": "back\\slash\\n.jpg",
     "emoji": "été 😀 猫.jpg",
+    "right to left": "invoice\u202egpj.exe",
     "no name": "folder/",
     "long": "x" * 1000,
     "long and wide": "猫" * 330,
@@ -43,11 +45,12 @@ def test_an_alert_is_readable_and_its_command_exact(pipeline: Pipeline, source: 
     assert email.subject.isprintable()
     assert len(email.subject) <= 100
     assert "CorruptImage" in email.subject
-    assert source["key"] in email.text
+    assert f"Image      {shown(source['key'])}\n" in email.text
     assert 'It\'s "torn" é.' in email.text
     assert len(sms.text) <= 140
     assert "CorruptImage" in sms.text
-    assert sms.text.endswith(('It\'s "torn" é.', "..."))
+    assert sms.text.endswith(('It\'s "torn" ?.', "..."))
+    assert sms.text.isascii()
     assert message["source"] == source
 
     command = shlex.split(email.text[email.text.index("aws stepfunctions") :])
@@ -65,16 +68,20 @@ def test_a_success_message_is_readable(pipeline: Pipeline, canned: Canned, sourc
     assert email.subject.isascii()
     assert email.subject.isprintable()
     assert len(email.subject) <= 100
-    assert source["key"] in email.text
+    assert f"Image      {shown(source['key'])}\n" in email.text
     assert len(sms.text) <= 140
 
 
-def test_the_command_of_an_upload_names_the_version(pipeline: Pipeline) -> None:
+def test_the_message_of_an_upload_names_the_version(pipeline: Pipeline) -> None:
     source = pipeline.put(b"no image at all", "it's.jpg")
     run = pipeline.run_of(source)
     (email,) = pipeline.inbox(run, "email")
     command = shlex.split(email.text[email.text.index("aws stepfunctions") :])
-    assert json.loads(command[-1]) == {"source": source}
+    assert command[command.index("--region") + 1] == pipeline.at.region
+    # Another upload is what helps: the command takes whatever lies there then.
+    assert json.loads(command[-1]) == {"source": {k: source[k] for k in ("bucket", "key")}}
+    (message,) = pipeline.messages(run)
+    assert message["rerunInput"] == {"source": source}
     assert "Size       15 bytes" in email.text
 
 
@@ -106,7 +113,7 @@ def test_the_alert_says_whether_trying_again_helps(
     run = pipeline.start({"source": source})
     (email,) = pipeline.inbox(run, "email")
     assert advice in email.text
-    assert f"Error      {error} in step Prepare" in email.text
+    assert f"Result     {error} in step Prepare" in email.text
     assert "Reason     Because." in email.text
     assert "Source     Untouched." in email.text
 

@@ -107,9 +107,9 @@ def announce(payload: object, services: Services, settings: NotifySettings) -> A
         SNS, or Step Functions when asked about the execution, as their names say.
     """
     ended = time.time()
-    by_event = isinstance(payload, Mapping) and "detail-type" in payload
-    if by_event:
-        found = _status_change(payload["detail"]["executionArn"], services, settings)
+    event = payload if isinstance(payload, Mapping) and "detail-type" in payload else None
+    if event is not None:
+        found = _status_change(event["detail"]["executionArn"], services, settings)
         if found is None:
             return Announcement(published=False)
         report, ended = found
@@ -119,7 +119,7 @@ def announce(payload: object, services: Services, settings: NotifySettings) -> A
     mark = _mark_of(report)
     if _record(report.image, services, settings).announced == mark:
         return Announcement(published=False)
-    if by_event:
+    if event is not None:
         _reserve(report, services, settings)
     message = messages.compose(report, _outputs(report, services, settings), ended)
     topic = settings.notifications_topic if report.outcome == "COMPLETE" else settings.alerts_topic
