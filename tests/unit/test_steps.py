@@ -76,7 +76,10 @@ def test_a_watermark_picture_comes_from_s3(s3: Any) -> None:
     for options in ({"watermark": marked}, {}):
         prepared = prepare(s3, **options)
         task = contracts.ResizeTask(
-            source=prepared.source, mezzanine=prepared.mezzanine, rendition=prepared.renditions[0]
+            source=prepared.source,
+            claim=1,
+            mezzanine=prepared.mezzanine,
+            rendition=prepared.renditions[0],
         )
         output = steps.resize(task, storage, settings)
         seen.append(s3.get_object(Bucket="the-output", Key=output.key)["Body"].read())
@@ -105,12 +108,16 @@ def test_resize_and_make_pdf_write_what_they_say(s3: Any) -> None:
     prepared = prepare(s3)
     storage, settings = Storage(s3), OutputSettings(output_bucket="the-output")
     task = contracts.ResizeTask(
-        source=prepared.source, mezzanine=prepared.mezzanine, rendition=prepared.renditions[0]
+        source=prepared.source,
+        claim=1,
+        mezzanine=prepared.mezzanine,
+        rendition=prepared.renditions[0],
     )
     small = steps.resize(task, storage, settings)
     pdf = steps.make_pdf(
         contracts.PdfTask(
             source=prepared.source,
+            claim=1,
             mezzanine=prepared.mezzanine,
             document_key=prepared.document_key,
             pdf=prepared.pdf,
@@ -131,7 +138,7 @@ def test_steps_are_idempotent(s3: Any) -> None:
         prepared = prepare(s3)
         for rendition in prepared.renditions:
             task = contracts.ResizeTask(
-                source=prepared.source, mezzanine=prepared.mezzanine, rendition=rendition
+                source=prepared.source, claim=1, mezzanine=prepared.mezzanine, rendition=rendition
             )
             digests.append(steps.resize(task, storage, settings).sha256)
     assert digests[:2] == digests[2:]
@@ -140,7 +147,9 @@ def test_steps_are_idempotent(s3: Any) -> None:
 def test_back_up_copies_the_original(s3: Any) -> None:
     prepared = prepare(s3)
     backup = steps.back_up(
-        contracts.BackupTask(source=prepared.source, image=prepared.image),
+        contracts.BackupTask(
+            source=prepared.source, original=prepared.original, image=prepared.image
+        ),
         Storage(s3),
         BackupSettings(backup_bucket="the-backup"),
     )
@@ -154,6 +163,7 @@ def test_what_prepare_returns_is_what_the_next_step_takes(s3: Any) -> None:
     for rendition in prepared["renditions"]:
         task = {
             "source": prepared["source"],
+            "claim": 1,
             "mezzanine": prepared["mezzanine"],
             "rendition": rendition,
         }

@@ -18,6 +18,7 @@ from darkroom.errors import (
     SourceChanged,
     SourceNotFound,
     StorageError,
+    Superseded,
 )
 from darkroom.limits import Limits
 from darkroom.storage import Parameters, Storage
@@ -89,12 +90,61 @@ def test_what_is_written_is_read_back(s3: Any) -> None:
     assert head["Metadata"] == {"source-etag": "abc"}
 
 
+def test_a_claim_replaces_what_an_older_one_wrote_and_its_own(s3: Any) -> None:
+    storage, ref = Storage(s3), ObjectRef(bucket=BUCKET, key="out")
+    for claim, data in ((1, b"one"), (2, b"two"), (2, b"two again")):
+        storage.write(ref, data, "image/jpeg", {}, claim)
+    assert storage.read(ref) == b"two again"
+    assert s3.head_object(Bucket=BUCKET, Key="out")["Metadata"] == {"claim": "2"}
+
+
+def test_a_claim_never_replaces_what_a_newer_one_wrote(s3: Any) -> None:
+    storage, ref = Storage(s3), ObjectRef(bucket=BUCKET, key="out")
+    storage.write(ref, b"new", "image/jpeg", {}, 20)
+    with pytest.raises(Superseded, match="newer run"):
+        storage.write(ref, b"old", "image/jpeg", {}, 3)
+    assert storage.read(ref) == b"new"
+
+
+def test_an_output_without_a_claim_is_older_than_any(s3: Any) -> None:
+    storage, ref = Storage(s3), ObjectRef(bucket=BUCKET, key="out")
+    storage.write(ref, b"by hand", "image/jpeg", {})
+    storage.write(ref, b"claimed", "image/jpeg", {}, 1)
+    assert storage.read(ref) == b"claimed"
+
+
+def test_a_newer_write_between_the_look_and_the_write_is_seen(s3: Any) -> None:
+    """S3 refuses to replace another object than the one that was looked at."""
+    storage, ref = Storage(s3), ObjectRef(bucket=BUCKET, key="out")
+    put, other = s3.put_object, Storage(s3)
+
+    def late(**kwargs: Any) -> Any:
+        s3.put_object = put
+        other.write(ref, b"newer", "image/jpeg", {}, 9)
+        return put(**kwargs)
+
+    s3.put_object = late
+    try:
+        with pytest.raises(Superseded):
+            storage.write(ref, b"older", "image/jpeg", {}, 8)
+    finally:
+        s3.put_object = put
+    assert storage.read(ref) == b"newer"
+
+
+def test_a_folder_is_listed_without_those_below_it(s3: Any) -> None:
+    for key in ("a.jpg/small.jpg", "a.jpg/b.jpg/small.jpg", "a.jpgx/small.jpg"):
+        s3.put_object(Bucket=BUCKET, Key=key, Body=b"123")
+    (found,) = Storage(s3).listed(BUCKET, "a.jpg/")
+    assert (found.key, found.bytes) == ("a.jpg/small.jpg", 3)
+
+
 def test_a_copy_is_pinned_and_compared(s3: Any) -> None:
     put = s3.put_object(Bucket=BUCKET, Key="k", Body=b"first")
     s3.put_object(Bucket=BUCKET, Key="k", Body=b"second")
     etag = put["ETag"].strip('"')
     source = Source(bucket=BUCKET, key="k", version_id=put["VersionId"], etag=etag)
-    backup = Storage(s3).copy_source(source, 5, ObjectRef(bucket=BUCKET, key="copy"))
+    backup = Storage(s3).copy(source, 5, ObjectRef(bucket=BUCKET, key="copy"))
     assert (backup.bytes, backup.etag) == (5, etag)
     assert s3.get_object(Bucket=BUCKET, Key="copy")["Body"].read() == b"first"
 
@@ -102,9 +152,7 @@ def test_a_copy_is_pinned_and_compared(s3: Any) -> None:
 def test_a_copy_that_differs_is_an_error(s3: Any) -> None:
     s3.put_object(Bucket=BUCKET, Key="k", Body=b"first")
     with pytest.raises(StorageError, match="differs from the original"):
-        Storage(s3).copy_source(
-            Source(bucket=BUCKET, key="k"), 4, ObjectRef(bucket=BUCKET, key="copy")
-        )
+        Storage(s3).copy(Source(bucket=BUCKET, key="k"), 4, ObjectRef(bucket=BUCKET, key="copy"))
 
 
 @pytest.mark.parametrize(

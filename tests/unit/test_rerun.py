@@ -1,0 +1,109 @@
+"""The request of a re-run, and what can be typed for it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shlex
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from darkroom.errors import InvalidRequest
+
+from ops import rerun
+from ops.cli import wishes
+from ops.cli.failures import WrongUse
+from ops.cli.rerun import difference
+from tests.unit.recorded import recorded
+
+ENGINE = SimpleNamespace(stack="darkroom", endpoint="http://127.0.0.1:4599")
+AWS = SimpleNamespace(stack="prod", endpoint=None)
+
+
+def test_an_upload_is_run_again_at_its_version_and_without_its_etag() -> None:
+    execution = recorded("complete")
+
+    source = rerun.request_of(execution)["source"]
+
+    assert source.keys() == {"bucket", "key", "versionId"}
+    assert source["versionId"] == execution.input["detail"]["object"]["version-id"]
+
+
+def test_a_request_is_run_again_as_it_was() -> None:
+    execution = recorded("silent")
+
+    assert rerun.request_of(execution) == execution.input
+    assert rerun.request_of(execution)["notify"] is False
+
+
+def test_an_input_that_is_no_object_cannot_be_run_again() -> None:
+    with pytest.raises(InvalidRequest, match="darkroom run"):
+        rerun.request_of(dataclasses.replace(recorded("silent"), input="nonsense"))
+
+
+def test_fields_are_replaced_removed_and_left_alone() -> None:
+    request = {"source": {"bucket": "b", "key": "k"}, "watermark": {"text": "a"}, "notify": True}
+
+    found = rerun.changed(request, presets=[{"name": "s", "width": 1}], watermark={}, notify=False)
+
+    assert found == {
+        "source": {"bucket": "b", "key": "k"},
+        "presets": [{"name": "s", "width": 1}],
+        "notify": False,
+    }
+    assert request["watermark"] == {"text": "a"}
+    assert rerun.changed(request) == request
+
+
+@pytest.mark.parametrize(
+    ("deployment", "end"), [(ENGINE, []), (AWS, ["--stack", "prod"])], ids=["engine", "aws"]
+)
+def test_the_command_says_the_same_request(deployment: Any, end: list[str]) -> None:
+    key = "uploads/it's [a] photo.jpg"
+    request = {
+        "source": {"bucket": "my-bucket", "key": key, "versionId": "v1"},
+        "watermark": {"text": "it's © mine"},
+    }
+
+    words = shlex.split(rerun.command(deployment, request))
+
+    assert words[:5] == ["darkroom", "run", f"s3://my-bucket/{key}", "--version-id", "v1"]
+    assert json.loads(words[6]) == {"watermark": {"text": "it's © mine"}}
+    assert words[7:] == end
+
+
+@pytest.mark.parametrize(
+    ("typed", "preset"),
+    [
+        ("thumb=160x160", {"name": "thumb", "width": 160, "height": 160}),
+        ("wide=1600x", {"name": "wide", "width": 1600}),
+        ("tall=x900", {"name": "tall", "height": 900}),
+        (
+            "t=1x2,fit=cover,quality=70,enlarge=true",
+            {"name": "t", "width": 1, "height": 2, "fit": "cover", "quality": 70, "enlarge": True},
+        ),
+        ("t=1x2,background=#00ff00", {"name": "t", "width": 1, "height": 2,
+                                      "background": "#00ff00"}),
+    ],
+)  # fmt: skip
+def test_presets_as_typed(typed: str, preset: dict[str, Any]) -> None:
+    assert wishes.preset(typed) == preset
+    rerun.check({"source": {"bucket": "bucket", "key": "k"}, "presets": [preset]})
+
+
+@pytest.mark.parametrize("typed", ["thumb", "160x160", "a=160", "a=1x2,fit", "a=-1x2", "=1x1"])
+def test_presets_as_nobody_should_type_them(typed: str) -> None:
+    with pytest.raises(WrongUse, match="thumb=160x160"):
+        wishes.preset(typed)
+
+
+def test_the_difference_marks_only_what_changed() -> None:
+    before = {"a": {"x": 1, "y": 2}}
+
+    text = difference(before, {"a": {"x": 1}, "b": []}).plain
+
+    assert [line for line in text.splitlines() if line[2] in "+-"] == [
+        '  -     "y": 2',
+        '  +   "b": []',
+    ]
