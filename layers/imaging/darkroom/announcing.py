@@ -123,6 +123,16 @@ def announce(payload: object, services: Services, settings: NotifySettings) -> A
         _reserve(report, services, settings)
     message = messages.compose(report, _outputs(report, services, settings), ended)
     topic = settings.notifications_topic if report.outcome == "COMPLETE" else settings.alerts_topic
+    try:
+        _publish(topic, message, services)
+    except DarkroomError:
+        _release(report, services, settings)
+        raise
+    _mark(report, mark, services, settings)
+    return Announcement(published=True, subject=message.subject)
+
+
+def _publish(topic: str, message: messages.Message, services: Services) -> None:
     with _named_errors(f"The topic {topic}"):
         services.sns.publish(
             TopicArn=topic,
@@ -134,8 +144,6 @@ def announce(payload: object, services: Services, settings: NotifySettings) -> A
                 for name, value in message.attributes.items()
             },
         )
-    _mark(report, mark, services, settings)
-    return Announcement(published=True, subject=message.subject)
 
 
 def _mark_of(report: Report) -> str:
@@ -178,6 +186,18 @@ def _reserve(report: Report, services: Services, settings: NotifySettings) -> No
             ) from error
     except BotoCoreError as error:
         logger.warning("the announcement could not be reserved: %s", error)
+
+
+def _release(report: Report, services: Services, settings: NotifySettings) -> None:
+    """Let the next delivery try at once: nothing was published."""
+    with _tolerated("the announcement could not be released"):
+        services.dynamodb.update_item(
+            TableName=settings.images_table,
+            Key={"image": {"S": report.image}},
+            UpdateExpression="REMOVE announcing, announcingUntil",
+            ConditionExpression="announcing = :mark",
+            ExpressionAttributeValues={":mark": {"S": _mark_of(report)}},
+        )
 
 
 def _status_change(
