@@ -220,7 +220,7 @@ class Executions:
             return self._take(item, lambda found: _wanted(found, status, prefix), costs=costs)
 
         with ThreadPoolExecutor(AT_ONCE, "executions") as pool:
-            while batch := list(itertools.islice(items, min(BATCH, size))):
+            while batch := list(itertools.islice(items, min(BATCH, max(1, expected)))):
                 yield from filter(None, pool.map(take, batch))
 
     def get(self, arn: str) -> Execution:

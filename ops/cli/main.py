@@ -56,7 +56,8 @@ def _statuses(incomplete: str) -> list[str]:
     """Complete a status."""
     from ops.listing import STATUSES
 
-    return [status for status in STATUSES if status.startswith(incomplete.upper())]
+    known = [s.lower() for s in STATUSES] if incomplete.islower() else STATUSES
+    return [status for status in known if status.startswith(incomplete)]
 
 
 Named = Annotated[

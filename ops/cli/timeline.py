@@ -76,7 +76,9 @@ class _Row:
                 self._draw(found, attempt.ended, again, WAITS, "dim")
         for attempt in attempts:
             style = _style(attempt, handled=state.handled)
-            self._draw(found, attempt.started, attempt.ended or self._end, RUNS, style)
+            # A call may outlast its state: what its Map or Parallel state gave up on runs on.
+            end = min(attempt.ended or self._end, self._end)
+            self._draw(found, attempt.started, end, RUNS, style)
         for attempt in attempts:
             if attempt.error and not state.handled:
                 end = attempt.ended or self._end

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pytest
 
 from ops.cli import words
@@ -57,3 +59,23 @@ def test_a_larger_output_is_a_negative_saving() -> None:
 )
 def test_what_could_deceive_is_made_visible(text: str, shown: str) -> None:
     assert words.plain(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("30m", 1800), ("2h", 7200), ("7d", 604800), ("1 w", 604800)]
+)
+def test_so_long_ago(text: str, seconds: int) -> None:
+    now = datetime.datetime.now(datetime.UTC)
+
+    assert (now - words.since(text)).total_seconds() == pytest.approx(seconds, abs=5)
+
+
+def test_since_a_date_is_in_this_machine_s_zone_unless_it_says_otherwise() -> None:
+    assert words.since("2026-01-31") == datetime.datetime(2026, 1, 31).astimezone()
+    assert words.since("2026-01-31T08:00+02:00").utcoffset() == datetime.timedelta(hours=2)
+
+
+@pytest.mark.parametrize("text", ["yesterday", "5x", "", "-2h"])
+def test_since_something_else_says_what_was_expected(text: str) -> None:
+    with pytest.raises(ValueError, match="30m, 2h or 7d"):
+        words.since(text)

@@ -1,0 +1,56 @@
+"""The deployed presets: what is accepted."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from darkroom.errors import InvalidRequest
+
+from ops import presets
+
+GOOD = '[{"name": "small", "width": 300, "height": 300, "fit": "inside", "quality": 80}]'
+
+
+def test_what_is_valid_is_written_without_what_is_a_default() -> None:
+    written: dict[str, Any] = {}
+
+    def put_parameter(**given: Any) -> dict[str, int]:
+        written.update(given)
+        return {"Version": 2}
+
+    deployment = SimpleNamespace(
+        ssm=SimpleNamespace(put_parameter=put_parameter), presets_parameter_name="/darkroom/presets"
+    )
+
+    assert presets.put(deployment, presets.validate(GOOD)) == 2  # type: ignore[arg-type]
+    assert json.loads(written["Value"]) == [{"name": "small", "width": 300, "height": 300}]
+    assert (written["Name"], written["Overwrite"]) == ("/darkroom/presets", True)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("small: 300", "to be JSON"),
+        ('{"name": "small"}', "to be a list"),
+        ("null", "to be a list"),
+        ("[]", "presets"),
+        ('[{"name": "Small", "width": 1}]', "lower-case"),
+        ('[{"name": "a", "width": 1}, {"name": "a", "width": 2}]', "repeats 'a'"),
+        ('[{"name": "a", "width": 1, "fit": "cover"}]', "both width and height"),
+    ],
+)
+def test_what_is_not_valid_is_said_in_words(text: str, said: str) -> None:
+    with pytest.raises(InvalidRequest, match=said):
+        presets.validate(text)
+
+
+def test_more_than_a_parameter_holds_is_refused_before_it_is_written() -> None:
+    many = [
+        {"name": f"{n}{'x' * 28}", "width": 1, "watermark": {"text": "w" * 200}} for n in range(20)
+    ]
+
+    with pytest.raises(InvalidRequest, match=r"4096 bytes.*Use fewer"):
+        presets.put(SimpleNamespace(), presets.validate(json.dumps(many)))  # type: ignore[arg-type]
