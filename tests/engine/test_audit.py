@@ -6,8 +6,10 @@ import json
 from collections.abc import Callable
 
 import pytest
+from typer.testing import CliRunner
 
 from ops.audit import Auditor, Finding
+from ops.cli.main import app
 from ops.engine import Engine
 from tests.support.images import photo, truncated
 from tests.support.pipeline import Json, Pipeline
@@ -184,3 +186,36 @@ def _put(pipeline: Pipeline, bucket: str, key: str, metadata: Json, data: bytes)
 
 def _delete(pipeline: Pipeline, bucket: str, key: str) -> None:
     pipeline.at.s3.delete_object(Bucket=bucket, Key=key)
+
+
+def test_the_command_tells_what_it_finds(pipeline: Pipeline, engine: Engine, image: Json) -> None:
+    def run(*words: str) -> tuple[int, str]:
+        given = ["audit", "--endpoint", engine.endpoint, "--prefix", image["key"], *words]
+        done = CliRunner().invoke(app, given)
+        return done.exit_code, done.stdout
+
+    engine.wait_idle()
+    code, text = run("--no-executions")
+    assert (code, text) == (0, "1 image checked: 1 complete.\n✓ All is as promised.\n")
+    mend = lose_a_rendition(pipeline, image)
+    code, text = run("--no-executions")
+    _, machine = run("--no-executions", "--json")
+    mend()
+    assert code == 1
+    assert f"LOST  s3://{engine.deployment.output_bucket_name}/{image['key']}/small.jpg" in text
+    assert f"darkroom run s3://{image['bucket']}/{image['key']}" in text
+    found = json.loads(machine)
+    assert found["counts"] == {"images": 1, "complete": 1, "outputs": 4}
+    assert [each["kind"] for each in found["findings"]] == ["lost"]
+
+
+def test_the_command_asks_the_engine_for_its_messages(
+    pipeline: Pipeline, engine: Engine, image: Json
+) -> None:
+    arn = pipeline.executions(image["key"])[0]
+    engine.inbox.deliver(engine.inbox.messages(protocol="email", about=arn)[0])
+    done = CliRunner().invoke(
+        app, ["audit", "--endpoint", engine.endpoint, "--prefix", image["key"], "--json"]
+    )
+    found = [each for each in json.loads(done.stdout)["findings"] if each["key"] == image["key"]]
+    assert "2 messages went out" in str(found)
