@@ -167,7 +167,7 @@ def read(definition: Mapping[str, Any]) -> Scope:
     }
     return Scope(
         start=definition["StartAt"],
-        nodes=tuple(_node(name, state) for name, state in states.items()),
+        nodes=tuple(_node(name, states[name]) for name in _in_order(definition["StartAt"], states)),
         edges=tuple(edges.values()),
     )
 
@@ -218,6 +218,24 @@ def status(run: StateRun, execution: Execution) -> Status:
 def label(run: StateRun) -> str:
     """Return what tells a Map item's passage from the others: its rendition, else its number."""
     return run.rendition or ("" if run.item is None else f"item {run.item}")
+
+
+def _in_order(start: str, states: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return names as the states follow each other: the ordinary way first, then errors.
+
+    A deployed definition may have its states in any order, and Tab leads through them in this one.
+    """
+    order: list[str] = []
+    open_: list[str] = [start]
+    later: list[str] = []
+    while open_ or later:
+        name = open_.pop(0) if open_ else later.pop(0)
+        if name in order:
+            continue
+        order.append(name)
+        for edge in _edges(name, states[name]):
+            (later if edge.kind == "catch" else open_).append(edge.target)
+    return order + [name for name in states if name not in order]
 
 
 def _node(name: str, state: Mapping[str, Any]) -> Node:
