@@ -133,7 +133,7 @@ def test_a_buffered_upload_is_never_lost_and_never_taken_twice_at_once() -> None
 
 def test_express_logs_what_it_has_no_history_of() -> None:
     logging = properties(stack(WorkflowType="EXPRESS"), "ImagePipeline")["LoggingConfiguration"]
-    assert (logging["Level"], logging["IncludeExecutionData"]) == ("ALL", True)
+    assert (logging["Level"], logging["IncludeExecutionData"]) == ("ALL", False)
     logging = properties(stack(), "ImagePipeline")["LoggingConfiguration"]
     assert (logging["Level"], logging["IncludeExecutionData"]) == ("ERROR", False)
 
