@@ -287,15 +287,16 @@ class Auditor:
     def _backup(self, upload: Upload, record: Json) -> list[Finding]:
         backup: Json = record["backup"]
         bucket, key = backup["bucket"], backup["key"]
-        pages = self._at.s3.get_paginator("list_object_versions").paginate(
-            Bucket=bucket, Prefix=key
-        )
-        # A later upload's backup lies above it, in the same bucket under the same key.
-        for version in (each for page in pages for each in page.get("Versions", [])):
-            if version["Key"] != key:
-                break
-            if (version["ETag"].strip('"'), version["Size"]) == (backup["etag"], backup["bytes"]):
-                return []
+        # Another upload's backup may lie above it, under the same key.
+        version = {"VersionId": backup["versionId"]} if backup.get("versionId") else {}
+        try:
+            head: Any = self._at.s3.head_object(Bucket=bucket, Key=key, **version)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _GONE:
+                raise
+            head = {"ETag": "", "ContentLength": -1}
+        if (head["ETag"].strip('"'), head["ContentLength"]) == (backup["etag"], backup["bytes"]):
+            return []
         says = f"No backup of {backup['bytes']:,} bytes with etag {backup['etag']} is there."
         again = f"Run it again: {self._run(upload)}"
         return [Finding("lost", bucket, key, says, again, record.get("execution"))]

@@ -141,25 +141,15 @@ class Chaos:
             self._events["uploads"] += 1
 
     def _shaken(self, put: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], None]:
-        """Return what delivers events as EventBridge may: twice, late, in another order.
-
-        A status change comes twice one after the other, not at the same moment: Notify would
-        publish twice, as it marks the record only afterwards.
-        """
+        """Return what delivers events as EventBridge may: twice, late, in another order."""
 
         def deliver(event: dict[str, Any]) -> None:
-            times = 1
-            if self._random.random() < self._plan.duplicates:
-                self._events["duplicates"] += 1
-                times = 2
-            for number in range(times):
-                again = number > 0 and event["source"] == "aws.states"
-                if again or self._random.random() < self._plan.late:
+            twice = self._random.random() < self._plan.duplicates
+            self._events["duplicates"] += twice
+            for _ in range(1 + twice):
+                if self._random.random() < self._plan.late:
                     self._events["late"] += 1
-                    pause = self._random.random() * LATE_SECONDS + (LATE_SECONDS if again else 0)
-                    timer = threading.Timer(
-                        pause, put, [json.loads(json.dumps(event, default=str))]
-                    )
+                    timer = threading.Timer(self._random.random() * LATE_SECONDS, put, [event])
                     self._timers.append(timer)
                     timer.start()
                 else:
