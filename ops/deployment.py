@@ -64,8 +64,12 @@ class Deployment:
 
     def client(self, service: str) -> Any:
         """Return a boto3 client for a service."""
+        config = Config(max_pool_connections=50)
+        if self.endpoint is None:
+            # AWS throttles who reads many histories; an emulator that is gone is told of at once.
+            config = config.merge(Config(retries={"mode": "standard", "max_attempts": 8}))
         return self._session.client(  # type: ignore[call-overload]
-            service, endpoint_url=self.endpoint, config=Config(max_pool_connections=50)
+            service, endpoint_url=self.endpoint, config=config
         )
 
     @functools.cached_property

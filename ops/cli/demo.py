@@ -247,13 +247,15 @@ class Demo:
         }
 
 
-def demo(output: Path) -> int:
+def demo(output: Path, *, as_json: bool = False) -> int:
     """Run the demo.
 
     Parameters
     ----------
     output
         The folder for what is made; made anew.
+    as_json
+        Print what ``summary.json`` holds, and nothing else.
 
     Returns
     -------
@@ -265,7 +267,7 @@ def demo(output: Path) -> int:
     WrongUse
         The folder holds something else.
     """
-    screen = display.console()
+    screen = Console(quiet=True) if as_json else display.console()
     _empty(output)
     began = time.monotonic()
     screen.print(Text("Darkroom", "bold").append(": film in, prints out.\n", "default"))
@@ -296,6 +298,8 @@ def demo(output: Path) -> int:
         seconds = time.monotonic() - began
         text = json.dumps(running.summary(problems, seconds), indent=2, ensure_ascii=False)
         (output / SUMMARY).write_text(text + "\n")
+        if as_json:
+            print(text)
         for part in _report(running):
             screen.print(part, soft_wrap=isinstance(part, Text))
     _verdict(screen, output, problems, time.monotonic() - began)

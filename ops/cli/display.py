@@ -170,18 +170,19 @@ def _running(execution: Execution, by_id: dict[int, StateRun]) -> Group:
     return Group(*rows)
 
 
-def summary(execution: Execution, cost: Cost) -> Text:
+def summary(execution: Execution, cost: Cost | None) -> Text:
     """Return the line that says how an execution ended."""
     outcome = execution.outcome or execution.status
     text = Text(outcome.replace("_", " "), STYLES.get(outcome, "bold"))
     if execution.source:
         text.append(f"  {words.plain(execution.source.key)}", "bold")
     text.append(f"\n{words.duration(execution.seconds)}, ")
-    text.append(f"{words.count(execution.transitions, 'transition')}, ")
-    text.append(
-        f"about {words.dollars(cost.usd)} on AWS ({words.dollars(cost.usd * 1000)} per 1,000 "
-        "such executions)"
-    )
+    text.append(words.count(execution.transitions, "transition"))
+    if cost is not None:
+        text.append(
+            f", about {words.dollars(cost.usd)} on AWS ({words.dollars(cost.usd * 1000)} per 1,000 "
+            "such executions)"
+        )
     if outcome in NOTES:
         text.append(f"\n\n  {NOTES[outcome]}")
     return text
@@ -258,7 +259,7 @@ def advice(deployment: Deployment, execution: Execution) -> Text:
     return text
 
 
-def as_json(execution: Execution, cost: Cost) -> dict[str, object]:
+def as_json(execution: Execution, cost: Cost | None) -> dict[str, object]:
     """Return an execution as the commands give it with ``--json``."""
     return {
         "execution": execution.arn,
@@ -273,10 +274,10 @@ def as_json(execution: Execution, cost: Cost) -> dict[str, object]:
         "started": execution.started.isoformat(),
         "seconds": round(execution.seconds, 3),
         "transitions": execution.transitions,
-        "cost_usd": round(cost.usd, 9),
+        "cost_usd": None if cost is None else round(cost.usd, 9),
         "cost": [
             {"what": i.what, "quantity": round(i.quantity, 6), "unit": i.unit, "usd": i.usd}
-            for i in cost.items
+            for i in (cost.items if cost else ())
         ],
         "outputs": [
             {

@@ -94,6 +94,12 @@ def explain(error: Exception) -> str | None:
         return str(error)
     if isinstance(error, DarkroomError):
         return f"{type(error).__name__}: {error}"
+    if _name(error) == "StateMachineTypeNotSupported":
+        return (
+            "This stack runs Express workflows, which keep neither a list of executions nor their "
+            "history. Look at the state machine's log group, or deploy the stack with "
+            "WorkflowType=STANDARD."
+        )
     advice: dict[type[Exception], str] = {
         NoConnection: "{} Is the engine still running? Start it with `darkroom up`, or name "
         "another with --endpoint.",

@@ -12,6 +12,7 @@ from rich.text import Text
 from ops import cost
 from ops.cli import address, display
 from ops.cli.failures import FAILED, LeftRunning
+from ops.cost import Cost
 from ops.deployment import Deployment
 from ops.executions import Execution
 from ops.following import AWS_SECONDS, ENGINE_SECONDS, follow
@@ -43,6 +44,14 @@ def followed(deployment: Deployment, arn: str, screen: Console) -> Execution:
     return execution
 
 
+def priced(deployment: Deployment, execution: Execution) -> Cost | None:
+    """Return what an execution cost; None when it called a function that is gone."""
+    try:
+        return cost.estimate(execution, cost.Memory(deployment.lambda_))
+    except KeyError:
+        return None
+
+
 def finish(
     deployment: Deployment,
     execution: Execution,
@@ -67,7 +76,7 @@ def finish(
     int
         The exit code: 0 when it succeeded, 1 when it failed.
     """
-    estimate = cost.estimate(execution, cost.Memory(deployment.lambda_))
+    estimate = priced(deployment, execution)
     if as_json:
         print(json.dumps(display.as_json(execution, estimate) | dict(more or {})))
     else:

@@ -287,15 +287,20 @@ def show(
         ),
     ] = None,
     given: Annotated[
-        bool, typer.Option("--input", help="The input of the execution, or of --state.")
+        bool, typer.Option("--input", metavar="", help="The input of the execution, or of --state.")
     ] = False,
     made: Annotated[
-        bool, typer.Option("--output", help="The output of the execution, or of --state.")
+        bool,
+        typer.Option("--output", metavar="", help="The output of the execution, or of --state."),
     ] = False,
-    logs: Annotated[bool, typer.Option("--logs", help="The log lines of the execution.")] = False,
+    logs: Annotated[
+        bool, typer.Option("--logs", metavar="", help="The log lines of the execution.")
+    ] = False,
     follow: Annotated[
         bool,
-        typer.Option("--follow", help="Wait until it ends; then exit with 1 if it failed."),
+        typer.Option(
+            "--follow", metavar="", help="Wait until it ends; then exit with 1 if it failed."
+        ),
     ] = False,
     endpoint: Endpoint = None,
     stack: Stack = None,
@@ -335,7 +340,10 @@ def rerun(
     notify: Annotated[
         bool | None,
         typer.Option(
-            "--notify/--no-notify", help="Whether people hear of the success.", show_default=False
+            "--notify/--no-notify",
+            metavar="",
+            help="Whether people hear of the success.",
+            show_default=False,
         ),
     ] = None,
     given: Annotated[
@@ -350,13 +358,16 @@ def rerun(
     ] = None,
     newest: Annotated[
         bool,
-        typer.Option("--newest", help="Take the newest version of the object, not the very one."),
+        typer.Option(
+            "--newest", metavar="", help="Take the newest version of the object, not the very one."
+        ),
     ] = False,
     edit: Annotated[
-        bool, typer.Option("--edit", help="Change the request in $VISUAL or $EDITOR.")
+        bool, typer.Option("--edit", metavar="", help="Change the request in $VISUAL or $EDITOR.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show and check the request; start nothing.")
+        bool,
+        typer.Option("--dry-run", metavar="", help="Show and check the request; start nothing."),
     ] = False,
     endpoint: Endpoint = None,
     stack: Stack = None,
@@ -482,7 +493,7 @@ def get(endpoint: Endpoint = None, stack: Stack = None, json: Json = False) -> N
 def set_(
     presets: PresetFile,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would change; change nothing.")
+        bool, typer.Option("--dry-run", metavar="", help="Show what would change; change nothing.")
     ] = False,
     endpoint: Endpoint = None,
     stack: Stack = None,
@@ -537,6 +548,7 @@ def audit(
         bool | None,
         typer.Option(
             "--executions/--no-executions",
+            metavar="",
             help="Read every execution too, for doubled runs. Slow on AWS: by default only here.",
             show_default=False,
         ),
@@ -647,12 +659,16 @@ def demo(
             metavar="FOLDER", help="Folder for renditions, PDFs and summary.json; made anew."
         ),
     ] = Path("demo-output"),
+    json: Json = False,
 ) -> None:
-    """Watch real photos go through the whole workflow, with a duplicate and a corrupt file."""
-    with told():
+    """Watch real photos go through the whole workflow, with a duplicate and a corrupt file.
+
+    Exits with 1 when an outcome was not the expected one.
+    """
+    with told(as_json=json):
         from ops.cli.demo import demo as command
 
-        raise typer.Exit(command(output))
+        raise typer.Exit(command(output, as_json=json))
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.json import JSON
 from rich.text import Text
 
-from ops import cost, logs
+from ops import logs
 from ops.cli import address, display, following, words
 from ops.cli.failures import FAILED, WrongUse
 from ops.cli.timeline import timeline
@@ -146,7 +146,7 @@ def states_named(execution: Execution, name: str) -> tuple[StateRun, ...]:
 
 
 def _show_whole(screen: Console, deployment: Deployment, execution: Execution) -> None:
-    estimate = cost.estimate(execution, cost.Memory(deployment.lambda_))
+    estimate = following.priced(deployment, execution)
     screen.print(display.summary(execution, estimate), soft_wrap=True)
     if execution.error or execution.status in display.ENDINGS:
         screen.print()
@@ -269,7 +269,7 @@ def _as_json(
     parts: Parts,
     lines: list[LogLine],
 ) -> dict[str, Any]:
-    estimate = cost.estimate(execution, cost.Memory(deployment.lambda_))
+    estimate = following.priced(deployment, execution)
     found: dict[str, Any] = display.as_json(execution, estimate)
     found |= {"input": execution.input, "output": execution.output}
     if chosen:

@@ -1,0 +1,101 @@
+"""What holds for all commands: help, JSON, and errors in both."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import typer
+from botocore.exceptions import ClientError
+
+from ops.cli import display
+from ops.cli.failures import explain
+from ops.cli.main import app, main
+from tests.unit.recorded import recorded
+
+SERVES = {"console"}
+"""Has nothing to print: it serves pages."""
+
+
+def commands(group: typer.Typer = app, above: str = "") -> Iterator[tuple[str, Any]]:
+    for command in group.registered_commands:
+        assert command.callback is not None
+        yield f"{above}{command.name or command.callback.__name__}", command
+    for inner in group.registered_groups:
+        assert inner.typer_instance is not None
+        yield from commands(inner.typer_instance, f"{above}{inner.name} ")
+
+
+@pytest.mark.parametrize(
+    ("name", "command"), list(commands()), ids=[name for name, _ in commands()]
+)
+def test_every_command_has_help_with_an_example_and_json(name: str, command: Any) -> None:
+    assert command.callback.__doc__
+    assert f"darkroom {name}" in command.epilog
+    assert ("json" in command.callback.__annotations__) == (name not in SERVES)
+
+
+def told(monkeypatch: pytest.MonkeyPatch, capsys: Any, *words: str) -> tuple[int, str, str]:
+    monkeypatch.setattr("sys.argv", ["darkroom", *words])
+    with pytest.raises(SystemExit) as left:
+        main()
+    out, err = capsys.readouterr()
+    assert isinstance(left.value.code, int)
+    return left.value.code, out, err
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "said"),
+    [
+        (["show"], "WrongUse", "Missing argument"),
+        (["ls", "--colour", "red"], "WrongUse", "--colour"),
+        (["frobnicate"], "WrongUse", "frobnicate"),
+        (["ls", "--limit", "0"], "WrongUse", "--limit"),
+        (["ls", "--status", "green"], "WrongUse", "ALREADY_PROCESSED"),
+        (["presets", "validate", "[]"], "InvalidRequest", "presets"),
+    ],
+)
+def test_wrong_use_is_told_as_json_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any, words: list[str], error: str, said: str
+) -> None:
+    code, out, err = told(monkeypatch, capsys, *words, "--json")
+    assert (code, err) == (2, "")
+    found = json.loads(out)
+    assert found.keys() == {"error", "message"}
+    assert found["error"] == error
+    assert said in found["message"]
+
+    code, out, err = told(monkeypatch, capsys, *words)
+    assert (code, out) == (2, "")
+    assert said in re.sub(r"[\s│]+", " ", err)
+
+
+def test_aws_s_own_error_code_is_what_programs_get(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    def connect(*_: object) -> None:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "Describe")
+
+    monkeypatch.setattr("ops.cli.address.connect", connect)
+
+    code, out, _ = told(monkeypatch, capsys, "ls", "--json")
+
+    assert (code, json.loads(out)["error"]) == (2, "AccessDeniedException")
+
+
+def test_an_express_workflow_has_no_list_and_the_message_says_what_to_do() -> None:
+    error = ClientError({"Error": {"Code": "StateMachineTypeNotSupported"}}, "ListExecutions")
+
+    assert "WorkflowType=STANDARD" in (explain(error) or "")
+
+
+def test_an_execution_whose_cost_is_not_known_is_shown_without_it() -> None:
+    execution = recorded("complete")
+
+    assert "$" not in display.summary(execution, None).plain
+    assert "11 transitions" in display.summary(execution, None).plain
+    found = display.as_json(execution, None)
+    assert (found["cost_usd"], found["cost"]) == (None, [])
