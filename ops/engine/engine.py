@@ -171,6 +171,21 @@ class Engine:
             time.sleep(POLL_SECONDS)
         return False
 
+    def wait_ended(self, arn: str, seconds: float = 60.0) -> bool:
+        """Wait until an execution has ended.
+
+        Returns
+        -------
+        bool
+            False when it has not within the given time, in seconds.
+        """
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if not moto_hooks.runs(DEFAULT_REGION, arn):
+                return True
+            time.sleep(POLL_SECONDS)
+        return False
+
     def close(self) -> None:
         """End the workers and the server, and give moto back as it was. Closing twice is fine."""
         if self._closed:

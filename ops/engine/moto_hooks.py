@@ -308,6 +308,16 @@ def has_tags(bucket: str, key: str, version: str | None) -> bool:
     return found is not None and bool(backend.get_object_tagging(found)["Tags"])
 
 
+def runs(region: str, arn: str) -> bool:
+    """Tell whether an execution runs."""
+    machines = stepfunctions_parser_backends[ACCOUNT][region].state_machines
+    return any(
+        execution.exec_arn == arn and execution.status == "RUNNING"
+        for machine in machines
+        for execution in reversed(machine.executions)
+    )
+
+
 def _engine() -> Services:
     if _services is None:
         raise RuntimeError("The engine is closed.")

@@ -134,17 +134,19 @@ def darkroom(home: Path, *arguments: str | Path) -> subprocess.CompletedProcess[
 # ---------------------------------------------------------------------------- help
 
 
-def test_help_comes_at_once() -> None:
-    seconds = []
-    for _ in range(3):
-        began = time.monotonic()
-        done = subprocess.run(
-            [*DARKROOM, "--help"], capture_output=True, text=True, check=True, timeout=10
-        )
-        seconds.append(time.monotonic() - began)
-
+def test_help_loads_nothing_heavy() -> None:
+    """It comes at once: moto, boto3 and Rich's tables would take seconds."""
+    script = (
+        "import sys; from ops.cli.main import app\n"
+        "try: app(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'boto3', 'moto', 'starlette'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30
+    )
     assert all(command in done.stdout for command in ("up", "run", "demo"))
-    assert min(seconds) < 0.5
+    assert done.stdout.endswith("[]\n")
 
 
 # ---------------------------------------------------------------------------- up

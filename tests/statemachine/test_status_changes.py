@@ -14,7 +14,7 @@ import pytest
 
 from ops.engine.moto_hooks import HistoryEventType
 from tests.support.images import photo
-from tests.support.pipeline import Json, Pipeline, Run, until
+from tests.support.pipeline import Json, Pipeline, Run
 
 Canned = Callable[..., None]
 
@@ -161,14 +161,5 @@ def test_an_alert_that_nobody_can_take_is_kept(pipeline: Pipeline, canned: Canne
     assert record["status"] == "FAILED"
     assert "announced" not in record
 
-    def buried() -> Json | None:
-        found = at.sqs.receive_message(
-            QueueUrl=at.events_dead_letter_queue_url, MessageAttributeNames=["All"]
-        ).get("Messages", [])
-        return dict(found[0]) if found else None
-
-    message = until(buried)
-    at.sqs.delete_message(
-        QueueUrl=at.events_dead_letter_queue_url, ReceiptHandle=message["ReceiptHandle"]
-    )
+    message = pipeline.take_dead_letter(run.arn)
     assert json.loads(message["Body"])["detail"]["executionArn"] == run.arn
