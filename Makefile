@@ -15,7 +15,7 @@ STACK    ?=
 ARGS     ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-e2e check format schema bench bench-engine bench-coldstart chaos fuzz lock build deploy clean
+.PHONY: help demo test test-e2e check format schema bench bench-engine bench-coldstart bench-console screenshots chaos fuzz lock build deploy clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,12 @@ bench-engine: $(VENV)/dev ## the time of one execution, and the engine's share o
 
 bench-coldstart: $(VENV)/dev ## what importing a handler costs, beside importing boto3
 	@$(BIN)/python benchmarks/coldstart.py $(ARGS)
+
+bench-console: $(VENV)/dev ## how quickly the console answers, with 1,000 executions present
+	@$(BIN)/python benchmarks/console.py $(ARGS)
+
+screenshots: $(VENV)/dev ## pictures of every page of the console, into docs/screenshots; needs Chromium
+	@$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
 fuzz: $(VENV)/dev ## a long run of the decoders on damaged files
 	@$(BIN)/python -m pytest tests/fuzz -n 2 --hypothesis-profile=long $(ARGS)

@@ -95,6 +95,7 @@ def _listen(port: int) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((HOST, port))
+        sock.listen()  # now, so that whoever is told the address can connect at once
     except OSError:
         sock.close()
         raise
