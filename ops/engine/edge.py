@@ -261,7 +261,7 @@ class Edge:
         disturb: Disturb,
         pages: Mapping[str, Callable[[], object]],
     ) -> None:
-        self._app = app
+        self._app = _one_at_a_time(app)
         self._guard = guard
         self._disturb = disturb
         self._pages = pages
@@ -293,6 +293,22 @@ class Edge:
         response = Response.from_app(self._app, environ)
         hidden = self._guard.hides(call) if response.status_code == _NOT_FOUND else None
         return respond("s3", hidden) if hidden else response
+
+
+def _one_at_a_time(app: WSGIApplication) -> WSGIApplication:
+    """Make conditional writes as atomic as AWS's: moto looks, and then writes, in many threads."""
+    lock = threading.Lock()
+
+    def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        conditional = "HTTP_IF_MATCH" in environ or "HTTP_IF_NONE_MATCH" in environ
+        if "HTTP_X_AMZ_TARGET" in environ:
+            held = environ["HTTP_X_AMZ_TARGET"].startswith("DynamoDB")
+        else:
+            held = conditional and environ["REQUEST_METHOD"] == "PUT"
+        with lock if held else contextlib.nullcontext():
+            return app(environ, start_response)
+
+    return serve
 
 
 _NOT_FOUND = 404
