@@ -301,7 +301,7 @@ class _Composer:
             )
             yield "To run it again from the start:", self.start()
         elif self.error is not None and issubclass(self.error, errors.ImageError):
-            yield "To run by hand what lies under this key then:", self.start(pinned=False)
+            yield "To run by hand whatever lies under this key:", self.start(pinned=False)
         elif self.permanent():
             yield "The command to run it again, once that is done:", self.start()
         else:
