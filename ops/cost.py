@@ -6,7 +6,8 @@ What is assumed:
 - Lambda is billed for the time that the history shows between the start and the end of a call. That
   includes the call's own overhead and a cold start, so it is a little more than Lambda bills. An
   execution that ran in the local engine shows this machine's speed, not that of Lambda.
-- Each step makes the calls that its code makes when nothing is retried inside it: `_CALLS`.
+- Each step makes the calls that its code makes when nothing is retried inside it: `_CALLS`. One
+  that fails is taken to fail on what it reads first.
 - A DynamoDB write is billed per KB of the item, estimated by the values that the state writes.
 - One e-mail goes out for each message that is published and not silenced. SMS differ in price by
   country and carrier, and are left out.
@@ -23,7 +24,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ops.executions import Execution
-from ops.history import Attempt
+from ops.history import Attempt, StateRun
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -145,6 +146,12 @@ _CALLS = {
 }
 
 
+def _calls(state: StateRun, attempt: Attempt) -> _Calls:
+    """Return what one call of a state's function called in turn."""
+    found = _CALLS.get(state.name, _Calls())
+    return _Calls(gets=min(1, found.gets), reads=min(1, found.reads)) if attempt.error else found
+
+
 def estimate(execution: Execution, memory_mb: Mapping[str, int], prices: Prices = PRICES) -> Cost:
     """Estimate what an execution cost so far.
 
@@ -174,10 +181,9 @@ def estimate(execution: Execution, memory_mb: Mapping[str, int], prices: Prices 
         for attempt in invocations
         if attempt.function is not None
     )
-    made = [_CALLS.get(state.name, _Calls()) for state, _ in calls]
+    made = [_calls(state, attempt) for state, attempt in calls]
     written = sum(_write_units(attempt) for _, attempt in calls if _is(attempt, "dynamodb"))
-    # A call that failed has published nothing.
-    published = [a for s, a in calls if _CALLS.get(s.name, _Calls()).publishes and not a.error]
+    published = [attempt for state, attempt in calls if _calls(state, attempt).publishes]
     emails = sum(_reaches_mailboxes(attempt) for attempt in published)
     lines = (
         ("Step Functions", execution.transitions, "transitions", prices.transition),

@@ -1,0 +1,64 @@
+"""The cost estimate counts the calls that functions really make."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from ops import cost
+from ops.engine.edge import Call
+from ops.following import fetch
+from tests.support.images import photo, truncated
+from tests.support.pipeline import Pipeline
+
+LINES = {
+    ("s3", "PutObject"): "S3 writes",
+    ("s3", "CopyObject"): "S3 writes",
+    ("s3", "ListObjectsV2"): "S3 writes",
+    ("s3", "GetObject"): "S3 reads",
+    ("s3", "HeadObject"): "S3 reads",
+    ("dynamodb", "GetItem"): "DynamoDB reads",
+    ("dynamodb", "UpdateItem"): "DynamoDB writes",
+    ("sns", "Publish"): "SNS requests",
+    ("lambda", "Invoke"): "Lambda requests",
+}
+"""The line of the estimate that a call belongs to."""
+
+FREE = {("ssm", "GetParameter"), ("logs", "PutLogEvents")}
+"""Not billed: standard parameters (AWS Systems Manager pricing); logs are left out."""
+
+
+@pytest.mark.parametrize("picture", [photo, truncated], ids=["complete", "failed"])
+def test_each_line_is_what_was_called(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, picture: Any
+) -> None:
+    if pipeline.engine is None:
+        pytest.skip("needs the inside of the local engine")
+    guard, made = pipeline.engine.guard, Counter[tuple[str, str]]()
+    check = guard.check
+
+    def counted(call: Call) -> Any:
+        made[call.service, call.operation] += 1
+        return check(call)
+
+    monkeypatch.setattr(guard, "check", counted)
+    run = pipeline.upload(picture())
+    assert pipeline.engine.wait_idle()
+    called = Counter(made)
+    for each in FREE | {("states", "DescribeExecution"), ("states", "GetExecutionHistory")}:
+        called.pop(each, None)
+
+    client = pipeline.at.stepfunctions
+    execution = fetch(client, run.arn)
+    estimate = cost.estimate(execution, cost.Memory(pipeline.at.lambda_))
+
+    billed = Counter[str]()
+    for each, number in called.items():
+        billed[LINES[each]] += number
+    counts = {item.what: item.quantity for item in estimate.items if item.what in billed}
+    # A big item takes more than one write unit, so units are compared with calls from below.
+    writes = "DynamoDB writes"
+    assert billed.pop(writes) <= counts.pop(writes) <= 2 * called["dynamodb", "UpdateItem"]
+    assert counts == dict(billed)
