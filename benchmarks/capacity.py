@@ -81,6 +81,7 @@ class Quota:
         self.left = self.size
 
     def refill(self) -> None:
+        """Give back what a tick gives back."""
         if self.per_second is not None:
             self.left = min(self.size, self.left + self.per_second * TICK)
 
@@ -219,9 +220,8 @@ def main() -> None:
             found = simulate(rate, options.seconds, workflow, flow)
             shares = " | ".join(f"{found.demand[name]:.1%}" for name in names)
             first = found.first if found.demand[found.first] > 1 else "none"
-            print(
-                f"| {rate:,.0f} | {shares} | {first} | {found.waiting:,.0f} | {found.seconds:.1f} s |"
-            )
+            took = f"{found.seconds:.1f} s"
+            print(f"| {rate:,.0f} | {shares} | {first} | {found.waiting:,.0f} | {took} |")
 
 
 if __name__ == "__main__":
