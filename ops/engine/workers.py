@@ -28,7 +28,7 @@ RUNTIME = Path(__file__).with_name("runtime.py")
 INIT_SECONDS = 60.0
 """How long a function's imports may take. Lambda gives 10 s on an idle machine."""
 
-CHECK_SECONDS = 0.025
+CHECK_SECONDS = 0.1
 """How often a running worker's memory is looked at."""
 
 CLOSE_SECONDS = 5.0
