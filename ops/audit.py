@@ -104,8 +104,8 @@ class Auditor:
     settled_seconds
         Uploads younger than this may still be on their way.
     executions
-        Also read every execution: slow on AWS, where DescribeExecution is limited to a few dozen
-        calls a second.
+        Also read every execution, and keep a line of each: slow on AWS, where DescribeExecution is
+        limited to a few dozen calls a second.
     messages
         Gives how many messages went out about each execution, by ARN; None when nobody knows.
     progress

@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 
 from ops.deployment import Deployment
 
-LOOK_SECONDS = 30
+LOOK_SECONDS = 60
 """How long a message is hidden from other readers while the queue is looked through."""
 
 EMPTY_ANSWERS = 2

@@ -117,9 +117,7 @@ class Chaos:
         killer.start()
         try:
             self._upload()
-            for timer in self._timers:
-                timer.join()
-            quiet = engine.wait_idle(seconds)
+            quiet = self._settle(seconds)
         finally:
             self._quiet.set()
             killer.join()
@@ -127,6 +125,17 @@ class Chaos:
             engine.disturb = None
         assert quiet, f"executions still ran after {seconds:.0f} s"
         return self._aftermath(disturb)
+
+    def _settle(self, seconds: float) -> bool:
+        """Wait until no event is late, none waits and nothing runs; False when time runs out."""
+        while True:
+            known = list(self._timers)
+            for timer in known:
+                timer.join()
+            if not self._engine.wait_idle(seconds):
+                return False
+            if len(known) == len(self._timers):  # else an execution's end is late
+                return True
 
     def _upload(self) -> None:
         at, plan = self._engine.deployment, self._plan
