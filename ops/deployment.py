@@ -6,13 +6,16 @@ the same way.
 
 from __future__ import annotations
 
+import datetime
 import functools
 import re
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.utils import parse_timestamp
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -56,7 +59,10 @@ class Deployment:
         self.region: str = region or default
         # An emulator takes any credentials, but boto3 does not sign without some.
         keyless = endpoint is not None and session.get_credentials() is None
+        inner = botocore.session.get_session()
+        inner.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_moment)
         self._session = boto3.session.Session(
+            botocore_session=inner,
             region_name=self.region,
             aws_access_key_id="darkroom" if keyless else None,
             aws_secret_access_key="darkroom" if keyless else None,
@@ -146,3 +152,14 @@ class Deployment:
         if name.startswith("_") or camel not in self.outputs:
             raise AttributeError(f"The stack {self.stack!r} has no output {camel}.")
         return self.outputs[camel]
+
+
+def _moment(value: str | float) -> datetime.datetime:
+    """Read a time in an answer: seconds since the epoch, or a text in one of AWS's forms.
+
+    botocore's own way takes a tenth of a millisecond for each number: half of the time that a list
+    of 1,000 executions takes.
+    """
+    if not isinstance(value, str):
+        return datetime.datetime.fromtimestamp(value, datetime.UTC)
+    return parse_timestamp(value)

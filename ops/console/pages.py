@@ -240,10 +240,12 @@ def _command(console: Console, found: Execution) -> str | None:
 
 
 def _chosen(found: Execution, asked: str | None) -> StateRun | None:
-    """Return the passage that is shown: the one asked for, else what failed or took longest."""
+    """Return the passage that is shown: as asked for, else what runs, failed or took longest."""
     if asked is not None:
         return next((run for run in found.states if str(run.id) == asked), None)
-    calls = [run for run in found.states if run.attempts and found.ended]
+    calls = [run for run in found.states if run.attempts]
+    if not found.ended:
+        return next((run for run in reversed(calls) if run.exited is None), None)
     return found.failed_state or max(calls, key=lambda run: run.seconds or 0, default=None)
 
 

@@ -72,7 +72,7 @@ class Shown:
     renditions, document
         Made so far.
     expected
-        Names of renditions that are still to come.
+        Names of what is still to come.
     digests
         SHA-256 of each output, by its name, in hexadecimal digits.
     """
@@ -117,12 +117,14 @@ def shown(execution: Execution) -> Shown:
     document = every.pop("document", None)
     order = {name: index for index, name in enumerate(planned)}
     renditions = sorted(every.values(), key=lambda each: order.get(each.name, len(order)))
-    missing = () if execution.ended else tuple(name for name in planned if name not in every)
+    missing = [name for name in planned if name not in every]
+    if planned and document is None:
+        missing.append("PDF")
     return Shown(
         image=image,
         renditions=tuple(renditions),
         document=document,
-        expected=missing,
+        expected=() if execution.ended else tuple(missing),
         digests={name: str(found["sha256"]) for name, found in made.items()},
     )
 
