@@ -6,6 +6,7 @@ life again, and then its status, its end or its count of redrives says so.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import itertools
 import re
@@ -306,7 +307,9 @@ class Executions:
         described = self._client.describe_execution(executionArn=arn)
         found = _Known(_listed(read(described, [])), costed=False)
         if costs and wanted(found.listed) and found.listed.status != RUNNING:
-            found = _Known(self._costed(self._read(described)), costed=True)
+            # A history that cannot be read, or may not be, costs its cost and not the list.
+            with contextlib.suppress(ClientError):
+                found = _Known(self._costed(self._read(described)), costed=True)
         if found.listed.status == item["status"] != RUNNING:
             self._listed.put(arn, stamp, found)
         return found.listed if wanted(found.listed) else None

@@ -187,6 +187,20 @@ def test_costs_are_asked_for_only_of_those_that_are_shown(
     assert client.asked["history"] == 0
 
 
+def test_a_history_that_may_not_be_read_leaves_out_the_cost_only(
+    executions: Executions, client: StepFunctions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "GetExecutionHistory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "get_execution_history", refused)
+        (item,) = executions.recent(limit=1).items
+    assert (item.outcome, item.usd) == ("COMPLETE", None)
+
+    assert executions.recent(limit=1).items[0].usd == 0  # asked for again; it went through nothing
+
+
 def test_an_input_that_names_no_object_is_listed_too(
     executions: Executions, client: StepFunctions
 ) -> None:
