@@ -90,6 +90,9 @@ def deploy(
         ],
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
     )
+    for name, kind in moto_hooks.declared_types(stack, session.region_name).items():
+        if kind in REFUSED:
+            raise RuntimeError(f"The engine could not deploy {template}: {name}: {REFUSED[kind]}.")
     (described,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
     if described["StackStatus"] != "CREATE_COMPLETE":
         raise RuntimeError(
@@ -314,3 +317,13 @@ NOT_APPLIED = {
     "AWS::S3::BucketPolicy": "it refuses plain HTTP, which the engine speaks on 127.0.0.1",
 }
 """What the engine leaves out on purpose, and why."""
+
+REFUSED = {
+    "AWS::CloudFront::Distribution": "the engine has no CloudFront; deploy without it",
+    # moto would call the function inside the call that sends, as often at once as messages come,
+    # and functions that wait for executions would take the workers that these need.
+    "AWS::Lambda::EventSourceMapping": (
+        "the engine polls no queues for functions; deploy without BufferConcurrency"
+    ),
+}
+"""What would misbehave on the engine, and what to do about it."""

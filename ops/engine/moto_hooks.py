@@ -216,6 +216,18 @@ def creatable(resource_type: str) -> bool:
     return resource_type in get_model_map()
 
 
+def declared_types(stack: str, region: str) -> dict[str, str]:
+    """Return the types of a stack's resources, by name, without those whose condition is false."""
+    from moto.cloudformation.models import cloudformation_backends
+
+    resources = cloudformation_backends[ACCOUNT][region].get_stack(stack).resource_map
+    return {
+        name: declared["Type"]
+        for name, declared in resources._resource_json_map.items()  # noqa: SLF001 - moto has no reader
+        if "Condition" not in declared or resources.lazy_condition_map[declared["Condition"]]
+    }
+
+
 def resolved_properties(stack: str, region: str) -> dict[str, tuple[str, dict[str, Any]]]:
     """Return type and properties of a stack's resources, with references and functions resolved.
 

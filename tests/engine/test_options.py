@@ -1,0 +1,70 @@
+"""Options of the template on the engine: in a process of its own, since each has one engine."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from tests.conftest import ROOT
+
+PROGRAM = """
+import json, sys, time
+from pathlib import Path
+from ops.engine import Engine
+
+refused = []
+for option in ({"BufferConcurrency": "2"}, {"CloudFront": "yes"}):
+    try:
+        Engine(Path("template.yaml"), parameters=option)
+    except RuntimeError as error:
+        refused.append(str(error))
+
+options = {"ExistingSourceBucket": "photos", "KeyScope": "everything", "ReservedConcurrency": "5",
+           "BackupLockDays": "3"}
+with Engine(Path("template.yaml"), parameters=options, skip_waits=True) as engine:
+    at = engine.deployment
+    at.s3.create_bucket(Bucket="photos")
+    at.s3.put_bucket_notification_configuration(
+        Bucket="photos", NotificationConfiguration={"EventBridgeConfiguration": {}}
+    )
+    photo = Path("samples/rocket.jpg").read_bytes()
+    at.s3.put_object(Bucket=at.source_bucket_name, Key="uploads/rocket.jpg", Body=photo)
+    deadline = time.monotonic() + 100
+    while time.monotonic() < deadline:
+        records = at.dynamodb.scan(TableName=at.images_table_name)["Items"]
+        if records and records[0]["status"]["S"] != "IN_PROGRESS":
+            break
+        time.sleep(0.05)
+    keys = at.s3.list_objects_v2(Bucket=at.output_bucket_name)["Contents"]
+    print(json.dumps({
+        "refused": refused,
+        "bucket": at.source_bucket_name,
+        "record": [records[0]["image"]["S"], records[0]["status"]["S"]],
+        "made": sorted(each["Key"] for each in keys),
+        "denied": [str(each) for each in engine.guard.denials],
+    }))
+"""
+
+
+def test_an_image_goes_through_with_the_options_on() -> None:
+    """From a bucket that was there, encrypted by the stack's key: no role lacks a right."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=170,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert "without BufferConcurrency" in told["refused"][0]
+    assert "no CloudFront" in told["refused"][1]
+    assert told["bucket"] == "photos"
+    assert told["record"] == ["photos/uploads/rocket.jpg", "COMPLETE"]
+    assert told["made"] == [
+        f"uploads/rocket.jpg/{name}"
+        for name in ("document.pdf", "large.jpg", "medium.jpg", "small.jpg")
+    ]
+    assert told["denied"] == []
