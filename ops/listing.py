@@ -44,6 +44,9 @@ FAILURES = {"FAILED", "TIMED_OUT", "ABORTED"}
 LISTED = 1000
 """Executions in one answer of ListExecutions, at most (its API reference)."""
 
+LISTED_LOCALLY = 200
+"""Executions in one answer of the engine: there an item costs time, and a request hardly any."""
+
 SEARCHED = 10_000
 """Executions that are looked through for the beginning of a name."""
 
@@ -208,7 +211,8 @@ class Executions:
         if status is not None and status not in STATUSES:
             raise ValueError(f"Expected one of {', '.join(STATUSES)}, but received {status!r}.")
         narrowed = bool(status or prefix or since or after)
-        size = LISTED if narrowed else min(LISTED, max(1, expected))
+        most = LISTED_LOCALLY if self._deployment.endpoint else LISTED
+        size = most if narrowed else min(most, max(1, expected))
         items = self._items(status, size)
         if after is not None:
             items = itertools.dropwhile(lambda item: item["executionArn"] != after, items)
@@ -222,7 +226,9 @@ class Executions:
 
         with ThreadPoolExecutor(AT_ONCE, "executions") as pool:
             while batch := list(itertools.islice(items, min(BATCH, max(1, expected)))):
-                yield from filter(None, pool.map(take, batch))
+                # What is remembered needs no thread: handing it to one costs more than looking.
+                known = all(self._listed.get(i["executionArn"], _stamp(i)) for i in batch)
+                yield from filter(None, (map if known else pool.map)(take, batch))
 
     def get(self, arn: str) -> Execution:
         """Return an execution with its states, as far as it has come.
