@@ -75,7 +75,12 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task im
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
-from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
+from moto.stepfunctions.parser.asl.eval.program_state import (
+    ProgramEnded,
+    ProgramRunning,
+    ProgramStopped,
+    ProgramTimedOut,
+)
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 from moto.stepfunctions.parser.asl.utils import boto_client
@@ -439,7 +444,8 @@ def _execution_terminated(self: Any) -> None:
     TMP_THREADS[:] = [thread for thread in TMP_THREADS if thread.is_alive()]
     execution = self.execution
     with execution.exec_worker.env._state_mutex:  # noqa: SLF001 - a stop may come now
-        if execution.exec_status != ExecutionStatus.RUNNING:
+        redriven = isinstance(execution.exec_worker.env.program_state(), ProgramRunning)
+        if execution.exec_status != ExecutionStatus.RUNNING or redriven:
             return
         _originals["announce ends"](self)
     _announce(execution)
@@ -476,6 +482,24 @@ def _stop_as_asked(self: Any) -> ActionResult:
         datetime.datetime.now(datetime.UTC), self._get_param("error"), self._get_param("cause")
     )
     return ActionResult({"stopDate": execution.stop_date})
+
+
+def _get_execution_history(self: Any) -> tuple[int, dict[str, str], str]:
+    """Moto takes 50 ms to write a short history, and knows neither order nor pages of it."""
+    arn = self._get_param("executionArn")
+    events = list(self.stepfunction_backend.get_execution_history(arn)["events"])
+    if self._get_param("reverseOrder"):
+        events.reverse()
+    start = int(self._get_param("nextToken") or 0)
+    end = start + int(self._get_param("maxResults") or 1000)
+    shown = [
+        event | {"timestamp": datetime.datetime.fromisoformat(event["timestamp"]).timestamp()}
+        for event in events[start:end]
+    ]
+    answer: dict[str, Any] = {"events": shown}
+    if end < len(events):
+        answer["nextToken"] = str(end)
+    return 200, {"Content-Type": "application/x-amz-json-1.0"}, json.dumps(answer)
 
 
 def _add_event(self: Any, *args: Any, **kwargs: Any) -> int:
@@ -590,12 +614,22 @@ class _Left(BaseException):
 def _evaluate(self: Any, env: Environment) -> None:
     """Moto skips each part of a stopped program but goes on with the whole, with wrong values."""
     try:
-        if isinstance(env._program_state, ProgramStopped):  # noqa: SLF001 - the getter copies it
+        if _abandoned(env):
             raise _Left if isinstance(self, Program) else _Stopped
         _originals["leave stopped programs"](self, env)
     except _Left:
         if not isinstance(self, Program):
             raise
+        if not env.is_frame():
+            self._eval_body(env)  # writes how it ended into the history
+
+
+def _abandoned(env: Environment) -> bool:
+    """Tell whether a program was stopped or timed out, or a task's call took too long."""
+    state = env._program_state  # noqa: SLF001 - the getter copies it
+    return isinstance(state, (ProgramStopped, ProgramTimedOut)) or (
+        env.is_frame() and isinstance(state, ProgramEnded)
+    )
 
 
 def _evaluate_state(self: Any, env: Environment) -> None:
@@ -817,6 +851,12 @@ HOOKS = (
     Hook("stop at once", Execution, "stop", _stop_execution),
     Hook("stop as asked", StepFunctionResponse, "stop_execution", _stop_as_asked),
     Hook("describe redrives", StepFunctionResponse, "describe_execution", _describe_execution),
+    Hook(
+        "write histories",
+        StepFunctionResponse,
+        "get_execution_history",
+        _get_execution_history,
+    ),
     Hook("redrive", StepFunctionResponse, "redrive_execution", _redrive_execution),
     Hook("end histories", EventManager, "add_event", _add_event),
     Hook("leave stopped programs", EvalComponent, "eval", _evaluate),

@@ -171,6 +171,16 @@ def describe_redrives() -> bool:
     return "redriveCount" not in stopped()[0]
 
 
+def write_histories() -> bool:
+    """The first event asked for is not the last one, so the order is not kept."""
+    events = client("stepfunctions").get_execution_history(
+        executionArn=run(machine_with({"Type": "Succeed"}), name="history")["executionArn"],
+        reverseOrder=True,
+        maxResults=1,
+    )["events"]
+    return [event["type"] for event in events] != ["ExecutionSucceeded"]
+
+
 def redrive() -> bool:
     return not hasattr(StepFunctionResponse, "redrive_execution")
 
@@ -281,6 +291,7 @@ PROBES: dict[str, Callable[[], bool]] = {
     "stop at once": stop_at_once,
     "stop as asked": stop_as_asked,
     "describe redrives": describe_redrives,
+    "write histories": write_histories,
     "redrive": redrive,
     "end histories": end_histories,
     "leave stopped programs": leave_stopped_programs,
