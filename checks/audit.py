@@ -26,9 +26,16 @@ def check() -> list[Finding]:
         except ValueError:
             last = (done.stderr.strip() or "no output").splitlines()[-1]
             raise Skipped(f"the advisory service cannot be asked: {last[:160]}") from None
-        for package in report["dependencies"]:
+        audited = [each for each in report["dependencies"] if "skip_reason" not in each]
+        if not audited:
+            # pip-audit calls this clean; it has looked at nothing.
+            raise Skipped(f"the advisory service knows no package of {path}: nothing was audited")
+        for package in audited:
             for each in package.get("vulns", []):
                 fixed = ", ".join(each["fix_versions"]) or "no version yet"
                 where = f"{package['name']} {package['version']} ({path})"
                 found[Finding(each["id"], where, f"mended in {fixed}")] = None
+        for package in report["dependencies"]:
+            if "skip_reason" in package:
+                found[Finding("not audited", package["name"], package["skip_reason"])] = None
     return list(found)
