@@ -7,15 +7,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from darkroom.contracts import Preset, dump, parse_request
+from darkroom.contracts import Preset, dump, parse_presets
 from darkroom.errors import InvalidRequest
 
 from ops.deployment import Deployment
 
 MAX_BYTES = 4096
 """Size of a parameter's value in SSM's standard tier, in bytes (PutParameter, API reference)."""
-
-EXAMPLE = '[{"name": "small", "width": 300, "height": 300}]'
 
 
 @dataclass(frozen=True)
@@ -66,21 +64,7 @@ def validate(text: str) -> tuple[Preset, ...]:
     InvalidRequest
         Naming the preset and the field, what was expected and what came.
     """
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        raise InvalidRequest(
-            f"Expected the presets to be JSON, but they are not: {error}. An example: {EXAMPLE}."
-        ) from None
-    if not isinstance(found, list):
-        raise InvalidRequest(
-            f"Expected the presets to be a list, but received {json.dumps(found)[:60]}. An "
-            f"example: {EXAMPLE}."
-        )
-    presets = parse_request(
-        {"source": {"bucket": "deployed", "key": "presets"}, "presets": found}
-    ).presets
-    return presets or ()
+    return parse_presets(text)
 
 
 def put(deployment: Deployment, presets: Sequence[Preset]) -> int:

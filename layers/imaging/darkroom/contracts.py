@@ -37,6 +37,8 @@ MAX_SIDE = 16_383
 MAX_PRESETS = 20
 """Largest number of presets in one execution; an inline Map runs at most 40 at once."""
 
+PRESETS_EXAMPLE = '[{"name": "small", "width": 300, "height": 300}]'
+
 BucketName = Annotated[
     str,
     Meta(
@@ -348,6 +350,40 @@ def parse_request(payload: object) -> Request:
     if request.watermark is not None:
         _check_watermark(request.watermark, "watermark")
     return request
+
+
+def parse_presets(text: str) -> tuple[Preset, ...]:
+    """Read the deployed presets: the value of the SSM parameter.
+
+    Parameters
+    ----------
+    text
+        JSON: a list of presets.
+
+    Returns
+    -------
+    tuple of Preset
+        At least one.
+
+    Raises
+    ------
+    InvalidRequest
+        Naming the preset and the field, what was expected and what came.
+    """
+    try:
+        found = msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise InvalidRequest(
+            f"Expected the presets to be JSON, but they are not: {error}. An example: "
+            f"{PRESETS_EXAMPLE}."
+        ) from None
+    if not isinstance(found, list):
+        raise InvalidRequest(
+            f"Expected the presets to be a list, but received {_short(found)}. An example: "
+            f"{PRESETS_EXAMPLE}."
+        )
+    request = {"source": {"bucket": "deployed", "key": "presets"}, "presets": found}
+    return parse_request(request).presets or ()
 
 
 def check_presets(presets: tuple[Preset, ...], where: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -189,17 +189,9 @@ def _watermark_images(
 
 def _deployed_presets(text: str, name: str) -> tuple[Preset, ...]:
     try:
-        found = msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
-        raise InvalidRequest(f"The SSM parameter {name} is not JSON: {error}.") from None
-    as_request: dict[str, Any] = {"source": {"bucket": "deployed", "key": "presets"}}
-    try:
-        presets = contracts.parse_request(as_request | {"presets": found}).presets
+        return contracts.parse_presets(text)
     except InvalidRequest as error:
         raise InvalidRequest(f"The deployed presets (SSM parameter {name}): {error}") from None
-    if presets is None:
-        raise InvalidRequest(f"The SSM parameter {name} holds null, not a list of presets.")
-    return presets
 
 
 def _written(
