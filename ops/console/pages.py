@@ -25,7 +25,7 @@ from ops.console.pictures import NoPicture, places, shown
 from ops.executions import Execution
 from ops.following import history
 from ops.history import StateRun
-from ops.listing import STATUSES, Executions, NoSuchExecution, Page
+from ops.listing import STATUSES, NoSuchExecution, Page
 from ops.logs import LogLine
 
 LISTED = 50
@@ -83,15 +83,25 @@ def execution_of(request: Request) -> Execution:
 def executions(request: Request) -> Response:
     """Show the list."""
     console = console_of(request)
-    return console.page("executions.html", **list_values(console, request))
+    # Costs need each execution's history: what is not remembered follows with the live parts.
+    live = "after" not in request.query_params
+    return console.page("executions.html", **list_values(console, request, costs=not live))
 
 
-def list_values(console: Console, request: Request) -> dict[str, Any]:
-    """Return what the list shows, for the filters in an address."""
+def list_values(console: Console, request: Request, *, costs: bool = True) -> dict[str, Any]:
+    """Return what the list shows, for the filters in an address.
+
+    Parameters
+    ----------
+    console, request
+        Where, and what is asked for.
+    costs
+        Whether to find out the costs that are not remembered.
+    """
     asked = request.query_params
     status, text, after = asked.get("status") or None, asked.get("image", ""), asked.get("after")
     status = status if status in STATUSES else None
-    page = _listed(console.executions, status, text, after, console.deployment.source_prefix)
+    page = _listed(console, status, text, after, costs=costs)
     chosen = {name: value for name, value in (("status", status), ("image", text)) if value}
 
     def address(**changed: str | None) -> str:
@@ -115,13 +125,16 @@ def list_values(console: Console, request: Request) -> dict[str, Any]:
 
 
 def _listed(
-    found: Executions, status: str | None, text: str, after: str | None, prefix: str
+    console: Console, status: str | None, text: str, after: str | None, *, costs: bool
 ) -> Page:
     # People name an image as they uploaded it; keys have the source prefix before that.
+    prefix = console.deployment.source_prefix
     wanted = [text] if text.startswith(prefix) or not text else [prefix + text, text]
     page = Page((), None)
     for each in wanted:
-        page = found.recent(limit=LISTED, status=status, prefix=each or None, after=after)
+        page = console.executions.recent(
+            limit=LISTED, status=status, prefix=each or None, after=after, costs=costs
+        )
         if page.items:
             break
     return page

@@ -54,6 +54,9 @@ def test_the_list_shows_filters_and_links(client: TestClient, complete: Run, fai
     everything = client.get("/").text
     assert address(complete) in everything
     assert address(failed) in everything
+    older = client.get("/", params={"after": failed.arn}).text
+    row = older.partition(f'id="x-{complete.name}"')[2].partition("</tr>")[0]
+    assert re.search(r'class="num usd">\$0\.000', row)
     only = client.get("/", params={"status": "FAILED"}).text
     assert address(failed) in only
     assert address(complete) not in only
