@@ -15,6 +15,7 @@ import importlib
 import json
 import os
 import sys
+import sysconfig
 import threading
 import time
 import traceback
@@ -117,11 +118,26 @@ def _failure(kind: str, message: str, request: dict[str, Any]) -> dict[str, Any]
 def _error(error: BaseException, request_id: str) -> dict[str, Any]:
     # The runtime's own frames are not the function's.
     frames = traceback.format_list(traceback.extract_tb(error.__traceback__)[1:])
+    places = _places()
+    for here, there in places.items():
+        frames = [frame.replace(here, there) for frame in frames]
     return {
         "errorMessage": str(error),
         "errorType": type(error).__name__,
         "requestId": request_id,
         "stackTrace": frames,
+    }
+
+
+def _places() -> dict[str, str]:
+    """Return the folders of this machine, each with where its files are on Lambda."""
+    code, *layers = os.environ["DARKROOM_SYS_PATH"].split(os.pathsep)
+    paths = sysconfig.get_paths()
+    return {
+        **{layer: "/opt/python" for layer in layers},
+        code: "/var/task",
+        paths["purelib"]: "/opt/python",
+        paths["stdlib"]: f"/var/lang/lib/python{sysconfig.get_python_version()}",
     }
 
 
