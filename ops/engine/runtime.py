@@ -134,7 +134,7 @@ def _places() -> dict[str, str]:
     code, *layers = os.environ["DARKROOM_SYS_PATH"].split(os.pathsep)
     paths = sysconfig.get_paths()
     return {
-        **{layer: "/opt/python" for layer in layers},
+        **dict.fromkeys(layers, "/opt/python"),
         code: "/var/task",
         paths["purelib"]: "/opt/python",
         paths["stdlib"]: f"/var/lang/lib/python{sysconfig.get_python_version()}",
