@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from darkroom import errors
+from darkroom.contracts import dump
 from darkroom.errors import InvalidRequest
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -406,8 +407,16 @@ def rerun_page(
         **execution_values(console, found, "rerun"),
         text=text,
         message=message,
-        presets=states.parsed(presets.get(console.deployment).text),
+        presets=_deployed(console),
     )
+
+
+def _deployed(console: Console) -> list[dict[str, Any]]:
+    """Return the deployed presets, to start a change from; none when they are not valid."""
+    try:
+        return [dump(each) for each in presets.validate(presets.get(console.deployment).text)]
+    except InvalidRequest:
+        return []
 
 
 @careful
