@@ -502,6 +502,37 @@ def _get_execution_history(self: Any) -> tuple[int, dict[str, str], str]:
     return 200, {"Content-Type": "application/x-amz-json-1.0"}, json.dumps(answer)
 
 
+def _list_executions(self: Any) -> tuple[int, dict[str, str], str]:
+    """Moto takes long to list many executions, and says nothing of redrives."""
+    machine = self.stepfunction_backend.describe_state_machine(self._get_param("stateMachineArn"))
+    status, token = self._get_param("statusFilter"), self._get_param("nextToken")
+    listed = sorted(machine.executions, key=lambda each: each.start_date, reverse=True)
+    if token is not None:  # the ARN that the page before ended with: new ones do not shift it
+        ends = [n for n, each in enumerate(listed) if each.exec_arn == token]
+        if not ends:
+            raise _InvalidToken(f"Invalid Token: {token!r}")
+        listed = listed[ends[0] + 1 :]
+    found = [each for each in listed if status is None or each.status == status]
+    size = int(self._get_param("maxResults") or 100)
+    items = []
+    for each in found[:size]:
+        item = {
+            "executionArn": each.exec_arn,
+            "stateMachineArn": machine.arn,
+            "name": each.name,
+            "status": each.status,
+            "startDate": each.start_date.timestamp(),
+            "redriveCount": redrives(each),
+        }
+        if each.stop_date is not None and each.status != "RUNNING":
+            item["stopDate"] = each.stop_date.timestamp()
+        items.append(item)
+    answer: dict[str, Any] = {"executions": items}
+    if len(found) > size:
+        answer["nextToken"] = items[-1]["executionArn"]
+    return 200, {"Content-Type": "application/x-amz-json-1.0"}, json.dumps(answer)
+
+
 def _add_event(self: Any, *args: Any, **kwargs: Any) -> int:
     """Moto adds to the history of an ended execution what its threads still do."""
     events = self._history_event_list
@@ -588,6 +619,11 @@ def _redrive_execution(self: Any) -> ActionResult:
 
     threading.Thread(target=resume, name=f"redrive {execution.name}", daemon=True).start()
     return ActionResult({"redriveDate": datetime.datetime.now(datetime.UTC)})
+
+
+class _InvalidToken(AWSError):  # type: ignore[misc]
+    TYPE = "InvalidToken"
+    STATUS = 400
 
 
 class _NotRedrivable(AWSError):  # type: ignore[misc]
@@ -857,6 +893,7 @@ HOOKS = (
         "get_execution_history",
         _get_execution_history,
     ),
+    Hook("list executions", StepFunctionResponse, "list_executions", _list_executions),
     Hook("redrive", StepFunctionResponse, "redrive_execution", _redrive_execution),
     Hook("end histories", EventManager, "add_event", _add_event),
     Hook("leave stopped programs", EvalComponent, "eval", _evaluate),

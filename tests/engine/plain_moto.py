@@ -181,6 +181,14 @@ def write_histories() -> bool:
     return [event["type"] for event in events] != ["ExecutionSucceeded"]
 
 
+def list_executions() -> bool:
+    """What is listed says nothing of redrives."""
+    stepfunctions = client("stepfunctions")
+    described = run(machine_with({"Type": "Succeed"}), name="listed")
+    found = stepfunctions.list_executions(stateMachineArn=described["stateMachineArn"])
+    return "redriveCount" not in found["executions"][0]
+
+
 def redrive() -> bool:
     return not hasattr(StepFunctionResponse, "redrive_execution")
 
@@ -292,6 +300,7 @@ PROBES: dict[str, Callable[[], bool]] = {
     "stop as asked": stop_as_asked,
     "describe redrives": describe_redrives,
     "write histories": write_histories,
+    "list executions": list_executions,
     "redrive": redrive,
     "end histories": end_histories,
     "leave stopped programs": leave_stopped_programs,
