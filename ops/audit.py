@@ -338,6 +338,8 @@ class Auditor:
             if run.source is None or not run.ended:
                 continue
             bucket, key = run.source.bucket, run.source.key
+            if not key.startswith(self._prefix):
+                continue
             yield from self._told(run.arn, run.outcome or "", bucket, key)
             sequencer = _sequencer(run.input)
             if run.outcome == "COMPLETE" and sequencer is not None:
