@@ -448,6 +448,14 @@ def _execution_terminated(self: Any) -> None:
         if execution.exec_status != ExecutionStatus.RUNNING or redriven:
             return
         _originals["announce ends"](self)
+        if execution.exec_status == ExecutionStatus.TIMED_OUT:
+            # Moto writes so only once the call that took too long has come back.
+            env = execution.exec_worker.env
+            env.event_manager.add_event(
+                context=env.event_history_context,
+                event_type=HistoryEventType.ExecutionTimedOut,
+                event_details=EventDetails(executionTimedOutEventDetails={}),
+            )
     _announce(execution)
     _engine().router.execution_ended(execution.exec_arn)
 

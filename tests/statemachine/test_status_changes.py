@@ -95,27 +95,52 @@ def test_what_has_succeeded_cannot_be_redriven(pipeline: Pipeline, canned: Canne
         client.redrive_execution(executionArn=run.arn)
 
 
-def test_an_execution_that_ran_out_of_time_alerts(pipeline: Pipeline, canned: Canned) -> None:
-    """The machine's 900 seconds, cut short."""
-    engine = pipeline.engine
-    if engine is None:
+@contextmanager
+def hurried(pipeline: Pipeline, change: Callable[[Json], None]) -> Iterator[threading.Event]:
+    """Change the definition, and hold Prepare until the event that it gives is set."""
+    if pipeline.engine is None:
         pytest.skip("needs the inside of the local engine")
     at = pipeline.at
     described = at.stepfunctions.describe_state_machine(stateMachineArn=at.state_machine_arn)
-    definition = json.loads(described["definition"]) | {"TimeoutSeconds": 1}
+    definition = json.loads(described["definition"])
+    change(definition)
     released = threading.Event()
     pipeline.fail("Prepare", "never", when=lambda _: released.wait(20) is None)
-    source = {"bucket": at.source_bucket_name, "key": f"late/{uuid.uuid4()}"}
     update = at.stepfunctions.update_state_machine
     update(stateMachineArn=at.state_machine_arn, definition=json.dumps(definition))
     try:
-        run = pipeline.start({"source": source})
-        (message,) = pipeline.messages(run)
+        yield released
     finally:
         update(stateMachineArn=at.state_machine_arn, definition=described["definition"])
         released.set()
+
+
+def test_a_call_that_took_too_long_is_left_alone(pipeline: Pipeline, canned: Canned) -> None:
+    """Prepare's 180 seconds, cut short: tried once more, then failed. Late calls change nothing."""
+    source = {"bucket": pipeline.at.source_bucket_name, "key": f"slow/{uuid.uuid4()}"}
+
+    def hurry(definition: Json) -> None:
+        definition["States"]["Prepare"]["TimeoutSeconds"] = 1
+
+    with hurried(pipeline, hurry) as released:
+        run = pipeline.start({"source": source})
+        released.set()
+        pipeline.settle()
+        (message,) = pipeline.messages(run)
+    assert (run.status, run.error) == ("FAILED", "StatesTimeout")
+    assert "did not finish in its time" in message["message"]
+    assert pipeline.history(run.arn) == run.history
+
+
+def test_an_execution_that_ran_out_of_time_alerts(pipeline: Pipeline, canned: Canned) -> None:
+    """The machine's 900 seconds, cut short."""
+    source = {"bucket": pipeline.at.source_bucket_name, "key": f"late/{uuid.uuid4()}"}
+    with hurried(pipeline, lambda definition: definition.update(TimeoutSeconds=1)):
+        run = pipeline.start({"source": source})
+        (message,) = pipeline.messages(run)
     record = pipeline.record(source)
     assert run.status == "TIMED_OUT"
+    assert pipeline.history(run.arn)[-1]["type"] == "ExecutionTimedOut"
     assert (message["outcome"], message["error"]) == ("TIMED_OUT", "ExecutionTimedOut")
     assert "did not finish in its time" in message["message"]
     assert record is not None
