@@ -142,20 +142,31 @@ def announce() -> bool:
 
 
 def stopped() -> tuple[Json, list[Json]]:
-    """Stop an execution within a Parallel's Wait, and read status and history right then."""
+    """Stop an execution while a retry waits, and read status and history right then."""
     stepfunctions = client("stepfunctions")
-    wait = machine_with({"Type": "Wait", "Seconds": 1, "Next": "Done"}, Done={"Type": "Succeed"})
-    branches = machine_with({"Type": "Parallel", "Branches": [wait, wait], "End": True})
+    topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:none"
+    state = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sns:publish",
+        "Parameters": {"TopicArn": topic, "Message": "any"},
+        "Retry": [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 3, "MaxAttempts": 1}],
+        "End": True,
+    }
     machine = stepfunctions.create_state_machine(
-        name=f"m{time.time_ns()}", definition=json.dumps(branches), roleArn=ROLE
+        name=f"m{time.time_ns()}", definition=json.dumps(machine_with(state)), roleArn=ROLE
     )["stateMachineArn"]
     arn = stepfunctions.start_execution(stateMachineArn=machine, input="{}", name="stop")[
         "executionArn"
     ]
-    time.sleep(0.2)
+
+    def events() -> list[Json]:
+        found: list[Json] = stepfunctions.get_execution_history(executionArn=arn)["events"]
+        return found
+
+    while "TaskFailed" not in {event["type"] for event in events()}:
+        time.sleep(0.02)
     stepfunctions.stop_execution(executionArn=arn, error="Probe")
-    described = stepfunctions.describe_execution(executionArn=arn)
-    return described, stepfunctions.get_execution_history(executionArn=arn)["events"]
+    return stepfunctions.describe_execution(executionArn=arn), events()
 
 
 def stop_at_once() -> bool:
