@@ -37,13 +37,23 @@ with Engine(Path("template.yaml"), parameters=options, skip_waits=True) as engin
             break
         time.sleep(0.05)
     keys = at.s3.list_objects_v2(Bucket=at.output_bucket_name)["Contents"]
-    print(json.dumps({
+    told = {
         "refused": refused,
         "bucket": at.source_bucket_name,
         "record": [records[0]["image"]["S"], records[0]["status"]["S"]],
         "made": sorted(each["Key"] for each in keys),
         "denied": [str(each) for each in engine.guard.denials],
-    }))
+    }
+
+express = {"WorkflowType": "EXPRESS"}
+with Engine(Path("template.yaml"), parameters=express, skip_waits=True) as engine:
+    at = engine.deployment
+    at.s3.put_object(Bucket=at.source_bucket_name, Key="uploads/rocket.jpg", Body=photo)
+    engine.wait_idle(60)
+    (record,) = at.dynamodb.scan(TableName=at.images_table_name)["Items"]
+    told["express"] = record["status"]["S"]
+    told["denied"] += [str(each) for each in engine.guard.denials]
+print(json.dumps(told))
 """
 
 
@@ -67,4 +77,5 @@ def test_an_image_goes_through_with_the_options_on() -> None:
         f"uploads/rocket.jpg/{name}"
         for name in ("document.pdf", "large.jpg", "medium.jpg", "small.jpg")
     ]
+    assert told["express"] == "COMPLETE"
     assert told["denied"] == []
