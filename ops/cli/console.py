@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 
 from ops.cli import address
@@ -11,7 +12,7 @@ from ops.console.serve import PortTaken, serving
 WAIT_SECONDS = 0.5
 
 
-def console(*, endpoint: str | None, stack: str | None, port: int | None) -> int:
+def console(*, endpoint: str | None, stack: str | None, port: int | None, as_json: bool) -> int:
     """Serve the console until Ctrl-C.
 
     Parameters
@@ -20,6 +21,8 @@ def console(*, endpoint: str | None, stack: str | None, port: int | None) -> int
         Where the stack is.
     port
         The TCP port; None for the usual one or, if that is taken, any.
+    as_json
+        Print one JSON object once it is served, and nothing else.
 
     Returns
     -------
@@ -39,8 +42,12 @@ def console(*, endpoint: str | None, stack: str | None, port: int | None) -> int
     machine = deployment.state_machine_arn
     try:
         with serving(deployment, None, port) as url:
-            print(f"The console of {deployment.stack} ({where}) is at {url}")
-            print(f"It shows {machine}. Ctrl-C ends it.", flush=True)
+            if as_json:
+                told = {"console": url, "stack": deployment.stack, "stateMachine": machine}
+                print(json.dumps(told), flush=True)
+            else:
+                print(f"The console of {deployment.stack} ({where}) is at {url}")
+                print(f"It shows {machine}. Ctrl-C ends it.", flush=True)
             # Not for ever: a signal that another thread receives does not wake this one.
             ended = threading.Event()
             while not ended.wait(WAIT_SECONDS):
@@ -48,5 +55,6 @@ def console(*, endpoint: str | None, stack: str | None, port: int | None) -> int
     except PortTaken as error:
         raise WrongUse(str(error)) from error
     except KeyboardInterrupt:
-        print("\nThe console has ended. What runs, runs on.")
+        if not as_json:
+            print("\nThe console has ended. What runs, runs on.")
     return 0

@@ -640,15 +640,16 @@ def console(
     ] = None,
     endpoint: Endpoint = None,
     stack: Stack = None,
+    json: Json = False,
 ) -> None:
     """Serve the console on this machine: executions, pictures and re-runs in a browser.
 
     `darkroom up` serves one for its engine, with the inbox. Ctrl-C ends it.
     """
-    with told():
+    with told(as_json=json):
         from ops.cli.console import console as command
 
-        raise typer.Exit(command(endpoint=endpoint, stack=stack, port=port))
+        raise typer.Exit(command(endpoint=endpoint, stack=stack, port=port, as_json=json))
 
 
 @app.command(rich_help_panel=MACHINE, epilog="Example:  darkroom demo --output my-demo")

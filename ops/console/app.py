@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import itertools
 import json
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
+from botocore.exceptions import BotoCoreError, ClientError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -24,7 +27,7 @@ from ops.console import graph
 from ops.console.guard import Guard
 from ops.console.messages import Mail
 from ops.console.pictures import Pictures
-from ops.deployment import Deployment
+from ops.deployment import Deployment, NotDeployed
 from ops.executions import Execution
 from ops.listing import Executions, NoSuchExecution
 
@@ -75,6 +78,20 @@ class Console:
         self.seconds = ENGINE_SECONDS if deployment.endpoint else AWS_SECONDS
         self._machines: dict[str, graph.Scope] = {}
         self._templates = _templates(self)
+
+    def read_ahead(self, most: int) -> None:
+        """Read the newest executions, so that the first page does not wait for them.
+
+        Parameters
+        ----------
+        most
+            How many, at most.
+        """
+        # Whatever fails here fails again, and in words, for the person who opens a page.
+        with contextlib.suppress(BotoCoreError, ClientError, NotDeployed):
+            for _ in itertools.islice(self.executions.each(costs=False, expected=most), most):
+                if self.closing.is_set():
+                    return
 
     def arn(self, name: str) -> str:
         """Return the ARN of an execution of this stack's state machine."""

@@ -23,6 +23,9 @@ PORT = 4600
 
 END_SECONDS = 5.0
 
+AHEAD = 1000
+"""Executions that are read before anybody asks for them."""
+
 
 class PortTaken(Exception):
     """Something else listens on the port that was asked for."""
@@ -69,6 +72,11 @@ def serving(
         target=server.run, kwargs={"sockets": [sock]}, name="console", daemon=True
     )
     thread.start()
+    # What has ended never changes: read ahead, the first page and the first filter come as quickly
+    # as the others.
+    threading.Thread(
+        target=console.read_ahead, args=(AHEAD,), name="console ahead", daemon=True
+    ).start()
     try:
         yield f"http://{HOST}:{number}"
     finally:

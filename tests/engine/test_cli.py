@@ -18,6 +18,7 @@ from typing import Any
 
 import psutil
 import pytest
+import requests
 from darkroom.errors import InvalidRequest
 from PIL import Image
 
@@ -512,3 +513,26 @@ def test_demo_spares_a_folder_that_is_not_its_own(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "--output" in done.stderr
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+# ---------------------------------------------------------------------------- console
+
+
+def test_console_serves_a_stack_and_ends_with_ctrl_c(up: Up) -> None:
+    process = subprocess.Popen(
+        [*DARKROOM, "console", "--endpoint", up.endpoint, "--json"],
+        cwd=PROJECT,
+        env=environment(up.home),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    told = json.loads(process.stdout.readline())
+    page = requests.get(told["console"], timeout=30)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0
+    assert process.stdout.read() == ""
+    assert told["stateMachine"] == up.deployment.state_machine_arn
+    assert page.status_code == 200
+    assert "<h1" in page.text
