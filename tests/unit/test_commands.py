@@ -16,9 +16,6 @@ from ops.cli.failures import explain
 from ops.cli.main import app, main
 from tests.unit.recorded import recorded
 
-SERVES = {"console"}
-"""Has nothing to print: it serves pages."""
-
 
 def commands(group: typer.Typer = app, above: str = "") -> Iterator[tuple[str, Any]]:
     for command in group.registered_commands:
@@ -35,7 +32,7 @@ def commands(group: typer.Typer = app, above: str = "") -> Iterator[tuple[str, A
 def test_every_command_has_help_with_an_example_and_json(name: str, command: Any) -> None:
     assert command.callback.__doc__
     assert f"darkroom {name}" in command.epilog
-    assert ("json" in command.callback.__annotations__) == (name not in SERVES)
+    assert "json" in command.callback.__annotations__
 
 
 def told(monkeypatch: pytest.MonkeyPatch, capsys: Any, *words: str) -> tuple[int, str, str]:
