@@ -14,7 +14,7 @@ from pathlib import Path
 
 from samtranslator.yaml_helper import yaml_parse
 
-from ops.cost import _CALLS, PRICES
+from ops.cost import CALLS, PRICES
 
 ROOT = Path(__file__).resolve().parent.parent
 MEASURED = ROOT / "benchmarks" / "results" / "memory.json"
@@ -75,7 +75,7 @@ def lines(workflow: str) -> list[Line]:
         gb_seconds += times * memory[function] / 1024 * (seconds + COLD_STARTS * COLD_SECONDS)
         critical += seconds if function != "BackupOriginalFunction" else 0  # beside MakePdf
         calls += times
-    made = [_CALLS[state] for state, _, times in STEPS.values() for _ in range(times)]
+    made = [CALLS[state] for state, _, times in STEPS.values() for _ in range(times)]
     puts, gets = sum(each.puts for each in made), sum(each.gets for each in made)
     units = CLAIM_AND_RECORD_UNITS + ANNOUNCED_UNITS
     found = [

@@ -6,7 +6,7 @@ What is assumed:
 - Lambda is billed for the time that the history shows between the start and the end of a call. That
   includes the call's own overhead and a cold start, so it is a little more than Lambda bills. An
   execution that ran in the local engine shows this machine's speed, not that of Lambda.
-- Each step makes the calls that its code makes when nothing is retried inside it: `_CALLS`. One
+- Each step makes the calls that its code makes when nothing is retried inside it: `CALLS`. One
   that fails is taken to fail on what it reads first.
 - A DynamoDB write is billed per KB of the item, estimated by the values that the state writes.
 - One e-mail goes out for each message that is published and not silenced. SMS differ in price by
@@ -122,7 +122,7 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class _Calls:
+class Calls:
     """What a step's code calls: S3 (PUT, COPY and LIST; GET and HEAD), DynamoDB, SNS."""
 
     puts: int = 0
@@ -134,22 +134,20 @@ class _Calls:
 
 # By the state's name. A managed copy looks at the source first; what is written is looked at before
 # (an output, for the number of its claim) or after (a copy, to compare).
-_CALLS = {
-    "Prepare": _Calls(
-        puts=2, gets=3
-    ),  # reads the source, writes the mezzanine, copies the original
-    "Resize": _Calls(puts=1, gets=2),
-    "MakePdf": _Calls(puts=1, gets=2),
-    "BackupOriginal": _Calls(puts=1, gets=2),
-    "NotifySuccess": _Calls(reads=1, writes=1, publishes=1),  # the record says: announced
-    "NotifyFailure": _Calls(reads=1, writes=1, publishes=1, puts=1),  # lists what was made
+CALLS = {
+    "Prepare": Calls(puts=2, gets=3),  # reads the source, writes the mezzanine, copies the original
+    "Resize": Calls(puts=1, gets=2),
+    "MakePdf": Calls(puts=1, gets=2),
+    "BackupOriginal": Calls(puts=1, gets=2),
+    "NotifySuccess": Calls(reads=1, writes=1, publishes=1),  # the record says: announced
+    "NotifyFailure": Calls(reads=1, writes=1, publishes=1, puts=1),  # lists what was made
 }
 
 
-def _calls(state: StateRun, attempt: Attempt) -> _Calls:
+def _calls(state: StateRun, attempt: Attempt) -> Calls:
     """Return what one call of a state's function called in turn."""
-    found = _CALLS.get(state.name, _Calls())
-    return _Calls(gets=min(1, found.gets), reads=min(1, found.reads)) if attempt.error else found
+    found = CALLS.get(state.name, Calls())
+    return Calls(gets=min(1, found.gets), reads=min(1, found.reads)) if attempt.error else found
 
 
 def estimate(execution: Execution, memory_mb: Mapping[str, int], prices: Prices = PRICES) -> Cost:

@@ -6,10 +6,10 @@ import datetime
 import math
 import re
 
+from darkroom import messages
+
 from ops.executions import Made
 
-KB = 1024
-MB = 1024 * 1024
 MINUTE = 60
 
 # Control characters, and those that change the direction of text: they could rewrite a terminal.
@@ -21,9 +21,8 @@ def plain(text: str) -> str:
     return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
-def size(number: int) -> str:
-    """Return bytes as the messages of the workflow give them: ``1.4 MB``."""
-    return f"{number / MB:.1f} MB" if number >= MB else f"{number / KB:.1f} KB"
+size = messages.size
+"""Bytes are given as the messages of the workflow give them."""
 
 
 def duration(seconds: float | None) -> str:

@@ -126,7 +126,8 @@ def announce(payload: object, services: Services, settings: NotifySettings) -> A
     try:
         _publish(topic, message, services)
     except DarkroomError:
-        _release(report, services, settings)
+        if event is not None:
+            _release(report, services, settings)
         raise
     _mark(report, mark, services, settings)
     return Announcement(published=True, subject=message.subject)

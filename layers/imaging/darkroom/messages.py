@@ -11,14 +11,16 @@ import datetime
 import json
 import shlex
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from msgspec import Struct
 
 from darkroom import contracts, errors
 from darkroom.contracts import Failure, Made, Output, Report
-from darkroom.storage import StoredKey
+
+if TYPE_CHECKING:  # the adapter loads boto3, which a composer of texts does not need
+    from darkroom.storage import StoredKey
 
 SMS_CHARACTERS = 140
 """What fits one SMS with room for the sender's name: 160 in the GSM alphabet."""
@@ -297,7 +299,7 @@ class _Composer:
             redrive = f"aws stepfunctions redrive-execution --region {self.region()} "
             yield (
                 "To resume it where it stopped:",
-                redrive + (f"--execution-arn {shlex.quote(self.report.execution)}"),
+                redrive + f"--execution-arn {shlex.quote(self.report.execution)}",
             )
             yield "To run it again from the start:", self.start()
         elif self.error is not None and issubclass(self.error, errors.ImageError):
