@@ -212,11 +212,7 @@ class Demo:
         """Return the messages about a sample's execution."""
         if sample.execution is None:
             return []
-        if protocol == "email":
-            return self.engine.inbox.messages(protocol="email", about=sample.execution.name)
-        if sample.outcome == "ALREADY_PROCESSED":
-            return []  # an SMS names no execution, only the file: the first run's
-        return self.engine.inbox.messages(protocol="sms", about=sample.name)
+        return self.engine.inbox.messages(protocol=protocol, execution=sample.execution.arn)
 
     def download(self, folder: Path) -> None:
         """Write what was made into a folder, under its keys."""

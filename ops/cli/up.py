@@ -178,6 +178,7 @@ class _Lines:
                 "event": "message",
                 "topic": message.topic,
                 "protocol": message.protocol,
+                "execution": message.execution,
                 "recipient": message.recipient,
                 "subject": message.subject,
                 "text": message.text,

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-import datetime
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 if TYPE_CHECKING:
     from ops.engine.inbox import Inbox, Message
-
-TOGETHER = datetime.timedelta(seconds=1)
-"""An SMS names no execution; it leaves together with the e-mail that does."""
-
-# An execution's name has none of these characters (StartExecution, API reference).
-_ARN = re.compile(
-    r"arn:[\w-]+:states:[\w-]*:\d*:execution:[\w-]+:([^\s<>{}\[\]?*\"#%\\^|~`$&,;:/]+)"
-)
 
 
 @dataclass(frozen=True)
@@ -31,13 +19,16 @@ class Letter:
         Counted from 1, in the order of delivery.
     message
         As it was delivered.
-    execution
-        Name of the execution that it is about; None when that is not known.
     """
 
     number: int
     message: Message
-    execution: str | None
+
+    @property
+    def execution(self) -> str | None:
+        """Return the name of the execution that it is about; None when it is about none."""
+        arn = self.message.execution
+        return arn.rpartition(":")[2] if arn else None
 
     @property
     def is_alert(self) -> bool:
@@ -72,44 +63,14 @@ class Mail:
         Parameters
         ----------
         about
-            Only those about the execution of this name.
+            Only those about the execution of this ARN.
         protocol
             Only ``email`` or only ``sms``.
         """
+        letters = [Letter(number, each) for number, each in enumerate(self._inbox.messages(), 1)]
         return [
             letter
-            for letter in reversed(linked(self._inbox.messages()))
-            if (about is None or letter.execution == about)
+            for letter in reversed(letters)
+            if (about is None or letter.message.execution == about)
             and (protocol is None or letter.message.protocol == protocol)
         ]
-
-
-def linked(messages: Sequence[Message]) -> list[Letter]:
-    """Find the execution of each message, oldest first.
-
-    Parameters
-    ----------
-    messages
-        Oldest first.
-    """
-    named = [_named(message) for message in messages]
-    return [
-        Letter(index + 1, message, named[index] or _beside(index, messages, named))
-        for index, message in enumerate(messages)
-    ]
-
-
-def _named(message: Message) -> str | None:
-    said = (*message.attributes.values(), unquote(message.text))
-    return next((found[1] for text in said if (found := _ARN.search(text))), None)
-
-
-def _beside(index: int, messages: Sequence[Message], named: Sequence[str | None]) -> str | None:
-    """Return the execution that the nearest message of the same publication names."""
-    mine = messages[index]
-    near = [
-        (abs(other.time - mine.time), name)
-        for other, name in zip(messages, named, strict=True)
-        if name is not None and other.topic == mine.topic and abs(other.time - mine.time) < TOGETHER
-    ]
-    return min(near)[1] if near else None

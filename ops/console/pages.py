@@ -192,7 +192,7 @@ def execution_values(console: Console, found: Execution, tab: str = "overview") 
         "places": list(places(found)),
         "failure": failure(found),
         "timeline": timeline.draw(found, datetime.datetime.now(datetime.UTC)),
-        "letters": console.mail.letters(about=found.name) if console.mail else None,
+        "letters": console.mail.letters(about=found.arn) if console.mail else None,
         "can_redrive": can_redrive(found),
         "rerun_command": _command(console, found),
     }

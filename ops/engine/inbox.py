@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import datetime
-import re
 import threading
 from dataclasses import dataclass
 
@@ -53,6 +52,11 @@ class Message:
     subscription: str
     time: datetime.datetime
 
+    @property
+    def execution(self) -> str | None:
+        """Return the ARN of the execution that it is about; None for others' messages."""
+        return self.attributes.get("execution")
+
     def as_received(self) -> str:
         """Return the whole message, as the recipient sees it."""
         if self.protocol == "sms":
@@ -70,9 +74,6 @@ class Message:
         )
 
 
-_EXECUTION = re.compile(r"arn:aws:states:[a-z0-9-]+:\d+:execution:[A-Za-z0-9:_-]+")
-
-
 class Inbox:
     """All messages since the engine started, oldest first."""
 
@@ -85,15 +86,17 @@ class Inbox:
         with self._lock:
             self._messages.append(message)
 
-    def messages(self, *, protocol: str | None = None, about: str | None = None) -> list[Message]:
+    def messages(
+        self, *, protocol: str | None = None, execution: str | None = None
+    ) -> list[Message]:
         """Return messages, oldest first.
 
         Parameters
         ----------
         protocol
             Only ``email`` or only ``sms``.
-        about
-            Only those whose text contains this, such as an execution's name.
+        execution
+            Only those about the execution of this ARN.
         """
         with self._lock:
             found = list(self._messages)
@@ -101,10 +104,10 @@ class Inbox:
             message
             for message in found
             if (protocol is None or message.protocol == protocol)
-            and (about is None or about in message.text)
+            and (execution is None or message.execution == execution)
         ]
 
     def per_execution(self) -> collections.Counter[str]:
         """Return how many e-mails each execution sent, by its ARN."""
-        found = (_EXECUTION.search(message.text) for message in self.messages(protocol="email"))
-        return collections.Counter(match[0] for match in found if match is not None)
+        found = (message.execution for message in self.messages(protocol="email"))
+        return collections.Counter(arn for arn in found if arn is not None)

@@ -213,7 +213,7 @@ def test_the_command_asks_the_engine_for_its_messages(
     pipeline: Pipeline, engine: Engine, image: Json
 ) -> None:
     arn = pipeline.executions(image["key"])[0]
-    engine.inbox.deliver(engine.inbox.messages(protocol="email", about=arn)[0])
+    engine.inbox.deliver(engine.inbox.messages(protocol="email", execution=arn)[0])
     done = CliRunner().invoke(
         app, ["audit", "--endpoint", engine.endpoint, "--prefix", image["key"], "--json"]
     )

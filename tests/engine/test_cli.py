@@ -170,7 +170,7 @@ def test_up_tells_executions_and_messages_as_they_happen(up: Up) -> None:
     mail = up.told(event="message", protocol="email", subject=f"Darkroom: ready: {key}")
 
     assert ended["status"] == "SUCCEEDED"
-    assert ended["execution"] in mail["text"]
+    assert mail["execution"] == ended["execution"]
 
 
 def test_up_on_a_port_in_use_says_so(home: Path) -> None:

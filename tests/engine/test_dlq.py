@@ -101,10 +101,10 @@ def test_a_status_change_is_announced_at_last(pipeline: Pipeline, engine: Engine
     assert "Notify failed on it: AccessDenied" in letter.why
     assert "Notify failed again: AccessDenied" in (refused.error or "")
     assert [each.id for each in mine(pipeline, arn)] == [letter.id]  # it stayed
-    before = len(engine.inbox.messages(protocol="email", about=arn))
+    before = len(engine.inbox.messages(protocol="email", execution=arn))
     sent = redriven(pipeline, arn)
     assert sent.error is None
-    assert len(engine.inbox.messages(protocol="email", about=arn)) == before + 1
+    assert len(engine.inbox.messages(protocol="email", execution=arn)) == before + 1
     assert mine(pipeline, arn) == []
 
 

@@ -91,7 +91,6 @@ def test_an_execution_that_is_stopped_alerts(pipeline: Pipeline, engine: Engine)
         return False
 
     pipeline.fail("Prepare", "never", when=hold)
-    before = len(engine.inbox.messages(protocol="email"))
     arn = pipeline.at.stepfunctions.start_execution(
         stateMachineArn=pipeline.at.state_machine_arn, input=json.dumps({"source": source})
     )["executionArn"]
@@ -100,7 +99,7 @@ def test_an_execution_that_is_stopped_alerts(pipeline: Pipeline, engine: Engine)
     run = pipeline.wait(arn)
     stopped.set()
     assert run.history[-1]["type"] == "ExecutionAborted"
-    (alert,) = until(lambda: engine.inbox.messages(protocol="email")[before:] or None)
+    (alert,) = until(lambda: engine.inbox.messages(protocol="email", execution=arn) or None)
     assert run.status == "ABORTED"
     assert alert.topic == "darkroom-alerts"
     assert alert.text.startswith("An execution was stopped")

@@ -239,16 +239,8 @@ class Pipeline:
         return self._until(received, 30)
 
     def inbox(self, run: Run, protocol: str) -> list[Message]:
-        """Return the e-mails of an execution, or the SMS of the image."""
-        inbox = self._engine().inbox
-        if protocol == "email":
-            return inbox.messages(protocol=protocol, about=run.arn)
-        emails = [message.time for message in inbox.messages(protocol="email", about=run.arn)]
-        return [
-            message
-            for message in inbox.messages(protocol=protocol)
-            if any(abs((message.time - time).total_seconds()) < 0.1 for time in emails)
-        ]
+        """Return the e-mails or the SMS of an execution."""
+        return self._engine().inbox.messages(protocol=protocol, execution=run.arn)
 
     def take_dead_letter(self, about: str) -> Json:
         """Take the dead letter that has a text in it, and leave the others where they are."""

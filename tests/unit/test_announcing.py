@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +15,8 @@ from darkroom.announcing import Services, announce, envelope
 from darkroom.errors import AccessDenied, DarkroomError, DeliveryError
 from darkroom.settings import NotifySettings
 from moto import mock_aws
+
+from tests.conftest import ROOT
 
 Json = dict[str, Any]
 
@@ -100,6 +103,36 @@ def test_an_outcome_is_announced_once_and_marked(world: World) -> None:
     assert message["error"] == "CorruptImage"
     assert [each["key"] for each in message["outputs"]] == ["a.jpg/small.jpg"]
     assert world.record()["announced"] == f"FAILED {EXECUTION} 0"
+
+
+def test_the_filter_policy_of_the_documentation(world: World) -> None:
+    """It lets through what its sentence says, and nothing else."""
+    runbook = (ROOT / "docs" / "operations.md").read_text()
+    (policy,) = re.findall(r"filter policy\n\n```json\n(.*)\n```", runbook)
+    sns, topic = world.clients["sns"], world.settings.alerts_topic
+    (subscription,) = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    sns.set_subscription_attributes(
+        SubscriptionArn=subscription["SubscriptionArn"],
+        AttributeName="FilterPolicy",
+        AttributeValue=policy,
+    )
+    for key in ("uploads/cats/1.jpg", "uploads/dogs/1.jpg"):
+        for change in ({}, {"outcome": "COMPLETE", "failure": None}):
+            given = {"source": {"bucket": "my-photos", "key": key}}
+            announce(report(input=given, **change), world.services, world.settings)
+    (message,) = world.heard()
+    assert (message["outcome"], message["source"]["key"]) == ("FAILED", "uploads/cats/1.jpg")
+
+
+@pytest.mark.parametrize("key", ["a.jpg", "folder/\x00\n\ufffe.jpg", "x" * 100_000])
+def test_a_message_names_its_execution_whatever_the_key(world: World, key: str) -> None:
+    given = {"source": {"bucket": "my-photos", "key": key}}
+    announce(report(input=given), world.services, world.settings)
+    (message,) = world.clients["sqs"].receive_message(
+        QueueUrl=world.queue, MessageAttributeNames=["All"]
+    )["Messages"]
+    assert message["MessageAttributes"]["execution"]["StringValue"] == EXECUTION
+    assert message["MessageAttributes"]["image"]["StringValue"].startswith("my-photos/")
 
 
 def test_a_redriven_execution_announces_anew(world: World) -> None:

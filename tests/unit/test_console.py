@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 import re
 from pathlib import Path
@@ -14,10 +13,10 @@ from starlette.datastructures import Headers
 
 from ops.console import graph, timeline
 from ops.console.guard import refusal
-from ops.console.messages import linked
+from ops.console.messages import Mail
 from ops.console.pages import lines_of
 from ops.console.pictures import drawable, shown
-from ops.engine.inbox import Message
+from ops.engine.inbox import Inbox, Message
 from ops.logs import LogLine
 from tests.support.images import encoded, picture
 from tests.unit.recorded import START, recorded
@@ -198,22 +197,27 @@ def test_only_the_console_itself_may_ask(
     assert (reason is None) == answered, reason
 
 
-def message(text: str, seconds: float, topic: str = "alerts", protocol: str = "email") -> Message:
-    time = START + datetime.timedelta(seconds=seconds)
-    return Message(topic, protocol, "you", None, text, {}, "Darkroom", "arn", time)
+def message(protocol: str, **attributes: str) -> Message:
+    arn = "arn:aws:sns:eu-west-1:1:alerts:1"
+    return Message("alerts", protocol, "you", None, "A text.", attributes, "Darkroom", arn, START)
 
 
 def test_messages_are_linked_to_their_execution() -> None:
-    first = "see https://console/#/v2/executions/details/arn%3Aaws%3Astates%3Aeu-west-1%3A1%3Aexecution%3Am%3Aone"
-    found = linked(
-        [
-            message("about arn:aws:states:us-east-1:1:execution:m:two now", 0, "notifications"),
-            message("it failed", 1.0, protocol="sms"),
-            message(first, 1.01),
-            message("of another minute", 60.0, protocol="sms"),
-        ]
-    )
-    assert [letter.execution for letter in found] == ["two", "one", "one", None]
+    """By what the publisher says, not by texts or times: here all are the same."""
+    one, two = (f"arn:aws:states:eu-west-1:1:execution:m:{name}" for name in ("one", "two"))
+    inbox = Inbox()
+    for each in (
+        message("email", execution=one),
+        message("sms", execution=two),
+        message("sms", execution=one),
+        message("email"),
+    ):
+        inbox.deliver(each)
+    mail = Mail(inbox)
+    assert [each.execution for each in mail.letters()] == [None, "one", "two", "one"]
+    assert [each.number for each in mail.letters(about=one)] == [3, 1]
+    assert [each.number for each in mail.letters(about=one, protocol="sms")] == [3]
+    assert inbox.per_execution() == {one: 1}
 
 
 def test_the_lines_of_a_map_item_are_its_own() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import unicodedata
 from typing import Any
@@ -21,6 +22,8 @@ EXECUTION = ARN.format("execution") + ":run-1"
 STARTED = "2026-01-31T12:00:00.123Z"
 AT = 1769860800.0
 """2026-01-31T12:00:00Z."""
+
+TAKEN = re.compile("[\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+")
 
 Json = dict[str, Any]
 
@@ -157,7 +160,9 @@ def test_nothing_breaks_a_message(key: str, reason: str) -> None:
     ]  # fmt: skip
     command = shlex.split(message.data["commands"][0])
     assert json.loads(command[-1]) == request(key)
-    assert all(value for value in message.attributes.values())
+    # What SNS and SQS take in an attribute (SQS API reference, SendMessage: the characters of XML).
+    assert all(TAKEN.fullmatch(value) for value in message.attributes.values())
+    assert len(message.attributes) <= 10
     body = json.loads(message.body())
     assert json.loads(body["default"])["source"] == request(key)["source"]
 
@@ -167,3 +172,49 @@ def test_a_message_fits_sns() -> None:
     presets = [{"name": f"p{n}", "width": 100 + n} for n in range(20)]
     message = alert(request("猫" * 341, presets=presets))
     assert len(message.body().encode()) < 32_000
+
+
+@pytest.mark.parametrize(
+    ("key", "image", "prefix"),
+    [
+        ("uploads/été 猫.jpg", "my-photos/uploads/été 猫.jpg", "uploads/"),
+        ("photo.jpg", "my-photos/photo.jpg", None),
+        ("a\nb/\x00\ufffe.jpg", r"my-photos/a\nb/\x00\ufffe.jpg", r"a\nb/"),
+        ("\ud800.jpg", r"my-photos/\ud800.jpg", None),
+        ("x" * 1024, "my-photos/" + "x" * 1024, None),
+        ("p/" + "x" * 1023, "any", None),  # no key in S3: the record's name stands for it
+        ("", "any", None),
+        (7, "any", None),
+    ],
+)
+def test_programs_match_messages_by_their_attributes(
+    key: Any, image: str, prefix: str | None
+) -> None:
+    attributes = alert(request(key)).attributes
+    assert attributes["execution"] == EXECUTION
+    assert attributes["image"] == image
+    assert attributes.get("prefix") == prefix
+
+
+@pytest.mark.parametrize("character", ["x", "'", "\\", "\x00", "猫", "😀"])
+def test_a_message_about_a_request_of_any_length_fits_sns(character: str) -> None:
+    """It repeats the request while that is short, and says where it is when it is not."""
+    failure = Failure(state="Prepare", error="InvalidRequest", message="Too long.")
+
+    def told(length: int) -> tuple[Message, int]:
+        message = alert(request(character * length), failure=failure)
+        attributes = "".join(message.attributes.values())
+        return message, len(message.body().encode()) + len(attributes.encode())
+
+    short = next(
+        length
+        for length in range(8192, 0, -64)
+        if len(messages.dumps(request(character * length))) <= messages.REQUEST_CHARACTERS
+    )
+    repeated, bytes_ = told(short)
+    assert repeated.data["rerunInput"] == request(character * short)
+    assert bytes_ < 256_000
+    left_out, bytes_ = told(200_000)
+    assert "Too long to repeat here" in left_out.email
+    assert left_out.data["commands"] == []
+    assert bytes_ < 8_000

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-from darkroom import contracts, errors
+from darkroom import contracts, errors, keys
 from darkroom.contracts import Failure, Made, Output, Report
 
 if TYPE_CHECKING:  # the adapter loads boto3, which a composer of texts does not need
@@ -27,6 +27,10 @@ SMS_CHARACTERS = 140
 
 SUBJECT_CHARACTERS = 99
 """SNS takes subjects of less than 100 ASCII characters (SNS API reference, Publish)."""
+
+REQUEST_CHARACTERS = 8192
+"""The longest request that a message repeats, as JSON: it does so several times, and SNS takes
+256 KB. Every request that can be carried out is shorter."""
 
 LABEL_WIDTH = 11
 KIB, MIB = 1024, 1024**2
@@ -119,6 +123,9 @@ class _Composer:
         self.started = datetime.datetime.fromisoformat(report.started_at)
         self.seconds = max(0.0, ended - self.started.timestamp())
         self.rerun = contracts.rerun_request(report.input)
+        self.repeats = len(dumps(self.rerun)) <= REQUEST_CHARACTERS
+        if not self.repeats:
+            self.rerun = {}
         source = self.rerun.get("source")
         named = source if isinstance(source, dict) else {}
         bucket, key = named.get("bucket"), named.get("key")
@@ -168,10 +175,23 @@ class _Composer:
         return text if len(text) <= SMS_CHARACTERS else f"{text[: SMS_CHARACTERS - 3]}..."
 
     def attributes(self) -> dict[str, str]:
-        found = {"outcome": self.report.outcome, "notify": json.dumps(self.report.notify)}
+        """Return what subscriptions filter on, and recipients match messages by.
+
+        SNS takes neither an empty value nor a control character (SNS API reference,
+        MessageAttributeValue and Publish), and a subscription with raw delivery to SQS drops a
+        message with more than ten attributes. No alert may be lost for that: values are escaped,
+        and of a key that is none in S3 nothing is said but in the body.
+        """
+        known = self.valid and len(self.key.encode(errors="replace")) <= keys.MAX_KEY_BYTES
+        found = {
+            "outcome": self.report.outcome,
+            "execution": shown(self.report.execution),
+            "image": shown(keys.record_key(self.bucket, self.key) if known else self.report.image),
+            "notify": json.dumps(self.report.notify),
+        }
         if self.failure is not None:
             found["error"] = ascii_only(self.failure.error)[:256] or "unknown"
-        if "/" in self.key:
+        if known and "/" in self.key:
             found["prefix"] = shown(self.key.rpartition("/")[0] + "/")
         return found
 
@@ -212,6 +232,8 @@ class _Composer:
                 yield _line("Version", self.version)
             if (number := self.bytes()) is not None:
                 yield _line("Size", f"{number:,} bytes")
+        if not self.repeats:
+            yield _line("Request", "Too long to repeat here; the execution has it.")
         yield from self.result()
         yield from self.made()
         yield _line("Source", "Untouched.")
@@ -293,6 +315,8 @@ class _Composer:
 
     def commands(self) -> Iterable[tuple[str, str]]:
         """Return every command that helps, with a title."""
+        if not self.repeats:
+            return
         if self.failure is None:
             yield "To make it anew, with other presets if you add them to the input:", self.start()
         elif self.report.outcome in STATUS_ERRORS or self.uncaught():
