@@ -196,6 +196,6 @@ def test_a_status_change_is_put_into_the_form_of_the_steps() -> None:
 
 
 def test_the_fail_states_are_those_of_the_machine() -> None:
-    from tests.template.test_asl import states
+    from tests.support.definition import states
 
     assert {announcing.TOLD, announcing.NOT_TOLD} == set(states("Fail"))

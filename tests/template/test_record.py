@@ -1,0 +1,351 @@
+"""The image's record is the lock: who gets it, and what each state writes into it.
+
+The conditions and updates are the definition's own, run against a table in memory.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from darkroom import contracts, keys
+from darkroom.contracts import Backup, Output
+from moto import mock_aws
+
+from tests.support.definition import DEFINITION, EXECUTION, context, evaluated, states
+from tests.support.pipeline import _plain
+
+Json = dict[str, Any]
+
+IMAGE = "my-photos/uploads/a.jpg"
+OTHER = EXECUTION.replace("run-1", "another")
+TABLE = "images"
+
+
+@pytest.fixture(scope="module")
+def dynamodb() -> Iterator[Any]:
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        patch.setenv("AWS_ACCESS_KEY_ID", "any")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "any")
+        client = boto3.client("dynamodb", region_name="us-east-1")
+        client.create_table(
+            TableName=TABLE,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": "image", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "image", "KeyType": "HASH"}],
+        )
+        yield client
+
+
+def write(
+    dynamodb: Any, state: str, before: Json | None, given: Any = None, **variables: Any
+) -> Any:
+    """Run a state's update on a record, and return the answer; None when the lock refuses it."""
+    arguments = evaluated(
+        states()[state]["Arguments"], {"input": given, "context": context(given)}, **variables
+    )
+    key = arguments["Key"]
+    dynamodb.delete_item(TableName=TABLE, Key=key)
+    if before is not None:
+        now = arguments["ExpressionAttributeValues"][":now"].get("N", "0")
+        item = {name: _lease(value, int(now)) for name, value in before.items()}
+        dynamodb.put_item(TableName=TABLE, Item=key | item)
+    try:
+        return dynamodb.update_item(**arguments | {"TableName": TABLE})
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            raise
+        return None
+
+
+def _lease(value: Any, now: int) -> Json:
+    """Return an attribute; a number is a lease, in seconds from the moment of the claim."""
+    return {"S": value} if isinstance(value, str) else {"N": str(now + value)}
+
+
+def record(dynamodb: Any, image: str = IMAGE) -> Json:
+    found = dynamodb.get_item(TableName=TABLE, Key={"image": {"S": image}})["Item"]
+    plain: Json = _plain({"M": found})
+    return plain
+
+
+def event(sequencer: str | None = "0B", **item: Any) -> Json:
+    found = {"key": "uploads/a.jpg", "version-id": "v2", "etag": "e2", "sequencer": sequencer}
+    named = {name: value for name, value in (found | item).items() if value is not None}
+    return {
+        "detail-type": "Object Created",
+        "detail": {"bucket": {"name": "my-photos"}, "object": named},
+    }
+
+
+def request(**source: Any) -> Json:
+    return {"source": {"bucket": "my-photos", "key": "uploads/a.jpg"} | source}
+
+
+def held(status: str, sequencer: str = "0B", lease: int | None = None, by: str = OTHER) -> Json:
+    found: Json = {"status": status, "execution": by, "sequencer": sequencer.ljust(64, "0")}
+    return found if lease is None else found | {"leaseUntil": lease}
+
+
+# ---------------------------------------------------------------------------- who gets the lock
+
+YES, NO = True, False
+
+
+@pytest.mark.parametrize(
+    ("before", "older", "same", "newer", "person"),
+    [
+        pytest.param(None, YES, YES, YES, YES, id="no record"),
+        pytest.param(held("COMPLETE"), NO, NO, YES, YES, id="complete"),
+        pytest.param(held("FAILED"), NO, YES, YES, YES, id="failed"),
+        pytest.param(held("IN_PROGRESS", lease=600), NO, NO, YES, YES, id="in progress"),
+        pytest.param(held("IN_PROGRESS", lease=0), NO, NO, YES, YES, id="the lease's last second"),
+        pytest.param(held("IN_PROGRESS", lease=-1), NO, YES, YES, YES, id="the lease is over"),
+        pytest.param(held("COMPLETE", lease=-1), NO, NO, YES, YES, id="complete, an old lease"),
+        pytest.param(held("COMPLETE", ""), YES, YES, YES, YES, id="only ever run by hand"),
+        pytest.param(
+            held("IN_PROGRESS", lease=600, by=EXECUTION), YES, YES, YES, YES, id="its own claim"
+        ),
+    ],
+)
+def test_the_lock(
+    dynamodb: Any, before: Json | None, older: bool, same: bool, newer: bool, person: bool
+) -> None:
+    """By record, and by who asks: an event older than, equal to, newer than it; a person."""
+    for given, allowed in (
+        (event("0A"), older),
+        (event("0B"), same),
+        (event("0C"), newer),
+        (request(), person),
+    ):
+        claimed = write(dynamodb, "ClaimImage", before, given) is not None
+        assert claimed == allowed, given
+        if claimed:
+            assert record(dynamodb)["execution"] == EXECUTION
+        elif before is not None:
+            assert record(dynamodb)["execution"] == before["execution"]
+
+
+@pytest.mark.parametrize(("older", "newer"), [("0A", "0A1"), ("00FF", "01"), ("9", "A")])
+def test_sequencers_are_compared_as_text_padded_on_the_right(
+    dynamodb: Any, older: str, newer: str
+) -> None:
+    """S3 user guide, "Event ordering"."""
+    for first, second, allowed in ((older, newer, True), (newer, older, False)):
+        write(dynamodb, "ClaimImage", None, event(first))
+        before = {"sequencer": record(dynamodb)["sequencer"], "status": "COMPLETE"}
+        assert (write(dynamodb, "ClaimImage", before, event(second)) is not None) == allowed
+    # An S3 sequencer has at most 64 digits, whose zeros at the end mean nothing.
+    before = held("COMPLETE", "0B")
+    assert write(dynamodb, "ClaimImage", before, event("0B".ljust(64, "0"))) is None
+
+
+# ---------------------------------------------------------------------------- what a claim writes
+
+OF_A_RUN = (
+    "error", "message", "failedState", "finishedAt", "format", "width", "height", "bytes",
+    "mismatch", "renditions", "document", "backup",
+)  # fmt: skip
+
+
+def test_a_claim_keeps_nothing_of_the_run_before(dynamodb: Any) -> None:
+    """But what was announced, which names its execution."""
+    before = held("FAILED") | dict.fromkeys(OF_A_RUN, "any") | {"announced": "FAILED another 0"}
+    start = int(time.time())
+    answer = write(dynamodb, "ClaimImage", before, event())
+    found = record(dynamodb)
+    lease, claim = found.pop("leaseUntil"), found.pop("claim")
+    assert found == {
+        "image": IMAGE,
+        "status": "IN_PROGRESS",
+        "execution": EXECUTION,
+        "sequencer": "0B".ljust(64, "0"),
+        "startedAt": "2026-01-31T12:00:00.123Z",
+        "version": "v2",
+        "etag": "e2",
+        "announced": "FAILED another 0",
+    }
+    assert start <= lease - 960 <= time.time()
+    assigned = evaluated(states()["ClaimImage"]["Assign"], {"result": answer})
+    assert assigned == {"image": IMAGE, "claim": claim}
+
+
+def test_the_lease_outlives_the_execution_but_not_by_much(dynamodb: Any) -> None:
+    """A killed execution's image waits for its lease, if its alert cannot give it back."""
+    write(dynamodb, "ClaimImage", None, event())
+    length = record(dynamodb)["leaseUntil"] - time.time()
+    assert DEFINITION["TimeoutSeconds"] < length <= DEFINITION["TimeoutSeconds"] + 120
+
+
+def test_claims_are_numbered_upwards_whatever_became_of_the_record(dynamodb: Any) -> None:
+    write(dynamodb, "ClaimImage", None, event())
+    first = record(dynamodb)["claim"]
+    assert first > (time.time() - 60) * 1000  # so a record that is deleted starts above all before
+    arguments = evaluated(
+        states()["ClaimImage"]["Arguments"], {"input": event(), "context": context()}
+    )
+    dynamodb.update_item(**arguments | {"TableName": TABLE})
+    assert record(dynamodb)["claim"] == first + 1
+
+
+@pytest.mark.parametrize(
+    ("given", "version", "etag", "sequencer"),
+    [
+        (event(), "v2", "e2", "0B".ljust(64, "0")),
+        (event(**{"version-id": None, "etag": None}, sequencer=None), "", "", ""),
+        (request(), "", "", ""),
+        (request(versionId="v1", etag="e1"), "v1", "e1", ""),
+    ],
+)
+def test_a_claim_says_which_upload_it_is_for(
+    dynamodb: Any, given: Json, version: str, etag: str, sequencer: str
+) -> None:
+    write(dynamodb, "ClaimImage", None, given)
+    found = record(dynamodb)
+    assert (found["version"], found["etag"], found["sequencer"]) == (version, etag, sequencer)
+
+
+def test_a_person_never_lowers_the_sequencer(dynamodb: Any) -> None:
+    write(dynamodb, "ClaimImage", held("COMPLETE", "0B"), request())
+    assert record(dynamodb)["sequencer"] == "0B".ljust(64, "0")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [event(), request(), request(key="é/\n.jpg"), request(key="k" * 1024)],
+    ids=["event", "request", "odd key", "longest key"],
+)
+def test_a_record_s_key_is_the_code_s(dynamodb: Any, given: Json) -> None:
+    source = contracts.rerun_request(given)["source"]
+    image = keys.record_key(source["bucket"], source["key"])
+    write(dynamodb, "ClaimImage", None, given)
+    assert record(dynamodb, image)["execution"] == EXECUTION
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {}, [], "text", None, {"source": None}, request(key=""), request(key="k" * 1025),
+        request(key=7), request(bucket=7), {"detail": {"object": {"key": "a.jpg"}}},
+    ],
+    ids=lambda given: json.dumps(given)[:60],
+)  # fmt: skip
+def test_a_request_that_names_no_object_has_a_record_of_its_own(dynamodb: Any, given: Any) -> None:
+    write(dynamodb, "ClaimImage", None, given)
+    assert record(dynamodb, "invalid request/run-1")["execution"] == EXECUTION
+
+
+# ---------------------------------------------------------------------------- results and failures
+
+PREPARED = {
+    "image": {
+        "format": "jpeg", "contentType": "image/jpeg", "width": 1600, "height": 1200, "bytes": 4096
+    },
+}  # fmt: skip
+
+
+def output(name: str, **more: Any) -> Json:
+    made = Output(
+        name=name,
+        bucket="outputs",
+        key=f"uploads/a.jpg/{name}",
+        content_type=f"type/{name}",
+        bytes=len(name),
+        sha256=name * 4,
+        width=300,
+        height=225,
+        **more,
+    )
+    return contracts.dump(made)
+
+
+RESULT: Json = {
+    "image": IMAGE,
+    "prepared": PREPARED,
+    "renditions": [output("small"), output("large")],
+    "document": output("document", pages=3),
+    "backup": contracts.dump(
+        Backup(bucket="backups", key="uploads/a.jpg", bytes=4096, etag="e2", version_id="b1")
+    ),
+}
+FAILURE = {
+    "image": IMAGE,
+    "failure": {"state": "Prepare", "error": "CorruptImage", "message": "It is torn."},
+}
+MINE = held("IN_PROGRESS", lease=600, by=EXECUTION)
+
+
+@pytest.mark.parametrize(("state", "given"), [("RecordResult", RESULT), ("RecordFailure", FAILURE)])
+@pytest.mark.parametrize("status", ["IN_PROGRESS", "COMPLETE", "FAILED"])
+def test_only_the_run_that_holds_the_record_writes_it(
+    dynamodb: Any, state: str, given: Json, status: str
+) -> None:
+    """Whoever took it over: also one that has ended already."""
+    taken_over = held(status, lease=600)
+    assert write(dynamodb, state, taken_over, **given) is None
+    assert record(dynamodb)["execution"] == OTHER
+    assert write(dynamodb, state, None, **given) is None  # its record was deleted
+    assert write(dynamodb, state, held(status, lease=600, by=EXECUTION), **given) is not None
+
+
+def without_bucket(made: Json) -> Json:
+    return {name: value for name, value in made.items() if name != "bucket"}
+
+
+def test_a_result_is_recorded_whole(dynamodb: Any) -> None:
+    """A redriven run's first failure, too, is over then."""
+    failed = {"error": "ExecutionAborted", "message": "It was stopped.", "failedState": "unknown"}
+    write(dynamodb, "RecordResult", MINE | failed, **RESULT)
+    found = record(dynamodb)
+    assert abs(_seconds(found.pop("finishedAt")) - time.time()) < 60
+    assert found == {
+        "image": IMAGE,
+        "status": "COMPLETE",
+        "execution": EXECUTION,
+        "sequencer": "0B".ljust(64, "0"),
+        "format": "jpeg",
+        "width": 1600,
+        "height": 1200,
+        "bytes": 4096,
+        "mismatch": "",
+        "renditions": [without_bucket(each) for each in RESULT["renditions"]],
+        "document": {k: v for k, v in without_bucket(RESULT["document"]).items() if k != "name"},
+        "backup": RESULT["backup"],
+    }
+
+
+def test_a_record_tells_a_contradiction_and_a_backup_without_version(dynamodb: Any) -> None:
+    image = PREPARED["image"] | {"mismatch": "Named .png, but it is a JPEG."}
+    backup = {name: value for name, value in RESULT["backup"].items() if name != "versionId"}
+    changed = {"prepared": {"image": image}, "backup": backup, "renditions": [output("only")]}
+    write(dynamodb, "RecordResult", MINE, **RESULT | changed)
+    found = record(dynamodb)
+    assert found["mismatch"] == "Named .png, but it is a JPEG."
+    assert found["backup"] == backup | {"versionId": ""}
+    assert [each["name"] for each in found["renditions"]] == ["only"]
+
+
+def test_a_failure_is_recorded_and_gives_the_claim_back(dynamodb: Any) -> None:
+    write(dynamodb, "RecordFailure", MINE | {"etag": "e2"}, **FAILURE)
+    found = record(dynamodb)
+    assert abs(_seconds(found.pop("finishedAt")) - time.time()) < 60
+    assert found == {
+        "image": IMAGE,
+        "status": "FAILED",
+        "execution": EXECUTION,
+        "sequencer": "0B".ljust(64, "0"),
+        "etag": "e2",
+        "error": "CorruptImage",
+        "message": "It is torn.",
+        "failedState": "Prepare",
+    }
+
+
+def _seconds(moment: str) -> float:
+    return datetime.datetime.fromisoformat(moment).timestamp()
