@@ -11,7 +11,6 @@ import pytest
 from darkroom.contracts import PdfOptions, Preset
 from darkroom.plan import plan
 from darkroom.render import render
-from darkroom.strip import jpeg_quality
 from PIL import Image
 
 from tests.support.images import encoded, opened, picture
@@ -123,12 +122,6 @@ def test_a_turned_rendition_never_outgrows_its_source_either(image_format: str) 
     assert len(made.data) <= len(data)
 
 
-def test_stripping_drops_what_follows_the_end() -> None:
-    data = encoded(picture(640, 480), quality=20) + b"appended secret"
-    ((_, made),) = renditions(data, preset(width=640, height=480))
-    assert b"secret" not in made.data
-
-
 def test_large_jpegs_are_progressive_and_small_ones_are_not() -> None:
     presets = (preset(name="a", width=2000, height=2000, enlarge=True), preset(name="b"))
     large, small = (opened(made.data) for _, made in renditions(photo_like(), *presets))
@@ -178,11 +171,6 @@ def _subsampling(image: Image.Image) -> tuple[int, int]:
     assert image.format == "JPEG"
     _, horizontal, vertical, _ = image.layer[0]  # type: ignore[attr-defined]
     return horizontal, vertical
-
-
-@pytest.mark.parametrize("quality", [20, 50, 75, 83, 90, 97])
-def test_the_quality_of_a_jpeg_is_told_from_its_tables(quality: int) -> None:
-    assert jpeg_quality(encoded(picture(64, 64), quality=quality)) == pytest.approx(quality, abs=2)
 
 
 def test_a_jpeg_is_not_encoded_anew_where_that_could_only_lose() -> None:

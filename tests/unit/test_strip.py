@@ -1,0 +1,169 @@
+"""Files without their metadata: what is kept, in which order, and what is not understood."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from darkroom.strip import JFIF, jpeg_quality, strip
+from PIL import Image
+
+from tests.support.images import encoded, opened, picture
+from tests.support.imaging import array, chunk, half_clear
+from tests.support.profiles import DISPLAY_P3, matrix_profile
+
+PROFILE = matrix_profile(DISPLAY_P3, 2.2)
+START, END = b"\xff\xd8", b"\xff\xd9"
+
+
+def segment(marker: int, body: bytes) -> bytes:
+    return bytes([0xFF, marker]) + struct.pack(">H", len(body) + 2) + body
+
+
+def riff(*chunks: tuple[bytes, bytes]) -> bytes:
+    body = b"WEBP"
+    for kind, content in chunks:
+        body += kind + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def chunks_of(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the chunks of a WebP file whose lengths must be right."""
+    assert data[:4] + data[8:12] == b"RIFFWEBP"
+    assert struct.unpack_from("<I", data, 4)[0] == len(data) - 8
+    at = 12
+    while at < len(data):
+        kind, length = struct.unpack_from("<4sI", data, at)
+        yield kind, data[at + 8 : at + 8 + length]
+        at += 8 + length + length % 2
+    assert at == len(data)
+
+
+TABLE, FRAME, CODES = segment(0xDB, b"table"), segment(0xC0, b"frame"), segment(0xC4, b"codes")
+SCAN = segment(0xDA, b"scan") + b"\x01\xff\x00\x02\xff\xd0\x03\xff\xd7\x04"
+SECOND = segment(0xDA, b"next") + b"\x05\xff\xff\x00\x06"
+ADOBE = segment(0xEE, b"Adobe\0\x64\0\0\0\0\2")
+HEADER = segment(0xE0, b"JFIF\0\1\2\1\1\x2c\1\x2c\1\1abc")
+
+
+@pytest.mark.parametrize(
+    ("parts", "kept"),
+    [
+        ([HEADER, TABLE, FRAME, CODES, SCAN], [JFIF, TABLE, FRAME, CODES, SCAN]),
+        ([segment(0xE0, b"JFXX\0\x10thumbnail"), TABLE, SCAN], [TABLE, SCAN]),
+        ([ADOBE, TABLE, SCAN], [ADOBE, TABLE, SCAN]),
+        ([HEADER, ADOBE, TABLE, SCAN], [JFIF, ADOBE, TABLE, SCAN]),
+        ([segment(0xE1, b"Exif\0\0secret"), TABLE, SCAN], [TABLE, SCAN]),
+        ([segment(0xEF, b"last of them"), segment(0xFE, b"a comment"), SCAN], [SCAN]),
+        ([segment(0xF0, b"no application's"), SCAN], [segment(0xF0, b"no application's"), SCAN]),
+        ([TABLE, SCAN, CODES, SECOND], [TABLE, SCAN, CODES, SECOND]),
+        ([TABLE, SCAN, segment(0xFE, b"between scans"), SECOND], [TABLE, SCAN, SECOND]),
+        ([b"\xff\x01", b"\xff\xd8", TABLE, SCAN], [b"\xff\x01", b"\xff\xd8", TABLE, SCAN]),
+        ([b"\xff\xff\xff" + TABLE, b"\xff" + SCAN], [TABLE, SCAN]),
+        ([b"stray", TABLE, SCAN], [TABLE, SCAN]),
+        ([], []),
+    ],
+)
+def test_a_jpeg_keeps_what_its_picture_needs_in_its_order(
+    parts: list[bytes], kept: list[bytes]
+) -> None:
+    data = b"".join([START, *parts, END, b"appended", END])
+    assert strip(data, "jpeg") == b"".join([START, *kept, END])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        START + TABLE + SCAN,  # no end
+        START + TABLE + b"\xff",
+        START + TABLE + b"\xff\xdb\x00",
+        START,
+        b"",
+    ],
+)
+def test_a_jpeg_that_is_cut_off_is_not_understood(data: bytes) -> None:
+    assert strip(data, "jpeg") is None
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}])
+def test_a_real_jpeg_shows_the_very_same(options: dict[str, object]) -> None:
+    exif = Image.Exif()
+    exif[0x0110] = "Secret Camera"
+    data = encoded(picture(64, 48), exif=exif, icc_profile=PROFILE, comment=b"x", **options)
+    stripped = strip(data, "jpeg")
+    assert stripped is not None
+    assert len(stripped) < len(data) - len(PROFILE)
+    image = opened(stripped)
+    assert (array(image) == array(opened(data))).all()
+    assert set(image.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density", "progressive",
+                               "progression"}  # fmt: skip
+    assert image.info["jfif_density"] == (1, 1)
+    assert strip(stripped, "jpeg") == stripped
+
+
+def test_a_png_keeps_what_its_picture_needs() -> None:
+    kinds = (b"IHDR", b"sRGB", b"iCCP", b"PLTE", b"tRNS", b"gAMA", b"eXIf", b"tEXt", b"IDAT",
+             b"tIME", b"IDAT", b"acTL", b"fdAT", b"IEND")  # fmt: skip
+    head = b"\x89PNG\r\n\x1a\n"
+    data = head + b"".join(chunk(kind, kind * 3) for kind in kinds) + b"appended"
+    kept = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IDAT", b"IEND")
+    assert strip(data, "png") == head + b"".join(chunk(kind, kind * 3) for kind in kept)
+    assert strip(data[:-40], "png") is None
+
+
+def test_a_webp_keeps_what_its_picture_needs() -> None:
+    data = riff(
+        (b"VP8X", b"\xff\0\0\0" + b"canvas"),
+        (b"ICCP", b"profile"),
+        (b"ALPH", b"alpha"),
+        (b"VP8 ", b"picture"),
+        (b"VP8L", b"lossless"),
+        (b"EXIF", b"secret"),
+        (b"XMP ", b"secret"),
+    )
+    stripped = strip(data + b"odd", "webp")
+    assert stripped is not None
+    assert list(chunks_of(stripped)) == [
+        (b"VP8X", b"\x10\0\0\0" + b"canvas"),  # of its flags only that of transparency
+        (b"ALPH", b"alpha"),
+        (b"VP8 ", b"picture"),
+        (b"VP8L", b"lossless"),
+    ]
+
+
+@pytest.mark.parametrize("options", [{"lossless": True}, {"quality": 60}])
+def test_a_real_webp_shows_the_very_same(options: dict[str, object]) -> None:
+    data = encoded(half_clear(), "WEBP", icc_profile=PROFILE, xmp=b"secret", **options)
+    stripped = strip(data, "webp")
+    assert stripped is not None
+    assert b"secret" not in stripped
+    assert "icc_profile" not in opened(stripped).info
+    assert (np.asarray(opened(stripped)) == np.asarray(opened(data))).all()
+
+
+@pytest.mark.parametrize("image_format", ["gif", "tiff", "avif", "heic", "bmp", "svg"])
+def test_other_formats_are_not_stripped(image_format: str) -> None:
+    assert strip(encoded(picture(16, 16), "GIF"), image_format) is None
+
+
+@pytest.mark.parametrize("quality", [30, 49, 50, 51, 75, 80, 83, 84, 90, 97])
+def test_the_quality_of_a_jpeg_is_told_from_its_tables(quality: int) -> None:
+    assert jpeg_quality(encoded(picture(16, 16), quality=quality)) == quality
+
+
+@pytest.mark.parametrize(
+    ("data", "quality"),
+    [
+        (b"", 100),
+        (START + segment(0xDB, b"\0" + b"\1" * 63), 100),  # cut off
+        (START + segment(0xDB, b"\x10" + b"\0\x10" * 64), 100),  # of 16 bits, which no one writes
+        (START + segment(0xDB, b"\0" + b"\xff" * 64), 11),
+        (START + segment(0xDB, b"\0" + b"\1" * 64), 99),
+        (START + segment(0xDB, b"\0" + b"\0" * 64), 100),
+        (START + segment(0xDB, b"\0" + b"\x10" * 64) + segment(0xDB, b"\1" + b"\1" * 64), 86),
+    ],
+)
+def test_the_quality_by_tables_of_ones_own(data: bytes, quality: int) -> None:
+    assert jpeg_quality(data) == quality
