@@ -23,6 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from moto import backends
 from moto.awslambda.models import LambdaFunction, lambda_backends
 from moto.cloudformation.parsing import clean_json, get_model_map
+from moto.core import utils as moto_utils
 from moto.core.config import default_user_config
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.core.responses import ActionResult
@@ -831,6 +832,12 @@ def _moto_modules() -> frozenset[str]:
     return frozenset(_originals["list services once"]())
 
 
+@functools.cache
+def _model_loader() -> Any:
+    """Moto lists botocore's 400 folders for each service that it reads the description of."""
+    return _originals["list descriptions once"]()
+
+
 def _match_path(self: Any, url_map: Any, *items: Any) -> None:
     """Moto's server does not find an object whose key has a line break in it."""
     _originals["match every key"](self, url_map, *items)
@@ -924,6 +931,7 @@ HOOKS = (
         "send S3 events", s3_notifications, "_send_event_bridge_message", _send_event_bridge_message
     ),
     Hook("list services once", backends, "list_of_moto_modules", _moto_modules),
+    Hook("list descriptions once", moto_utils, "create_loader", _model_loader),
     Hook("match every key", RegexConverter, "__init__", _match_path),
     Hook("deliver messages", Subscription, "publish", _publish_to_subscription),
 )

@@ -18,6 +18,7 @@ from unittest.mock import MagicMock
 import boto3
 from moto import backends, mock_aws
 from moto.awslambda.models import LambdaFunction
+from moto.core import utils as moto_utils
 from moto.moto_server.utilities import RegexConverter
 from moto.sns.models import Subscription
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
@@ -117,6 +118,10 @@ def parse_once() -> bool:
 
 def list_services_once() -> bool:
     return inspect.isgeneratorfunction(backends.list_of_moto_modules)
+
+
+def list_descriptions_once() -> bool:
+    return moto_utils.create_loader() is not moto_utils.create_loader()
 
 
 def deploy_machines_that_run() -> bool:
@@ -303,6 +308,7 @@ PROBES: dict[str, Callable[[], bool]] = {
     "parse side by side": parse_side_by_side,
     "parse once": parse_once,
     "list services once": list_services_once,
+    "list descriptions once": list_descriptions_once,
     "deploy machines that run": deploy_machines_that_run,
     "name executions": name_executions,
     "announce starts": announce,
