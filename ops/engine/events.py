@@ -100,6 +100,8 @@ class EventRouter:
         Decides what rules may do.
     dead_letters
         Gives the ARN of the queue for what a function failed on, by the function's name.
+    wait
+        Takes the seconds between two attempts.
     """
 
     def __init__(
@@ -109,12 +111,14 @@ class EventRouter:
         transform: Callable[[Mapping[str, Any], dict[str, Any]], Any],
         guard: Guard,
         dead_letters: Callable[[str], str | None],
+        wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self._rules = rules
         self._clients = clients
         self._transform = transform
         self._guard = guard
         self._dead_letters = dead_letters
+        self._wait = wait
         self._executor = ThreadPoolExecutor(MAX_STARTED, thread_name_prefix="delivery")
         self._ended: dict[str, threading.Event] = {}
         self._lock = threading.Lock()
@@ -185,7 +189,7 @@ class EventRouter:
                 if final or attempt == ATTEMPTS - 1:
                     self._bury(rule_arn, target, event, error, attempt, final=final)
                     return
-                time.sleep(ATTEMPT_SECONDS * 2**attempt)
+                self._wait(ATTEMPT_SECONDS * 2**attempt)
             else:
                 return
 
@@ -205,10 +209,7 @@ class EventRouter:
         elif service == "sns":
             self._clients.sns.publish(TopicArn=arn, Message=body)
         elif service == "sqs":
-            url = self._clients.sqs.get_queue_url(QueueName=arn.rsplit(":", maxsplit=1)[-1])[
-                "QueueUrl"
-            ]
-            self._clients.sqs.send_message(QueueUrl=url, MessageBody=body)
+            self._send_to_queue(arn, body, {})
         else:
             raise NotImplementedError(
                 f"The engine delivers events to Step Functions, Lambda, SNS and SQS, not to {arn}."
@@ -217,13 +218,13 @@ class EventRouter:
     def _invoke(self, arn: str, body: str) -> None:
         """Invoke a function as Lambda does for an event: twice more on error, then bury it."""
         for attempt in range(ASYNC_ATTEMPTS):
+            self._wait(ATTEMPT_SECONDS * attempt)
             done = self._clients.lambda_.invoke(FunctionName=arn, Payload=body.encode())
             if "FunctionError" not in done:
                 return
             error = json.loads(done["Payload"].read())
             if self._closed:
                 return
-            time.sleep(ATTEMPT_SECONDS * attempt)
         name = arn.split(":")[6]
         queue = self._dead_letters(name)
         if queue is None:
@@ -237,8 +238,11 @@ class EventRouter:
             "ErrorCode": "200",
             "ErrorMessage": f"{error.get('errorType')}: {error.get('errorMessage')}"[:1024],
         }
+        self._send_to_queue(queue, body, attributes)
+
+    def _send_to_queue(self, arn: str, body: str, attributes: Mapping[str, str]) -> None:
         self._clients.sqs.send_message(
-            QueueUrl=self._queue_url(queue),
+            QueueUrl=self._queue_url(arn),
             MessageBody=body,
             MessageAttributes={
                 name: {"DataType": "String", "StringValue": value}
@@ -268,7 +272,6 @@ class EventRouter:
         if not self._guard.may_bury(rule_arn, queue):
             LOG.error("an event was lost: %s may not send to %s", rule_arn, queue)
             return
-        url = self._queue_url(queue)
         attributes = {
             "RULE_ARN": rule_arn,
             "TARGET_ARN": target["Arn"],
@@ -278,14 +281,7 @@ class EventRouter:
         }
         if not final:
             attributes["EXHAUSTED_RETRY_CONDITION"] = "MaximumRetryAttempts"
-        self._clients.sqs.send_message(
-            QueueUrl=url,
-            MessageBody=json.dumps(event, ensure_ascii=False),
-            MessageAttributes={
-                name: {"DataType": "String", "StringValue": value}
-                for name, value in attributes.items()
-            },
-        )
+        self._send_to_queue(queue, json.dumps(event, ensure_ascii=False), attributes)
 
 
 def object_created(
