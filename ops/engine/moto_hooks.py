@@ -685,6 +685,21 @@ def _evaluate_state(self: Any, env: Environment) -> None:
         raise _Left from None
 
 
+def _unless_ended(attribute: str) -> property:
+    """Return a property of moto's that a program which has ended leaves as it was."""
+    plain = vars(Environment)[attribute]
+
+    def assign(self: Any, name: str) -> None:
+        with self._state_mutex:  # it may be stopped at this moment
+            if self._program_state is None or self.is_running():
+                plain.fset(self, name)
+
+    doc = """Moto complains when a branch is stopped as it starts, whose Parallel then waits for
+    ever; and makes a failure of a program that is stopped, or runs out of time, between two states.
+    """
+    return property(plain.fget, assign, doc=doc)
+
+
 def _announce(execution: Any) -> None:
     described = execution.to_describe_output()
     event = _engine().execution_status_change(
@@ -913,6 +928,8 @@ HOOKS = (
     Hook("end histories", EventManager, "add_event", _add_event),
     Hook("leave stopped programs", EvalComponent, "eval", _evaluate),
     Hook("leave stopped states", ExecutionState, "_evaluate_with_timeout", _evaluate_state),
+    Hook("end before a state", Environment, "next_state_name", _unless_ended("next_state_name")),
+    Hook("end before a field", Environment, "next_field_name", _unless_ended("next_field_name")),
     Hook("share clients", boto_client, "boto3", _Clients),
     Hook("name DynamoDB errors", StateTaskServiceDynamoDB, "_from_error", _dynamodb_error),
     Hook("name errors of branches", branches_decl, "CustomErrorName", _branch_error),

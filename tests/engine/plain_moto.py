@@ -29,6 +29,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
 )
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
+from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
@@ -217,6 +218,16 @@ def leave_stopped_programs() -> bool:
     return "Pruning" in inspect.getsource(EvalComponent.eval)
 
 
+def end_before(attribute: str) -> bool:
+    """A program that has been stopped is told where to go on."""
+    environment = MagicMock(_program_state=ProgramStopped(None, None, None))
+    try:
+        getattr(Environment, attribute).fset(environment, "any")
+    except RuntimeError:
+        return True
+    return False
+
+
 def share_clients() -> bool:
     return boto_client_for(REGION, "sns") is not boto_client_for(REGION, "sns")
 
@@ -322,6 +333,8 @@ PROBES: dict[str, Callable[[], bool]] = {
     "end histories": end_histories,
     "leave stopped programs": leave_stopped_programs,
     "leave stopped states": leave_stopped_programs,
+    "end before a state": lambda: end_before("next_state_name"),
+    "end before a field": lambda: end_before("next_field_name"),
     "share clients": share_clients,
     "name DynamoDB errors": name_dynamodb_errors,
     "name errors of branches": name_errors_of_branches,

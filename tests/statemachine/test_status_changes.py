@@ -5,16 +5,19 @@ from __future__ import annotations
 import dataclasses
 import json
 import shlex
+import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 import pytest
+from moto.stepfunctions.parser.asl.eval.environment import Environment
 
 from ops.engine.moto_hooks import HistoryEventType
 from tests.support.images import photo
-from tests.support.pipeline import Json, Pipeline, Run
+from tests.support.pipeline import Json, Pipeline, Run, until
 
 Canned = Callable[..., None]
 
@@ -65,6 +68,48 @@ def test_a_stopped_execution_alerts_once_and_gives_its_claim_back(pipeline: Pipe
     assert redrive[-1] == run.arn
     assert start[2] == "start-execution"
     assert json.loads(start[-1]) == {"source": source}
+
+
+def test_an_execution_is_stopped_as_its_branches_start(
+    pipeline: Pipeline, canned: Canned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No thread of it is left, waiting for branches that never began."""
+    source = {"bucket": pipeline.at.source_bucket_name, "key": f"branches/{uuid.uuid4()}"}
+    canned(source)
+    name = f"stopped-{uuid.uuid4()}"
+    arn = f"{pipeline.at.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
+    before = set(threading.enumerate())
+    branch_of = Environment.open_inner_frame
+
+    def stop_first(self: Environment, *args: object) -> Environment:
+        if self.next_state_name == "Archive":
+            pipeline.at.stepfunctions.stop_execution(executionArn=arn)
+        return branch_of(self, *args)
+
+    monkeypatch.setattr(Environment, "open_inner_frame", stop_first)
+    run = pipeline.start({"source": source}, name)
+    assert run.status == "ABORTED"
+    assert run.history[-1]["type"] == "ExecutionAborted"
+    until(lambda: True if not branches(set(threading.enumerate()) - before) else None)
+
+
+def branches(threads: set[threading.Thread]) -> list[threading.Thread]:
+    """Return the threads that run a Parallel, and wait for its branches."""
+    frames = sys._current_frames()
+    return [
+        thread
+        for thread in threads
+        if thread.ident in frames and frames_named(frames[thread.ident], "branches_decl")
+    ]
+
+
+def frames_named(frame: FrameType | None, module: str) -> bool:
+    """Tell whether a module is at work in a frame or in one that called it."""
+    while frame is not None:
+        if module in frame.f_code.co_filename:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def test_a_redriven_execution_resumes_where_it_stopped(pipeline: Pipeline) -> None:
