@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -674,6 +675,7 @@ def demo(
 
 def main() -> None:
     """Run the command line."""
+    _hear()
     if "--json" not in sys.argv:
         app()
     try:
@@ -682,6 +684,21 @@ def main() -> None:
     except typer.Exit as left:
         code = left.exit_code
     sys.exit(code)
+
+
+def _hear() -> None:
+    """End on Ctrl-C and SIGTERM, whoever started this.
+
+    A shell's background job ignores Ctrl-C, and so do the children of some CI runners: Python then
+    installs no KeyboardInterrupt. SIGHUP stays as it is: `nohup` means it.
+    """
+    for number, handler in (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGTERM, signal.SIG_DFL),
+    ):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
 
 
 def _run() -> int:
