@@ -15,7 +15,7 @@ STACK    ?=
 ARGS     ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-e2e check format schema bench bench-engine bench-coldstart bench-console screenshots chaos fuzz lock build deploy clean
+.PHONY: help demo test quick test-e2e check smoke format schema bench bench-engine bench-coldstart bench-console screenshots chaos fuzz lock build deploy clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,12 @@ demo: $(VENV)/ops ## real photos through the real state machine, on this machine
 
 test: $(VENV)/dev ## the whole suite
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+quick: $(VENV)/dev ## lint, types and the tests that need no engine, in half a minute
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/unit tests/template $(ARGS)
 
 test-e2e: $(VENV)/dev ## the end-to-end tests, against ENDPOINT=http://… or STACK=name (AWS); the engine by default
 	@$(BIN)/python -m pytest tests/engine -m e2e $(if $(ENDPOINT),--endpoint $(ENDPOINT)) $(if $(STACK),--stack $(STACK)) $(ARGS)
@@ -36,6 +42,9 @@ check: $(VENV)/dev $(CHECKS)/ready ## linters, type checks, and what checkov, cd
 	@AWS_DEFAULT_REGION=us-east-1 $(BIN)/cfn-lint template.yaml
 	@$(BIN)/python -m ops.schema --check
 	@$(BIN)/python -m checks $(ARGS)
+
+smoke: $(VENV)/dev ## every target on its smallest input; ARGS="bench demo" runs some
+	@$(BIN)/python -m checks.smoke $(ARGS)
 
 format: $(VENV)/dev ## format the code
 	@$(BIN)/ruff check --fix
@@ -60,7 +69,7 @@ screenshots: $(VENV)/dev ## pictures of every page of the console, into docs/scr
 	@$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
 fuzz: $(VENV)/dev ## a long run of the decoders on damaged files
-	@$(BIN)/python -m pytest tests/fuzz -n 2 --hypothesis-profile=long $(ARGS)
+	@$(BIN)/python -m pytest tests/fuzz -n 2 --examples 5000 $(ARGS)
 
 chaos: $(VENV)/dev ## 500 uploads while workers die and AWS errs; ARGS=--seed=7 repeats one
 	@$(BIN)/python -m pytest tests/engine/test_chaos.py --uploads 500 --seed 0 $(ARGS)
@@ -73,12 +82,13 @@ build: $(VENV)/dev ## build the layer and check it; with the SAM CLI, all that i
 	@$(BIN)/python -m ops.layer build/layer
 	@if command -v sam >/dev/null; then PATH="$(CURDIR)/$(BIN):$$PATH" sam build; fi
 
-deploy: build ## deploy on AWS; asks for the parameters until samconfig.toml has the answers
+deploy: ## deploy on AWS; asks for the parameters until samconfig.toml has the answers
 	@command -v sam >/dev/null || { echo "Deploying needs the SAM CLI: pip install aws-sam-cli, or the installer of AWS."; exit 2; }
+	@$(MAKE) --no-print-directory build
 	@if grep -q '^region' samconfig.toml; then sam deploy; else sam deploy --guided; fi
 
 clean: ## remove what was made
-	rm -rf $(VENV) $(CHECKS) checks/node/node_modules build demo-output benchmarks/results .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(CHECKS) checks/node/node_modules benchmarks/peers/node_modules build .aws-sam .darkroom demo-output benchmarks/results .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

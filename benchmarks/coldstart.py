@@ -15,6 +15,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from samtranslator.yaml_helper import yaml_parse
+
 ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "benchmarks" / "results" / "coldstart.json"
 
@@ -66,18 +68,19 @@ def _run(name: str, code: str) -> tuple[float, set[str]]:
 
 
 def _settings() -> dict[str, str]:
-    """Return the environment that the template gives the functions."""
-    return {
+    """Return what the template puts into the functions' environments, with values that will do."""
+    template = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
+    functions = [each["Properties"] for each in template["Resources"].values()]
+    blocks = [each["Environment"] for each in functions if "Environment" in each]
+    names = {name for block in blocks for name in block["Variables"]}
+    return dict.fromkeys(names, "1") | {
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_REGION": "us-east-1",
         "AWS_XRAY_SDK_ENABLED": "false",
         "POWERTOOLS_SERVICE_NAME": "darkroom",
         "POWERTOOLS_METRICS_NAMESPACE": "Darkroom",
         "POWERTOOLS_TRACE_DISABLED": "true",
-        "WORK_BUCKET": "work",
-        "OUTPUT_BUCKET": "output",
-        "BACKUP_BUCKET": "backup",
-        "PRESETS_PARAMETER": "/darkroom/presets",
+        "WORKFLOW_TYPE": "STANDARD",
     }
 
 

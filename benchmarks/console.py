@@ -1,6 +1,6 @@
 """How quickly the console answers, with many executions present.
 
-Run by ``python benchmarks/console.py``. Real executions on the local engine: most are an upload's
+Run by ``make bench-console``. Real executions on the local engine: most are an upload's
 event sent again, which ends in AlreadyProcessed; the newest are whole. Every page is asked for over
 HTTP by a client on the same machine; the first answer is told apart, since nothing is remembered
 then. What a page costs in the browser is not in these figures.
@@ -55,9 +55,10 @@ def fill(engine: Engine, count: int) -> str:
         while at.stepfunctions.describe_execution(executionArn=arn)["status"] == "RUNNING":
             time.sleep(0.02)
 
+    whole = min(count, WHOLE)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(again, range(count - WHOLE)))
-    for number in range(1, WHOLE):
+        list(pool.map(again, range(count - whole)))
+    for number in range(1, whole):
         key = f"uploads/photo-{number:02}.jpg"
         at.s3.put_object(Bucket=at.source_bucket_name, Key=key, Body=photo(number))
     engine.wait_idle(600)

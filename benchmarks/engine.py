@@ -1,17 +1,18 @@
 """How fast the local engine runs the workflow, and how much of that is its own share.
 
-Run as ``python benchmarks/engine.py``. Writes ``benchmarks/results/engine.json``:
+Run by ``make bench-engine``. Writes ``benchmarks/results/engine.json``:
 
 - ``wall_s``: median seconds from the start of the upload of a 2-megapixel photo to the end of its
   execution, on the warm engine.
 - ``engine_share_s``: median of the same less the handlers' time on the critical path: Prepare, the
   slowest Resize, and the slower of MakePdf and BackupOriginal, each as the engine reports a
   function's duration.
-- ``batch_s``: seconds from the first of 40 uploads at once to the end of the last execution.
+- ``batch_s``: seconds from the first of BATCH uploads at once to the end of the last execution.
 """
 
 from __future__ import annotations
 
+import argparse
 import io
 import json
 import os
@@ -37,16 +38,15 @@ HERE = Path(__file__).parent
 PROJECT = HERE.parent
 RESULTS = HERE / "results" / "engine.json"
 
-RUNS = 15
 WARM_UPS = 3
-BATCH = 40
 PIXELS = (1920, 1080)
 IDLE_SECONDS = 120.0
 
-WALL_LIMIT_S = 1.5
-SHARE_LIMIT_S = 0.5
+WALL_GOAL_S = 1.5
+SHARE_GOAL_S = 0.5
 
 # Functions whose invocations run side by side; the slowest of each group is on the critical path.
+# Notify is none of them: it tells of what has ended.
 STAGES = {
     "darkroom-prepare": "prepare",
     "darkroom-resize": "resize",
@@ -87,8 +87,9 @@ class Durations:
 
     def _recorded(self, name: str, event: Any) -> Invocation:
         done = self._invoke(name, event)
-        stages = self._slowest[event["execution"]]
-        stages[STAGES[name]] = max(stages.get(STAGES[name], 0.0), done.seconds)
+        if name in STAGES:
+            stages = self._slowest[event["execution"]]
+            stages[STAGES[name]] = max(stages.get(STAGES[name], 0.0), done.seconds)
         return done
 
 
@@ -101,12 +102,12 @@ def photo() -> bytes:
     return buffer.getvalue()
 
 
-def one_by_one(engine: Engine, body: bytes) -> list[Run]:
+def one_by_one(engine: Engine, body: bytes, count: int) -> list[Run]:
     """Upload a photo, wait for its end, and again."""
     durations = Durations(engine)
     watcher = Watcher(engine.deployment.stepfunctions, engine.deployment.state_machine_arn)
     runs = []
-    for index in range(WARM_UPS + RUNS):
+    for index in range(WARM_UPS + count):
         began = upload(engine, f"one-{index}.jpg", body)
         assert engine.wait_idle(IDLE_SECONDS)
         (execution,) = (each for each in watcher.poll() if each.ended)
@@ -116,13 +117,13 @@ def one_by_one(engine: Engine, body: bytes) -> list[Run]:
     return runs[WARM_UPS:]
 
 
-def at_once(engine: Engine, body: bytes) -> tuple[float, list[Execution]]:
+def at_once(engine: Engine, body: bytes, count: int) -> tuple[float, list[Execution]]:
     """Upload many photos at once; return the seconds to the last one's end, and all executions."""
     watcher = Watcher(engine.deployment.stepfunctions, engine.deployment.state_machine_arn)
     watcher.poll()
     with ThreadPoolExecutor(8) as pool:
         began = list(
-            pool.map(lambda index: upload(engine, f"many-{index}.jpg", body), range(BATCH))
+            pool.map(lambda index: upload(engine, f"many-{index}.jpg", body), range(count))
         )
     assert engine.wait_idle(IDLE_SECONDS), "some executions never ended"
     ended = [execution for execution in watcher.poll() if execution.ended]
@@ -141,12 +142,16 @@ def upload(engine: Engine, name: str, body: bytes) -> float:
 
 
 def main() -> int:
-    """Measure, print a table and write the results; 1 when a limit is exceeded."""
+    """Measure, print a table and write the results; 1 when an image is not complete."""
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n\n")[0])
+    parser.add_argument("--runs", type=int, default=15, help="photos one by one (15)")
+    parser.add_argument("--batch", type=int, default=40, help="photos at once (40)")
+    options = parser.parse_args()
     body = photo()
     with Engine(PROJECT / "template.yaml") as engine:
         engine.workers.warm()
-        runs = one_by_one(engine, body)
-        batch_s, ended = at_once(engine, body)
+        runs = one_by_one(engine, body, options.runs)
+        batch_s, ended = at_once(engine, body, options.batch)
     right = sum(execution.outcome == "COMPLETE" for execution in ended)
     distinct = len({e.source.key for e in ended if e.source is not None})
     found: dict[str, Any] = {
@@ -157,8 +162,8 @@ def main() -> int:
         "resize_s": median([run.stages["resize"] for run in runs]),
         "archive_s": median([run.stages["archive"] for run in runs]),
         "wall_max_s": round(max(run.wall for run in runs), 4),
-        "runs": RUNS,
-        "batch_images": BATCH,
+        "runs": options.runs,
+        "batch_images": options.batch,
         "batch_s": round(batch_s, 3),
         "batch_executions": len(ended),
         "batch_complete": right,
@@ -168,12 +173,7 @@ def main() -> int:
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     RESULTS.write_text(json.dumps(found, indent=2) + "\n")
     report(found)
-    good = (
-        found["wall_s"] <= WALL_LIMIT_S
-        and found["engine_share_s"] <= SHARE_LIMIT_S
-        and right == distinct == len(ended) == BATCH
-    )
-    return 0 if good else 1
+    return 0 if right == distinct == len(ended) == options.batch else 1
 
 
 def median(values: list[float]) -> float:
@@ -184,20 +184,20 @@ def median(values: list[float]) -> float:
 def report(found: dict[str, Any]) -> None:
     """Print the results."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column(f"One 2-megapixel photo, warm, median of {RUNS}")
+    table.add_column(f"One 2-megapixel photo, warm, median of {found['runs']}")
     table.add_column("seconds", justify="right")
-    table.add_column("limit", justify="right")
-    table.add_row("upload to end of execution", f"{found['wall_s']:.3f}", f"{WALL_LIMIT_S}")
+    table.add_column("goal", justify="right")
+    table.add_row("upload to end of execution", f"{found['wall_s']:.3f}", f"{WALL_GOAL_S}")
     table.add_row("  handlers on the critical path", f"{found['handlers_s']:.3f}", "")
     table.add_row("    Prepare", f"{found['prepare_s']:.3f}", "")
     table.add_row("    Resize, the slowest", f"{found['resize_s']:.3f}", "")
     table.add_row("    MakePdf or BackupOriginal", f"{found['archive_s']:.3f}", "")
-    table.add_row("  the engine's own share", f"{found['engine_share_s']:.3f}", f"{SHARE_LIMIT_S}")
+    table.add_row("  the engine's own share", f"{found['engine_share_s']:.3f}", f"{SHARE_GOAL_S}")
     screen = Console(highlight=False)
     screen.print(table)
     screen.print(
-        f"\n{BATCH} uploads at once: {found['batch_complete']} of {found['batch_executions']} "
-        f"executions complete, in {found['batch_s']:.1f} s."
+        f"\n{found['batch_images']} uploads at once: {found['batch_complete']} of "
+        f"{found['batch_executions']} executions complete, in {found['batch_s']:.1f} s."
     )
 
 

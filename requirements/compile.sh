@@ -3,10 +3,19 @@
 # Run by `make lock`; pass --upgrade to take newer versions.
 set -eu
 cd "$(dirname "$0")/.."
-compile() { uv pip compile --quiet --universal --generate-hashes --no-header "$@" pyproject.toml; }
-compile "$@" --extra ops --extra dev --output-file requirements/dev.txt
-compile --constraint requirements/dev.txt --extra ops --output-file requirements/ops.txt
-compile --constraint requirements/dev.txt --output-file layers/imaging/requirements.txt
+
+# compile FILE SOURCE OPTION…: a file that stays the same keeps its time, so that make installs nothing.
+compile() {
+  file=$1 source=$2 before=$(mktemp)
+  shift 2
+  cp -p "$file" "$before"
+  uv pip compile --quiet --universal --generate-hashes --no-header "$@" --output-file "$file" "$source"
+  if cmp -s "$file" "$before"; then touch -r "$before" "$file"; fi
+  rm "$before"
+}
+
+compile requirements/dev.txt pyproject.toml --extra ops --extra dev "$@"
+compile requirements/ops.txt pyproject.toml --extra ops --constraint requirements/dev.txt
+compile layers/imaging/requirements.txt pyproject.toml --constraint requirements/dev.txt
 # The checks pin older versions of what Darkroom itself uses, so they get an environment of their own.
-uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 "$@" \
-  --output-file requirements/checks.txt requirements/checks.in
+compile requirements/checks.txt requirements/checks.in --python-version 3.11 "$@"

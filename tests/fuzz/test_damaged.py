@@ -1,7 +1,7 @@
 """Damaged files of every format: each ends in a picture or in a named error, within the limits.
 
 Decoding runs in the decoder's process, as in the function: a crash would come back as an error
-that says so, and is a failure here.
+that says so, and is a failure here. The suite tries few files, always the same; ``make fuzz`` many.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from darkroom.contracts import PdfOptions, Preset
@@ -18,7 +19,7 @@ from darkroom.errors import CorruptImage, ImageTooLarge, UnsupportedImage
 from darkroom.limits import MIB, Limits
 from darkroom.plan import plan
 from darkroom.render import render
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.imaging import files
@@ -107,9 +108,15 @@ def survives(data: bytes) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_damaged(name: str, request: pytest.FixtureRequest) -> None:
-    profile = request.config.getoption("--hypothesis-profile") or "suite"
+    examples = request.config.getoption("--examples")
 
-    @settings(settings.get_profile(str(profile)))
+    @settings(
+        max_examples=examples or 150,
+        derandomize=examples is None,
+        deadline=timedelta(seconds=20),
+        suppress_health_check=list(HealthCheck),
+        print_blob=True,
+    )
     @given(damaged(FILES[name]))
     def check(data: bytes) -> None:
         survives(data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 
 import pytest
 import yaml
@@ -23,11 +24,23 @@ def test_actions_are_pinned_by_commit(path: object) -> None:
         assert re.fullmatch(r" # v\d+\.\d+\.\d+", comment), action
 
 
-def test_ci_runs_the_gate_on_every_supported_python() -> None:
+def test_the_jobs_of_ci_share_the_gate_and_repeat_nothing() -> None:
+    """Their targets are those of .ci/run; only the tests run on every supported Python."""
     ci = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
-    job = ci["jobs"]["check-and-test"]
-    assert job["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13"]
-    assert ".ci/run" in [step.get("run") for step in job["steps"]]
+    ran = {
+        name: [step["run"] for step in job["steps"] if "run" in step]
+        for name, job in ci["jobs"].items()
+    }
+    gate = re.search(r"set -- (.+)", (ROOT / ".ci" / "run").read_text())
+    assert gate is not None
+    (shared,) = ran["check"]
+    assert ran["test"] == [".ci/run test"]
+    assert sorted([*shared.removeprefix(".ci/run ").split(), "test"]) == sorted(gate[1].split())
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    pythons = ci["jobs"]["test"]["strategy"]["matrix"]["python"]
+    assert declared == f">={pythons[0]}"
+    assert pythons == ["3.11", "3.12", "3.13"]
+    assert "strategy" not in ci["jobs"]["check"]
     assert ci["permissions"] == {"contents": "read"}
 
 
