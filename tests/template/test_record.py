@@ -29,7 +29,7 @@ TABLE = "images"
 
 
 @pytest.fixture(scope="module")
-def dynamodb() -> Iterator[Any]:
+def table() -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         patch.setenv("AWS_ACCESS_KEY_ID", "any")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "any")
@@ -41,6 +41,14 @@ def dynamodb() -> Iterator[Any]:
             KeySchema=[{"AttributeName": "image", "KeyType": "HASH"}],
         )
         yield client
+
+
+@pytest.fixture
+def dynamodb(table: Any) -> Any:
+    """DynamoDB with a table that is empty."""
+    for item in table.scan(TableName=TABLE)["Items"]:
+        table.delete_item(TableName=TABLE, Key={"image": item["image"]})
+    return table
 
 
 def write(
@@ -211,9 +219,12 @@ def test_a_claim_says_which_upload_it_is_for(
     assert (found["version"], found["etag"], found["sequencer"]) == (version, etag, sequencer)
 
 
-def test_a_person_never_lowers_the_sequencer(dynamodb: Any) -> None:
-    write(dynamodb, "ClaimImage", held("COMPLETE", "0B"), request())
-    assert record(dynamodb)["sequencer"] == "0B".ljust(64, "0")
+@pytest.mark.parametrize(("given", "after"), [(event("0C"), "0C"), (request(), "0B")])
+def test_an_upload_raises_the_sequencer_and_a_person_never_lowers_it(
+    dynamodb: Any, given: Json, after: str
+) -> None:
+    write(dynamodb, "ClaimImage", held("COMPLETE", "0B"), given)
+    assert record(dynamodb)["sequencer"] == after.ljust(64, "0")
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from typing import Any
 from unittest.mock import MagicMock
 
 import boto3
+import pypdfium2
 import pytest
-from darkroom import contracts, steps
-from darkroom.contracts import Prepared
-from darkroom.errors import InvalidRequest, SourceNotFound
+from darkroom import __version__, contracts, steps
+from darkroom.contracts import Output, PdfOptions, PdfTask, Prepared, ResizeTask, Source
+from darkroom.errors import ImageTooLarge, InvalidRequest, SourceNotFound, Superseded
 from darkroom.limits import Limits
 from darkroom.settings import BackupSettings, OutputSettings, PrepareSettings
 from darkroom.storage import Parameters, Storage
@@ -41,9 +43,32 @@ def parameters(value: str = PRESETS) -> Parameters:
     return Parameters(client)
 
 
-def prepare(s3: Any, deployed: str = PRESETS, **request: Any) -> Prepared:
+def prepare(
+    s3: Any, deployed: str = PRESETS, limits: Limits | None = None, **request: Any
+) -> Prepared:
     given = {"source": {"bucket": "the-source", "key": "a/b.jpg"}} | request
-    return steps.prepare(given, "run-1", Storage(s3), parameters(deployed), SETTINGS, Limits())
+    return steps.prepare(
+        given, "run-1", Storage(s3), parameters(deployed), SETTINGS, limits or Limits()
+    )
+
+
+def resize_task(prepared: Prepared, number: int = 0, claim: int = 1) -> ResizeTask:
+    return ResizeTask(
+        source=prepared.source,
+        claim=claim,
+        mezzanine=prepared.mezzanine,
+        rendition=prepared.renditions[number],
+    )
+
+
+def pdf_task(prepared: Prepared, claim: int = 1) -> PdfTask:
+    return PdfTask(
+        source=prepared.source,
+        claim=claim,
+        mezzanine=prepared.mezzanine,
+        document_key=prepared.document_key,
+        pdf=prepared.pdf,
+    )
 
 
 def test_prepare_plans_every_deployed_preset(s3: Any) -> None:
@@ -57,6 +82,64 @@ def test_prepare_plans_every_deployed_preset(s3: Any) -> None:
     assert s3.head_object(Bucket="the-work", Key=prepared.mezzanine.key)["ContentLength"] > 0
 
 
+def test_prepare_keeps_what_later_steps_need_in_the_work_bucket(s3: Any) -> None:
+    """Both under keys of the execution's own, and both say which upload they are of."""
+    s3.put_bucket_versioning(Bucket="the-source", VersioningConfiguration={"Status": "Enabled"})
+    put = s3.put_object(Bucket="the-source", Key="a/b.jpg", Body=photo(320, 240))
+    etag, version = put["ETag"].strip('"'), put["VersionId"]
+    s3.put_object(Bucket="the-source", Key="a/b.jpg", Body=photo(240, 320))
+    source = {"bucket": "the-source", "key": "a/b.jpg", "versionId": version}
+    prepared = prepare(s3, source=source)
+    assert prepared.source == Source("the-source", "a/b.jpg", version, etag)
+    assert (prepared.image.width, prepared.image.height) == (320, 240)
+    mezzanine = s3.head_object(Bucket="the-work", Key=prepared.mezzanine.key)
+    original = s3.get_object(Bucket="the-work", Key=prepared.original.key)
+    assert prepared.mezzanine.bucket == prepared.original.bucket == "the-work"
+    assert prepared.mezzanine.key.endswith("/run-1")
+    assert prepared.original.key.endswith("/run-1")
+    assert mezzanine["ContentType"] == "application/x-darkroom-mezzanine"
+    assert mezzanine["Metadata"] == {
+        "source-etag": etag, "source-version-id": version, "darkroom-version": __version__,
+    }  # fmt: skip
+    assert original["Body"].read() == photo(320, 240)
+    # Work is not versioned: the etag is what pins the copy for the backup.
+    assert (prepared.original.version_id, prepared.original.etag) == (None, etag)
+
+
+def test_prepare_passes_the_wishes_on(s3: Any) -> None:
+    assert (prepare(s3).pdf, prepare(s3).notify) == (PdfOptions(), True)
+    prepared = prepare(s3, pdf={"pageSize": "A4", "quality": 33}, notify=False)
+    assert (prepared.pdf, prepared.notify) == (PdfOptions(page_size="A4", quality=33), False)
+
+
+def test_a_name_and_a_type_that_contradict_the_bytes_are_told(s3: Any) -> None:
+    data = photo(64, 48)
+    for key, content_type in (("a.png", "image/jpeg"), ("a.jpg", "image/png")):
+        s3.put_object(Bucket="the-source", Key=key, Body=data, ContentType=content_type)
+        mismatch = prepare(s3, source={"bucket": "the-source", "key": key}).image.mismatch
+        assert mismatch is not None
+        assert "png" in mismatch.lower()
+    s3.put_object(Bucket="the-source", Key="a.jpg", Body=data, ContentType="image/jpeg")
+    assert prepare(s3, source={"bucket": "the-source", "key": "a.jpg"}).image.mismatch is None
+
+
+def test_the_deployment_s_limits_hold_for_the_image_and_for_a_watermark(s3: Any) -> None:
+    s3.put_object(Bucket="the-source", Key="logo.png", Body=b"x" * 100_000)
+    marked = {"image": {"bucket": "the-source", "key": "logo.png"}}
+    with pytest.raises(ImageTooLarge, match="max_pixels"):
+        prepare(s3, limits=Limits(max_pixels=640 * 480 - 1))
+    with pytest.raises(ImageTooLarge, match=r"100,000 bytes.*99,999 \(max_bytes"):
+        prepare(s3, limits=Limits(max_bytes=99_999), watermark=marked)
+
+
+def test_a_key_that_leaves_no_room_is_refused_before_anything_is_read(s3: Any) -> None:
+    storage = MagicMock()
+    given = {"source": {"bucket": "the-source", "key": "k" * 1024}}
+    with pytest.raises(InvalidRequest, match="shorter key"):
+        steps.prepare(given, "run-1", storage, parameters(), SETTINGS, Limits())
+    assert storage.mock_calls == []
+
+
 def test_a_request_overrides_the_deployed_presets(s3: Any) -> None:
     (rendition,) = prepare(s3, presets=[{"name": "own", "width": 10}]).renditions
     assert rendition.name == "own"
@@ -66,6 +149,14 @@ def test_a_watermark_of_the_request_is_on_every_preset(s3: Any) -> None:
     prepared = prepare(s3, watermark={"text": "mine"})
     marks = [rendition.preset.watermark for rendition in prepared.renditions]
     assert [mark.text for mark in marks if mark is not None] == ["mine", "mine"]
+    own = [{"name": "own", "width": 10, "watermark": {"text": "the preset's"}}]
+    (kept,) = prepare(s3, presets=own).renditions
+    (replaced,) = prepare(s3, presets=own, watermark={"text": "the run's"}).renditions
+    assert kept.preset.watermark is not None
+    assert replaced.preset.watermark is not None
+    assert (kept.preset.watermark.text, replaced.preset.watermark.text) == (
+        "the preset's", "the run's"
+    )  # fmt: skip
 
 
 def test_a_watermark_picture_comes_from_s3(s3: Any) -> None:
@@ -75,13 +166,7 @@ def test_a_watermark_picture_comes_from_s3(s3: Any) -> None:
     seen = []
     for options in ({"watermark": marked}, {}):
         prepared = prepare(s3, **options)
-        task = contracts.ResizeTask(
-            source=prepared.source,
-            claim=1,
-            mezzanine=prepared.mezzanine,
-            rendition=prepared.renditions[0],
-        )
-        output = steps.resize(task, storage, settings)
+        output = steps.resize(resize_task(prepared), storage, settings)
         seen.append(s3.get_object(Bucket="the-output", Key=output.key)["Body"].read())
     assert seen[0] != seen[1]
 
@@ -93,7 +178,9 @@ def test_a_watermark_picture_that_is_missing_is_named(s3: Any) -> None:
 
 @pytest.mark.parametrize("value", ["not json", "null", "[]", '[{"name": "x"}]', '{"a": 1}'])
 def test_wrong_deployed_presets_name_the_parameter(s3: Any, value: str) -> None:
-    with pytest.raises(InvalidRequest, match="/presets"):
+    with pytest.raises(
+        InvalidRequest, match=r"^The deployed presets \(SSM parameter /presets\): Expected"
+    ):
         prepare(s3, deployed=value)
 
 
@@ -104,30 +191,55 @@ def test_nothing_is_read_for_a_wrong_request(s3: Any) -> None:
     assert storage.mock_calls == []
 
 
-def test_resize_and_make_pdf_write_what_they_say(s3: Any) -> None:
+def test_resize_and_make_pdf_tell_what_they_wrote(s3: Any) -> None:
     prepared = prepare(s3)
     storage, settings = Storage(s3), OutputSettings(output_bucket="the-output")
-    task = contracts.ResizeTask(
-        source=prepared.source,
-        claim=1,
-        mezzanine=prepared.mezzanine,
-        rendition=prepared.renditions[0],
-    )
-    small = steps.resize(task, storage, settings)
-    pdf = steps.make_pdf(
-        contracts.PdfTask(
-            source=prepared.source,
-            claim=1,
-            mezzanine=prepared.mezzanine,
-            document_key=prepared.document_key,
-            pdf=prepared.pdf,
-        ),
-        storage,
-        settings,
-    )
-    data = s3.get_object(Bucket="the-output", Key=small.key)["Body"].read()
-    assert (small.width, small.height, small.bytes) == (*opened(data).size, len(data))
-    assert (pdf.content_type, pdf.pages) == ("application/pdf", 1)
+    small = steps.resize(resize_task(prepared, claim=7), storage, settings)
+    pdf = steps.make_pdf(pdf_task(prepared, claim=7), storage, settings)
+    for name, key, content_type, made in (
+        ("small", "a/b.jpg/small.jpg", "image/jpeg", small),
+        ("document", "a/b.jpg/document.pdf", "application/pdf", pdf),
+    ):
+        found = s3.get_object(Bucket="the-output", Key=key)
+        data = found["Body"].read()
+        size = opened(data).size if made is small else (480, 360)  # in points, of 96 an inch
+        assert made == Output(
+            name=name,
+            bucket="the-output",
+            key=key,
+            content_type=content_type,
+            bytes=len(data),
+            sha256=hashlib.sha256(data).hexdigest(),
+            width=size[0],
+            height=size[1],
+            pages=None if made is small else 1,
+        )
+        assert found["ContentType"] == content_type
+        assert found["Metadata"] == {
+            "source-etag": prepared.source.etag, "darkroom-version": __version__, "claim": "7",
+        }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("key", "title"), [("a/b.jpg", "b.jpg"), ("top.jpg", "top.jpg"), ("a/", "a/")]
+)
+def test_a_pdf_is_titled_by_its_file(s3: Any, key: str, title: str) -> None:
+    s3.put_object(Bucket="the-source", Key=key, Body=photo(64, 48))
+    prepared = prepare(s3, source={"bucket": "the-source", "key": key})
+    steps.make_pdf(pdf_task(prepared), Storage(s3), OutputSettings(output_bucket="the-output"))
+    data = s3.get_object(Bucket="the-output", Key=f"{key}/document.pdf")["Body"].read()
+    assert pypdfium2.PdfDocument(data).get_metadata_value("Title") == title
+
+
+def test_an_older_claim_replaces_no_output_of_a_newer_one(s3: Any) -> None:
+    prepared = prepare(s3)
+    storage, settings = Storage(s3), OutputSettings(output_bucket="the-output")
+    steps.resize(resize_task(prepared, claim=2), storage, settings)
+    steps.make_pdf(pdf_task(prepared, claim=2), storage, settings)
+    with pytest.raises(Superseded):
+        steps.resize(resize_task(prepared, claim=1), storage, settings)
+    with pytest.raises(Superseded):
+        steps.make_pdf(pdf_task(prepared, claim=1), storage, settings)
 
 
 def test_steps_are_idempotent(s3: Any) -> None:
@@ -136,11 +248,9 @@ def test_steps_are_idempotent(s3: Any) -> None:
     digests = []
     for _ in range(2):
         prepared = prepare(s3)
-        for rendition in prepared.renditions:
-            task = contracts.ResizeTask(
-                source=prepared.source, claim=1, mezzanine=prepared.mezzanine, rendition=rendition
-            )
-            digests.append(steps.resize(task, storage, settings).sha256)
+        digests += [
+            steps.resize(resize_task(prepared, n), storage, settings).sha256 for n in range(2)
+        ]
     assert digests[:2] == digests[2:]
 
 
@@ -155,6 +265,8 @@ def test_back_up_copies_the_original(s3: Any) -> None:
     )
     copied = s3.get_object(Bucket=backup.bucket, Key=backup.key)["Body"].read()
     assert copied == photo(640, 480)
+    assert (backup.bucket, backup.key) == ("the-backup", "a/b.jpg")
+    assert (backup.bytes, backup.etag) == (len(copied), prepared.source.etag)
 
 
 def test_what_prepare_returns_is_what_the_next_step_takes(s3: Any) -> None:

@@ -45,3 +45,16 @@ def test_an_etag_that_is_one_is() -> None:
 def test_the_size_is_compared_always() -> None:
     with pytest.raises(StorageError, match="differs from the original"):
         copy(BY_KMS, BY_KMS, size=6)
+
+
+def test_the_copied_version_decides_and_not_the_newest() -> None:
+    client = MagicMock()
+
+    def head(Bucket: str, VersionId: str = "", **_: Any) -> dict[str, Any]:  # noqa: N803 - boto3's
+        if Bucket == "target":
+            return PLAIN | {"ETag": f'"{COPY}"', "ContentLength": 5}
+        return BY_KMS if VersionId == "v1" else PLAIN
+
+    client.head_object.side_effect = head
+    source = Source(bucket="source", key="k", version_id="v1", etag=ORIGINAL)
+    assert Storage(client).copy(source, 5, ObjectRef(bucket="target", key="k")).etag == COPY
