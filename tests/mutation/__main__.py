@@ -1,0 +1,258 @@
+"""``make mutate``: break the product, one line at a time, and see whether a test notices."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.mutation.areas import AREAS, DEFINITION, ROOT, files
+
+EQUIVALENT = Path(__file__).with_name("equivalent.yaml")
+TESTS = ("tests/unit", "tests/template")
+
+
+@dataclass(frozen=True)
+class Survivor:
+    """A change that no test noticed."""
+
+    area: str
+    file: str
+    line: int
+    before: str
+    after: str
+    untested: bool
+
+    def __str__(self) -> str:
+        note = "  (no test runs it)" if self.untested else ""
+        before = "\n".join(f"    - {line}" for line in self.before.splitlines())
+        after = "\n".join(f"    + {line}" for line in self.after.splitlines())
+        return f"{self.file}:{self.line}{note}\n{before}\n{after}"
+
+
+def main() -> int:
+    options = _options()
+    os.nice(5)
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # its threads would be there before the first fork
+    sys.dont_write_bytecode, sys.pycache_prefix = False, str(ROOT / ".mutate" / "bytecode")
+    chosen = _chosen(options)
+    if not chosen:
+        print("Nothing that is mutated has changed since main. ARGS=--all takes everything.")
+        return 0
+    counts: Counter[tuple[str, str]] = Counter()
+    survivors: list[Survivor] = []
+    equivalent = _Equivalent(set(chosen))
+    started = time.monotonic()
+    for area, verdicts in _judge(chosen, options, equivalent):
+        for verdict, survivor in verdicts:
+            counts[area, verdict] += 1
+            if survivor is not None:
+                survivors.append(survivor)
+                if options.list_survivors:
+                    print(survivor, flush=True)
+    print(f"\n{sum(counts.values())} mutants in {time.monotonic() - started:.0f} s\n")
+    return _report(counts, survivors, equivalent, options)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make mutate", description=__doc__)
+    parser.add_argument("files", nargs="*", help="these files; by default those that changed")
+    parser.add_argument("--all", action="store_true", help="every file")
+    parser.add_argument("--area", choices=AREAS, action="append", help="every file of an area")
+    parser.add_argument("--sample", type=int, metavar="N", help="so many mutants of each area")
+    parser.add_argument("--seed", type=int, default=1, help="of the sample")
+    parser.add_argument("--lines", metavar="FROM-TO", help="only mutants of these lines")
+    parser.add_argument("--tests", action="append", help="judge by these tests (files or folders)")
+    parser.add_argument(
+        "--list-survivors", action="store_true", help="what changed, as it is found"
+    )
+    parser.add_argument("--base", default="main", help="changed since this commit")
+    jobs = int(os.environ.get("JOBS", "2"))
+    parser.add_argument("--jobs", type=int, default=jobs, help="side by side; also JOBS=")
+    return parser.parse_args()
+
+
+def _chosen(options: argparse.Namespace) -> dict[str, str]:
+    """Return the files to mutate, with their areas."""
+    known = files()
+    if options.files:
+        unknown = sorted(set(options.files) - set(known))
+        if unknown:
+            raise SystemExit(f"Not among the files that are mutated: {', '.join(unknown)}")
+        return {file: known[file] for file in options.files}
+    if options.area:
+        return {file: area for file, area in known.items() if area in options.area}
+    if options.all:
+        return known
+    changed = _changed(options.base)
+    return {file: area for file, area in known.items() if file in changed}
+
+
+def _changed(base: str) -> set[str]:
+    def git(*arguments: str) -> list[str]:
+        done = subprocess.run(
+            ["git", *arguments],  # noqa: S607 - whichever git made this checkout
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stdout.splitlines()
+
+    since = git("merge-base", base, "HEAD") or ["HEAD"]
+    return {
+        *git("diff", "--name-only", since[0]),
+        *git("ls-files", "--others", "--exclude-standard"),
+    }
+
+
+def _judge(
+    chosen: dict[str, str], options: argparse.Namespace, equivalent: _Equivalent
+) -> Iterable[Any]:
+    python = {file: area for file, area in chosen.items() if file != DEFINITION}
+    if python:
+        yield from _judge_python(python, options, equivalent)
+
+
+def _judge_python(
+    chosen: dict[str, str], options: argparse.Namespace, equivalent: _Equivalent
+) -> Iterable[Any]:
+    from tests.mutation import children, judging
+    from tests.mutation.mutants import Source
+
+    sources = {file: Source(file) for file in files() if file != DEFINITION}
+    measured = judging.measure(_test_files(options.tests or TESTS), options.jobs)
+    judge = judging.Judge(measured, list(sources.values()))
+    by_area: dict[str, list[Any]] = {}
+    for file, area in chosen.items():
+        mutants = [each for each in sources[file].mutants() if _among(each.line, options.lines)]
+        by_area.setdefault(area, []).extend(mutants)
+        equivalent.look_for(file, mutants)
+    controls = [judge.control(sources[file]) for file in chosen]
+    for child, status in children.run(
+        [each for each in controls if each.tests], judging.judge, options.jobs
+    ):
+        if child.answer is None or child.answer["killed"]:
+            raise SystemExit(
+                f"{child.job.source.file}, unchanged, fails its tests ({status}):\n{child.output}"
+            )
+    for area, all_mutants in by_area.items():
+        mutants = all_mutants
+        if options.sample is not None and options.sample < len(mutants):
+            mutants = random.Random(options.seed).sample(mutants, options.sample)
+        yield area, _verdicts(area, mutants, judge, options, equivalent)
+
+
+def _verdicts(
+    area: str, mutants: list[Any], judge: Any, options: argparse.Namespace, equivalent: _Equivalent
+) -> Iterable[Any]:
+    from tests.mutation import children, judging
+
+    tasks = [judge.task(mutant) for mutant in mutants]
+    done = 0
+    for child, _ in children.run(tasks, judging.judge, options.jobs):
+        done += 1
+        if sys.stderr.isatty():
+            print(f"\r{area}: {done} of {len(tasks)}", end="\r", file=sys.stderr)
+        task, answer = child.job, child.answer
+        if answer is None or answer["killed"]:
+            yield "killed", None
+            continue
+        line, before, after = task.mutant.change
+        if equivalent.has(task.mutant.file, before, after):
+            yield "equivalent", None
+            continue
+        yield "survived", Survivor(area, task.mutant.file, line, before, after, not task.tests)
+
+
+def _among(line: int, lines: str | None) -> bool:
+    if lines is None:
+        return True
+    first, _, last = lines.partition("-")
+    return int(first) <= line <= int(last or first)
+
+
+def _test_files(names: Iterable[str]) -> list[str]:
+    found: list[str] = []
+    for name in names:
+        path = ROOT / name
+        inside = sorted(path.rglob("test_*.py")) if path.is_dir() else [path]
+        found += [str(each.relative_to(ROOT)) for each in inside]
+    return found
+
+
+class _Equivalent:
+    """The changes that change nothing that anybody can see, with their reasons."""
+
+    def __init__(self, chosen: set[str]) -> None:
+        listed = yaml.safe_load(EQUIVALENT.read_text(encoding="utf-8")) or []
+        self._known = {
+            (each["file"], _stripped(each["before"]), _stripped(each["after"])): each["reason"]
+            for each in listed
+            if each["file"] in chosen
+        }
+        self.stale = set(self._known)
+
+    def look_for(self, file: str, mutants: Iterable[Any]) -> None:
+        """Note which entries still are changes that could be made."""
+        first_lines = {before.splitlines()[0] for name, before, _ in self._known if name == file}
+        for mutant in mutants:
+            text = mutant.source.text.splitlines()
+            near = {line.strip() for line in text[max(0, mutant.line - 1) : mutant.line + 10]}
+            if near & first_lines:
+                _, before, after = mutant.change
+                self.stale.discard((file, before, after))
+
+    def has(self, file: str, before: str, after: str) -> bool:
+        return (file, before, after) in self._known
+
+
+def _stripped(text: str) -> str:
+    return "\n".join(line.strip() for line in text.strip().splitlines())
+
+
+def _report(
+    counts: Counter[tuple[str, str]],
+    survivors: list[Survivor],
+    equivalent: _Equivalent,
+    options: argparse.Namespace,
+) -> int:
+    print(
+        f"{'area':<12}{'mutants':>9}{'killed':>9}{'survived':>9}{'equivalent':>11}{'%':>7}{'floor':>7}"
+    )
+    below = []
+    for area, rules in AREAS.items():
+        killed, survived, same = (
+            counts[area, each] for each in ("killed", "survived", "equivalent")
+        )
+        if not killed + survived + same:
+            continue
+        share = 100 * killed / (killed + survived) if killed + survived else 100.0
+        row = f"{area:<12}{killed + survived + same:>9}{killed:>9}{survived:>9}{same:>11}"
+        print(f"{row}{share:>7.1f}{rules.floor:>7}")
+        if share < rules.floor:
+            below.append(area)
+    if survivors and not options.list_survivors:
+        print("\n--list-survivors shows what survived.")
+    if equivalent.stale and not options.lines:
+        print(f"\nEntries of {EQUIVALENT.relative_to(ROOT)} that match nothing any more:")
+        for file, before, after in sorted(equivalent.stale):
+            print(f"  {file}: {before!r} → {after!r}")
+    if below:
+        print(f"\nBelow their floor: {', '.join(below)}")
+    stale = bool(equivalent.stale) and not options.lines
+    return 1 if below or stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""What is mutated, by area, and how much of it the tests must notice. The one home of both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+DEFINITION = "statemachine/image_pipeline.asl.yaml"
+_CORE = "layers/imaging/darkroom/"
+
+
+@dataclass(frozen=True)
+class Area:
+    """Files that share a floor.
+
+    Parameters
+    ----------
+    floor
+        The least share of mutants that must be killed, in percent.
+    patterns
+        The files, as globs; the first area that matches a file has it.
+    """
+
+    floor: int
+    patterns: tuple[str, ...]
+
+
+AREAS = {
+    "audit": Area(95, ("ops/audit.py",)),
+    "cost": Area(95, ("ops/cost.py",)),
+    "definition": Area(95, (DEFINITION,)),
+    "claims": Area(
+        95,
+        tuple(f"{_CORE}{name}.py" for name in ("announcing", "keys", "messages", "storage")),
+    ),
+    "steps": Area(
+        90,
+        tuple(
+            f"{_CORE}{name}.py"
+            for name in (
+                "contracts",
+                "errors",
+                "limits",
+                "observability",
+                "plan",
+                "settings",
+                "starting",
+                "steps",
+            )
+        ),
+    ),
+    "image": Area(90, (f"{_CORE}*.py", f"{_CORE}fonts/*.py")),
+    "operations": Area(90, ("ops/*.py",)),
+    "engine": Area(90, ("ops/engine/*.py",)),
+}
+
+ELSEWHERE = {
+    f"{_CORE}worker.py": ("tests/unit/test_decode.py",),
+    "ops/engine/runtime.py": ("tests/engine/test_workers.py",),
+}
+"""Tests of the files that run in a process of their own, where no measurement sees them."""
+
+
+def files() -> dict[str, str]:
+    """Return every file that is mutated, with its area."""
+    found: dict[str, str] = {}
+    for name, area in AREAS.items():
+        for pattern in area.patterns:
+            for path in sorted(ROOT.glob(pattern)):
+                found.setdefault(str(path.relative_to(ROOT)), name)
+    return found
