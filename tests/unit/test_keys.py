@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
 import pytest
 from darkroom import keys
 from darkroom.contracts import Source
@@ -12,10 +15,22 @@ from hypothesis import strategies as st
 KEYS = st.text(min_size=1, max_size=200)
 
 
-def test_the_whole_source_key_is_the_folder() -> None:
-    assert keys.rendition_key("uploads/a.png", "small", "jpeg") == "uploads/a.png/small.jpg"
+SOURCE = Source(bucket="my-bucket", key="uploads/a.png", version_id="any")
+
+
+@pytest.mark.parametrize(
+    ("image_format", "extension"),
+    [("jpeg", "jpg"), ("png", "png"), ("webp", "webp"), ("avif", "avif")],
+)
+def test_the_whole_source_key_is_the_folder(image_format: str, extension: str) -> None:
+    made = keys.rendition_key("uploads/a.png", "small", image_format)
+    assert made == f"uploads/a.png/small.{extension}"
     assert keys.document_key("uploads/a.png") == "uploads/a.png/document.pdf"
-    assert keys.rendition_key("uploads/a.jpg", "small", "webp") == "uploads/a.jpg/small.webp"
+
+
+def test_the_backup_and_the_record_go_by_the_source() -> None:
+    assert keys.backup_key(SOURCE) == "uploads/a.png"
+    assert keys.record_key("my-bucket", "uploads/a.png") == "my-bucket/uploads/a.png"
 
 
 @given(KEYS, KEYS)
@@ -24,17 +39,32 @@ def test_two_images_never_share_a_key(first: str, second: str) -> None:
     assert same == (first == second)
 
 
-@given(KEYS)
-def test_a_mezzanine_key_is_short_and_the_executions_own(key: str) -> None:
-    source = Source(bucket="my-bucket", key=key)
-    mine = keys.mezzanine_key(source, "execution-1")
-    assert mine == keys.mezzanine_key(source, "execution-1")
-    assert mine != keys.mezzanine_key(source, "execution-2")
-    assert mine.startswith("mezzanines/")
-    assert len(mine.encode()) < 200
+@pytest.mark.parametrize(
+    ("key_of", "folder"), [(keys.mezzanine_key, "mezzanines"), (keys.original_key, "originals")]
+)
+def test_a_work_key_is_short_and_the_executions_own(
+    key_of: Callable[[Source, str], str], folder: str
+) -> None:
+    mine = key_of(SOURCE, "execution-1")
+    assert re.fullmatch(rf"{folder}/[0-9a-f]{{32}}/execution-1", mine)
+    assert mine == key_of(SOURCE, "execution-1")
+    others = {
+        key_of(SOURCE, "execution-2"),
+        key_of(Source(bucket="my-bucket", key="uploads/b.png"), "execution-1"),
+        key_of(Source(bucket="other-bucket", key="uploads/a.png"), "execution-1"),
+    }
+    assert len(others | {mine}) == 4
 
 
-@pytest.mark.parametrize("key", ["k" * 1024, "é" * 510])
+LONGEST = 1024 - len("/document.pdf")
+
+
+@pytest.mark.parametrize("key", ["k" * LONGEST, "é" * (LONGEST // 2)])
+def test_a_source_key_may_be_as_long_as_leaves_room(key: str) -> None:
+    assert keys.document_key(key) == f"{key}/document.pdf"
+
+
+@pytest.mark.parametrize("key", ["k" * (LONGEST + 1), "é" * (LONGEST // 2 + 1)])
 def test_a_source_key_must_leave_room(key: str) -> None:
-    with pytest.raises(InvalidRequest, match="shorter key"):
+    with pytest.raises(InvalidRequest, match=r"leaves room for '/document\.pdf' .* shorter key"):
         keys.document_key(key)
