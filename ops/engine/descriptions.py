@@ -12,3 +12,4 @@ import functools
 import botocore.session
 
 botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+botocore.session.create_loader(None).load_data("endpoints")  # for a client of any service

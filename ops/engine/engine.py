@@ -43,6 +43,9 @@ SUBSCRIBERS = {
 }
 """Who is subscribed in the engine, so that its inbox shows every kind of message."""
 
+PRELOADED = ("boto3", "aws_lambda_powertools", "msgspec", "descriptions")
+"""What takes long to import and all functions import; ``descriptions`` lies beside the runtime."""
+
 POLL_SECONDS = 0.02
 
 QUIET = {
@@ -96,7 +99,7 @@ class Engine:
         self._socket = _listen(port)
         self.port: int = self._socket.getsockname()[1]
         self.endpoint = f"http://{HOST}:{self.port}"
-        self.workers = WorkerPool(self.endpoint, DEFAULT_REGION)
+        self.workers = WorkerPool(self.endpoint, DEFAULT_REGION, preload=PRELOADED)
         self.deployment = Deployment(stack, self.endpoint, DEFAULT_REGION)
         self.roles = Roles(DEFAULT_REGION, self.workers.knows)
         place = Place(

@@ -5,15 +5,22 @@ weighs. Requests come as JSON lines on standard input. Replies go to the origina
 what the function prints goes to standard error, which the engine keeps as its log. A worker ends
 with its input, or with its engine.
 
+With names of modules as arguments it imports those, and forks workers that have them already.
+
 Error payloads are those of the Lambda Python runtime: ``errorType``, ``errorMessage``,
 ``requestId``, ``stackTrace`` (Lambda developer guide, "Python function errors").
 """
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import importlib
 import json
 import os
+import select
+import socket
+import struct
 import sys
 import sysconfig
 import threading
@@ -26,6 +33,11 @@ MAX_PAYLOAD_BYTES = 6_291_556
 """A synchronous invocation's response limit (Lambda developer guide, "Lambda quotas")."""
 
 PARENT_CHECK_SECONDS = 0.5
+
+MAX_REQUEST_BYTES = 1 << 16
+"""A request to fork. Lambda allows 4 KB of variables; SOCK_SEQPACKET keeps requests apart."""
+
+NUMBER = struct.Struct("i")
 
 
 class Context:
@@ -81,6 +93,56 @@ def serve() -> None:
         sys.stderr.flush()
         print(request["end"], file=sys.stderr, flush=True)
         _reply(replies, failed | {"peak_bytes": _peak_bytes()})
+
+
+def fork_workers(preload: list[str]) -> None:
+    """Fork a worker for each request on standard input, a socket; return in the worker.
+
+    A request is an environment and a folder, with the descriptors of the worker's standard streams
+    and one that is told its process id and, when it has ended, its exit code. Only imports have run
+    before a fork: no thread, no function's settings. Ends with the socket.
+    """
+    for name in preload:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    gc.freeze()
+    requests = socket.socket(fileno=os.dup(0))
+    workers: dict[int, tuple[int, int]] = {}
+    while True:
+        ready, _, _ = select.select([requests.fileno(), *workers], [], [])
+        for each in ready:
+            if each in workers:
+                pid, told = workers.pop(each)
+                code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+                with contextlib.suppress(BrokenPipeError):
+                    os.write(told, NUMBER.pack(code))
+                os.close(told)
+                os.close(each)
+                continue
+            body, descriptors, _, _ = socket.recv_fds(requests, MAX_REQUEST_BYTES, 4)
+            if not body:
+                sys.exit()
+            *streams, told = descriptors
+            pid = os.fork()
+            if pid == 0:
+                requests.detach()
+                _become_worker(json.loads(body), streams)
+                return
+            with contextlib.suppress(BrokenPipeError):
+                os.write(told, NUMBER.pack(pid))
+            workers[os.pidfd_open(pid)] = (pid, told)
+            for stream in streams:
+                os.close(stream)
+
+
+def _become_worker(request: dict[str, Any], streams: list[int]) -> None:
+    os.setsid()
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+    os.closerange(len(streams), os.sysconf("SC_OPEN_MAX"))
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    os.chdir(request["folder"])
 
 
 def _load(name: str) -> Callable[[Any, Context], Any]:
@@ -184,4 +246,6 @@ def _end_with(parent: int) -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:]:
+        fork_workers(sys.argv[1:])
     serve()

@@ -11,12 +11,14 @@ import json
 import os
 import select
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,7 @@ CLOSE_SECONDS = 5.0
 """How long a killed worker may take to be gone."""
 
 CHUNK_BYTES = 1 << 16
+NUMBER = struct.Struct("i")
 MIB = 1024 * 1024
 
 # What a worker needs of the machine's own environment; credentials and settings never leak in.
@@ -104,30 +107,137 @@ class WorkerDied(Exception):
         self.kind = kind
 
 
+class Forked:
+    """A worker's process, forked by another one: as much of Popen as a worker needs.
+
+    Parameters
+    ----------
+    pid
+        Its id.
+    stdin, stdout, stderr
+        The engine's ends of its standard streams.
+    told
+        Where its exit code comes.
+    """
+
+    def __init__(self, pid: int, stdin: int, stdout: int, stderr: int, told: int) -> None:
+        self.pid = pid
+        self.stdin = os.fdopen(stdin, "wb")
+        self.stdout = os.fdopen(stdout, "rb")
+        self.stderr = os.fdopen(stderr, "rb")
+        self._told = told
+        self._code: int | None = None
+        self._lock = threading.Lock()
+
+    def poll(self) -> int | None:
+        """Return the exit code, or None while the process runs."""
+        if self._code is None:
+            with contextlib.suppress(ProcessLookupError, psutil.Error):
+                if psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE:
+                    return None
+        return self.wait()
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end of the process and return its exit code; killed, if nobody knows."""
+        with self._lock:
+            if self._code is None:
+                if not select.select([self._told], [], [], timeout)[0]:
+                    raise subprocess.TimeoutExpired("worker", timeout or 0)
+                code = os.read(self._told, NUMBER.size)
+                os.close(self._told)
+                self._code = NUMBER.unpack(code)[0] if code else -signal.SIGKILL
+            return self._code
+
+
+class Forking:
+    """A process that has imported what every function needs, and forks their workers.
+
+    Importing it takes most of a worker's start.
+
+    Parameters
+    ----------
+    preload
+        The modules.
+    environment
+        Of the process; a worker gets its own.
+    """
+
+    def __init__(self, preload: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-u", str(RUNTIME), *preload],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                env=dict(environment),
+                start_new_session=True,
+            )
+
+    def fork(self, folder: Path, environment: Mapping[str, str]) -> Forked:
+        """Fork a process, with its environment in a folder.
+
+        Raises
+        ------
+        WorkerDied
+            The process that forks is gone.
+        """
+        request = json.dumps({"environment": dict(environment), "folder": str(folder)})
+        pipes = [os.pipe() for _ in range(4)]
+        theirs = [pipes[0][0], *(write for _, write in pipes[1:])]
+        ours = [pipes[0][1], *(read for read, _ in pipes[1:])]
+        with contextlib.suppress(OSError):  # it is gone: then no id comes
+            socket.send_fds(self._socket, [request.encode()], theirs)
+        for each in theirs:
+            os.close(each)
+        pid = os.read(ours[-1], NUMBER.size)
+        if not pid:
+            for each in ours:
+                os.close(each)
+            raise WorkerDied("Lambda.ServiceException", "The process that forks workers is gone.")
+        return Forked(*NUMBER.unpack(pid), *ours)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can fork."""
+        return self._process.poll() is None
+
+    def close(self) -> None:
+        """End it; its workers end by themselves."""
+        self._socket.close()
+        self._process.wait()
+
+
+def _start(folder: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-u", str(RUNTIME)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=folder,
+        env=dict(environment),
+        # Ctrl-C is for the engine, which then ends its workers in order.
+        start_new_session=True,
+    )
+
+
 @dataclass(eq=False)
 class Worker:
     """One process of one function."""
 
-    process: subprocess.Popen[bytes]
+    function: str
+    process: subprocess.Popen[bytes] | Forked
     init_seconds: float = 0.0
     log: bytearray = field(default_factory=bytearray)
     replies: bytearray = field(default_factory=bytearray)
 
     @classmethod
-    def start(cls, spec: FunctionSpec, environment: Mapping[str, str]) -> Worker:
+    def start(
+        cls, spec: FunctionSpec, environment: Mapping[str, str], forking: Forking | None = None
+    ) -> Worker:
         """Start a process and wait until the function is imported."""
         started = time.monotonic()
-        process = subprocess.Popen(
-            [sys.executable, "-u", str(RUNTIME)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=spec.code,
-            env=dict(environment),
-            # Ctrl-C is for the engine, which then ends its workers in order.
-            start_new_session=True,
-        )
-        worker = cls(process)
+        process = (forking.fork if forking else _start)(spec.code, environment)
+        worker = cls(spec.name, process)
         try:
             worker.reply(INIT_SECONDS, limit_bytes=None)
         except BaseException:
@@ -227,9 +337,20 @@ class WorkerPool:
         Their region.
     slots
         Invocations that run at once; the others wait, which counts for no function's timeout.
+    preload
+        Modules that workers are forked with, where the system can; with none, each worker starts
+        from nothing.
     """
 
-    def __init__(self, endpoint: str, region: str, slots: int | None = None) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        region: str,
+        slots: int | None = None,
+        preload: Sequence[str] = (),
+    ) -> None:
+        self._preload = preload if hasattr(os, "pidfd_open") else ()
+        self._forking: Forking | None = None
         self._endpoint = endpoint
         self._region = region
         self._slots = threading.BoundedSemaphore(slots or (os.cpu_count() or 1) + 1)
@@ -318,6 +439,9 @@ class WorkerPool:
         for worker in busy:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 worker.process.wait(timeout=CLOSE_SECONDS)
+        with self._lock:
+            if self._forking is not None:
+                self._forking.close()
 
     def _run(
         self, spec: FunctionSpec, worker: Worker, request_id: str, event: Any, *, cold: bool
@@ -366,13 +490,21 @@ class WorkerPool:
                     self._busy.add(worker)
                     return worker, False
                 worker.kill()
-        worker = Worker.start(spec, self._environment(spec))
+        worker = Worker.start(spec, self._environment(spec), self._ready_to_fork(spec))
         with self._lock:
             if not self._closed.is_set():
                 self._busy.add(worker)
                 return worker, True
         worker.kill()
         raise WorkerDied("Lambda.ServiceException", "The engine is stopping.")
+
+    def _ready_to_fork(self, spec: FunctionSpec) -> Forking | None:
+        with self._lock:
+            if self._closed.is_set():
+                raise WorkerDied("Lambda.ServiceException", "The engine is stopping.")
+            if self._preload and (self._forking is None or not self._forking.alive):
+                self._forking = Forking(self._preload, self._environment(spec))
+            return self._forking
 
     def _give_back(self, spec: FunctionSpec, worker: Worker) -> None:
         with self._lock:

@@ -34,9 +34,9 @@ def spec(name: str = "sample", **changes: Any) -> FunctionSpec:
     return FunctionSpec(**(given | changes))
 
 
-@pytest.fixture
-def pool() -> Iterator[WorkerPool]:
-    workers = WorkerPool("http://127.0.0.1:1", "us-east-1", slots=3)
+@pytest.fixture(params=[(), ("json", "no_such_module")], ids=["started", "forked"])
+def pool(request: pytest.FixtureRequest) -> Iterator[WorkerPool]:
+    workers = WorkerPool("http://127.0.0.1:1", "us-east-1", slots=3, preload=request.param)
     workers.register(spec())
     yield workers
     workers.close()

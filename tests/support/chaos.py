@@ -174,14 +174,15 @@ class Chaos:
         """
         notify = self._engine.deployment.notify_function_name
         while not self._quiet.wait(self._random.random() * self._plan.kill_seconds):
-            busy = sorted(worker.process.pid for worker in list(self._engine.workers._busy))
+            busy = sorted(self._engine.workers._busy.copy(), key=lambda each: each.process.pid)
             if not busy:
                 continue
+            worker = self._random.choice(busy)
+            if worker.function == notify:
+                continue
             with contextlib.suppress(psutil.Error):
-                process = psutil.Process(self._random.choice(busy))
-                if process.environ().get("AWS_LAMBDA_FUNCTION_NAME") != notify:
-                    process.kill()
-                    self._kills += 1
+                psutil.Process(worker.process.pid).kill()
+                self._kills += 1
 
     def _aftermath(self, disturb: Disturbances) -> Aftermath:
         engine, at = self._engine, self._engine.deployment
