@@ -12,7 +12,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import boto3
 import requests
@@ -188,6 +188,10 @@ class Engine:
                 return True
             time.sleep(POLL_SECONDS)
         return False
+
+    def executions(self) -> dict[str, Any]:
+        """Return the input of each execution by its ARN, the oldest first."""
+        return moto_hooks.executions(DEFAULT_REGION)
 
     def close(self) -> None:
         """End the workers and the server, and give moto back as it was. Closing twice is fine."""

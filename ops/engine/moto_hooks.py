@@ -329,11 +329,17 @@ def has_tags(bucket: str, key: str, version: str | None) -> bool:
 def runs(region: str, arn: str) -> bool:
     """Tell whether an execution runs."""
     machines = stepfunctions_parser_backends[ACCOUNT][region].state_machines
-    return any(
-        execution.exec_arn == arn and execution.status == "RUNNING"
-        for machine in machines
-        for execution in reversed(machine.executions)
-    )
+    executions = (each for machine in machines for each in reversed(machine.executions))
+    found = next((each for each in executions if each.exec_arn == arn), None)
+    return found is not None and found.status == "RUNNING"
+
+
+def executions(region: str) -> dict[str, Any]:
+    """Return the input of each execution by its ARN, the oldest first."""
+    machines = stepfunctions_parser_backends[ACCOUNT][region].state_machines
+    return {
+        each.exec_arn: each.input_data for machine in machines for each in list(machine.executions)
+    }
 
 
 def _engine() -> Services:

@@ -395,11 +395,11 @@ class WorkerPool:
                     worker, _ = self._take(spec)
                     self._give_back(spec, worker)
 
-    def pids(self) -> set[int]:
-        """Return the ids of all worker processes."""
+    def pids(self) -> dict[int, str]:
+        """Return the ids of all worker processes, each with the name of its function."""
         with self._lock:
             workers = [*self._busy, *(w for idle in self._idle.values() for w in idle)]
-        return {worker.process.pid for worker in workers}
+        return {worker.process.pid: worker.function for worker in workers}
 
     def invoke(self, name: str, event: Any) -> Invocation:
         """Invoke a function and wait for it.
