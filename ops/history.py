@@ -223,7 +223,8 @@ def _apply(event: Mapping[str, Any], kind: str, state: _Building) -> None:
     elif kind.endswith("Started") and state.attempts and state.attempts[-1].ended is None:
         # The wait between Scheduled and Started is the service's, not the call's.
         state.attempts[-1] = _replaced(state.attempts[-1], started=event["timestamp"])
-    elif kind.endswith("Succeeded") and state.attempts:
+    elif kind.endswith("Succeeded") and state.attempts and state.attempts[-1].ended is None:
+        # What succeeds later is the Map, the Parallel or the execution around the call.
         state.attempts[-1] = _replaced(state.attempts[-1], ended=event["timestamp"])
     elif kind.endswith("StateAborted"):
         state.exited = event["timestamp"]

@@ -3,16 +3,172 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
+import json
+import re
+from typing import Any
 
 import pytest
 
 from ops.cost import PRICES, Cost, Memory, estimate
-from ops.executions import read
+from ops.executions import Execution, read
+from ops.history import Attempt, StateRun
 from tests.unit.recorded import MEMORY, at, recorded, recording
 
 
 def quantities(cost: Cost) -> dict[str, float]:
     return {item.what: item.quantity for item in cost.items}
+
+
+def dollars(cost: Cost) -> dict[str, float]:
+    return {item.what: item.usd for item in cost.items}
+
+
+def ran(*calls: tuple[str, Attempt]) -> Execution:
+    """Return an execution that went through these states, each with one call."""
+    states = tuple(
+        StateRun(number, name, "Task", at(0), at(1), None, None, "", None, (attempt,), None, None)
+        for number, (name, attempt) in enumerate(calls, 1)
+    )
+    described = {
+        "executionArn": "arn", "name": "name", "status": "SUCCEEDED",
+        "startDate": at(0), "stopDate": at(1),
+    }  # fmt: skip
+    return dataclasses.replace(read(described, []), states=states)
+
+
+def invoked(seconds: float = 0.0, **payload: Any) -> Attempt:
+    """Return a call of the function ``notify``."""
+    parameters = json.dumps({"FunctionName": "notify", "Payload": payload})
+    return Attempt("lambda:invoke", "notify", parameters, at(0), at(seconds))
+
+
+def wrote(parameters: str) -> Attempt:
+    """Return a call of DynamoDB."""
+    return Attempt("dynamodb:updateItem", None, parameters, at(0), at(0))
+
+
+def test_a_complete_image_is_billed_as_worked_out_by_hand() -> None:
+    """With the figures of AWS's price pages for us-east-1, in millionths of a dollar."""
+    described, events = recording("complete")
+    for event in events:
+        event["timestamp"] = at(1.0)
+    for event in (each for each in events if each["type"] == "TaskSucceeded"):
+        event["timestamp"] = at(2.0)
+
+    found = dollars(estimate(read(described, events), MEMORY))
+
+    assert {what: usd * 1e6 for what, usd in found.items()} == pytest.approx(
+        {
+            "Step Functions": 11 * 25,  # $0.025 per 1,000
+            # A second each: 2 GiB, three of 1, 1, a half, and a quarter; $0.0000133334 per GB-s.
+            "Lambda time": (2 + 3 * 1 + 1 + 0.5 + 0.25) * 13.3334,
+            "Lambda requests": 7 * 0.2,  # $0.20 per million
+            "S3 writes": 7 * 5,  # $0.005 per 1,000
+            "S3 reads": 13 * 0.4,  # $0.0004 per 1,000
+            "DynamoDB writes": 4 * 0.625,  # $0.625 per million
+            "DynamoDB reads": 0.125,  # $0.125 per million
+            "SNS requests": 0.5,  # $0.50 per million
+            "SNS e-mail": 20,  # $2 per 100,000
+        },
+        rel=1e-9,
+    )
+
+
+def test_the_estimate_says_where_and_when_its_prices_held() -> None:
+    assert datetime.date.fromisoformat(PRICES.date) >= datetime.date(2026, 11, 21)
+    assert re.fullmatch(r"[a-z]+-[a-z]+-\d", PRICES.region)
+
+
+def test_each_line_names_its_unit() -> None:
+    assert {item.what: item.unit for item in estimate(recorded("complete"), MEMORY).items} == {
+        "Step Functions": "transitions",
+        "Lambda time": "GB-s",
+        "Lambda requests": "requests",
+        "S3 writes": "PUT",
+        "S3 reads": "GET",
+        "DynamoDB writes": "write units",
+        "DynamoDB reads": "read units",
+        "SNS requests": "requests",
+        "SNS e-mail": "e-mails",
+    }
+
+
+def test_a_failure_is_billed_for_what_was_called_until_then() -> None:
+    """Prepare failed on the first thing that it read; the alert lists the outputs."""
+    found = quantities(estimate(recorded("corrupt"), MEMORY))
+
+    found.pop("Lambda time")
+    assert found == {
+        "Step Functions": 6,
+        "Lambda requests": 2,
+        "S3 writes": 1,
+        "S3 reads": 1,
+        "DynamoDB writes": 3,
+        "DynamoDB reads": 1,
+        "SNS requests": 1,
+        "SNS e-mail": 1,
+    }
+
+
+def test_an_announcement_that_failed_is_not_published() -> None:
+    failed = dataclasses.replace(invoked(), error="DeliveryError")
+
+    found = quantities(estimate(ran(("NotifySuccess", failed)), {"notify": 256}))
+
+    assert found == {"Step Functions": 1, "Lambda requests": 1, "DynamoDB reads": 1}
+
+
+def test_a_state_of_another_version_calls_nothing_that_is_known() -> None:
+    found = quantities(estimate(ran(("Sharpen", invoked())), {"notify": 256}))
+
+    assert found == {"Step Functions": 1, "Lambda requests": 1}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "units"),
+    [
+        (json.dumps({"ExpressionAttributeValues": "x" * 1022}), 1),  # 1,024 bytes with its quotes
+        (json.dumps({"ExpressionAttributeValues": "x" * 1023}), 2),
+        (json.dumps({"ExpressionAttributeValues": "x" * 2046}), 2),
+        (json.dumps({"ExpressionAttributeValues": "x" * 2047}), 3),
+        (json.dumps({"ExpressionAttributeValues": {}}), 1),
+        (json.dumps({"Key": {}}), 1),
+        ("[1]", 1),
+        ("", 1),
+    ],
+)
+def test_a_write_is_billed_by_the_kilobyte(parameters: str, units: int) -> None:
+    found = quantities(estimate(ran(("ClaimImage", wrote(parameters))), {}))
+
+    assert found == {"Step Functions": 1, "DynamoDB writes": units}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "billed"), [(0.0, 0), (0.001, 1), (0.00101, 2), (0.0019, 2), (1.0, 1000)]
+)
+def test_a_started_millisecond_is_billed_whole(seconds: float, billed: int) -> None:
+    found = quantities(estimate(ran(("Sharpen", invoked(seconds))), {"notify": 512}))
+
+    assert found.get("Lambda time", 0) == pytest.approx(billed / 1000 / 2)
+
+
+@pytest.mark.parametrize(
+    ("payload", "emails"),
+    [
+        ({"input": {"notify": True}}, 1),
+        ({"input": {"notify": False}}, 0),
+        ({"input": {}}, 1),
+        ({"input": None}, 1),
+        ({}, 1),
+    ],
+)
+def test_a_message_goes_to_the_mailboxes_unless_it_is_silenced(
+    payload: dict[str, Any], emails: int
+) -> None:
+    found = quantities(estimate(ran(("NotifySuccess", invoked(**payload))), {"notify": 256}))
+
+    assert (found["SNS requests"], found.get("SNS e-mail", 0)) == (1, emails)
 
 
 def test_every_line_of_a_complete_execution() -> None:

@@ -188,6 +188,18 @@ def test_calls_name_their_function_and_service() -> None:
     assert called["NotifySuccess"] == ("lambda:invoke", "darkroom-notify")
 
 
+def test_a_call_ends_with_itself_and_not_with_what_is_around_it() -> None:
+    described, events = recording("complete")
+    for event in events:
+        event["timestamp"] = at(10.0)
+        if event["type"].endswith("Succeeded"):
+            event["timestamp"] = at(12.0 if event["type"] == "TaskSucceeded" else 20.0)
+
+    found = {state.name: state.attempts for state in read(described, events).states}
+
+    assert {attempt.seconds for attempts in found.values() for attempt in attempts} == {2.0}
+
+
 def test_branches_that_interleave_keep_their_own_durations() -> None:
     described, events = recording("complete")
     started = {"MakePdf": 10.0, "BackupOriginal": 11.0}
