@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
+import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import boto3
 import pytest
@@ -14,6 +18,7 @@ from darkroom import announcing
 from darkroom.announcing import Services, announce, envelope
 from darkroom.errors import AccessDenied, DarkroomError, DeliveryError
 from darkroom.settings import NotifySettings
+from darkroom.storage import CLIENT_CONFIG
 from moto import mock_aws
 
 from tests.conftest import ROOT
@@ -61,6 +66,19 @@ class World:
             TableName=TABLE,
             Item={"image": {"S": "my-photos/a.jpg"}, "execution": {"S": EXECUTION}},
         )
+
+    def claim(self, **attributes: Any) -> None:
+        """Write the image's record anew, as the execution's own unless told otherwise."""
+        typed = {
+            name: {"N" if isinstance(value, int) else "S": str(value)}
+            for name, value in ({"execution": EXECUTION} | attributes).items()
+        }
+        self.clients["dynamodb"].put_item(
+            TableName=TABLE, Item={"image": {"S": "my-photos/a.jpg"}} | typed
+        )
+
+    def records(self) -> int:
+        return len(self.clients["dynamodb"].scan(TableName=TABLE)["Items"])
 
     def record(self) -> Json:
         found = self.clients["dynamodb"].get_item(
@@ -155,15 +173,33 @@ def test_the_alert_goes_out_without_table_and_bucket(world: World) -> None:
     assert world.heard()[0]["outputs"] == []
 
 
+DENIED = (
+    "AuthorizationError", "AuthorizationErrorException", "KMSAccessDenied", "AccessDenied",
+    "AccessDeniedException", "KMSAccessDeniedException",
+)  # fmt: skip
+CHECK = "Check the step's role and the topic's policy and key."
+
+
 @pytest.mark.parametrize(
-    ("raised", "error"),
+    ("raised", "error", "says"),
     [
-        (client_error("AuthorizationError"), AccessDenied),
-        (client_error("KMSAccessDenied"), AccessDenied),
-        (client_error("Throttled"), DeliveryError),
-        (client_error("InternalError"), DeliveryError),
-        (client_error("NotFound"), DeliveryError),
-        (ConnectTimeoutError(endpoint_url="https://sns"), DeliveryError),
+        *(
+            (
+                client_error(code),
+                AccessDenied,
+                f"may not be used by this step: {code}. {CHECK}",
+            )
+            for code in DENIED
+        ),
+        *(
+            (client_error(code), DeliveryError, f"could not be used: {code}. Run it again.")
+            for code in ("Throttled", "InternalError", "NotFound")
+        ),
+        (
+            ConnectTimeoutError(endpoint_url="https://sns"),
+            DeliveryError,
+            'could not be reached: Connect timeout on endpoint URL: "https://sns". Run it again.',
+        ),
     ],
     ids=lambda given: getattr(given, "__name__", str(given)[:60]),
 )
@@ -172,12 +208,320 @@ def test_what_sns_refuses_gets_our_name(
     monkeypatch: pytest.MonkeyPatch,
     raised: Exception,
     error: type[DarkroomError],
+    says: str,
 ) -> None:
     world.make_the_rest()
     monkeypatch.setattr(world.clients["sns"], "publish", refusing(raised))
-    with pytest.raises(error, match="topic arn:aws:sns"):
+    with pytest.raises(DarkroomError) as caught:
         announce(report(), world.services, world.settings)
+    assert type(caught.value) is error
+    assert str(caught.value) == f"The topic {world.settings.alerts_topic} {says}"
     assert "announced" not in world.record()
+
+
+def test_a_success_goes_to_one_topic_and_all_else_to_the_other(world: World) -> None:
+    there = world.settings.alerts_topic
+    for outcome, topics in (
+        ("COMPLETE", {"notifications_topic": there, "alerts_topic": f"{there}-gone"}),
+        ("FAILED", {"notifications_topic": f"{there}-gone", "alerts_topic": there}),
+    ):
+        settings = NotifySettings(images_table=TABLE, output_bucket=BUCKET, **topics)
+        assert announce(report(outcome=outcome), world.services, settings).published
+        assert [message["outcome"] for message in world.heard()] == [outcome]
+
+
+def test_an_announcement_tells_its_subject(world: World) -> None:
+    told = announce(report(), world.services, world.settings)
+    assert told.subject == "Darkroom: FAILED: CorruptImage: a.jpg"
+
+
+def test_a_success_lists_what_it_made_and_nothing_else(world: World) -> None:
+    world.make_the_rest()
+    world.clients["s3"].put_object(Bucket=BUCKET, Key="a.jpg/old.jpg", Body=b"x")
+    output = {"name": "small", "bucket": BUCKET, "key": "a.jpg/small.jpg", "bytes": 7,
+              "contentType": "image/jpeg", "sha256": "0a", "width": 3, "height": 2}  # fmt: skip
+    made = {
+        "source": {"bucket": "my-photos", "key": "a.jpg"},
+        "image": {"format": "jpeg", "contentType": "image/jpeg", "width": 3, "height": 2,
+                  "bytes": 9},
+        "renditions": [output],
+        "document": output | {"name": "document", "pages": 1},
+        "backup": {"bucket": "backups", "key": "a.jpg", "bytes": 9, "etag": "e"},
+    }  # fmt: skip
+    announce(report(outcome="COMPLETE", failure=None, made=made), world.services, world.settings)
+    (message,) = world.heard()
+    assert (message["outputs"], message["renditions"]) == ([], [output])
+
+
+# ---------------------------------------------------------------------------- what no Catch sees
+
+STARTED = datetime.datetime(2026, 1, 31, 12, 0, tzinfo=datetime.UTC)
+FAILED_IN = "FailStateEntered"
+
+
+class Ended:
+    """Step Functions, asked about an execution that has ended."""
+
+    def __init__(self, status: str, fail_state: str | None = None, **told: Any) -> None:
+        self.described: Json = {
+            "executionArn": EXECUTION,
+            "stateMachineArn": EXECUTION.replace(":execution:", ":stateMachine:").rpartition(":")[
+                0
+            ],
+            "name": "run",
+            "status": status,
+            "startDate": STARTED,
+            "stopDate": STARTED + datetime.timedelta(seconds=90),
+            "input": json.dumps({"source": {"bucket": "my-photos", "key": "a.jpg"}}),
+            "redriveCount": 0,
+        } | told
+        self.events: list[Json] = [{"type": "TaskStateEntered"}] * 6
+        if fail_state is not None:
+            entered = {"type": FAILED_IN, "stateEnteredEventDetails": {"name": fail_state}}
+            self.events += [entered, {"type": "ExecutionFailed"}]
+
+    def describe_execution(self, **asked: Any) -> Json:
+        assert asked == {"executionArn": EXECUTION}
+        return self.described
+
+    def get_execution_history(self, **asked: Any) -> Json:
+        assert asked["executionArn"] == EXECUTION
+        assert asked["includeExecutionData"] is False  # it is not needed, and may be large
+        events = self.events[::-1] if asked["reverseOrder"] else self.events
+        return {"events": events[: asked["maxResults"]]}
+
+
+def deliver(world: World, ended: Any) -> bool:
+    """Deliver a status change; tell whether it was announced."""
+    world.clients["stepfunctions"] = ended
+    event = {"detail-type": "Step Functions Execution Status Change",
+             "detail": {"executionArn": EXECUTION, "status": "any"}}  # fmt: skip
+    services = Services(world.clients.__getitem__)
+    return announce(event, services, world.settings).published
+
+
+@pytest.mark.parametrize(
+    ("ended", "outcome", "error", "state"),
+    [
+        (Ended("TIMED_OUT"), "TIMED_OUT", "ExecutionTimedOut", "unknown"),
+        (Ended("ABORTED", error="Mine"), "ABORTED", "ExecutionAborted", "unknown"),
+        (Ended("FAILED", error="States.Runtime"), "FAILED", "StatesRuntime", "unknown"),
+        (Ended("FAILED", "AlertNotSent", error="E", cause="C."), "FAILED", "E", "Resize"),
+    ],
+    ids=["timed out", "aborted", "broke", "alert not sent"],
+)
+def test_what_no_catch_saw_is_told_and_recorded(
+    world: World, ended: Ended, outcome: str, error: str, state: str
+) -> None:
+    world.make_the_rest()
+    world.claim(status="IN_PROGRESS", leaseUntil=9, failedState="Resize")
+    assert deliver(world, ended)
+    (message,) = world.heard()
+    assert (message["outcome"], message["error"], message["state"]) == (outcome, error, state)
+    assert (message["execution"], message["seconds"]) == (EXECUTION, 90.0)
+    assert message["startedAt"] == "2026-01-31T12:00:00+00:00"
+    assert ended.described["stateMachineArn"] in message["commands"][-1]
+    record = world.record()
+    assert (record["status"], record["error"]) == ("FAILED", error)
+    assert (record["message"], record["failedState"]) == (message["message"], state)
+    assert abs(datetime.datetime.fromisoformat(record["finishedAt"]).timestamp() - time.time()) < 60
+    assert "leaseUntil" not in record
+    assert record["announced"] == f"{outcome} {EXECUTION} 0"
+    assert not deliver(world, ended)
+    assert deliver(world, Ended("ABORTED", redriveCount=1))
+
+
+@pytest.mark.parametrize(
+    "ended",
+    [
+        Ended("FAILED", "ImageFailed"),
+        Ended("RUNNING"),
+        Ended("SUCCEEDED"),
+        Ended("PENDING_REDRIVE"),
+    ],
+    ids=["its alert is out", "redriven", "redriven to its end", "about to be redriven"],
+)
+def test_what_is_told_already_or_goes_on_is_not_told(world: World, ended: Ended) -> None:
+    world.make_the_rest()
+    world.claim(status="IN_PROGRESS")
+    assert not deliver(world, ended)
+    assert world.heard() == []
+    assert world.record()["status"] == "IN_PROGRESS"
+
+
+@pytest.mark.parametrize(
+    ("status", "execution"),
+    [("COMPLETE", EXECUTION), ("FAILED", EXECUTION), ("IN_PROGRESS", "another")],
+)
+def test_only_a_claim_that_is_still_held_is_given_back(
+    world: World, status: str, execution: str
+) -> None:
+    world.make_the_rest()
+    world.claim(status=status, execution=execution)
+    assert deliver(world, Ended("ABORTED"))
+    record = world.record()
+    assert (record["status"], record["execution"]) == (status, execution)
+    assert "error" not in record
+    assert ("announced" in record) == (execution == EXECUTION)
+
+
+def test_the_state_of_another_run_s_failure_is_not_told(world: World) -> None:
+    world.make_the_rest()
+    world.claim(execution="another", failedState="Resize")
+    deliver(world, Ended("FAILED", "AlertNotSent", error="E", cause="C."))
+    (message,) = world.heard()
+    assert (message["state"], message["message"]) == ("unknown", "C.")
+
+
+def test_an_execution_without_error_and_input_is_told_too(world: World) -> None:
+    world.make_the_rest()
+    ended = Ended("FAILED", "AlertNotSent")
+    del ended.described["input"]
+    assert deliver(world, ended)
+    (message,) = world.heard()
+    assert (message["error"], message["message"], message["rerunInput"]) == ("", "", {})
+    assert world.records() == 1  # none was made for it
+
+
+NOW = 1_800_000_000
+
+
+@pytest.fixture
+def at_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(time=lambda: NOW + 0.5, strftime=time.strftime, gmtime=time.gmtime)
+    monkeypatch.setattr(announcing, "time", clock)
+
+
+ABORTED = f"ABORTED {EXECUTION} 0"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "free"),
+    [
+        ({}, True),
+        ({"announcing": ABORTED, "announcingUntil": NOW + 1}, False),
+        ({"announcing": ABORTED, "announcingUntil": NOW}, False),
+        ({"announcing": ABORTED, "announcingUntil": NOW - 1}, True),
+        ({"announcing": f"ABORTED {EXECUTION} 1", "announcingUntil": NOW + 1}, True),
+    ],
+    ids=["free", "taken", "its last second", "its time is over", "of another end"],
+)
+def test_one_delivery_at_a_time_announces(
+    world: World, at_now: None, attributes: Json, free: bool
+) -> None:
+    world.make_the_rest()
+    world.claim(**attributes)
+    if free:
+        assert deliver(world, Ended("ABORTED"))
+        record = world.record()
+        assert record["announcing"] == record["announced"] == ABORTED
+        # Longer than Notify may run, shorter than Lambda waits before it tries again.
+        assert 45 <= int(record["announcingUntil"]) - NOW < 60
+    else:
+        with pytest.raises(DeliveryError, match=f"The end of {EXECUTION} is announced by another"):
+            deliver(world, Ended("ABORTED"))
+        assert world.heard() == []
+        assert "announced" not in world.record()
+
+
+def test_a_report_of_the_workflow_reserves_nothing(world: World) -> None:
+    """It comes once: only EventBridge may deliver twice at the same moment."""
+    world.make_the_rest()
+    announce(report(), world.services, world.settings)
+    assert "announcing" not in world.record()
+
+
+def test_a_delivery_that_failed_lets_the_next_one_try_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.make_the_rest()
+    with monkeypatch.context() as patch:
+        patch.setattr(world.clients["sns"], "publish", refusing(client_error("Throttled")))
+        with pytest.raises(DeliveryError):
+            deliver(world, Ended("ABORTED"))
+    assert not {"announcing", "announcingUntil"} & set(world.record())
+    assert deliver(world, Ended("ABORTED"))
+
+
+def test_no_record_is_made_of_what_was_never_claimed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.make_the_rest()
+    elsewhere = json.dumps({"source": {"bucket": "my-photos", "key": "b.jpg"}})
+    assert deliver(world, Ended("ABORTED", input=elsewhere))
+    monkeypatch.setattr(world.clients["sns"], "publish", refusing(client_error("Throttled")))
+    with pytest.raises(DeliveryError):
+        deliver(world, Ended("ABORTED", input=elsewhere))
+    assert world.records() == 1
+
+
+@pytest.mark.parametrize(
+    ("raised", "error"),
+    [
+        (client_error("AccessDeniedException"), AccessDenied),
+        (client_error("ThrottlingException"), DeliveryError),
+        (ConnectTimeoutError(endpoint_url="https://states"), DeliveryError),
+    ],
+    ids=["denied", "throttled", "unreachable"],
+)
+def test_an_execution_that_cannot_be_asked_about_is_tried_again(
+    world: World, raised: Exception, error: type[DarkroomError]
+) -> None:
+    states = MagicMock(**{"describe_execution.side_effect": raised})
+    with pytest.raises(error, match=f"^The execution {EXECUTION} "):
+        deliver(world, states)
+
+
+# ---------------------------------------------------------------------------- whatever else fails
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [client_error("InternalServerError"), ConnectTimeoutError(endpoint_url="https://dynamodb")],
+    ids=["refused", "unreachable"],
+)
+def test_the_alert_goes_out_without_the_table_and_the_log_says_so(
+    world: World, monkeypatch: pytest.MonkeyPatch, raised: Exception
+) -> None:
+    logger = MagicMock()
+    monkeypatch.setattr(announcing, "logger", logger)
+    table = MagicMock(**{"get_item.side_effect": raised, "update_item.side_effect": raised})
+    world.clients["dynamodb"] = table
+    assert deliver(world, Ended("ABORTED"))
+    assert len(world.heard()) == 1
+    said = [call.args[0] % call.args[1:] for call in logger.warning.call_args_list]
+    assert said == [
+        f"the failure could not be recorded: {raised}",
+        f"the record could not be read: {raised}",
+        f"the announcement could not be reserved: {raised}",
+        said[3],
+        f"the record could not be marked as announced: {raised}",
+    ]
+    assert said[3].startswith("the outputs could not be listed: The bucket the-output does not")
+
+
+def test_a_record_of_another_is_no_fault_to_log(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logger = MagicMock()
+    monkeypatch.setattr(announcing, "logger", logger)
+    world.make_the_rest()
+    world.claim(execution="another")
+    assert deliver(world, Ended("ABORTED"))
+    logger.warning.assert_not_called()
+
+
+def test_every_client_gives_up_as_early_as_that_of_the_storage(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    services = Services()
+    for name in ("sns", "dynamodb", "stepfunctions"):
+        client = getattr(services, name)
+        assert client is getattr(services, name)  # made once
+        assert client.meta.service_model.service_name == name
+        assert client.meta.config.read_timeout == CLIENT_CONFIG.read_timeout
+    assert services.storage is services.storage
 
 
 def refusing(raised: Exception) -> Callable[..., None]:

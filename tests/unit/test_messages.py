@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from darkroom import messages
-from darkroom.contracts import Failure, Report
+from darkroom.contracts import Backup, Failure, ImageInfo, Made, Output, Report, Source
 from darkroom.errors import DarkroomError, PermanentError, by_class, named
 from darkroom.messages import Message, compose
 from darkroom.storage import StoredKey
@@ -62,33 +62,372 @@ def fields(message: Message) -> dict[str, str]:
     return found
 
 
-def test_an_alert_says_what_why_and_how_to_go_on() -> None:
-    item = {"key": "uploads/photo.jpg", "size": 1234567, "version-id": "v1", "etag": "e"}
-    event = {"detail-type": "Object Created",
-             "detail": {"bucket": {"name": "my-photos"}, "object": item}}  # fmt: skip
-    found = fields(alert(event))
-    assert found["Image"] == "uploads/photo.jpg"
-    assert found["Bucket"] == "my-photos"
-    assert found["Version"] == "v1"
-    assert found["Size"] == "1,234,567 bytes"
-    assert found["Result"] == "CorruptImage in step Prepare"
-    assert found["Reason"] == "It is torn."
-    assert found["Try again?"].startswith("No. Upload an intact copy")
-    assert found["Outputs"] == "This run made none."
-    assert found["Started"] == "2026-01-31 12:00:00 UTC, took 3.9 s"
-    assert found["Execution"].startswith("https://eu-west-1.console.aws.amazon.com/states/")
-    assert found["Execution"].endswith(EXECUTION)
+EVENT = {
+    "detail-type": "Object Created",
+    "detail": {
+        "bucket": {"name": "my-photos"},
+        "object": {"key": "uploads/photo.jpg", "size": 1234567, "version-id": "v1", "etag": "e"},
+    },
+}
 
 
-def test_an_alert_tells_this_run_s_outputs_from_earlier_ones() -> None:
-    outputs = (
-        StoredKey(key="uploads/photo.jpg/small.jpg", bytes=1, modified=AT + 2),
-        StoredKey(key="uploads/photo.jpg/document.pdf", bytes=1, modified=AT - 3600),
+def output(name: str, width: int, height: int, size: int, pages: int | None = None) -> Output:
+    return Output(
+        name=name,
+        bucket="the-output",
+        key=f"uploads/photo.jpg/{name}.x",
+        content_type="any/any",
+        bytes=size,
+        sha256="0a",
+        width=width,
+        height=height,
+        pages=pages,
     )
-    message = alert(request(), outputs=outputs)
-    assert "Made so far: small.jpg." in message.email
-    assert "From an earlier run: document.pdf." in message.email
-    assert [each["key"] for each in message.data["outputs"]] == [each.key for each in outputs]
+
+
+def success(
+    given: Any = EVENT, *, renditions: int = 2, pages: int | None = 2, **more: Any
+) -> Message:
+    """Return the message about an image of which as many renditions were made."""
+    sizes = [(300, 225, 1023), (1200, 900, 1024**2)][:renditions]
+    made = Made(
+        source=Source(bucket="my-photos", key="uploads/photo.jpg", version_id="v1", etag="e"),
+        image=ImageInfo("jpeg", "image/jpeg", 1600, 1200, 1234567, mismatch="Named .png."),
+        renditions=tuple(output(f"p{n}", *size) for n, size in enumerate(sizes)),
+        document=output("document", 1200, 900, 1024**2 - 1, pages),
+        backup=Backup("the-backup", "uploads/photo.jpg", 1234567, "e", "b1"),
+    )
+    report = Report(
+        outcome="COMPLETE",
+        execution=EXECUTION,
+        state_machine=ARN.format("stateMachine"),
+        started_at=STARTED,
+        input=given,
+        image="any",
+        made=made,
+        **more,
+    )
+    return compose(report, (), AT + 4)
+
+
+CONSOLE = (
+    "https://eu-west-1.console.aws.amazon.com/states/home?region=eu-west-1"
+    f"#/v2/executions/details/{EXECUTION}"
+)
+START = (
+    "aws stepfunctions start-execution --region eu-west-1 "
+    f"--state-machine-arn {ARN.format('stateMachine')} --input "
+)
+PINNED = (
+    START + """'{"source":{"bucket":"my-photos","key":"uploads/photo.jpg","versionId":"v1"}}'"""
+)
+NEWEST = START + """'{"source":{"bucket":"my-photos","key":"uploads/photo.jpg"}}'"""
+
+
+def test_a_success_in_full() -> None:
+    message = success()
+    assert (
+        message.email
+        == f"""\
+Your image is ready.
+
+Image      uploads/photo.jpg
+           JPEG, 1600 x 1200 pixels
+Note       Named .png.
+Bucket     my-photos
+Version    v1
+Size       1,234,567 bytes
+Result     COMPLETE: all outputs are made, recorded and backed up.
+Renditions
+  p0          300 x 225     1.0 KB    s3://the-output/uploads/photo.jpg/p0.x
+  p1          1200 x 900    1.0 MB    s3://the-output/uploads/photo.jpg/p1.x
+PDF
+  document    2 pages       1024.0 KB s3://the-output/uploads/photo.jpg/document.x
+Backup
+  original                  1.2 MB    s3://the-backup/uploads/photo.jpg
+Source     Untouched.
+Started    2026-01-31 12:00:00 UTC, took 3.9 s
+Execution  {CONSOLE}
+
+To make it anew, with other presets if you add them to the input:
+
+{PINNED}"""
+    )
+    assert message.subject == "Darkroom: ready: uploads/photo.jpg"
+    assert message.sms == "Darkroom: ready: photo.jpg (2 sizes, PDF, backup)."
+    assert message.attributes == {
+        "outcome": "COMPLETE",
+        "execution": EXECUTION,
+        "image": "my-photos/uploads/photo.jpg",
+        "notify": "true",
+        "prefix": "uploads/",
+    }
+    made = {
+        name: message.data.pop(name)
+        for name in ("image", "renditions", "document", "backup", "source")
+    }
+    assert made["source"] == {
+        "bucket": "my-photos", "key": "uploads/photo.jpg", "versionId": "v1", "etag": "e",
+    }  # fmt: skip
+    assert [each["name"] for each in made["renditions"]] == ["p0", "p1"]
+    assert (made["document"]["pages"], made["backup"]["versionId"]) == (2, "b1")
+    assert message.data == {
+        "outcome": "COMPLETE",
+        "bytes": 1234567,
+        "startedAt": STARTED,
+        "seconds": 3.9,
+        "execution": EXECUTION,
+        "console": CONSOLE,
+        "outputs": [],
+        "rerunInput": {
+            "source": {"bucket": "my-photos", "key": "uploads/photo.jpg", "versionId": "v1"}
+        },
+        "commands": [PINNED],
+    }
+    body = json.loads(message.body())
+    assert json.loads(body.pop("default"))["outcome"] == "COMPLETE"
+    assert body == {"email": message.email, "sms": message.sms}
+
+
+def test_one_is_not_told_as_many() -> None:
+    one = success(renditions=1, pages=None, notify=False)
+    assert "(1 size, PDF, backup)" in one.sms
+    assert "  document    1 page        " in one.email
+    assert one.attributes["notify"] == "false"
+
+
+def test_the_version_that_was_read_is_told_where_the_request_named_none() -> None:
+    assert fields(success(request()))["Version"] == "v1"
+    assert "Version" not in fields(alert(request()))
+    named = request() | {"source": {"bucket": "b", "key": "k", "versionId": "v7"}}
+    assert fields(alert(named))["Version"] == "v7"
+
+
+def test_a_failure_in_full() -> None:
+    outputs = (
+        StoredKey(key="uploads/photo.jpg/small.jpg", bytes=7, modified=AT - 0.877),
+        StoredKey(key="uploads/photo.jpg/large.jpg", bytes=8, modified=AT + 2),
+        StoredKey(key="uploads/photo.jpg/old.jpg", bytes=9, modified=AT - 0.878),
+        StoredKey(key="uploads/photo.jpg/document.pdf", bytes=9, modified=AT - 3600),
+    )
+    message = alert(EVENT, outputs=outputs)
+    assert (
+        message.email
+        == f"""\
+Darkroom could not finish an image.
+
+Image      uploads/photo.jpg
+Bucket     my-photos
+Version    v1
+Size       1,234,567 bytes
+Result     CorruptImage in step Prepare
+Reason     It is torn.
+Try again? No. Upload an intact copy; that starts a run by itself.
+Outputs    Made so far: small.jpg, large.jpg. Use none of them until a run completes.
+           From an earlier run: old.jpg, document.pdf.
+Source     Untouched.
+Started    2026-01-31 12:00:00 UTC, took 3.9 s
+Execution  {CONSOLE}
+
+To run by hand whatever lies under this key:
+
+{NEWEST}"""
+    )
+    assert message.subject == "Darkroom: FAILED: CorruptImage: uploads/photo.jpg"
+    assert message.sms == "Darkroom: FAILED: photo.jpg: CorruptImage. It is torn."
+    assert message.attributes == {
+        "outcome": "FAILED",
+        "execution": EXECUTION,
+        "image": "my-photos/uploads/photo.jpg",
+        "notify": "true",
+        "error": "CorruptImage",
+        "prefix": "uploads/",
+    }
+    pinned = {"bucket": "my-photos", "key": "uploads/photo.jpg", "versionId": "v1"}
+    assert message.data == {
+        "outcome": "FAILED",
+        "source": pinned,
+        "bytes": 1234567,
+        "startedAt": STARTED,
+        "seconds": 3.9,
+        "execution": EXECUTION,
+        "console": CONSOLE,
+        "outputs": [{"key": each.key, "bytes": each.bytes} for each in outputs],
+        "rerunInput": {"source": pinned},
+        "commands": [NEWEST],
+        "error": "CorruptImage",
+        "message": "It is torn.",
+        "state": "Prepare",
+        "permanent": True,
+        "advice": "No. Upload an intact copy; that starts a run by itself.",
+    }
+
+
+def test_a_stopped_execution_in_full() -> None:
+    failure = messages.status_failure("ABORTED", "Maintenance", "We move house.")
+    message = alert(request(), outcome="ABORTED", failure=failure)
+    assert (
+        message.email
+        == f"""\
+An execution was stopped, so its image is not finished.
+
+Image      uploads/photo.jpg
+Bucket     my-photos
+Result     ExecutionAborted
+Reason     Somebody, or a program, stopped the execution. They said: Maintenance: We move house.
+Try again? Yes: resume it where it stopped, with the first command, or start anew with the second.
+Outputs    This run made none.
+Source     Untouched.
+Started    2026-01-31 12:00:00 UTC, took 3.9 s
+Execution  {CONSOLE}
+
+To resume it where it stopped:
+
+aws stepfunctions redrive-execution --region eu-west-1 --execution-arn {EXECUTION}
+
+To run it again from the start:
+
+{NEWEST}"""
+    )
+    assert "bytes" not in message.data
+    assert (message.data["permanent"], message.data["state"]) == (False, "unknown")
+
+
+STOPPED = "Somebody, or a program, stopped the execution."
+BROKE = "The workflow itself failed, outside of any step's error handling."
+OVER = "The execution as a whole did not finish in its time."
+
+
+@pytest.mark.parametrize(
+    ("given", "failure"),
+    [
+        (("TIMED_OUT", None, None), ("ExecutionTimedOut", OVER)),
+        (("ABORTED", None, None), ("ExecutionAborted", STOPPED)),
+        (("ABORTED", "Test", None), ("ExecutionAborted", f"{STOPPED} They said: Test.")),
+        (("ABORTED", None, "We move."), ("ExecutionAborted", f"{STOPPED} They said: We move.")),
+        (("FAILED", "States.Runtime", "No."), ("StatesRuntime", f"{BROKE} States.Runtime: No.")),
+        (("FAILED", None, None), ("StatesRuntime", BROKE)),
+    ],
+)
+def test_an_end_as_a_whole_is_put_into_words(
+    given: tuple[str, str | None, str | None], failure: tuple[str, str]
+) -> None:
+    found = messages.status_failure(*given)
+    assert (found.error, found.message) == failure
+    assert found.state == "unknown"
+
+
+def test_a_long_cause_is_cut() -> None:
+    assert len(messages.status_failure("FAILED", "E", "x" * 2000).message) == 1000
+
+
+@pytest.mark.parametrize(
+    ("outcome", "first"),
+    [
+        ("TIMED_OUT", "An execution ran out of time, so its image is not finished."),
+        ("ABORTED", "An execution was stopped, so its image is not finished."),
+        ("FAILED", "Darkroom could not finish an image."),
+    ],
+)
+def test_the_first_line_says_how_it_ended(outcome: str, first: str) -> None:
+    assert alert(request(), outcome=outcome).email.split("\n")[0] == first
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "title"),
+    [
+        ("StorageError", "Prepare", "The command to run it again:"),
+        ("KeyError", "Prepare", "The command to run it again:"),
+        ("AccessDenied", "Prepare", "The command to run it again, once that is done:"),
+        ("InvalidRequest", "Prepare", "The command to run it again, once that is done:"),
+        ("CorruptImage", "Prepare", "To run by hand whatever lies under this key:"),
+        # What no Catch saw has no error of ours: it is resumed.
+        ("StatesRuntime", "unknown", "To resume it where it stopped:"),
+        ("CorruptImage", "unknown", "To run by hand whatever lies under this key:"),
+    ],
+)
+def test_the_commands_are_those_that_help(error: str, state: str, title: str) -> None:
+    message = alert(EVENT, failure=Failure(state=state, error=error, message="Because."))
+    assert title in message.email.split("\n")
+    last = NEWEST if error == "CorruptImage" else PINNED
+    assert message.data["commands"][-1] == last
+    assert len(message.data["commands"]) == (2 if error == "StatesRuntime" else 1)
+    where = "" if error == "StatesRuntime" else f" in step {state}"
+    assert fields(message)["Result"] == f"{error}{where}"
+
+
+def test_a_success_that_nobody_heard_of_names_no_outputs() -> None:
+    failure = Failure(state="NotifySuccess", error="NotificationFailed", message="It was not sent.")
+    outputs = (StoredKey(key="uploads/photo.jpg/small.jpg", bytes=7, modified=AT + 2),)
+    message = alert(EVENT, failure=failure, outputs=outputs)
+    assert fields(message)["Outputs"] == "All are complete and recorded."
+    assert fields(message)["Try again?"].startswith("No need. Look at the notifications topic")
+
+
+def test_a_clock_that_is_behind_counts_no_time_back() -> None:
+    report = Report("FAILED", EXECUTION, "any", STARTED, request(), "any",
+                    failure=Failure("Prepare", "E", "x"))  # fmt: skip
+    assert compose(report, (), AT - 5).data["seconds"] == 0
+    assert "took 12,345.0 s" in compose(report, (), AT + 12345.123).email
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "found"),
+    [
+        ("abcdefghij", 10, "abcdefghij"),
+        ("abcdefghijk", 10, "abcde...jk"),
+        ("abcdefghijklmnopqrstuvwxyz", 20, "abcdefghijkl...vwxyz"),
+    ],
+)
+def test_a_long_text_keeps_both_ends(text: str, limit: int, found: str) -> None:
+    assert messages.shortened(text, limit) == found
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [(0, "0.0 KB"), (1536, "1.5 KB"), (1024**2 - 1, "1024.0 KB"), (1024**2, "1.0 MB"),
+     (3 * 1024**2 // 2, "1.5 MB")],
+)  # fmt: skip
+def test_bytes_for_people(number: int, told: str) -> None:
+    assert messages.size(number) == told
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"), [(" ~", " ~"), ("é\x7f\x1f\n", "????"), ("a猫b", "a?b")]
+)
+def test_what_is_not_ascii_is_a_question_mark(text: str, plain: str) -> None:
+    assert messages.ascii_only(text) == plain
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("a/b/photo.jpg", "photo.jpg"),
+        ("folder/", "folder/"),
+        ("x" * 41, "x" * 25 + "..." + "x" * 12),
+        ("x" * 40, "x" * 40),
+    ],
+)
+def test_an_sms_names_the_file(key: str, name: str) -> None:
+    assert alert(request(key)).sms == f"Darkroom: FAILED: {name}: CorruptImage. It is torn."
+
+
+def test_an_sms_is_filled_and_not_overfilled() -> None:
+    head = "Darkroom: FAILED: photo.jpg: E. "
+    for length, end in ((140 - len(head), "x"), (141 - len(head), "...")):
+        failure = Failure(state="Prepare", error="E", message="x" * length)
+        sms = alert(request(), failure=failure).sms
+        assert len(sms) == 140
+        assert sms.endswith(end)
+        assert sms.startswith(head)
+
+
+def test_a_long_error_name_is_shortened_and_cut_where_it_is_filtered_on() -> None:
+    failure = Failure(state="Prepare", error="é" + "E" * 300, message="x")
+    message = alert(request("a.jpg"), failure=failure)
+    assert message.subject == f"Darkroom: FAILED: ?{'E' * 24}...{'E' * 12}: a.jpg"
+    assert message.attributes["error"] == "?" + "E" * 255
+    assert alert(request(), failure=Failure("Prepare", "", "x")).attributes["error"] == "unknown"
 
 
 @pytest.mark.parametrize("error", sorted(by_class(DarkroomError)))

@@ -360,18 +360,18 @@ def status_failure(status: str, error: str | None, cause: str | None) -> Failure
     Failure
         For a report.
     """
-    said = f" {error or ''}: {cause}" if cause else f" {error}" if error else ""
+    said = ": ".join(part for part in (error, cause) if part)
     if status == "TIMED_OUT":
         message = "The execution as a whole did not finish in its time."
     elif status == "ABORTED":
         message = "Somebody, or a program, stopped the execution." + (
-            f" They said:{said}." if said else ""
+            f" They said: {said.rstrip('.')}." if said else ""
         )
     else:
-        message = f"The workflow itself failed, outside of any step's error handling.{said}"
+        message = f"The workflow itself failed, outside of any step's error handling. {said}"
     name = STATUS_ERRORS.get(status, error or "States.Runtime")
     # A custom error name must not begin with "States." (Amazon States Language, Errors).
-    return Failure(state=UNCAUGHT, error=name.replace("States.", "States"), message=message[:1000])
+    return Failure(state=UNCAUGHT, error=name.replace("States.", "States"), message=message[:1000].rstrip())
 
 
 def _line(label: str, text: str) -> str:
