@@ -368,10 +368,10 @@ def status_failure(status: str, error: str | None, cause: str | None) -> Failure
             f" They said: {said.rstrip('.')}." if said else ""
         )
     else:
-        message = f"The workflow itself failed, outside of any step's error handling. {said}"
+        message = f"The workflow itself failed, outside of any step's error handling. {said}".rstrip()
     name = STATUS_ERRORS.get(status, error or "States.Runtime")
     # A custom error name must not begin with "States." (Amazon States Language, Errors).
-    return Failure(state=UNCAUGHT, error=name.replace("States.", "States"), message=message[:1000].rstrip())
+    return Failure(state=UNCAUGHT, error=name.replace("States.", "States"), message=message[:1000])
 
 
 def _line(label: str, text: str) -> str:
