@@ -184,6 +184,13 @@ def test_a_claim_keeps_nothing_of_the_run_before(dynamodb: Any) -> None:
     assert assigned == {"image": IMAGE, "claim": claim}
 
 
+def test_a_lease_is_compared_with_the_clock() -> None:
+    """In seconds since the epoch, as it is kept."""
+    given = {"input": event(), "context": context()}
+    values = evaluated(states()["ClaimImage"]["Arguments"]["ExpressionAttributeValues"], given)
+    assert abs(int(values[":now"]["N"]) - time.time()) < 60
+
+
 def test_the_lease_outlives_the_execution_but_not_by_much(dynamodb: Any) -> None:
     """A killed execution's image waits for its lease, if its alert cannot give it back."""
     write(dynamodb, "ClaimImage", None, event())

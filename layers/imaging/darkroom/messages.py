@@ -360,15 +360,16 @@ def status_failure(status: str, error: str | None, cause: str | None) -> Failure
     Failure
         For a report.
     """
-    said = ": ".join(part for part in (error, cause) if part)
+    told = ": ".join(part for part in (error, cause) if part)
     if status == "TIMED_OUT":
         message = "The execution as a whole did not finish in its time."
     elif status == "ABORTED":
         message = "Somebody, or a program, stopped the execution." + (
-            f" They said: {said.rstrip('.')}." if said else ""
+            f" They said: {told.rstrip('.')}." if told else ""
         )
     else:
-        message = f"The workflow itself failed, outside of any step's error handling. {said}".rstrip()
+        message = "The workflow itself failed, outside of any step's error handling."
+        message += f" {told}" if told else ""
     name = STATUS_ERRORS.get(status, error or "States.Runtime")
     # A custom error name must not begin with "States." (Amazon States Language, Errors).
     return Failure(state=UNCAUGHT, error=name.replace("States.", "States"), message=message[:1000])
