@@ -360,7 +360,9 @@ def _lists(given: Parameters, place: Place) -> list[Need]:  # noqa: ARG001 - a R
 
 
 def _on_object(action: str) -> Reader:
-    return lambda given, _: [Need(f"s3:{action}", _object(given["Bucket"], given["Key"]))]
+    return lambda given, _: [
+        Need(_versioned(action, given.get("VersionId")), _object(given["Bucket"], given["Key"]))
+    ]
 
 
 def _on_table(action: str) -> Reader:
