@@ -43,7 +43,7 @@ TROUBLE: Mapping[str, tuple[Fault, ...]] = {
     # Only before it is served: a message whose confirmation is lost is sent again, as SNS's topics
     # deliver at least once.
     "sns": (
-        _error(400, "Throttled", "Rate exceeded."),
+        _error(429, "Throttled", "Rate exceeded."),
         _error(500, "InternalError", "Internal error."),
         _LOST,
     ),

@@ -19,6 +19,7 @@ from typing import Any
 
 import jsonata
 from jsonata.functions import Functions
+from jsonata.parser import Parser
 from jsonata.utils import Utils
 
 
@@ -103,7 +104,7 @@ def _text(value: object) -> str:
 
 def _string(value: Any, prettify: bool) -> str:  # noqa: FBT001 - jsonata-python's signature
     """Replace jsonata-python's ``$string``, whose json.dumps escapes what is not ASCII."""
-    if callable(value) or isinstance(value, jsonata.Jsonata.JFunction):
+    if callable(value) or isinstance(value, (jsonata.Jsonata.JFunction, Parser.Symbol)):
         return ""
     dumps = functools.partial(json.dumps, cls=Functions.Encoder, ensure_ascii=False)
     return dumps(value, indent=2) if prettify else dumps(value, separators=(",", ":"))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import threading
+from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
@@ -20,10 +22,22 @@ from ops.engine.jsonata import UNDEFINED, QueryError, evaluate
         ('$parse("[1, {\\"a\\": null}]")', [1, {"a": None}]),
         ('$hash("abc", "SHA-1")', "a9993e364706816aba3e25717850c26c9cd0d89d"),
         ('$hash("abc", "MD5")', "900150983cd24fb0d6963f7d28e17f72"),
+        ('$hash("é", "SHA-256")', hashlib.sha256("é".encode()).hexdigest()),
         ("$range(0, 10, 5)", [0, 5, 10]),
+        ("$range(0, 9, 5)", [0, 5]),
+        ("$range(2, 0, -1)", [2, 1, 0]),
+        ("$range(3, 3, 1)", [3]),
         ("$partition([1, 2, 3], 2)", [[1, 2], [3]]),
+        ("$partition([1, 2, 3, 4], 2)", [[1, 2], [3, 4]]),
         ("$random(7) = $random(7)", True),
+        ("$random(7) = $random(8)", False),
+        ("$random() = $random()", False),
         ("$length($uuid())", 36),
+        ("$uuid() = $uuid()", False),
+        ('$string({"a": [1, "é"]}, true)', '{\n  "a": [\n    1,\n    "é"\n  ]\n}'),
+        ("$string(function($x) { $x })", ""),
+        ('$string($uppercase)', ""),
+        ('"a" & [1, {"b": true}]', 'a[1,{"b":true}]'),
         ("/* a comment */ 3", 3),
         ("[$map([1], function($v) { $v * 2 })]", [2]),
         ("null", None),
@@ -51,10 +65,21 @@ def test_dates_are_the_context_objects() -> None:
     assert evaluate("$at", {"at": moment}) == "2026-01-31T23:59:59.123Z"
 
 
+def test_dates_elsewhere_are_told_in_utc_and_other_things_as_text() -> None:
+    moment = datetime.datetime.fromisoformat("2026-02-01T01:00:00+01:00")
+    found = evaluate("$all", {"all": {"at": moment, "path": PurePosixPath("a/b")}})
+    assert found == {"at": "2026-02-01T00:00:00.000Z", "path": "a/b"}
+
+
 @pytest.mark.parametrize("expression", ["$error('no')", "(1", "1 + 'a'", "$nofunction()"])
 def test_a_failing_expression_says_so(expression: str) -> None:
-    with pytest.raises(QueryError):
+    with pytest.raises(QueryError, match=r"\S"):
         evaluate(expression, {})
+
+
+def test_a_failing_expression_says_what_it_said_itself() -> None:
+    with pytest.raises(QueryError, match="no such rendition"):
+        evaluate("$error('no such rendition')", {})
 
 
 def test_evaluation_leaves_the_variables_alone() -> None:

@@ -1,0 +1,180 @@
+"""Faults that tests inject, and trouble that chaos makes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.retries.standard import (
+    RetryContext,
+    ThrottledRetryableChecker,
+    TransientRetryableChecker,
+)
+from botocore.session import get_session
+
+from ops.engine import disturbances
+from ops.engine.disturbances import TROUBLE, Disturbances
+from ops.engine.faults import Fault, Faults
+from ops.engine.permissions import Call
+
+
+@pytest.fixture
+def faults() -> Iterator[Faults]:
+    made = Faults()
+    yield made
+    made.clear()
+
+
+def test_a_fault_is_for_its_state_until_it_is_cleared(faults: Faults) -> None:
+    fault = faults.inject(Fault("Prepare", "Odd"))
+    assert faults.take("Resize", {}) is None
+    assert [faults.take("Prepare", {}) for _ in range(3)] == [fault] * 3
+    assert fault.taken == 3
+    faults.clear()
+    assert faults.take("Prepare", {}) is None
+
+
+def test_a_fault_takes_so_many_calls_and_then_the_next_one_does(faults: Faults) -> None:
+    first = faults.inject(Fault("Prepare", "First", times=2))
+    second = faults.inject(Fault("Prepare", "Second", times=1))
+    assert [faults.take("Prepare", {}) for _ in range(4)] == [first, first, second, None]
+    assert (first.taken, second.taken) == (2, 1)
+
+
+def test_a_fault_without_calls_takes_none(faults: Faults) -> None:
+    faults.inject(Fault("Prepare", "Odd", times=0))
+    assert faults.take("Prepare", {}) is None
+
+
+def test_a_fault_may_be_for_some_inputs_only(faults: Faults) -> None:
+    small = faults.inject(Fault("Resize", "Odd", times=1, when=lambda given: given == "small"))
+    other = faults.inject(Fault("Resize", "Other"))
+    taken = [faults.take("Resize", name) for name in ("large", "small", "small")]
+    assert taken == [other, small, other]
+
+
+def test_a_condition_may_use_the_faults_itself(faults: Faults) -> None:
+    """No lock is held while a test's condition is asked: it may wait for another thread."""
+    faults.inject(Fault("Prepare", "Odd", when=lambda _: faults.take("Resize", {}) is not None))
+    assert faults.take("Prepare", {}) is None
+
+
+@pytest.mark.parametrize("result", [None, {}, False])
+def test_a_result_may_be_anything(faults: Faults, result: Any) -> None:
+    faults.inject(Fault("Prepare", result=result))
+    taken = faults.take("Prepare", {})
+    assert taken is not None
+    assert (taken.error, taken.result) == ("", result)
+
+
+def test_a_fault_must_say_how_the_call_ends(faults: Faults) -> None:
+    with pytest.raises(ValueError, match=r"^Expected an error or a result for state Prepare\.$"):
+        faults.inject(Fault("Prepare", cause="because"))
+    assert faults.take("Prepare", {}) is None
+
+
+# ---------------------------------------------------------------------------- chaos
+
+
+def call(service: str = "s3") -> Call:
+    return Call("prepare", service, "GetObject")
+
+
+def test_the_same_seed_makes_the_same_trouble() -> None:
+    def made(seed: int) -> list[Any]:
+        disturb = Disturbances(seed, 0.5)
+        return [disturb(call(), "") for _ in range(50)]
+
+    assert made(1) == made(1)
+    assert made(1) != made(2)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_the_share_of_calls_is_disturbed_and_counted(share: float) -> None:
+    disturb = Disturbances(1, share)
+    faults = [disturb(call(), "") for _ in range(1000)]
+    met = sum(fault is not None for fault in faults)
+    assert met == pytest.approx(1000 * share, abs=50 if share == 0.3 else 0)
+    assert disturb.counts == Counter({"s3:GetObject": met} if met else {})
+
+
+@pytest.mark.parametrize("service", sorted(TROUBLE))
+def test_every_kind_of_a_services_trouble_is_met(service: str) -> None:
+    disturb = Disturbances(1, 1.0)
+    assert {disturb(call(service), "") for _ in range(200)} == set(TROUBLE[service])
+
+
+def test_other_services_are_left_alone() -> None:
+    disturb = Disturbances(1, 1.0)
+    assert disturb(call("logs"), "id") is None
+    assert disturb.counts == Counter()
+
+
+def test_no_message_is_sent_whose_confirmation_is_lost() -> None:
+    """SNS would deliver it twice; every other service's calls can be repeated without harm."""
+    lost = {service for service, kinds in TROUBLE.items() if any(kind.served for kind in kinds)}
+    assert lost == {"s3", "dynamodb"}
+    assert all(kind.answer is None for kinds in TROUBLE.values() for kind in kinds if kind.served)
+
+
+@pytest.mark.parametrize("service", sorted(TROUBLE))
+def test_trouble_has_the_status_that_the_service_gives_it(service: str) -> None:
+    """As in botocore's model of the service, as far as that knows the error."""
+    model = get_session().get_service_model({"states": "stepfunctions"}.get(service, service))
+    known = {
+        shape.metadata["error"].get("code", shape.name): shape.metadata["error"]["httpStatusCode"]
+        for shape in model.error_shapes
+        if "httpStatusCode" in shape.metadata.get("error", {})
+    }
+    for answer in (kind.answer for kind in TROUBLE[service] if kind.answer is not None):
+        status = 500 if "Internal" in answer.code else 503 if answer.code == "SlowDown" else 400
+        assert answer.status == known.get(answer.code, status), answer
+
+
+@pytest.mark.parametrize("service", sorted(TROUBLE))
+def test_trouble_is_what_clients_take_for_a_passing_fault(service: str) -> None:
+    """botocore repeats each; SNS's throttle, which it does not know, the state machine does."""
+    checkers = (ThrottledRetryableChecker(), TransientRetryableChecker())
+    for answer in (kind.answer for kind in TROUBLE[service] if kind.answer is not None):
+        context = RetryContext(
+            attempt_number=1,
+            parsed_response={"Error": {"Code": answer.code}},
+            http_response=SimpleNamespace(status_code=answer.status),
+        )
+        passes = any(checker.is_retryable(context) for checker in checkers)
+        assert passes or answer.code == "Throttled", answer
+
+
+def test_half_of_the_troubled_calls_stay_so_through_their_retries() -> None:
+    disturb = Disturbances(1, 0.5)
+    troubled = {}
+    for number in range(400):
+        fault = disturb(call(), f"call {number}")
+        if fault is not None:
+            troubled[f"call {number}"] = fault
+    again = Disturbances(2, 0.0)
+    again._stubborn = disturb._stubborn
+    for invocation, fault in disturb._stubborn.items():
+        assert [again(call(), invocation) for _ in range(4)] == [fault] * 4
+        assert troubled[invocation] == fault
+    assert len(disturb._stubborn) == pytest.approx(len(troubled) / 2, rel=0.2)
+    assert again.counts["s3:GetObject"] == 4 * len(disturb._stubborn)
+
+
+def test_a_call_without_an_id_is_never_stubborn() -> None:
+    disturb = Disturbances(1, 1.0)
+    for _ in range(20):
+        disturb(call(), "")
+    assert disturb._stubborn == {}
+
+
+def test_the_oldest_stubborn_call_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disturbances, "REMEMBERED", 3)
+    monkeypatch.setattr(disturbances, "STUBBORN", 1.0)
+    disturb = Disturbances(1, 1.0)
+    for number in range(5):
+        disturb(call(), f"call {number}")
+    assert list(disturb._stubborn) == ["call 2", "call 3", "call 4"]

@@ -1,0 +1,264 @@
+"""The inside of a worker: a process of its own, that speaks in lines of JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops.engine import runtime
+
+Json = dict[str, Any]
+
+ENVIRONMENT = {
+    "AWS_LAMBDA_FUNCTION_NAME": "sample",
+    "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+    "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/sample",
+    "AWS_LAMBDA_LOG_STREAM_NAME": "stream",
+    "_HANDLER": "app.handler",
+}
+
+APP = """
+import sys
+import helper
+print("imported")
+def handler(event, context):
+    print("out", event)
+    print("err", file=sys.stderr)
+    if event == "raise":
+        helper.refuse("no é")
+    if event == "set":
+        return {1}
+    if event == "large":
+        return "x" * 6_291_555
+    if event == "largest":
+        return "x" * 6_291_554
+    if event == "context":
+        return {**vars(context), "left": context.get_remaining_time_in_millis()}
+    return {"given": event}
+"""
+
+HELPER = "def refuse(why):\n    import json\n    json.loads('{')\n"
+
+
+@pytest.fixture
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """A function's folder and a layer's, as a worker finds them in its environment."""
+    code, layer = tmp_path / "code", tmp_path / "layer"
+    for folder in (code, layer):
+        folder.mkdir()
+    (code / "app.py").write_text(APP)
+    (layer / "helper.py").write_text(HELPER)
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("DARKROOM_SYS_PATH", f"{code}{os.pathsep}{layer}")
+    return code, layer
+
+
+class Worker:
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-u", str(Path(runtime.__file__))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.count = 0
+
+    def reply(self) -> Json:
+        assert self.process.stdout is not None
+        found: Json = json.loads(self.process.stdout.readline())
+        return found
+
+    def ask(self, event: Any) -> Json:
+        assert self.process.stdin is not None
+        self.count += 1
+        request = {
+            "id": f"request-{self.count}", "arn": "arn:f", "timeout": 5, "event": event,
+            "end": f"end {self.count}",
+        }  # fmt: skip
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        return self.reply()
+
+    def end(self) -> str:
+        assert self.process.stdin is not None
+        assert self.process.stderr is not None
+        self.process.stdin.close()
+        if self.process.stderr.closed:
+            return ""
+        with self.process, self.process.stderr:
+            return self.process.stderr.read()
+
+
+@pytest.fixture
+def worker(folders: tuple[Path, Path]) -> Iterator[Worker]:
+    made = Worker()
+    yield made
+    made.process.kill()
+    made.end()
+
+
+def test_a_worker_answers_until_its_input_ends(worker: Worker) -> None:
+    assert worker.reply() == {"ready": True}
+    for event in ({"a": 1}, None):
+        answer = worker.ask(event)
+        assert json.loads(answer["payload"]) == {"given": event}
+        assert answer["failed"] is False
+        assert 5 * 2**20 < answer["peak_bytes"] < 500 * 2**20
+    failed = worker.ask("raise")
+    assert failed["failed"] is True
+    assert json.loads(failed["payload"])["requestId"] == "request-3"
+    assert worker.end().splitlines() == [
+        "imported", "out {'a': 1}", "err", "end 1", "out None", "err", "end 2",
+        "out raise", "err", "end 3",
+    ]  # fmt: skip
+    assert worker.process.returncode == 0
+
+
+def test_a_function_that_cannot_start_fails_every_invocation(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("_HANDLER", "app.nothing")
+    worker = Worker()
+    assert worker.reply() == {"ready": False}
+    for _ in range(2):
+        answer = worker.ask({})
+        assert answer["failed"] is True
+        assert json.loads(answer["payload"])["errorType"] == "Runtime.HandlerNotFound"
+    assert "AttributeError" in worker.end()
+
+
+# ---------------------------------------------------------------------------- in this process
+
+
+@pytest.fixture
+def handler(folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield runtime._load("app.handler")
+    for name in ("app", "helper"):
+        sys.modules.pop(name, None)
+
+
+def invoke(handler: Any, event: Any) -> Json:
+    return runtime._invoke(handler, {"id": "r", "arn": "arn:f", "timeout": 5, "event": event})
+
+
+def test_a_handler_gets_lambdas_context(handler: Any) -> None:
+    answer = json.loads(invoke(handler, "context")["payload"])
+    assert 4000 < answer.pop("left") <= 5000
+    assert answer.pop("_deadline") > time.monotonic()
+    assert answer == {
+        "aws_request_id": "r",
+        "invoked_function_arn": "arn:f",
+        "function_name": "sample",
+        "function_version": "$LATEST",
+        "memory_limit_in_mb": "256",
+        "log_group_name": "/aws/lambda/sample",
+        "log_stream_name": "stream",
+        "identity": None,
+        "client_context": None,
+    }
+
+
+def test_no_time_is_left_after_the_deadline(folders: tuple[Path, Path]) -> None:
+    context = runtime.Context("r", "arn:f", time.monotonic() - 5)
+    assert context.get_remaining_time_in_millis() == 0
+
+
+def test_an_error_tells_where_its_files_are_on_lambda(handler: Any) -> None:
+    """Without the runtime's own frame; the function's, its layer's and Python's folders."""
+    failed = invoke(handler, "raise")
+    told = json.loads(failed["payload"])
+    assert failed["failed"] is True
+    assert (told["errorType"], told["requestId"]) == ("JSONDecodeError", "r")
+    assert told["errorMessage"].startswith("Expecting property name")
+    version = sysconfig.get_python_version()
+    assert [frame.split('"')[1] for frame in told["stackTrace"]][:3] == [
+        "/var/task/app.py",
+        "/opt/python/helper.py",
+        f"/var/lang/lib/python{version}/json/__init__.py",
+    ]
+
+
+def test_installed_packages_are_a_layers(folders: tuple[Path, Path]) -> None:
+    code, layer = folders
+    places = runtime._places()
+    assert places[str(layer)] == places[sysconfig.get_paths()["purelib"]] == "/opt/python"
+    assert places[str(code)] == "/var/task"
+    # A layer that lies within the standard library's folder is told first.
+    assert list(places)[-1] == sysconfig.get_paths()["stdlib"]
+
+
+def test_a_response_must_be_json(handler: Any) -> None:
+    failed = invoke(handler, "set")
+    assert failed["failed"] is True
+    assert json.loads(failed["payload"]) == {
+        "errorType": "Runtime.MarshalError",
+        "errorMessage": "Unable to marshal response: Object of type set is not JSON serializable",
+        "requestId": "r",
+        "stackTrace": [],
+    }
+
+
+def test_a_response_must_fit(handler: Any) -> None:
+    """With its quotes: at Lambda's limit, and one byte beyond."""
+    assert invoke(handler, "largest")["failed"] is False
+    told = json.loads(invoke(handler, "large")["payload"])
+    assert told["errorType"] == "Function.ResponseSizeTooLarge"
+    assert told["errorMessage"] == (
+        "Response payload size (6291557 bytes) exceeded maximum allowed payload size "
+        "(6291556 bytes)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "message"),
+    [
+        (ImportError("no module x"), "ImportModuleError", "import module 'app': no module x"),
+        (AttributeError("no handler"), "HandlerNotFound", "no handler"),
+    ],
+)
+def test_a_function_that_cannot_start_says_so_in_lambdas_words(
+    folders: tuple[Path, Path], error: Exception, kind: str, message: str
+) -> None:
+    told = runtime._init_error(error)
+    assert (told["errorType"], told["requestId"]) == (f"Runtime.{kind}", "")
+    assert told["errorMessage"].endswith(message)
+    assert ("Unable to" in told["errorMessage"]) is isinstance(error, ImportError)
+
+
+def test_other_errors_of_the_start_keep_their_name(
+    folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert runtime._init_error(KeyError("TABLE"))["errorType"] == "KeyError"
+    assert "TABLE" in capsys.readouterr().err  # the log has it too
+
+
+def test_the_peak_is_the_systems(monkeypatch: pytest.MonkeyPatch) -> None:
+    status = "Name:\tpython\nVmPeak:\t 9 kB\nVmHWM:\t  2048 kB\nVmRSS:\t 1 kB\n"
+    monkeypatch.setattr("builtins.open", lambda *_, **__: io.StringIO(status))
+    assert runtime._peak_bytes() == 2048 * 1024
+
+
+def test_the_peak_is_asked_otherwise_where_there_is_no_proc(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import resource
+
+    def missing(*_: Any, **__: Any) -> None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr("builtins.open", missing)
+    assert runtime._peak_bytes() == resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
