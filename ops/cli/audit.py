@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
 import json
 import urllib.request
 from collections import Counter
@@ -15,6 +16,7 @@ from rich.text import Text
 from ops.audit import MEANINGS, SETTLED_SECONDS, Auditor, Finding
 from ops.cli import address, display, words
 from ops.deployment import Deployment
+from ops.evidence import Deployed
 
 FOUND = 1
 """Exit code when something is not as promised."""
@@ -57,12 +59,12 @@ def audit(
     screen = display.console()
     told = contextlib.ExitStack()
     progress = _progress(screen, told) if screen.is_terminal and not as_json else _unsaid
+    if settled is None:
+        settled = ENGINE_SETTLED_SECONDS if local else SETTLED_SECONDS
     auditor = Auditor(
-        deployment,
-        prefix=prefix,
-        settled_seconds=(
-            settled if settled is not None else ENGINE_SETTLED_SECONDS if local else SETTLED_SECONDS
-        ),
+        Deployed(deployment),
+        since=datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=settled),
+        prefix=deployment.source_prefix if prefix is None else prefix,
         executions=local if executions is None else executions,
         messages=_messages(deployment),
         progress=progress,
@@ -94,12 +96,16 @@ def _messages(deployment: Deployment) -> Callable[[], Mapping[str, int]] | None:
     from ops.engine.edge import MESSAGES_PATH
 
     url = f"{deployment.endpoint}{MESSAGES_PATH}"
-    try:
+
+    def ask() -> Mapping[str, int]:
         with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - the given endpoint
-            found = json.load(answer)
+            found: dict[str, int] = json.load(answer)
+        return found
+
+    try:
+        return ask if isinstance(ask(), dict) else None
     except (OSError, ValueError):
         return None  # another emulator
-    return lambda: found if isinstance(found, dict) else {}
 
 
 def _unsaid(_: Mapping[str, int]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -11,6 +13,7 @@ from typer.testing import CliRunner
 from ops.audit import Auditor, Finding
 from ops.cli.main import app
 from ops.engine import Engine
+from ops.evidence import Deployed
 from tests.support.images import photo, truncated
 from tests.support.pipeline import Json, Pipeline
 
@@ -26,11 +29,16 @@ def image(engine: Engine, deployed: Pipeline) -> Json:
     return source
 
 
-def audited(engine: Engine, source: Json, *, settled: float = 0.0) -> list[Finding]:
-    """Audit one image; nothing that happened counts as recent."""
+def auditor(engine: Engine, source: Json, *, settled: float = 0.0, **options: Any) -> Auditor:
+    """Return an auditor of one image; nothing that happened counts as recent."""
     engine.wait_idle()
-    auditor = Auditor(engine.deployment, prefix=source["key"], settled_seconds=settled)
-    return list(auditor.findings())
+    since = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=settled)
+    return Auditor(Deployed(engine.deployment), prefix=source["key"], since=since, **options)
+
+
+def audited(engine: Engine, source: Json, *, settled: float = 0.0) -> list[Finding]:
+    """Return what is found about one image."""
+    return list(auditor(engine, source, settled=settled).findings())
 
 
 def change(pipeline: Pipeline, source: Json, expression: str, value: str | None = None) -> None:
@@ -48,9 +56,9 @@ def change(pipeline: Pipeline, source: Json, expression: str, value: str | None 
 
 
 def test_a_complete_image_is_found_as_promised(engine: Engine, image: Json) -> None:
-    auditor = Auditor(engine.deployment, prefix=image["key"], settled_seconds=0)
-    assert list(auditor.findings()) == []
-    assert auditor.counts == {"images": 1, "complete": 1, "outputs": 4}
+    audit = auditor(engine, image)
+    assert list(audit.findings()) == []
+    assert audit.counts == {"images": 1, "complete": 1, "outputs": 4}
 
 
 def test_a_failed_image_with_its_alert_is_as_promised(pipeline: Pipeline, engine: Engine) -> None:
@@ -161,14 +169,8 @@ def test_a_second_message_and_a_second_run_are_found(
     event = json.loads(pipeline.wait(arn).described["input"])
     change(pipeline, image, "SET sequencer = :v", "0")
     again = pipeline.start(event)  # as if the claim had not held
-    auditor = Auditor(
-        engine.deployment,
-        prefix=image["key"],
-        settled_seconds=0,
-        executions=True,
-        messages=lambda: {arn: 1, again.arn: 2},
-    )
-    found = [each for each in auditor.findings() if each.key == image["key"]]
+    audit = auditor(engine, image, executions=True, messages=lambda: {arn: 1, again.arn: 2})
+    found = [each for each in audit.findings() if each.key == image["key"]]
     assert [each.kind for each in found] == ["doubled", "doubled"]
     assert {each.says.partition(" ")[0] for each in found} == {"2", "Two"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import json
 import random
 import threading
@@ -16,6 +17,7 @@ import psutil
 from ops.audit import Auditor, Finding
 from ops.engine import Engine
 from ops.engine.disturbances import Disturbances
+from ops.evidence import Deployed
 from tests.support.images import photo, truncated
 
 LATE_SECONDS = 2.0
@@ -187,9 +189,9 @@ class Chaos:
     def _aftermath(self, disturb: Disturbances) -> Aftermath:
         engine, at = self._engine, self._engine.deployment
         auditor = Auditor(
-            at,
+            Deployed(at),
+            since=datetime.datetime.now(datetime.UTC),
             prefix=self._prefix,
-            settled_seconds=0,
             executions=True,
             messages=engine.inbox.per_execution,
         )

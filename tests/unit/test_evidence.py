@@ -1,0 +1,331 @@
+"""What the auditor reads of a deployment, in S3, DynamoDB and Step Functions as moto plays them."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
+from moto import mock_aws
+
+from ops.audit import Upload
+from ops.evidence import Deployed
+
+TABLE = "images"
+ROLE = "arn:aws:iam::123456789012:role/darkroom"
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def clients() -> Iterator[SimpleNamespace]:
+    """Clients of an empty account; the keys of each test are its own."""
+    given: Any = {
+        "region_name": "us-east-1", "aws_access_key_id": "x", "aws_secret_access_key": "x",
+    }  # fmt: skip
+    with mock_aws():
+        made = SimpleNamespace(
+            s3=boto3.client("s3", **given),
+            dynamodb=boto3.client("dynamodb", **given),
+            stepfunctions=boto3.client("stepfunctions", **given),
+        )
+        made.dynamodb.create_table(
+            TableName=TABLE,
+            KeySchema=[{"AttributeName": "image", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "image", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        made.machine = made.stepfunctions.create_state_machine(
+            name="pipeline",
+            definition=json.dumps({"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}),
+            roleArn=ROLE,
+        )["stateMachineArn"]
+        yield made
+
+
+@pytest.fixture
+def at(clients: SimpleNamespace) -> SimpleNamespace:
+    """A deployment with buckets of its own; that of sources keeps versions."""
+    name = f"test-{next(_numbers)}"
+    for kind in ("source", "output"):
+        clients.s3.create_bucket(Bucket=f"{name}-{kind}")
+    clients.s3.put_bucket_versioning(
+        Bucket=f"{name}-source", VersioningConfiguration={"Status": "Enabled"}
+    )
+    return SimpleNamespace(
+        s3=clients.s3,
+        dynamodb=clients.dynamodb,
+        stepfunctions=clients.stepfunctions,
+        source_bucket_name=f"{name}-source",
+        output_bucket_name=f"{name}-output",
+        images_table_name=TABLE,
+        state_machine_arn=clients.machine,
+        stack="photos",
+        endpoint=None,
+    )
+
+
+@pytest.fixture
+def evidence(at: Any) -> Deployed:
+    return Deployed(at)
+
+
+def put(at: SimpleNamespace, key: str, data: bytes = b"x", **more: Any) -> Upload:
+    """Put a source object and return it as it should be found."""
+    done = at.s3.put_object(Bucket=at.source_bucket_name, Key=key, Body=data, **more)
+    head = at.s3.head_object(Bucket=at.source_bucket_name, Key=key)
+    etag = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    bucket = at.source_bucket_name
+    return Upload(bucket, key, etag, done.get("VersionId"), head["LastModified"])
+
+
+# ---------------------------------------------------------------------------- uploads
+
+
+def test_uploads_are_the_newest_versions_and_no_folders(at: Any, evidence: Deployed) -> None:
+    put(at, "uploads/a.jpg", b"older")
+    newest, other = put(at, "uploads/a.jpg", b"newer"), put(at, "uploads/b.jpg")
+    put(at, "uploads/folder/")
+    put(at, "elsewhere/a.jpg")
+    put(at, "uploads/deleted.jpg")
+    at.s3.delete_object(Bucket=at.source_bucket_name, Key="uploads/deleted.jpg")
+
+    found = list(evidence.uploads("uploads/"))
+
+    assert found == [newest, other]
+    assert abs(found[0].modified - newest.modified).total_seconds() < 1
+    assert found[0].version
+
+
+def test_uploads_to_a_bucket_without_versions_have_none(at: Any) -> None:
+    at.source_bucket_name = at.output_bucket_name
+    upload = put(at, "uploads/a.jpg")
+    evidence = Deployed(at)
+
+    assert upload.version is None
+    assert list(evidence.uploads("")) == [upload]
+    assert evidence.newest(upload.bucket, upload.key) == upload
+
+
+def test_an_upload_is_found_again_as_it_was_listed(at: Any, evidence: Deployed) -> None:
+    put(at, "uploads/a.jpg", b"older")
+    put(at, "uploads/a.jpg", b"newer")
+    (listed,) = evidence.uploads("")
+
+    again = evidence.newest(listed.bucket, listed.key)
+
+    assert again == listed
+    assert again
+    assert abs(again.modified - listed.modified).total_seconds() < 1
+    at.s3.delete_object(Bucket=listed.bucket, Key=listed.key)
+    assert evidence.newest(listed.bucket, listed.key) is None
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
+def test_every_page_of_a_bucket_is_read(
+    at: Any, evidence: Deployed, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "2")
+    keys = [f"uploads/{number}.jpg" for number in range(count)]
+    for key in keys:
+        put(at, key)
+        at.s3.put_object(Bucket=at.output_bucket_name, Key=key, Body=b"x")
+
+    assert [each.key for each in evidence.uploads("uploads/")] == keys
+    assert [key for key, _ in evidence.outputs("uploads/")] == keys
+
+
+def test_an_empty_bucket_holds_nothing(evidence: Deployed) -> None:
+    assert list(evidence.uploads("uploads/")) == []
+    assert list(evidence.outputs("uploads/")) == []
+
+
+# ---------------------------------------------------------------------------- outputs
+
+
+def test_outputs_are_listed_with_their_time(at: Any, evidence: Deployed) -> None:
+    bucket = at.output_bucket_name
+    for key in ("uploads/a.jpg/small.jpg", "elsewhere/b.jpg"):
+        at.s3.put_object(Bucket=bucket, Key=key, Body=b"x")
+
+    ((key, modified),) = evidence.outputs("uploads/")
+
+    assert key == "uploads/a.jpg/small.jpg"
+    head = at.s3.head_object(Bucket=bucket, Key=key)
+    assert abs(modified - head["LastModified"]).total_seconds() < 1
+
+
+@pytest.mark.parametrize("checksum", [{"ChecksumAlgorithm": "SHA256"}, {}])
+def test_an_output_has_the_sha_256_of_its_bytes(at: Any, evidence: Deployed, checksum: Any) -> None:
+    data = b"0123456789" * 200_000  # more than one chunk
+    at.s3.put_object(
+        Bucket=at.output_bucket_name, Key="a", Body=data, Metadata={"claim": "3"}, **checksum
+    )
+
+    found = evidence.output("a")
+
+    assert found is not None
+    assert found.sha256 == hashlib.sha256(data).hexdigest()
+    assert (found.bytes, found.metadata) == (2_000_000, {"claim": "3"})
+
+
+def test_the_sha_256_that_s3_knows_is_taken_without_reading_the_bytes(
+    at: Any, evidence: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at.s3.put_object(Bucket=at.output_bucket_name, Key="a", Body=b"x", ChecksumAlgorithm="SHA256")
+    monkeypatch.delattr(type(at.s3), "get_object")
+
+    found = evidence.output("a")
+
+    assert found is not None
+    assert found.sha256 == hashlib.sha256(b"x").hexdigest()
+
+
+def test_an_output_that_is_not_there_is_none(evidence: Deployed) -> None:
+    assert evidence.output("missing") is None
+
+
+def test_an_output_that_goes_before_its_bytes_are_read_is_none(
+    at: Any, evidence: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at.s3.put_object(Bucket=at.output_bucket_name, Key="a", Body=b"x")
+    read = at.s3.get_object
+
+    def gone(**asked: Any) -> Any:
+        at.s3.delete_object(**asked)
+        return read(**asked)
+
+    monkeypatch.setattr(at.s3, "get_object", gone)
+
+    assert evidence.output("a") is None
+
+
+# ---------------------------------------------------------------------------- backups
+
+
+def test_a_backup_is_looked_for_by_its_version(at: Any, evidence: Deployed) -> None:
+    bucket = at.source_bucket_name
+    first, second = (
+        at.s3.put_object(Bucket=bucket, Key="a", Body=data) for data in (b"older", b"new")
+    )
+
+    def sizes(*versions: str | None) -> list[int | None]:
+        found = (evidence.backup(bucket, "a", version) for version in versions)
+        return [each and each.bytes for each in found]
+
+    assert sizes(first["VersionId"], second["VersionId"], None) == [5, 3, 3]
+    stored = evidence.backup(bucket, "a", first["VersionId"])
+    assert stored is not None
+    assert f'"{stored.etag}"' == first["ETag"]
+    at.s3.delete_object(Bucket=bucket, Key="a", VersionId=first["VersionId"])
+    assert sizes(first["VersionId"], second["VersionId"]) == [None, 3]
+    assert evidence.backup(bucket, "missing", None) is None
+
+
+@pytest.mark.parametrize("code", ["404", "NoSuchKey", "NotFound", "NoSuchVersion"])
+def test_whatever_s3_calls_it_what_is_gone_is_none(at: Any, evidence: Deployed, code: str) -> None:
+    with Stubber(at.s3) as stub:
+        for _ in range(3):
+            stub.add_client_error("head_object", code)
+        assert evidence.output("a") is None
+        assert evidence.backup("bucket", "a", None) is None
+        assert evidence.newest("bucket", "a") is None
+
+
+def test_what_may_not_be_read_is_no_finding(at: Any, evidence: Deployed) -> None:
+    with Stubber(at.s3) as stub:
+        stub.add_client_error("head_object", "403")
+        with pytest.raises(ClientError, match="403"):
+            evidence.output("a")
+
+
+# ---------------------------------------------------------------------------- records
+
+
+@pytest.mark.parametrize("count", [0, 1, 99, 100])
+def test_records_are_read_a_hundred_at_a_time(at: Any, evidence: Deployed, count: int) -> None:
+    bucket = at.source_bucket_name
+    images = [f"{bucket}/{number}.jpg" for number in range(count)]
+    for image in images[::2]:
+        at.dynamodb.put_item(TableName=TABLE, Item={"image": {"S": image}, "claim": {"N": "3"}})
+
+    found = evidence.records(image for image in images + images)
+
+    assert found == {image: {"image": image, "claim": 3} for image in images[::2]}
+
+
+def test_a_batch_that_dynamodb_answers_in_parts_is_read_whole(at: Any, evidence: Deployed) -> None:
+    def item(name: str) -> Any:
+        return {"image": {"S": name}}
+
+    def asked(*names: str) -> Any:
+        keys = [item(name) for name in names]
+        return {"RequestItems": {TABLE: {"Keys": keys, "ConsistentRead": True}}}
+
+    with Stubber(at.dynamodb) as stub:
+        stub.add_response(
+            "batch_get_item",
+            {
+                "Responses": {TABLE: [item("b")]},
+                "UnprocessedKeys": {TABLE: {"Keys": [item("a"), item("c")]}},
+            },
+            asked("a", "b", "c"),
+        )
+        stub.add_response(
+            "batch_get_item",
+            {"Responses": {}, "UnprocessedKeys": {TABLE: {"Keys": [item("a"), item("c")]}}},
+            asked("a", "c"),
+        )
+        stub.add_response("batch_get_item", {"Responses": {TABLE: [item("a")]}}, asked("a", "c"))
+
+        assert sorted(evidence.records(["c", "a", "b", "a"])) == ["a", "b"]
+
+
+# ---------------------------------------------------------------------------- executions
+
+
+def test_executions_and_their_status(at: Any, evidence: Deployed) -> None:
+    arns = [
+        at.stepfunctions.start_execution(
+            stateMachineArn=at.state_machine_arn,
+            input=json.dumps({"source": {"bucket": "b", "key": f"{number}.jpg"}}),
+        )["executionArn"]
+        for number in range(3)
+    ]
+    at.stepfunctions.stop_execution(executionArn=arns[1])
+
+    assert [evidence.status(arn) for arn in arns] == ["RUNNING", "ABORTED", "RUNNING"]
+    found = {each.arn: each for each in evidence.executions()}
+    assert set(found) == set(arns)
+    assert [found[arn].outcome for arn in arns] == [None, "FAILED", None]
+    assert [str(found[arn].source and found[arn].source.key) for arn in arns] == [
+        "0.jpg", "1.jpg", "2.jpg",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("code", ["ExecutionDoesNotExist", "InvalidArn"])
+def test_an_execution_that_is_not_there_has_an_unknown_status(
+    at: Any, evidence: Deployed, code: str
+) -> None:
+    with Stubber(at.stepfunctions) as stub:
+        stub.add_client_error("describe_execution", code)
+        assert evidence.status("arn:gone") == "unknown"
+
+
+def test_a_refusal_is_not_taken_for_an_unknown_execution(at: Any, evidence: Deployed) -> None:
+    with Stubber(at.stepfunctions) as stub:
+        stub.add_client_error("describe_execution", "AccessDeniedException")
+        with pytest.raises(ClientError, match="AccessDenied"):
+            evidence.status("arn:gone")
+
+
+def test_the_command_names_the_image_and_the_stack(evidence: Deployed) -> None:
+    assert evidence.command("source", "a b.jpg") == (
+        "darkroom run 's3://source/a b.jpg' --stack photos"
+    )
