@@ -31,7 +31,7 @@ COMMANDS = (
     # The other way to give it an engine: one that runs.
     """
     .venv/bin/darkroom up > build/smoke/up.txt & trap "kill $!" EXIT
-    until grep -q "Darkroom is up" build/smoke/up.txt; do kill -0 $!; sleep 0.2; done
+    until grep -qs "Darkroom is up" build/smoke/up.txt; do kill -0 $!; sleep 0.2; done
     endpoint=$(grep --max-count 1 --only-matching "http://[0-9.:]*" build/smoke/up.txt)
     make test-e2e ENDPOINT="$endpoint" ARGS='-k small_images_are_not_enlarged'
     """,

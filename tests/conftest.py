@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from ops.deployment import DEFAULT_STACK, Deployment
-from ops.engine import Engine
-from tests.support.pipeline import Pipeline
+# The engine is imported where it is used: pytest's own process, which runs no test, reads this too.
+if TYPE_CHECKING:
+    from ops.engine import Engine
+    from tests.support.pipeline import Pipeline
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "template.yaml"
@@ -26,12 +28,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
     """The local engine, with the template deployed; retries do not wait."""
+    from ops.engine import Engine
+
     with Engine(TEMPLATE, skip_waits=True) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def deployed(request: pytest.FixtureRequest) -> Pipeline:
+    from ops.deployment import DEFAULT_STACK, Deployment
+    from tests.support.pipeline import Pipeline
+
     endpoint = request.config.getoption("--endpoint")
     stack = request.config.getoption("--stack")
     if endpoint or stack:

@@ -48,8 +48,9 @@ def test_an_upload_turns_the_graph_green_live(page: Any, pipeline: Pipeline) -> 
     assert page.locator(".dots .is-succeeded").count() == 3  # the Map's items
     shown = page.locator("#pictures figure")
     assert shown.count() == 5  # source, three renditions, PDF
-    page.wait_for_function(
-        "[...document.querySelectorAll('#pictures img')].every(i => i.complete && i.naturalWidth)"
+    # Not wait_for_function: as soon as it has to wait, it needs eval, which the policy forbids.
+    page.evaluate(
+        "Promise.all([...document.querySelectorAll('#pictures img')].map(i => i.decode()))"
     )
     widths = page.eval_on_selector_all(
         ".prints figure:not(.paper) img", "all => all.map(i => i.naturalWidth)"
@@ -83,7 +84,7 @@ def test_from_an_alert_to_a_new_rendition(page: Any, failed: Run) -> None:
     page.locator("#head .badge.is-complete").wait_for()
     image = page.get_by_role("img", name="Rendition poster")
     image.wait_for()
-    page.wait_for_function("document.querySelector('.prints img').naturalWidth > 0")
+    image.evaluate("i => i.decode()")
     size = image.evaluate("i => [i.naturalWidth, i.naturalHeight]")
     assert size == [200, 200]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +57,8 @@ def array(image: Image.Image, mode: str = "RGB") -> NDArray[np.float64]:
     return np.asarray(image.convert(mode), dtype=np.float64)
 
 
-def files() -> dict[str, bytes]:
+@cache
+def files() -> Mapping[str, bytes]:
     """Return a file of every format and of its notable varieties, all showing one picture."""
     rgb, grey, clear = picture(160, 120), picture(160, 120, "L"), half_clear()
     other = Image.new("RGB", (160, 120), "blue")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from functools import cache
 from typing import Any
 
 import boto3
@@ -17,12 +19,23 @@ _NOTHING = object()
 
 def source() -> Json:
     """Return the SAM template."""
-    parsed: Json = yaml_parse(TEMPLATE.read_text())
-    return parsed
+    return deepcopy(_source())
 
 
 def translated() -> Json:
     """Return what the SAM transform makes of the template, with its conditions still open."""
+    return deepcopy(_translated())
+
+
+# Reading the template takes 0.2 s and translating it 0.5: once is enough.
+@cache
+def _source() -> Json:
+    parsed: Json = yaml_parse(TEMPLATE.read_text())
+    return parsed
+
+
+@cache
+def _translated() -> Json:
     parsed = source()
     uris = {name: f"s3://bucket/{name}" for name in parsed["Resources"]}
     session = boto3.session.Session("any", "any", region_name="us-east-1")

@@ -117,7 +117,7 @@ def test_a_rendition_never_outgrows_its_source(image_format: str, metadata: str)
 def test_a_turned_rendition_never_outgrows_its_source_either(image_format: str) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    data = encoded(picture(640, 480), image_format, exif=exif, quality=35)
+    data = encoded(picture(320, 240), image_format, exif=exif, quality=35)
     ((_, made),) = renditions(data, preset(width=640, height=640, format="original"))
     assert len(made.data) <= len(data)
 
