@@ -6,7 +6,18 @@ from typing import Any
 
 import msgspec
 import pytest
-from darkroom.contracts import MAX_PRESETS, Preset, Source, dump, parse, parse_request
+from darkroom.contracts import (
+    MAX_PRESETS,
+    PdfOptions,
+    Preset,
+    Source,
+    dump,
+    event_source,
+    parse,
+    parse_presets,
+    parse_request,
+    rerun_request,
+)
 from darkroom.errors import InvalidRequest
 
 SOURCE = {"bucket": "my-bucket", "key": "uploads/photo.jpg"}
@@ -53,42 +64,167 @@ def test_what_is_not_set_is_left_out() -> None:
     assert dump(parse_request({"source": SOURCE})) == {"source": SOURCE}
 
 
+def test_what_is_not_asked_for_is_as_documented() -> None:
+    request = parse_request({"source": SOURCE, "watermark": {"text": "x"}})
+    assert request.pdf == PdfOptions(page_size="fit", margin=0, quality=80, metadata="credit")
+    mark = request.watermark
+    assert mark is not None
+    assert (mark.position, mark.opacity, mark.scale) == ("bottom-right", 0.5, 0.25)
+    assert (mark.margin, mark.color, mark.image) == (0.03, "#ffffff", None)
+    (preset,) = (
+        parse_request({"source": SOURCE, "presets": [{"name": "p", "width": 1}]}).presets or ()
+    )
+    assert (preset.height, preset.fit, preset.enlarge) == (None, "inside", False)
+    assert (preset.format, preset.quality, preset.background) == ("auto", 80, "#ffffff")
+    assert (preset.watermark, preset.metadata) == (None, "credit")
+
+
+LIMITS = {
+    # where: the last values that are taken, and the first that are not
+    "source.bucket": (["abc", "a" * 63, "0-a.b9"], ["ab", "a" * 64, "-bc", "ab-", "aBc", "a_c"]),
+    "source.key": (["k", "k" * 1024], ["", "k" * 1025]),
+    "source.versionId": (["v"], [""]),
+    "source.etag": (["e"], [""]),
+    "notify": ([True, False], ["true", 1, None]),
+    "preset.width": ([1, 16_383], [0, 16_384, 1.5]),
+    "preset.height": ([1, 16_383], [0, 16_384]),
+    "preset.fit": (["inside", "cover", "contain", "fill"], ["crop"]),
+    "preset.enlarge": ([True], [1]),
+    "preset.format": (["auto", "jpeg", "png", "webp", "avif", "original"], ["gif", "jpg"]),
+    "preset.quality": ([1, 100], [0, 101]),
+    "preset.background": (["#0aF9fA"], ["#0aF9f", "#0aF9fA0", "#ggffff", "red"]),
+    "preset.metadata": (["credit", "none"], ["all"]),
+    "preset.name": (["a", "0", "a_-9", "a" * 32], ["", "a" * 33, "A", "-a", "_a", "a/b", "a."]),
+    "watermark.text": (["x", "x" * 200], ["", "x" * 201]),
+    "watermark.position": (
+        ["top-left", "top", "top-right", "left", "center", "right", "bottom-left", "bottom",
+         "bottom-right"],
+        ["middle"],
+    ),
+    "watermark.opacity": ([0, 1], [-0.01, 1.01]),
+    "watermark.scale": ([0.001, 1], [0, 1.01]),
+    "watermark.margin": ([0, 0.5], [-0.01, 0.51]),
+    "watermark.color": (["#000000"], ["black"]),
+    "pdf.pageSize": (["fit", "A4", "Letter"], ["A5"]),
+    "pdf.margin": ([0, 200], [-0.1, 200.1]),
+    "pdf.quality": ([1, 100], [0, 101]),
+    "pdf.metadata": (["credit", "none"], [""]),
+}  # fmt: skip
+
+
+def asking(where: str, value: Any) -> dict[str, Any]:
+    """Return a request that is right but, perhaps, for one field."""
+    part, _, field = where.rpartition(".")
+    whole: dict[str, dict[str, Any]] = {
+        "": {},
+        "source": dict(SOURCE),
+        "preset": {"name": "p", "width": 9, "height": 9},
+        "watermark": {"text": "x"},
+        "pdf": {},
+    }
+    whole[part][field] = value
+    parts = {name: whole[name] for name in ("source", "watermark", "pdf")}
+    return parts | {"presets": [whole["preset"]]} | whole[""]
+
+
+@pytest.mark.parametrize("where", LIMITS)
+def test_a_field_is_taken_up_to_its_limit_and_not_beyond(where: str) -> None:
+    taken, refused = LIMITS[where]
+    for value in taken:
+        assert parse_request(asking(where, value)), value
+    for value in refused:
+        with pytest.raises(InvalidRequest, match=where.rpartition(".")[2]):
+            parse_request(asking(where, value))
+
+
+def test_as_many_presets_as_a_map_can_take() -> None:
+    presets = [{"name": f"p{index}", "width": 1} for index in range(20)]
+    assert len(parse_request({"source": SOURCE, "presets": presets}).presets or ()) == 20
+
+
+@pytest.mark.parametrize("fit", ["cover", "contain", "fill"])
+@pytest.mark.parametrize("side", ["width", "height"])
+def test_only_inside_does_with_one_side(fit: str, side: str) -> None:
+    preset = {"name": "p", side: 9}
+    assert parse_request({"source": SOURCE, "presets": [preset]})
+    with pytest.raises(InvalidRequest) as caught:
+        parse_request({"source": SOURCE, "presets": [preset | {"fit": fit}]})
+    assert str(caught.value) == (
+        f"Expected presets[0] ('p') to have both width and height, as fit '{fit}' needs, but "
+        "received only one."
+    )
+
+
 def test_models_cannot_change() -> None:
     source = parse(SOURCE, Source)
     with pytest.raises(AttributeError):
         source.key = "other"  # type: ignore[misc]
 
 
+LIKE = 'A request looks like {"source": {"bucket": "my-bucket", "key": "uploads/photo.jpg"}}.'
+SPELLING = "Remove it or correct its spelling; events/request.schema.json lists every field."
+UNCHANGED = 'Send the event unchanged, or use {"source": {"bucket": "…", "key": "…"}}.'
+
+
 @pytest.mark.parametrize(
     ("payload", "says"),
     [
         (None, "Expected `object`, got `null` in the input, but received null."),
-        ([], "in the input, but received []."),
-        ({}, "Missing required field `source` in the input."),
-        ({"source": {}}, "Missing required field `bucket` in 'source'."),
-        ({"source": SOURCE, "sise": 1}, "Received unknown field `sise` in the input."),
-        ({"source": SOURCE | {"key": ""}}, "in 'source.key', but received \"\"."),
-        ({"source": SOURCE | {"key": "k" * 1025}}, "length <= 1024"),
-        ({"source": SOURCE | {"bucket": "A_B"}}, "Expected the name of an S3 bucket"),
-        ({"source": SOURCE, "notify": "yes"}, "`bool`, got `str` in 'notify', but received"),
-        ({"source": SOURCE, "presets": []}, "length >= 1 in 'presets', but received []."),
-        ({"source": SOURCE, "pdf": {"pageSize": "A5"}}, "one of fit, A4, Letter in 'pdf.pageSize'"),
-        ({"source": SOURCE, "watermark": {}}, "either a text or an image, but received neither"),
+        ([], "Expected `object`, got `array` in the input, but received []."),
+        ({}, f"Missing required field `source` in the input. {LIKE}"),
+        ({"source": {}}, f"Missing required field `bucket` in 'source'. {LIKE}"),
+        ({"source": SOURCE, "sise": 1}, f"Received unknown field `sise` in the input. {SPELLING}"),
+        (
+            {"source": SOURCE, "pdf": {"size": 1}},
+            f"Received unknown field `size` in 'pdf'. {SPELLING}",
+        ),
+        (
+            {"source": SOURCE | {"key": ""}},
+            "Expected `str` of length >= 1 in 'source.key', but received \"\".",
+        ),
+        (
+            {"source": SOURCE | {"bucket": "A_B"}},
+            "Expected the name of an S3 bucket in 'source.bucket', but received \"A_B\".",
+        ),
+        (
+            {"source": SOURCE, "notify": "yes"},
+            "Expected `bool`, got `str` in 'notify', but received \"yes\".",
+        ),
+        (
+            {"source": SOURCE, "presets": []},
+            "Expected `array` of length >= 1 in 'presets', but received [].",
+        ),
+        (
+            {"source": SOURCE, "pdf": {"pageSize": "A5"}},
+            "Expected one of fit, A4, Letter in 'pdf.pageSize', but received \"A5\".",
+        ),
+        (
+            {"source": SOURCE, "watermark": {}},
+            "Expected watermark to have either a text or an image, but received neither.",
+        ),
         (
             {"source": SOURCE, "watermark": {"text": "x", "image": SOURCE}},
-            "either a text or an image, but received both",
+            "Expected watermark to have either a text or an image, but received both.",
         ),
-        ({"detail-type": "Object Created"}, "detail.bucket.name and detail.object.key"),
+        ({"detail-type": "Object Created"}, f"received 'Object Created' without them. {UNCHANGED}"),
+        (
+            {"detail-type": "x", "detail": {"bucket": "b", "object": {"key": "k"}}},
+            f"detail.object.key, but received 'x' without them. {UNCHANGED}",
+        ),
+        (
+            {"detail-type": "x", "detail": {"bucket": {"name": "my-bucket"}, "object": "k"}},
+            f"but received 'x' without them. {UNCHANGED}",
+        ),
         (
             {"detail-type": "x", "detail": {"bucket": {"name": "my-bucket"}, "object": {}}},
-            "Missing required field `key` in 'source'.",
+            f"Missing required field `key` in 'source'. {LIKE}",
         ),
     ],
 )
 def test_a_refusal_names_the_field_and_what_came(payload: Any, says: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         parse_request(payload)
-    assert says in str(caught.value)
+    assert str(caught.value).endswith(says)
 
 
 @pytest.mark.parametrize(
@@ -115,9 +251,13 @@ def test_a_preset_is_checked(changes: dict[str, Any], says: str) -> None:
 
 
 def test_presets_have_names_of_their_own() -> None:
-    presets = [{"name": "p", "width": 1}, {"name": "p", "width": 2}]
-    with pytest.raises(InvalidRequest, match=r"presets\[1\]\.name repeats 'p'"):
+    presets = [{"name": "q", "width": 3}, {"name": "p", "width": 1}, {"name": "p", "width": 2}]
+    with pytest.raises(InvalidRequest) as caught:
         parse_request({"source": SOURCE, "presets": presets})
+    assert str(caught.value) == (
+        "Expected every preset to have a name of its own, but presets[2].name repeats 'p'. Rename "
+        "one of them."
+    )
 
 
 def test_presets_are_not_too_many() -> None:
@@ -126,10 +266,82 @@ def test_presets_are_not_too_many() -> None:
         parse_request({"source": SOURCE, "presets": presets})
 
 
-def test_what_came_is_cut_short() -> None:
+@pytest.mark.parametrize(
+    ("length", "told"), [(78, f'"{"x" * 78}"'), (79, f'"{"x" * 76}…')], ids=["80", "81"]
+)
+def test_what_came_is_cut_short(length: int, told: str) -> None:
+    """At 80 characters, with the quotes."""
     with pytest.raises(InvalidRequest) as caught:
-        parse_request({"source": SOURCE, "presets": "x" * 10_000})
-    assert len(str(caught.value)) < 300
+        parse_request({"source": SOURCE, "presets": "x" * length})
+    assert str(caught.value).endswith(f"but received {told}.")
+
+
+def test_what_came_is_found_in_a_list() -> None:
+    presets = [{"name": "p", "width": 1}, {"name": "q", "width": "wide"}]
+    with pytest.raises(InvalidRequest, match=r"'presets\[1\]\.width', but received \"wide\"\.$"):
+        parse_request({"source": SOURCE, "presets": presets})
+    assert parse_request({"source": SOURCE, "presets": (Preset(name="p", width=1),)}).presets
+
+
+# ---------------------------------------------------------------------------- deployed presets
+
+EXAMPLE = 'An example: [{"name": "small", "width": 300, "height": 300}].'
+
+
+def test_deployed_presets_are_read() -> None:
+    assert parse_presets('[{"name": "p", "width": 5}]') == (Preset(name="p", width=5),)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", f"the presets to be JSON, but they are not: Input data was truncated. {EXAMPLE}"),
+        ('{"a": 1}', f'Expected the presets to be a list, but received {{"a":1}}. {EXAMPLE}'),
+        ("[]", "Expected `array` of length >= 1 in 'presets', but received []."),
+    ],
+)  # fmt: skip
+def test_wrong_deployed_presets_are_explained(text: str, says: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        parse_presets(text)
+    assert str(caught.value).endswith(says)
+
+
+# ---------------------------------------------------------------------------- events and re-runs
+
+ITEM = {"key": "k", "version-id": "v", "etag": "e", "size": 3, "sequencer": "0A"}
+
+
+@pytest.mark.parametrize(
+    ("detail", "source", "again"),
+    [
+        (
+            {"bucket": {"name": "b"}, "object": ITEM},
+            {"bucket": "b", "key": "k", "versionId": "v", "etag": "e"},
+            {"bucket": "b", "key": "k", "versionId": "v"},
+        ),
+        ({"bucket": {"name": "b"}, "object": {}}, {"bucket": "b"}, {"bucket": "b"}),
+        ({"bucket": {}, "object": {"key": "k"}}, {"key": "k"}, {"key": "k"}),
+        ({"bucket": "b", "object": {"key": "k"}}, None, {}),
+        ({"bucket": {"name": "b"}}, None, {}),
+        ("none", None, {}),
+        (None, None, {}),
+    ],
+)
+def test_an_event_names_its_object(detail: Any, source: Any, again: dict[str, str]) -> None:
+    """By hand, the version pins it; an unversioned object is taken as it is then."""
+    event = {"detail-type": "Object Created", "detail": detail}
+    assert event_source(event) == source
+    assert rerun_request(event) == {"source": again}
+
+
+@pytest.mark.parametrize("payload", [{"source": SOURCE, "notify": False}, {"any": 1}])
+def test_a_request_is_run_again_as_it_is(payload: dict[str, Any]) -> None:
+    assert rerun_request(payload) == payload
+
+
+@pytest.mark.parametrize("payload", [None, [], "text", 7])
+def test_what_is_no_request_is_run_again_as_an_empty_one(payload: Any) -> None:
+    assert rerun_request(payload) == {}
 
 
 def test_a_dumped_model_is_read_back() -> None:
