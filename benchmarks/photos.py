@@ -18,17 +18,18 @@ Pixels = NDArray[np.float32]
 
 def photos() -> Iterator[tuple[str, bytes]]:
     """Yield file names and files: different sizes, formats and settings, the same every time."""
-    yield "meadow-6mp.jpg", _file(_scene(3000, 2000, seed=1), "JPEG", quality=85)
+    yield "meadow-6mp.jpg", _file(scene(3000, 2000, seed=1), "JPEG", quality=85)
     yield (
         "harbour-12mp-progressive.jpg",
-        _file(_scene(4032, 3024, seed=2), "JPEG", quality=92, progressive=True, subsampling=0),
+        _file(scene(4032, 3024, seed=2), "JPEG", quality=92, progressive=True, subsampling=0),
     )
-    yield "street-2mp.jpg", _file(_scene(1600, 1200, seed=3), "JPEG", quality=85)
-    yield "rock-8mp.png", _file(_scene(3456, 2304, seed=4), "PNG", compress_level=6)
-    yield "coast-8mp.webp", _file(_scene(3456, 2304, seed=5), "WEBP", quality=85, method=4)
+    yield "street-2mp.jpg", _file(scene(1600, 1200, seed=3), "JPEG", quality=85)
+    yield "rock-8mp.png", _file(scene(3456, 2304, seed=4), "PNG", compress_level=6)
+    yield "coast-8mp.webp", _file(scene(3456, 2304, seed=5), "WEBP", quality=85, method=4)
 
 
-def _scene(width: int, height: int, *, seed: int) -> Image.Image:
+def scene(width: int, height: int, *, seed: int) -> Image.Image:
+    """Return one such image."""
     random = np.random.default_rng(seed)
     luma = _nature(random, width, height)
     planes = [luma + 0.25 * _nature(random, width, height) for _ in range(3)]
