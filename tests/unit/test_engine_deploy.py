@@ -1,0 +1,393 @@
+"""Deploying: what SAM's transform is given, and what is applied beside moto's CloudFormation."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from ops.engine import deploy as deploying
+from ops.engine import moto_hooks
+from ops.engine.deploy import ARTIFACTS_BUCKET, Deployed, deploy, translate
+
+Json = dict[str, Any]
+
+SESSION = boto3.session.Session("any", "any", region_name="us-east-1")
+
+TEMPLATE = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Layer:
+    Type: AWS::Serverless::LayerVersion
+    Properties: {ContentUri: layer, LayerName: imaging}
+  Resize:
+    Type: AWS::Serverless::Function
+    Properties: {CodeUri: resize, Handler: app.handler, Runtime: python3.13, Layers: [!Ref Layer]}
+  Machine:
+    Type: AWS::Serverless::StateMachine
+    Properties:
+      DefinitionUri: machine.asl.yaml
+      Role: arn:aws:iam::1:role/r
+"""
+
+DEFINITION = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A project of one function, one layer and one state machine."""
+    for folder in ("layer/darkroom", "resize"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "layer" / "darkroom" / "b.py").write_text("b = 1\n")
+    (tmp_path / "layer" / "a.py").write_text("a = 1\n")
+    (tmp_path / "layer" / "notes.txt").write_text("no code\n")
+    (tmp_path / "resize" / "app.py").write_text("handler = print\n")
+    (tmp_path / "machine.asl.yaml").write_text(json.dumps(DEFINITION))
+    (tmp_path / "template.yaml").write_text(TEMPLATE)
+    return tmp_path
+
+
+class Client:
+    def __init__(self, operation: Callable[[str], Any]) -> None:
+        self._operation = operation
+
+    def __getattr__(self, name: str) -> Any:
+        return self._operation(name)
+
+
+class Aws:
+    """A client of every service, that writes down what it is asked for."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str, Json]] = []
+        self.answers: dict[str, Json] = {}
+        self.options: set[str] = set()
+
+    def client(self, service: str, **options: str) -> Any:
+        self.options |= set(options.values())
+
+        def operation(name: str) -> Any:
+            def call(**given: Any) -> Json:
+                self.calls.append((service, name, given))
+                return self.answers.get(name, {})
+
+            return call
+
+        return Client(operation)
+
+    def made(self, operation: str) -> list[Json]:
+        return [given for _, name, given in self.calls if name == operation]
+
+
+# ---------------------------------------------------------------------------- the transform
+
+
+def test_the_transform_gets_the_code_and_the_definition(root: Path) -> None:
+    source = deploying.yaml_parse((root / "template.yaml").read_text())
+    uris = {"Resize": "s3://artifacts/Resize", "Layer": "s3://artifacts/Layer"}
+    translated = translate(source, root, SESSION, uris)
+    by_type: dict[str, Json] = {
+        each["Type"]: each["Properties"] for each in translated["Resources"].values()
+    }
+    code = by_type["AWS::Lambda::Function"]["Code"]
+    assert code == {"S3Bucket": "artifacts", "S3Key": "Resize"}
+    content = by_type["AWS::Lambda::LayerVersion"]["Content"]
+    assert content == {"S3Bucket": "artifacts", "S3Key": "Layer"}
+    definition = by_type["AWS::StepFunctions::StateMachine"]["DefinitionString"]
+    assert json.loads("".join(definition["Fn::Join"][1])) == DEFINITION
+    # What was given is as it was: it says where the code lies.
+    assert source["Resources"]["Resize"]["Properties"]["CodeUri"] == "resize"
+    assert source["Resources"]["Machine"]["Properties"]["DefinitionUri"] == "machine.asl.yaml"
+
+
+# ---------------------------------------------------------------------------- the whole
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Aws:
+    """CloudFormation that creates all, and says that it declared the functions alone."""
+    made = Aws()
+    made.answers["describe_stacks"] = {"Stacks": [{"StackStatus": "CREATE_COMPLETE"}]}
+    monkeypatch.setattr(SESSION, "client", made.client, raising=False)
+    known(monkeypatch, {})
+    return made
+
+
+FUNCTION: Json = {
+    "FunctionName": "darkroom-resize", "Handler": "app.handler", "Layers": ["arn"],
+    "MemorySize": "1024", "Timeout": "30", "DeadLetterConfig": {"TargetArn": "arn:q"},
+    "Environment": {"Variables": {"BUCKET": "out", "QUALITY": 80}},
+}  # fmt: skip
+
+
+def known(monkeypatch: pytest.MonkeyPatch, resources: dict[str, tuple[str, Json]]) -> None:
+    found = {"Resize": ("AWS::Lambda::Function", FUNCTION), **resources}
+    monkeypatch.setattr(
+        moto_hooks, "declared_types", lambda *_: {name: kind for name, (kind, _) in found.items()}
+    )
+    monkeypatch.setattr(moto_hooks, "resolved_properties", lambda *_: found)
+    monkeypatch.setattr(moto_hooks, "creatable", lambda kind: kind == "AWS::Lambda::Function")
+
+
+def deployed(root: Path, **parameters: str) -> Deployed:
+    return deploy(root / "template.yaml", "stack", parameters, SESSION, "http://engine")
+
+
+def test_code_is_uploaded_and_the_stack_created(root: Path, aws: Aws) -> None:
+    deployed(root, SourcePrefix="in/", KeyScope="none")
+    assert aws.options == {"http://engine"}
+    assert aws.made("create_bucket") == [{"Bucket": ARTIFACTS_BUCKET}]
+    uploads = {each["Key"]: each for each in aws.made("put_object")}
+    assert {each["Bucket"] for each in uploads.values()} == {ARTIFACTS_BUCKET}
+    names = {
+        name: zipfile.ZipFile(io.BytesIO(each["Body"])).namelist() for name, each in uploads.items()
+    }
+    assert names == {"Layer": ["a.py", "darkroom/b.py"], "Resize": ["app.py"]}
+    (created,) = aws.made("create_stack")
+    assert created["StackName"] == "stack"
+    assert created["Parameters"] == [
+        {"ParameterKey": "SourcePrefix", "ParameterValue": "in/"},
+        {"ParameterKey": "KeyScope", "ParameterValue": "none"},
+    ]
+    assert created["Capabilities"] == ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
+    code = json.loads(created["TemplateBody"])["Resources"]["Resize"]["Properties"]["Code"]
+    assert code == {"S3Bucket": ARTIFACTS_BUCKET, "S3Key": "Resize"}
+
+
+def test_a_function_runs_as_the_template_declares_it(root: Path, aws: Aws) -> None:
+    (spec,) = deployed(root).functions
+    assert spec.name == "darkroom-resize"
+    assert spec.arn == "arn:aws:lambda:us-east-1:123456789012:function:darkroom-resize"
+    assert (spec.handler, spec.code) == ("app.handler", root / "resize")
+    assert spec.layers == (root / "layer",)
+    assert spec.environment == {"BUCKET": "out", "QUALITY": "80"}
+    assert (spec.memory_mb, spec.timeout, spec.dead_letters) == (1024, 30.0, "arn:q")
+
+
+def test_a_function_has_lambdas_defaults(
+    root: Path, aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    least = {"FunctionName": "f", "Handler": "app.handler"}
+    known(monkeypatch, {"Resize": ("AWS::Lambda::Function", least)})
+    (spec,) = deployed(root).functions
+    assert (spec.memory_mb, spec.timeout, spec.dead_letters) == (128, 3.0, None)
+    assert (spec.layers, spec.environment) == ((), {})
+
+
+def test_what_is_left_out_is_named_with_the_reason(
+    root: Path, aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known(
+        monkeypatch,
+        {
+            "Alarm": ("AWS::CloudWatch::Alarm", {}),
+            "Odd": ("AWS::Odd::Thing", {}),
+            "Topic": ("AWS::SNS::Topic", {"TopicName": "t"}),
+        },
+    )
+    assert deployed(root).left_out == {
+        "Alarm": "AWS::CloudWatch::Alarm: the engine measures nothing",
+        "Odd": "AWS::Odd::Thing: the engine has no such service",
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("AWS::CloudFront::Distribution", "the engine has no CloudFront; deploy without it"),
+        (
+            "AWS::Lambda::EventSourceMapping",
+            "the engine polls no queues for functions; deploy without BufferConcurrency",
+        ),
+    ],
+)
+def test_what_would_misbehave_is_refused(
+    root: Path, aws: Aws, monkeypatch: pytest.MonkeyPatch, kind: str, reason: str
+) -> None:
+    known(monkeypatch, {"Cdn": (kind, {})})
+    with pytest.raises(RuntimeError) as refused:
+        deployed(root)
+    path = root / "template.yaml"
+    assert str(refused.value) == f"The engine could not deploy {path}: Cdn: {reason}."
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [({"StackStatusReason": "no role"}, "no role"), ({}, "no reason given")],
+)
+def test_what_cloudformation_refuses_is_told(root: Path, aws: Aws, said: Json, reason: str) -> None:
+    aws.answers["describe_stacks"] = {"Stacks": [{"StackStatus": "ROLLBACK_COMPLETE", **said}]}
+    with pytest.raises(RuntimeError, match=f"template.yaml: ROLLBACK_COMPLETE: {reason}\\.$"):
+        deployed(root)
+    assert aws.made("describe_stacks") == [{"StackName": "stack"}]
+
+
+# ---------------------------------------------------------------------------- what moto leaves out
+
+
+@pytest.mark.parametrize(
+    ("kind", "properties", "calls"),
+    [
+        ("AWS::S3::Bucket", {}, []),
+        (
+            "AWS::S3::Bucket",
+            {"VersioningConfiguration": {"Status": "Enabled"}},
+            [("put_bucket_versioning", {"VersioningConfiguration": {"Status": "Enabled"}})],
+        ),
+        (
+            "AWS::S3::Bucket",
+            {"PublicAccessBlockConfiguration": {"a": True, "b": "TRUE", "c": "false", "d": False}},
+            [
+                (
+                    "put_public_access_block",
+                    {
+                        "PublicAccessBlockConfiguration": {
+                            "a": True, "b": True, "c": False, "d": False,
+                        }
+                    },
+                )
+            ],
+        ),
+        (
+            "AWS::S3::Bucket",
+            {"OwnershipControls": {"Rules": []}},
+            [("put_bucket_ownership_controls", {"OwnershipControls": {"Rules": []}})],
+        ),
+        (
+            "AWS::S3::Bucket",
+            {
+                "NotificationConfiguration": {
+                    "EventBridgeConfiguration": {"EventBridgeEnabled": "true"}
+                }
+            },
+            [
+                (
+                    "put_bucket_notification_configuration",
+                    {"NotificationConfiguration": {"EventBridgeConfiguration": {}}},
+                )
+            ],
+        ),
+        (
+            "AWS::S3::Bucket",
+            {
+                "NotificationConfiguration": {
+                    "EventBridgeConfiguration": {"EventBridgeEnabled": False}
+                }
+            },
+            [],
+        ),
+        ("AWS::S3::Bucket", {"NotificationConfiguration": {"EventBridgeConfiguration": {}}}, []),
+    ],
+)  # fmt: skip
+def test_a_bucket_is_as_the_template_says(
+    kind: str, properties: Json, calls: list[tuple[str, Json]]
+) -> None:
+    aws = Aws()
+    deploying.APPLIERS[kind](aws.client, {"BucketName": "b", **properties})
+    assert aws.calls == [("s3", name, {"Bucket": "b", **given}) for name, given in calls]
+
+
+def test_lifecycle_rules_are_translated_to_the_apis_names() -> None:
+    aws = Aws()
+    rules = [
+        {"Id": "expire", "Status": "Enabled", "ExpirationInDays": "1"},
+        {
+            "Id": "all",
+            "Status": "Disabled",
+            "NoncurrentVersionExpiration": {"NoncurrentDays": "30", "NewerNoncurrentVersions": 2},
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": "7"},
+            "Transitions": [{"StorageClass": "GLACIER", "TransitionInDays": "90"}],
+        },
+    ]
+    properties = {"BucketName": "b", "LifecycleConfiguration": {"Rules": rules}}
+    deploying.APPLIERS["AWS::S3::Bucket"](aws.client, properties)
+    (made,) = aws.made("put_bucket_lifecycle_configuration")
+    everything = {"Prefix": ""}
+    assert made == {
+        "Bucket": "b",
+        "LifecycleConfiguration": {
+            "Rules": [
+                {
+                    "ID": "expire",
+                    "Status": "Enabled",
+                    "Filter": everything,
+                    "Expiration": {"Days": 1},
+                },
+                {
+                    "ID": "all",
+                    "Status": "Disabled",
+                    "Filter": everything,
+                    "NoncurrentVersionExpiration": {
+                        "NoncurrentDays": 30,
+                        "NewerNoncurrentVersions": 2,
+                    },
+                    "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+                    "Transitions": [{"StorageClass": "GLACIER", "Days": 90}],
+                },
+            ]
+        },
+    }
+
+
+POLICY = {"Statement": [{"Effect": "Allow"}]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "properties", "calls"),
+    [
+        (
+            "AWS::SNS::Subscription",
+            {"TopicArn": "arn:t", "Protocol": "email", "Endpoint": "a@b"},
+            [("subscribe", {"TopicArn": "arn:t", "Protocol": "email", "Endpoint": "a@b",
+                            "Attributes": {}})],
+        ),
+        (
+            "AWS::SNS::Subscription",
+            {"TopicArn": "t", "Protocol": "sms", "Endpoint": "+1", "FilterPolicy": {"a": ["b"]}},
+            [("subscribe", {"TopicArn": "t", "Protocol": "sms", "Endpoint": "+1",
+                            "Attributes": {"FilterPolicy": '{"a": ["b"]}'}})],
+        ),
+        ("AWS::SNS::Topic", {"TopicName": "t"}, []),
+        (
+            "AWS::SNS::Topic",
+            {"TopicName": "t", "DisplayName": "Darkroom"},
+            [
+                ("create_topic", {"Name": "t"}),
+                ("set_topic_attributes", {"TopicArn": "arn:made", "AttributeName": "DisplayName",
+                                          "AttributeValue": "Darkroom"}),
+            ],
+        ),
+        (
+            "AWS::SNS::TopicPolicy",
+            {"Topics": ["t1", "t2"], "PolicyDocument": POLICY},
+            [
+                ("set_topic_attributes", {"TopicArn": topic, "AttributeName": "Policy",
+                                          "AttributeValue": json.dumps(POLICY)})
+                for topic in ("t1", "t2")
+            ],
+        ),
+        (
+            "AWS::SQS::QueuePolicy",
+            {"Queues": ["q1", "q2"], "PolicyDocument": POLICY},
+            [
+                ("set_queue_attributes", {"QueueUrl": queue,
+                                          "Attributes": {"Policy": json.dumps(POLICY)}})
+                for queue in ("q1", "q2")
+            ],
+        ),
+    ],
+)  # fmt: skip
+def test_topics_and_queues_are_as_the_template_says(
+    kind: str, properties: Json, calls: list[tuple[str, Json]]
+) -> None:
+    aws = Aws()
+    aws.answers["create_topic"] = {"TopicArn": "arn:made"}
+    deploying.APPLIERS[kind](aws.client, properties)
+    service = "sqs" if "SQS" in kind else "sns"
+    assert aws.calls == [(service, name, given) for name, given in calls]
