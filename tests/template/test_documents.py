@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
+import shlex
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
 from checks import smoke
+from checks.__main__ import CHECKS
+from ops.cli.main import app
 from tests.conftest import ROOT
 
 DOCUMENTS = [
@@ -20,20 +27,44 @@ SCRIPTS = [ROOT / ".ci" / "run", *sorted((ROOT / ".github" / "workflows").glob("
 MAKE = shutil.which("make") or "make"
 
 
-def code(path: Path) -> str:
-    """Return what stands in a document as code, on lines of its own or within one."""
+def commands(path: Path) -> list[str]:
+    """Return what stands in a document as code: in its text, and in its examples of a shell."""
     text = path.read_text()
     if path.suffix != ".md":
-        return re.sub("#.*", "", text)
-    blocks = re.findall(r"^```sh\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
-    inline = re.findall(
-        r"`([^`]+)`", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
-    )
-    return "\n".join([*blocks, *inline])
+        return re.sub("#.*", "", text).splitlines()
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+    shell = "".join(block for language, block in blocks if language == "sh")
+    typed = re.findall(r"^\$ (.*)", "".join(block for _, block in blocks), flags=re.MULTILINE)
+    text = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    inline = [" ".join(each.split()) for each in re.findall(r"`([^`]+)`", text)]
+    lines = re.sub(r"\s+#.*", "", shell.replace("\\\n", " ")).splitlines()
+    return [*lines, *typed, *inline]
 
 
 def named(path: Path) -> set[str]:
-    return set(re.findall(r"\bmake ([a-z][a-z0-9-]*)", code(path)))
+    return set(re.findall(r"\bmake ([a-z][a-z0-9-]*)", "\n".join(commands(path))))
+
+
+def options(command: Any) -> set[str]:
+    return {option for each in command.params for option in (*each.opts, *each.secondary_opts)}
+
+
+def check(command: str) -> Any:
+    """Parse a `darkroom` command as it would be, and return what it is a command of."""
+    words = shlex.split(command.partition("|")[0])[1:]
+    found: Any = typer.main.get_command(app)
+    context = None
+    while words and hasattr(found, "commands"):
+        if words[0].startswith("-"):
+            assert words[0] in options(found)
+            return found
+        name, *words = words
+        assert name in found.commands, f"no command {name!r}: {command}"
+        found = found.commands[name]
+    if words:
+        context = found.make_context(command, words)
+        context.close()
+    return found
 
 
 def make(*words: str, folder: Path = ROOT, path: str | None = None) -> tuple[int, str]:
@@ -89,3 +120,70 @@ def test_deploying_without_the_sam_cli_says_what_is_missing(tmp_path: Path) -> N
     code, said = make("deploy", folder=tmp_path, path=str(tmp_path))
     assert code == 2
     assert "needs the SAM CLI" in said
+
+
+def darkroom(path: Path) -> list[str]:
+    found = (each.removeprefix(".venv/bin/") for each in commands(path))
+    # A name of a resource begins the same way, and a path.
+    return [each for each in found if re.match(r"darkroom [a-z-]", each)]
+
+
+DARKROOM = [(path, command) for path in DOCUMENTS for command in darkroom(path)]
+
+
+def test_the_documents_name_commands() -> None:
+    assert {path.name for path, _ in DARKROOM} >= {"README.md", "operations.md", "reliability.md"}
+
+
+@pytest.mark.parametrize(
+    ("path", "command"), DARKROOM, ids=[f"{path.name}: {command}" for path, command in DARKROOM]
+)
+def test_a_command_that_is_named_is_understood(path: Path, command: str) -> None:
+    check(command)
+
+
+def rows() -> Iterator[tuple[list[str], list[str]]]:
+    """Yield the table of commands: each row's commands, and the options that it tells of."""
+    for line in (ROOT / "README.md").read_text().splitlines():
+        if line.startswith("| `darkroom "):
+            first, rest = (re.findall(r"`([^`]+)`", cell) for cell in line.split(" | ", 1))
+            group = " ".join(first[0].split()[:-1])  # "`darkroom presets get`, `set FILE`"
+            others = [e if e.startswith("dlq") else f"{group[9:]} {e}" for e in first[1:]]
+            yield (
+                [first[0], *(f"darkroom {each}" for each in others)],
+                [each.split()[0] for each in rest if each.startswith("--")],
+            )
+
+
+@pytest.mark.parametrize(("named", "told"), list(rows()), ids=lambda words: " ".join(words[:1]))
+def test_a_row_of_the_table_tells_of_options_that_exist(named: list[str], told: list[str]) -> None:
+    known = set().union(*(options(check(each)) for each in named))
+    assert set(told) <= known
+
+
+def leaves(group: Any) -> Iterator[Any]:
+    for each in group.commands.values():
+        yield from leaves(each) if hasattr(each, "commands") else [each]
+
+
+LEAVES = list(leaves(typer.main.get_command(app)))
+
+
+@pytest.mark.parametrize("command", LEAVES, ids=lambda command: command.name)
+def test_the_examples_of_a_commands_help_are_its_own(command: Any) -> None:
+    examples = re.findall(r"darkroom [^\n]+", command.epilog)
+    assert examples
+    for each in examples:
+        assert check(each).name == command.name
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_a_module_or_file_that_is_named_is_there(path: Path) -> None:
+    for command in commands(path):
+        for module, words in re.findall(r"\bpython -m ([\w.]+) ?(.*)", command):
+            assert importlib.util.find_spec(module), command
+            assert module != "checks" or set(words.split()) <= set(CHECKS), command
+        folders = "samples|events|docs|tests|checks|benchmarks|ops|functions|layers|statemachine"
+        for name in re.findall(rf"(?:^|file://|\s)((?:{folders})/[\w./-]+)$", command):
+            made = name.startswith("benchmarks/results")
+            assert made or (ROOT / name).exists(), command
