@@ -159,7 +159,7 @@ class Engine:
         """Start a worker of each function while the caller goes on: the first upload is quick."""
         threading.Thread(target=self.workers.warm, name="warm", daemon=True).start()
 
-    def wait_idle(self, seconds: float = 60.0) -> bool:
+    def wait_idle(self, seconds: float = 120.0) -> bool:
         """Wait until no event waits and no execution runs.
 
         Returns
@@ -169,12 +169,17 @@ class Engine:
         """
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            if self.router.idle() and not moto_hooks.running_executions(DEFAULT_REGION):
+            # Twice idle: an execution may end, and so send an event, between the two questions.
+            if (
+                self.router.idle()
+                and not moto_hooks.running_executions(DEFAULT_REGION)
+                and self.router.idle()
+            ):
                 return True
             time.sleep(POLL_SECONDS)
         return False
 
-    def wait_ended(self, arn: str, seconds: float = 60.0) -> bool:
+    def wait_ended(self, arn: str, seconds: float = 120.0) -> bool:
         """Wait until an execution has ended.
 
         Returns

@@ -253,9 +253,9 @@ def resolved_properties(stack: str, region: str) -> dict[str, tuple[str, dict[st
 
 
 def running_executions(region: str) -> int:
-    """Return how many executions are running."""
+    """Return how many executions are running, or have ended without a word so far."""
     machines = stepfunctions_parser_backends[ACCOUNT][region].state_machines
-    return sum(e.status == "RUNNING" for machine in machines for e in machine.executions)
+    return sum(_under_way(each) for machine in machines for each in machine.executions)
 
 
 def function_role(name: str, region: str) -> str:
@@ -327,11 +327,11 @@ def has_tags(bucket: str, key: str, version: str | None) -> bool:
 
 
 def runs(region: str, arn: str) -> bool:
-    """Tell whether an execution runs."""
+    """Tell whether an execution runs, or has ended without a word so far."""
     machines = stepfunctions_parser_backends[ACCOUNT][region].state_machines
     executions = (each for machine in machines for each in reversed(machine.executions))
     found = next((each for each in executions if each.exec_arn == arn), None)
-    return found is not None and found.status == "RUNNING"
+    return found is not None and _under_way(found)
 
 
 def executions(region: str) -> dict[str, Any]:
@@ -340,6 +340,11 @@ def executions(region: str) -> dict[str, Any]:
     return {
         each.exec_arn: each.input_data for machine in machines for each in list(machine.executions)
     }
+
+
+def _under_way(execution: Any) -> bool:
+    """Tell whether the event of an execution's end is still to come."""
+    return bool(getattr(execution, "announced", None) != execution.exec_status)
 
 
 def _engine() -> Services:
@@ -621,7 +626,7 @@ def _redrive_execution(self: Any) -> ActionResult:
     )
     worker.env = now
     execution.exec_status = ExecutionStatus.RUNNING
-    execution.stop_date = execution.error = execution.cause = None
+    execution.stop_date = execution.error = execution.cause = execution.announced = None
     _announce(execution)
 
     def resume() -> None:
@@ -712,6 +717,8 @@ def _announce(execution: Any) -> None:
         execution.account_id, execution.region_name, described
     )
     _engine().router.put(event)
+    if described["status"] != ExecutionStatus.RUNNING:
+        execution.announced = described["status"]
 
 
 class _Clients:

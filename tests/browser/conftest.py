@@ -72,7 +72,7 @@ def opened(browser: Any, console: str) -> Iterator[Callable[..., Any]]:
 def _opened(browser: Any, console: str, **options: Any) -> Iterator[Any]:
     context = browser.new_context(base_url=console, **options)
     found = context.new_page()
-    found.set_default_timeout(20_000)
+    found.set_default_timeout(120_000)
     errors: list[str] = []
     found.on("pageerror", lambda error: errors.append(str(error)))
     # A breach of the content security policy is told in the browser's console.

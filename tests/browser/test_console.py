@@ -29,7 +29,7 @@ def failed(deployed: Pipeline) -> Run:
 def test_an_upload_turns_the_graph_green_live(page: Any, pipeline: Pipeline) -> None:
     gate = threading.Event()
     # MakePdf waits until the page has been seen to wait for it.
-    pipeline.fail("MakePdf", "StorageError", times=0, when=lambda _: not gate.wait(60))
+    pipeline.fail("MakePdf", "StorageError", times=0, when=lambda _: not gate.wait(120))
     try:
         page.goto("/")
         file = {"name": "live.jpg", "mimeType": "image/jpeg", "buffer": photo(800, 500)}
@@ -154,14 +154,22 @@ def test_a_phone_needs_no_sideways_scrolling(phone: Any, complete: Run, failed: 
         phone.goto(path)
         if path.count("/") == 2:
             phone.locator("#graph svg").wait_for()
+        settle(phone)
         width = phone.evaluate("document.documentElement.scrollWidth")
         assert width <= 360, path
 
 
+def settle(page: Any) -> None:
+    """Wait until a page's live parts have been brought up to date."""
+    for part in page.locator("[data-stream]").all():
+        part.and_(page.locator("[aria-busy=false]")).wait_for()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(
-    opened: Callable[..., Any], complete: Run, failed: Run, scheme: str
+    opened: Callable[..., Any], pipeline: Pipeline, complete: Run, failed: Run, scheme: str
 ) -> None:
+    pipeline.settle()  # what others left under way would change the pages
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     page = opened(color_scheme=scheme, reduced_motion="reduce", bypass_csp=True)
     base, bad = f"/executions/{complete.name}", f"/executions/{failed.name}"
@@ -173,6 +181,8 @@ def test_axe_finds_nothing(
             page.locator("#graph svg").wait_for()
         if path == "/inbox":
             page.locator(".letters a").first.click()
+            page.wait_for_url(re.compile("message="))
+        settle(page)
         found = axe.run(page).response["violations"]
         told = [(each["id"], [node["html"][:120] for node in each["nodes"]][:3]) for each in found]
         assert told == [], path

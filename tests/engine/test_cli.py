@@ -26,6 +26,7 @@ from ops.cli.failures import WrongUse, explain
 from ops.cli.run import run
 from ops.deployment import Deployment
 from tests.support.pipeline import until
+from tests.support.processes import lives
 
 PROJECT = Path(__file__).resolve().parents[2]
 SAMPLES = PROJECT / "samples"
@@ -208,16 +209,8 @@ def test_up_stopped_in_the_middle_of_work_leaves_nothing(tmp_path: Path) -> None
 
     assert (code, complaints) == (0, "")
     _, left = psutil.wait_procs(workers, timeout=SECONDS)
-    assert not any(map(lives, left))
+    assert not any(lives(each.pid) for each in left)
     assert not (tmp_path / "engine.json").exists()
-
-
-def lives(process: psutil.Process) -> bool:
-    """Tell whether a process runs; an ended one is a zombie until its new parent has seen it."""
-    try:
-        return bool(process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
 
 
 def test_up_for_people_shows_names_and_examples(tmp_path: Path) -> None:

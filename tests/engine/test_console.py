@@ -256,7 +256,7 @@ def test_a_running_execution_can_be_stopped(client: TestClient, pipeline: Pipeli
     import threading
 
     gate = threading.Event()
-    pipeline.fail("MakePdf", "StorageError", times=0, when=lambda _: not gate.wait(30))
+    pipeline.fail("MakePdf", "StorageError", times=0, when=lambda _: not gate.wait(120))
     source = pipeline.put(photo(64, 64))
     try:
         (arn,) = until(lambda: pipeline.executions(source["key"]) or None)

@@ -103,14 +103,14 @@ def held(pipeline: Pipeline, folder: str) -> Iterator[Held]:
 
     def wait(_: Any) -> bool:
         entered.set()
-        go.wait(60)
+        go.wait(120)
         return False
 
     key = f"{folder}{uuid.uuid4().hex[:8]}.jpg"
     assert pipeline.engine is not None
     pipeline.engine.faults.inject(Fault("Prepare", "Never", when=wait))
     pipeline.put_at(key, photo())
-    assert entered.wait(60)
+    assert entered.wait(120)
     yield Held(until(lambda: next(iter(pipeline.executions(key)), None)), go)
     go.set()
 

@@ -57,7 +57,7 @@ def test_a_broken_template_is_told_with_its_reason(tmp_path: Path) -> None:
         [sys.executable, "-c", START, *map(str, templates), str(missing)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=True,
     )
 

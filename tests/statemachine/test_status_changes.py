@@ -10,9 +10,10 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
+from types import FrameType, SimpleNamespace
 
 import pytest
+from moto.stepfunctions.parser.asl.component.program import program
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 
 from ops.engine.moto_hooks import HistoryEventType
@@ -29,7 +30,7 @@ def stopped_in(pipeline: Pipeline, source: Json, state: str, **why: str) -> Iter
 
     def hold(_: object) -> bool:
         reached.set()
-        released.wait(20)
+        released.wait(120)
         return False
 
     pipeline.fail(state, "never", when=hold)
@@ -38,7 +39,7 @@ def stopped_in(pipeline: Pipeline, source: Json, state: str, **why: str) -> Iter
         input=json.dumps({"source": source}),
         name=f"stopped-{uuid.uuid4()}",
     )["executionArn"]
-    assert reached.wait(20)
+    assert reached.wait(120)
     pipeline.at.stepfunctions.stop_execution(executionArn=arn, **why)
     run = pipeline.wait(arn)
     pipeline.messages(run)
@@ -142,20 +143,28 @@ def test_what_has_succeeded_cannot_be_redriven(pipeline: Pipeline, canned: Canne
 
 
 @contextmanager
-def hurried(pipeline: Pipeline, change: Callable[[Json], None]) -> Iterator[threading.Event]:
-    """Change the definition, and hold Prepare until the event that it gives is set."""
+def hurried(
+    pipeline: Pipeline, change: Callable[[Json], None]
+) -> Iterator[tuple[threading.Event, threading.Event]]:
+    """Change the definition and hold Prepare; give events: it is reached, it may go on."""
     if pipeline.engine is None:
         pytest.skip("needs the inside of the local engine")
     at = pipeline.at
     described = at.stepfunctions.describe_state_machine(stateMachineArn=at.state_machine_arn)
     definition = json.loads(described["definition"])
     change(definition)
-    released = threading.Event()
-    pipeline.fail("Prepare", "never", when=lambda _: released.wait(20) is None)
+    reached, released = threading.Event(), threading.Event()
+
+    def hold(_: object) -> bool:
+        reached.set()
+        released.wait(120)
+        return False
+
+    pipeline.fail("Prepare", "never", when=hold)
     update = at.stepfunctions.update_state_machine
     update(stateMachineArn=at.state_machine_arn, definition=json.dumps(definition))
     try:
-        yield released
+        yield reached, released
     finally:
         update(stateMachineArn=at.state_machine_arn, definition=described["definition"])
         released.set()
@@ -168,7 +177,7 @@ def test_a_call_that_took_too_long_is_left_alone(pipeline: Pipeline, canned: Can
     def hurry(definition: Json) -> None:
         definition["States"]["Prepare"]["TimeoutSeconds"] = 1
 
-    with hurried(pipeline, hurry) as released:
+    with hurried(pipeline, hurry) as (_, released):
         run = pipeline.start({"source": source})
         released.set()
         pipeline.settle()
@@ -178,10 +187,24 @@ def test_a_call_that_took_too_long_is_left_alone(pipeline: Pipeline, canned: Can
     assert pipeline.history(run.arn) == run.history
 
 
-def test_an_execution_that_ran_out_of_time_alerts(pipeline: Pipeline, canned: Canned) -> None:
-    """The machine's 900 seconds, cut short."""
+def test_an_execution_that_ran_out_of_time_alerts(
+    pipeline: Pipeline, canned: Canned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine's 900 seconds, over as soon as Prepare is reached."""
     source = {"bucket": pipeline.at.source_bucket_name, "key": f"late/{uuid.uuid4()}"}
-    with hurried(pipeline, lambda definition: definition.update(TimeoutSeconds=1)):
+
+    class Timed(threading.Thread):
+        def join(self, timeout: float | None = None) -> None:
+            if timeout == 899:
+                reached.wait(120)
+            else:
+                super().join(timeout)
+
+    monkeypatch.setattr(program, "threading", SimpleNamespace(Thread=Timed))
+    with hurried(pipeline, lambda definition: definition.update(TimeoutSeconds=899)) as (
+        reached,
+        _,
+    ):
         run = pipeline.start({"source": source})
         (message,) = pipeline.messages(run)
     record = pipeline.record(source)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import threading
 import uuid
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import pytest
 from darkroom import keys
 
 from tests.support.images import opened, photo
@@ -34,12 +36,12 @@ def test_a_run_that_was_overtaken_replaces_nothing_and_tells_nobody(pipeline: Pi
     def hold(given: Any) -> bool:
         if given["source"]["key"] == key and not reached.is_set():
             reached.set()
-            released.wait(60)
+            released.wait(120)
         return False
 
     pipeline.fail("Resize", "never", when=hold)
     first = pipeline.put_at(key, photo(800, 600))
-    assert reached.wait(30)
+    assert reached.wait(120)
     second = pipeline.put_at(key, photo(600, 800))
     newer, older = sorted(
         (arn for arn in wait_for_two(pipeline, key)),
@@ -87,12 +89,14 @@ def test_a_late_event_reads_the_version_it_names(pipeline: Pipeline) -> None:
     assert run.output["source"]["versionId"] == older["versionId"]
 
 
-def test_an_object_replaced_in_an_unversioned_bucket_is_explained(pipeline: Pipeline) -> None:
+def test_an_object_replaced_in_an_unversioned_bucket_is_explained(
+    pipeline: Pipeline, allow: Callable[[str], None]
+) -> None:
     """The event names an etag; what lies there now has another: nothing is made of it."""
     bucket = f"unversioned-{uuid.uuid4().hex[:8]}"
     pipeline.at.s3.create_bucket(Bucket=bucket)
     key = "a.jpg"
-    allow(pipeline, bucket)
+    allow(bucket)
     etag = pipeline.at.s3.put_object(Bucket=bucket, Key=key, Body=photo(320, 240))["ETag"].strip(
         '"'
     )
@@ -105,24 +109,29 @@ def test_an_object_replaced_in_an_unversioned_bucket_is_explained(pipeline: Pipe
     assert now.output["image"]["width"] == 240
 
 
-def allow(pipeline: Pipeline, bucket: str) -> None:
-    """Let Prepare read another bucket, as whoever deploys for it does."""
-    engine = pipeline.engine
-    assert engine is not None
+@pytest.fixture
+def allow(pipeline: Pipeline) -> Iterator[Callable[[str], None]]:
+    """Let Prepare read another bucket until the test ends, as whoever deploys for it does."""
     iam = pipeline.at.client("iam")
     configured = pipeline.at.lambda_.get_function_configuration(
         FunctionName=pipeline.at.prepare_function_name
     )
-    statement = {
-        "Effect": "Allow",
-        "Action": ["s3:GetObject", "s3:ListBucket", "s3:GetObjectTagging"],
-        "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
-    }
-    iam.put_role_policy(
-        RoleName=configured["Role"].rpartition("/")[2],
-        PolicyName=bucket,
-        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
-    )
+    role = configured["Role"].rpartition("/")[2]
+    allowed: list[str] = []
+
+    def allow(bucket: str) -> None:
+        statement = {
+            "Effect": "Allow",
+            "Action": ["s3:GetObject", "s3:ListBucket", "s3:GetObjectTagging"],
+            "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
+        }
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.put_role_policy(RoleName=role, PolicyName=bucket, PolicyDocument=document)
+        allowed.append(bucket)
+
+    yield allow
+    for bucket in allowed:
+        iam.delete_role_policy(RoleName=role, PolicyName=bucket)
 
 
 def test_a_re_run_gives_the_same_bytes(pipeline: Pipeline) -> None:

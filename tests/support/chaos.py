@@ -175,7 +175,10 @@ class Chaos:
         as SNS's topics deliver at least once.
         """
         notify = self._engine.deployment.notify_function_name
-        while not self._quiet.wait(self._random.random() * self._plan.kill_seconds):
+        # The first as soon as there is somebody to kill, however quickly it is all over.
+        while not self._quiet.wait(
+            self._random.random() * self._plan.kill_seconds if self._kills else 0.02
+        ):
             busy = sorted(self._engine.workers._busy.copy(), key=lambda each: each.process.pid)
             if not busy:
                 continue

@@ -239,7 +239,7 @@ class Pipeline:
         if expected == 0:
             self._receive()
             return [m for m in self._received if m.get("execution") == run.arn]
-        return self._until(received, 30)
+        return self._until(received)
 
     def inbox(self, run: Run, protocol: str) -> list[Message]:
         """Return the e-mails or the SMS of an execution."""
@@ -299,11 +299,11 @@ class Pipeline:
             if not batch.get("Messages"):
                 return
 
-    def _until(self, look: Callable[[], T | None], seconds: float = 60.0) -> T:
+    def _until(self, look: Callable[[], T | None], seconds: float = 120.0) -> T:
         return until(look, seconds, pause=0.02 if self.at.endpoint else 1.0)
 
 
-def until(look: Callable[[], T | None], seconds: float = 60.0, pause: float = 0.02) -> T:
+def until(look: Callable[[], T | None], seconds: float = 120.0, pause: float = 0.02) -> T:
     """Look until there is something, and return it."""
     deadline = time.monotonic() + seconds
     while (found := look()) is None:

@@ -17,15 +17,18 @@ function live(element) {
   const pulse = $("[data-live]");
   let source;
   function open() {
+    element.setAttribute("aria-busy", "true"); // until it is as it is now
     source = new EventSource(element.dataset.stream);
     source.addEventListener("open", () => (pulse.className = "pulse on"));
     source.addEventListener("error", () => (pulse.className = "pulse off"));
     source.addEventListener("parts", (event) => {
       for (const [id, html] of Object.entries(JSON.parse(event.data))) bring(id, html);
+      element.setAttribute("aria-busy", "false");
       document.dispatchEvent(new CustomEvent("parts"));
     });
     source.addEventListener("trouble", (event) => toast(JSON.parse(event.data).message));
     source.addEventListener("done", () => {
+      element.setAttribute("aria-busy", "false");
       close();
       element.removeAttribute("data-stream");
       document.removeEventListener("visibilitychange", turn);

@@ -1,0 +1,22 @@
+"""Every run begins with the same environment, whoever starts it: its terminal, language and AWS.
+
+A plugin, loaded before all else, since moto reads the AWS profile when it is imported.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+TERMINAL = {"CLICOLOR_FORCE", "COLUMNS", "FORCE_COLOR", "GITHUB_ACTIONS", "LANGUAGE", "LC_ALL",
+            "LINES", "NO_COLOR", "PY_COLORS", "PYTHONUNBUFFERED"}  # fmt: skip
+
+
+def pytest_load_initial_conftests(args: list[str]) -> None:
+    on_aws = any(each.startswith(("--endpoint", "--stack")) for each in args)
+    for name in list(os.environ):
+        ours = name.startswith("DARKROOM_") or (name.startswith("AWS_") and not on_aws)
+        if ours or name in TERMINAL:
+            del os.environ[name]
+    os.environ |= {"LANG": "C.UTF-8", "TERM": "dumb", "TZ": "UTC"}
+    time.tzset()
