@@ -14,7 +14,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from darkroom import contracts, keys
+from darkroom import announcing, contracts, keys
 from darkroom.contracts import Backup, Output
 from moto import mock_aws
 
@@ -236,27 +236,32 @@ def test_an_upload_raises_the_sequencer_and_a_person_never_lowers_it(
 
 @pytest.mark.parametrize(
     "given",
-    [event(), request(), request(key="é/\n.jpg"), request(key="k" * 1024)],
-    ids=["event", "request", "odd key", "longest key"],
-)
+    [
+        event(), request(), request(key="é/\n.jpg"), request(key="k" * 1024),
+        request() | {"detail": {"object": {"key": "another.jpg"}}},
+    ],
+    ids=["event", "request", "odd key", "longest key", "a request with a detail"],
+)  # fmt: skip
 def test_a_record_s_key_is_the_code_s(dynamodb: Any, given: Json) -> None:
     source = contracts.rerun_request(given)["source"]
     image = keys.record_key(source["bucket"], source["key"])
-    write(dynamodb, "ClaimImage", None, given)
+    write(dynamodb, "ClaimImage", held("COMPLETE", "0A"), given)
     assert record(dynamodb, image)["execution"] == EXECUTION
+    assert announcing._image(given, "run-1") == image
 
 
-@pytest.mark.parametrize(
-    "given",
-    [
-        {}, [], "text", None, {"source": None}, request(key=""), request(key="k" * 1025),
-        request(key=7), request(bucket=7), {"detail": {"object": {"key": "a.jpg"}}},
-    ],
-    ids=lambda given: json.dumps(given)[:60],
-)  # fmt: skip
+NAMELESS = [
+    {}, [], "text", None, {"source": None}, request(key=""), request(key="k" * 1025),
+    request(key=7), request(bucket=7), {"detail": event()["detail"]}, {"detail-type": "any"},
+    request() | {"detail-type": "any"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("given", NAMELESS, ids=lambda given: json.dumps(given)[:60])
 def test_a_request_that_names_no_object_has_a_record_of_its_own(dynamodb: Any, given: Any) -> None:
     write(dynamodb, "ClaimImage", None, given)
     assert record(dynamodb, "invalid request/run-1")["execution"] == EXECUTION
+    assert announcing._image(given, "run-1") == "invalid request/run-1"
 
 
 # ---------------------------------------------------------------------------- results and failures

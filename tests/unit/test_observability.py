@@ -17,7 +17,8 @@ EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:darkroom-image-pipe
 SCRIPT = """
 import json, sys
 from types import SimpleNamespace
-from darkroom.contracts import ObjectRef, Output
+from darkroom.contracts import (
+    Announcement, Backup, ImageInfo, ObjectRef, Output, PdfOptions, Prepared, Source, Started)
 from darkroom.errors import CorruptImage
 from darkroom.observability import step
 
@@ -25,23 +26,35 @@ from darkroom.observability import step
 def handler(payload, execution):
     if payload == "corrupt":
         raise CorruptImage("It is torn.")
+    source = Source(bucket="bucket", key="k")
+    if payload == "prepared":
+        return Prepared(source=source, image=ImageInfo("png", "image/png", 2, 3, bytes=5),
+                        mezzanine=ObjectRef("bucket", "m"), original=source, renditions=(),
+                        document_key="k", pdf=PdfOptions(), notify=True)
+    if payload == "backup":
+        return Backup("bucket", "k", 9, "e")
+    if payload in ("told", "silent"):
+        return Announcement(published=payload == "told")
+    if payload == "started":
+        return Started("arn", "RUNNING")
     return Output(name=execution, bucket="bucket", key="k", content_type="image/jpeg", bytes=7,
                   sha256="0", width=1, height=1)
 
 context = SimpleNamespace(function_name="f", memory_limit_in_mb="1024", aws_request_id="r",
                           invoked_function_arn="arn:aws:lambda:us-east-1:123456789012:function:f")
-try:
-    print("RESULT", json.dumps(handler({"execution": sys.argv[1], "input": sys.argv[2]}, context)))
-except CorruptImage as error:
-    print("RAISED", error)
+for given in sys.argv[2:]:
+    try:
+        print("RESULT", json.dumps(handler({"execution": sys.argv[1], "input": given}, context)))
+    except CorruptImage as error:
+        print("RAISED", error)
 print("XRAY", "aws_xray_sdk" in sys.modules)
 """
 
 
-def invoked(payload: str, **environment: str) -> tuple[list[Any], list[str]]:
-    """Return the JSON lines and the other lines that an invocation prints."""
+def invoked(*payloads: str, **environment: str) -> tuple[list[Any], list[str]]:
+    """Return the JSON lines and the other lines that invocations print."""
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, EXECUTION, payload],
+        [sys.executable, "-c", SCRIPT, EXECUTION, *payloads],
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -77,12 +90,27 @@ def test_a_log_line_is_found_by_its_execution() -> None:
     lines, others = invoked("fine")
     assert logged(lines)["correlation_id"] == EXECUTION
     assert logged(lines)["service"] == "darkroom"
-    assert json.loads(others[0].removeprefix("RESULT "))["name"] == "run-1"
+    result = json.loads(others[0].removeprefix("RESULT "))
+    assert result["name"] == "run-1"
+    assert (logged(lines)["message"], logged(lines)["result"]) == ("done", result)
 
 
-def test_outputs_and_bytes_are_counted() -> None:
-    found = metrics(invoked("fine")[0])
-    assert (found["Outputs"], found["BytesOut"]) == ([1.0], [7.0])
+def test_what_a_step_did_is_counted() -> None:
+    """In one process, as a warm function: nothing of an invocation is counted in the next."""
+    lines, _ = invoked("fine", "prepared", "backup", "told", "silent", "corrupt", "started")
+    counted = []
+    for line in lines:
+        if "_aws" in line:
+            (told,) = line["_aws"]["CloudWatchMetrics"]
+            counted.append({m["Name"]: (line[m["Name"]], m["Unit"]) for m in told["Metrics"]})
+    assert counted == [
+        {"Outputs": ([1.0], "Count"), "BytesOut": ([7.0], "Bytes")},
+        {"Images": ([1.0], "Count"), "BytesIn": ([5.0], "Bytes")},
+        {"Backups": ([1.0], "Count")},
+        {"Messages": ([1.0], "Count")},
+        {"Messages": ([0.0], "Count")},
+        {"FailuresCorruptImage": ([1.0], "Count")},
+    ]
 
 
 def test_a_failure_is_counted_logged_and_raised() -> None:

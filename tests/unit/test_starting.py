@@ -12,6 +12,8 @@ from darkroom.contracts import Started
 from darkroom.settings import StartSettings
 from darkroom.starting import RESERVE_SECONDS, client, run
 
+from tests.support import stack
+
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:darkroom-image-pipeline"
 EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:darkroom-image-pipeline:message-1"
 EVENT = json.dumps({"detail": {"object": {"key": "uploads/a.jpg"}}})
@@ -90,6 +92,30 @@ def test_many_at_once_look_less_often(states: Stubber) -> None:
     clock = Clock()
     start(states, clock, concurrency=500)
     assert clock.slept == [50]
+
+
+def test_a_few_more_than_twenty_look_a_little_less_often(states: Stubber) -> None:
+    for concurrency, pause in ((20, 2.0), (30, 3.0)):
+        states.add_response("start_execution", STARTED)
+        described(states, "SUCCEEDED")
+        clock = Clock()
+        start(states, clock, concurrency=concurrency)
+        assert clock.slept == [pause]
+
+
+def test_it_looks_no_more_when_its_time_is_over(states: Stubber) -> None:
+    """Ten seconds are kept, so that the function ends in order."""
+    states.add_response("start_execution", STARTED)
+    assert start(states, Clock(10)) == Started(EXECUTION, "RUNNING")
+
+
+def test_a_call_may_take_as_long_as_an_express_execution(states: Stubber) -> None:
+    """300 s (Step Functions developer guide, "Quotas"), and no longer than Start may run."""
+    config = states.client.meta.config
+    function = stack.source()["Resources"]["StartFunction"]["Properties"]
+    assert 300 < config.read_timeout < function["Timeout"]
+    assert config.connect_timeout <= 10
+    assert config.retries == {"mode": "standard", "total_max_attempts": 4}
 
 
 def test_it_ends_before_its_time(states: Stubber) -> None:

@@ -1,7 +1,7 @@
 """Every error a step can end with. The class name is the error name in the state machine.
 
 Step Functions matches ``ErrorEquals`` against the Python class name, so renaming a class here
-changes the workflow: ``tests/template/test_errors.py`` compares both sets.
+changes the workflow: ``tests/template/test_asl.py`` compares both sets.
 
 Permanent errors are about the input. Trying again with the same input gives the same error, so
 the state machine never retries them. Transient errors are about the moment, and are retried.
