@@ -289,7 +289,7 @@ class Auditor:
             for name, came, expected in (
                 ("size", str(stored.bytes), str(output["bytes"])),
                 ("SHA-256", stored.sha256, output["sha256"]),
-                ("claim", told.get("claim"), str(record.get("claim", ""))),
+                ("claim", told.get("claim"), str(record["claim"])),
                 ("source etag", told.get("source-etag"), record.get("etag") or upload.etag),
                 ("source version", version, record.get("version") or version),
             )
