@@ -1,0 +1,85 @@
+"""The tables of docs/capacity.md and docs/cost.md are what their own figures come to."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from ops.cost import CALLS, PRICES
+from tests.conftest import ROOT
+
+CAPACITY = (ROOT / "docs" / "capacity.md").read_text()
+COST = (ROOT / "docs" / "cost.md").read_text()
+
+RENDITIONS = 3
+CALLED = ["Prepare", *["Resize"] * RENDITIONS, "MakePdf", "BackupOriginal", "NotifySuccess"]
+PUTS = sum(CALLS[state].puts for state in CALLED)
+GETS = sum(CALLS[state].gets for state in CALLED)
+
+
+def number(text: str) -> float:
+    return float(re.sub(r"[*,%\s]", "", text))
+
+
+def rows(text: str) -> list[list[str]]:
+    """Return the rows of the first table in a text, its head first, cell by cell."""
+    (table, *_) = re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE)
+    split = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    return [split[0], *split[2:]]
+
+
+def test_a_share_of_a_quota_is_the_rate_times_what_an_image_takes() -> None:
+    head, image, *rates = rows(CAPACITY)
+    quotas = [number(re.findall(r"\(([\d,]+)", name)[0]) for name in head[1:]]
+    assert [number(row[0]) for row in rates] == [1, 100, 1_000, 10_000]
+    for row in rates:
+        for quota, takes, cell in zip(quotas, image[1:], row[1:], strict=True):
+            share = 100 * number(row[0]) * number(takes) / quota
+            assert number(cell) == pytest.approx(share, rel=0.01, abs=0.5), (head, row)
+            assert ("**" in cell) == (share > 100), cell
+
+
+def test_an_image_takes_what_its_steps_call() -> None:
+    head, image, *_ = rows(CAPACITY)
+    takes = {
+        name.partition(" (")[0]: number(cell)
+        for name, cell in zip(head, image, strict=True)
+        if "(" in name
+    }
+    assert (takes["S3 writes of a prefix"], takes["S3 reads of a prefix"]) == (PUTS, GETS)
+
+
+PRICE = {
+    "Step Functions": PRICES.transition,
+    "Lambda time": PRICES.lambda_gb_second,
+    "Lambda requests": PRICES.lambda_request,
+    "S3 writes and copies": PRICES.s3_put,
+    "S3 reads": PRICES.s3_get,
+    "DynamoDB": PRICES.dynamodb_write,
+    "SNS publication": PRICES.sns_publish,
+    "an e-mail for each image, if wanted": PRICES.sns_email,
+}
+
+
+@pytest.mark.parametrize("workflow", ["Standard, as", "Express ("])
+def test_a_bill_is_its_quantities_times_the_prices(workflow: str) -> None:
+    _, *lines = rows(COST.partition(f"## {workflow}")[2])
+    sums = {}
+    so_far = 0.0
+    for what, quantity, thousand, million in lines:
+        assert number(million) == pytest.approx(1_000 * number(thousand), abs=0.06), what
+        if what.startswith("**"):
+            sums[what.strip("*")] = number(thousand)
+            assert number(thousand) == pytest.approx(so_far, abs=0.0003), what
+            continue
+        so_far += number(thousand)
+        many = float(quantity.split()[0])
+        if what in PRICE and "64 MB" not in quantity:
+            assert number(thousand) == pytest.approx(
+                1_000 * many * PRICE[what], rel=0.005, abs=6e-5
+            )
+    assert sums.keys() == {"processing", "all"}
+    quantities = {what: quantity.partition(" ")[0] for what, quantity, *_ in lines}
+    assert quantities["Lambda requests"] == str(len(CALLED))
+    assert (quantities["S3 writes and copies"], quantities["S3 reads"]) == (str(PUTS), str(GETS))
