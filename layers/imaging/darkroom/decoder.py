@@ -21,7 +21,7 @@ from darkroom.mezzanine import Builder
 from darkroom.pixels import Pixels, finish, reduce, upright
 from darkroom.plan import output_format
 from darkroom.strip import jpeg_quality, strip
-from darkroom.vips import vips
+from darkroom.vips import forget_errors, vips
 from darkroom.watermark import image_name
 
 DOCUMENT_SIDE = 1200
@@ -73,6 +73,7 @@ def decode_parts(data: Data, spec: DecodeSpec) -> tuple[ImageInfo, list[bytes]]:
     """Decode an upload; return the mezzanine in pieces, to be written one after the other."""
     check_bytes(len(data), spec.limits)
     found = sniff(data)
+    forget_errors()
     try:
         return _decode(data, found, spec)
     except DarkroomError:

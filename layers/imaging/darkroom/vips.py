@@ -30,3 +30,11 @@ def vips() -> Any:
     pyvips.cache_set_max(0)
     pyvips.block_untrusted_set(True)  # noqa: FBT003 - the library's own signature
     return pyvips
+
+
+def forget_errors() -> None:
+    """Drop what libvips has said so far: it gathers messages until an error is raised.
+
+    A file whose warnings nobody read would otherwise speak in the next file's error.
+    """
+    vips().vips_lib.vips_error_clear()

@@ -1,0 +1,355 @@
+"""What a mezzanine holds: sizes, pixels, and which bytes may be used again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from darkroom.contracts import PdfOptions, Preset
+from darkroom.encode import jpeg
+from darkroom.errors import CorruptImage, ImageTooLarge, UnsupportedImage
+from darkroom.geometry import Size
+from darkroom.limits import Limits
+from darkroom.mezzanine import Mezzanine, unpack
+from darkroom.pixels import from_bytes, reduce
+from darkroom.strip import jpeg_quality, strip
+from PIL import Image
+
+from benchmarks.photos import scene
+from benchmarks.quality import psnr, reference
+from tests.support import profiles
+from tests.support.images import encoded, opened, picture
+from tests.support.imaging import array, develop, files, half_clear, rendition, renditions
+
+FILES = files()
+P3 = profiles.matrix_profile(profiles.DISPLAY_P3, 2.2)
+
+
+def preset(**fields: Any) -> Preset:
+    return msgspec.convert({"name": "p", "width": 160, "height": 120, **fields}, Preset)
+
+
+def mezzanine(data: bytes, *presets: Preset, **spec: Any) -> Mezzanine:
+    return unpack(develop(data, *presets, **spec).mezzanine)
+
+
+def turned(orientation: int, **options: Any) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return encoded(picture(160, 120), exif=exif, **options)
+
+
+# ------------------------------------------------------------------------------ sizes
+
+
+@pytest.mark.parametrize(
+    ("source", "wanted", "kept", "document"),
+    [
+        ((1810, 1200), [(1206, 1206)], (1206, 800), (1206, 800)),  # 1.501 times
+        ((1800, 1200), [(1200, 1200)], (1800, 1200), (1200, 800)),  # 1.5 times: whole
+        ((1400, 40), [(1300, 100)], (1400, 40), (1300, 37)),
+        ((2600, 10), [(1300, 100)], (1300, 5), (1300, 5)),  # one side is enough to reduce
+        ((2400, 30), [(100, 10)], (1200, 15), (1200, 15)),  # a legible document at least
+        ((2400, 30), [(1199, 100)], (1200, 15), (1200, 15)),
+        ((2400, 30), [(1201, 100)], (1201, 15), (1201, 15)),
+        ((2400, 30), [(100, 10), (1400, 100)], (1400, 18), (1400, 18)),
+        ((900, 30), [(100, 10)], (900, 30), (900, 30)),  # never larger than it was
+        ((30, 2400), [(10, 100)], (15, 1200), (15, 1200)),
+    ],
+)
+def test_a_picture_is_kept_as_large_as_its_largest_use(
+    source: Size, wanted: list[Size], kept: Size, document: Size
+) -> None:
+    data = encoded(Image.new("L", source, 90), "PNG")
+    presets = [Preset(name=f"p{w}", width=w, height=h) for w, h in wanted]
+    (page,) = mezzanine(data, *presets).header.pages
+    assert (page.source, page.size, page.document) == (source, kept, document)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "kept"),
+    [((100, 10), (2000, 25)), ((2000, 25), (2000, 25)), ((2200, 99), (2200, 28))],
+)
+def test_the_pages_of_a_document_are_kept_legible(wanted: Size, kept: Size) -> None:
+    """2,000 pixels on the longer side; the first is kept larger only for its renditions."""
+    pages = [Image.new("L", (4000, 50), 90), Image.new("L", (4000, 50), 20), Image.new("L", (9, 9))]
+    data = encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+    first, second, third = mezzanine(data, preset(width=wanted[0], height=wanted[1])).header.pages
+    assert (first.size, first.document) == (kept, (2000, 25))
+    assert (second.size, second.document) == ((2000, 25), (2000, 25))
+    assert (third.size, third.document) == ((9, 9), (9, 9))
+
+
+def test_a_drawing_is_drawn_at_the_size_of_its_largest_use() -> None:
+    data = b'<svg xmlns="http://www.w3.org/2000/svg" width="30" height="20"/>'
+    small, large = preset(width=60, height=60), preset(width=150, height=150)
+    assert mezzanine(data, small, large).header.pages[0].size == (150, 100)
+    assert mezzanine(data, preset(width=6, height=6)).header.pages[0].size == (30, 20)
+    (page,) = mezzanine(data, preset(width=130, height=200, fit="cover")).header.pages
+    assert page.size == (300, 200)
+
+
+# ------------------------------------------------------------------------------ quality
+
+SCENE = scene(960, 640, seed=1)
+PROFILED = encoded(scene(480, 320, seed=2), "PNG", icc_profile=P3)
+
+
+@pytest.mark.parametrize("width", [480, 240, 150, 120, 60])
+def test_a_photo_decoded_small_comes_near_a_full_decode(width: int) -> None:
+    """Decoded at half the scale, so that less than twice the size remains, it has 40 to 46 dB."""
+    data = encoded(SCENE, quality=90, subsampling=0)
+    size = (width, width * 2 // 3)
+    made = array(rendition(data, preset(width=width, height=size[1], format="png")))
+    assert psnr(made, reference(opened(data), size)) > 51
+
+
+@pytest.mark.parametrize("width", [600, 300])
+def test_a_picture_up_to_half_larger_is_reduced_once(width: int) -> None:
+    """Reduced twice, it has 46 dB at 600 pixels and 55 at 300."""
+    tall = SCENE.resize((960, 640))
+    data = encoded(tall, "PNG")
+    with_large = [preset(name="l", width=700, height=700, format="png"),
+                  preset(name="s", width=width, height=width, format="png")]  # fmt: skip
+    (_, (_, small)) = renditions(data, *with_large)
+    made = opened(small.data)
+    assert psnr(array(made), reference(SCENE, made.size)) > 55.5
+
+
+@pytest.mark.parametrize("width", [240, 120])
+def test_colours_are_converted_before_they_are_reduced(width: int) -> None:
+    """Afterwards, they come out 12 dB worse: what sRGB cannot show is cut off after averaging."""
+    size = (width, width * 2 // 3)
+    shown = [_reduced(plane, size) for plane in np.moveaxis(_in_srgb(PROFILED), -1, 0)]
+    wanted = np.clip(np.stack(shown, axis=-1), 0, 255)
+    made = array(rendition(PROFILED, preset(width=width, height=size[1], format="png")))
+    assert psnr(made, wanted) > 49
+
+
+def _in_srgb(data: bytes) -> Any:
+    pixels = np.asarray(opened(data), dtype=np.float64)
+    linear = (pixels / 255) ** 2.2 @ np.linalg.solve(profiles.SRGB, profiles.DISPLAY_P3).T
+    found = np.clip(linear, 0, 1)
+    return 255 * np.where(found <= 0.0031308, found * 12.92, 1.055 * found ** (1 / 2.4) - 0.055)
+
+
+def _reduced(plane: Any, size: Size) -> Any:
+    image = Image.fromarray(plane.astype(np.float32))
+    return np.asarray(image.resize(size, Image.Resampling.LANCZOS), dtype=np.float64)
+
+
+def test_the_mezzanine_is_plain_pixels() -> None:
+    """A byte for each channel of each pixel, none of them lost, and little besides."""
+    contents = mezzanine(FILES["png"], preset(width=80, format="png"))
+    (page,) = contents.header.pages
+    assert bytes(contents.parts[page.part]) == picture(160, 120).tobytes()
+    size = sum(len(part) for part in contents.parts)
+    assert size == 160 * 120 * 3
+    assert len(develop(FILES["png"], preset(width=80, format="png")).mezzanine) < size + 200
+
+
+# ------------------------------------------------------------------------------ the PDF's JPEG
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted", "shared"),
+    [
+        ("png", {}, True),
+        ("png", {"width": 500, "height": 500}, True),
+        ("png", {"format": "jpeg", "fit": "cover"}, True),
+        ("png", {"format": "png"}, False),
+        ("png", {"format": "original"}, False),
+        ("png", {"quality": 79}, False),
+        ("png", {"quality": 81}, False),
+        ("png", {"watermark": {"text": "mine"}}, False),
+        ("png", {"width": 159}, False),
+        ("png", {"fit": "cover", "width": 120}, False),
+        ("png", {"fit": "contain", "width": 200}, False),
+        ("png-alpha", {}, False),
+        ("png-alpha", {"format": "jpeg"}, False),
+        ("jpeg", {"format": "original"}, True),
+        ("gif", {"format": "jpeg"}, True),
+        ("tiff-pages", {}, True),
+    ],
+)
+def test_the_pdfs_jpeg_is_made_once_where_a_rendition_is_the_very_same(
+    name: str, wanted: dict[str, Any], shared: bool
+) -> None:
+    other = preset(name="other", width=20, height=20, format="avif")
+    page, *others = mezzanine(FILES[name], other, preset(**wanted)).header.pages
+    assert (page.jpeg is not None) is shared
+    assert page.jpeg_quality == (80 if shared else 0)
+    assert all(each.jpeg is None for each in others)
+
+
+def test_the_pdfs_jpeg_is_as_the_pdf_wants_it() -> None:
+    contents = mezzanine(FILES["png"], preset(quality=55), pdf=PdfOptions(quality=55))
+    (page,) = contents.header.pages
+    assert page.jpeg is not None
+    assert page.jpeg_quality == jpeg_quality(bytes(contents.parts[page.jpeg])) == 55
+
+
+@pytest.mark.parametrize(("name", "full"), [("png", False), ("gif", True), ("png-palette", True)])
+def test_the_pdfs_jpeg_of_a_drawing_keeps_its_colours(name: str, full: bool) -> None:
+    contents = mezzanine(FILES[name], preset(format="jpeg"))
+    (page,) = contents.header.pages
+    assert page.jpeg is not None
+    same = jpeg(contents.image(page), 80, graphic=full)
+    assert (
+        bytes(contents.parts[page.jpeg]) == same != jpeg(contents.image(page), 80, graphic=not full)
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "passed_on"),
+    [
+        (encoded(picture(160, 120), quality=30), True),
+        (encoded(picture(160, 120), quality=80), True),
+        (encoded(picture(160, 120), quality=83), True),
+        (encoded(picture(160, 120), quality=84), False),
+        (encoded(picture(160, 120), quality=95), False),
+        (encoded(picture(160, 120, "L"), quality=80), True),
+        (turned(1, quality=80), True),
+        (turned(3, quality=80), False),
+        (encoded(picture(160, 120), quality=80, icc_profile=P3), False),
+        (encoded(picture(160, 120, "CMYK"), quality=80), False),
+        (encoded(picture(1400, 40), quality=80), False),
+    ],
+)
+def test_a_jpeg_no_better_than_asked_for_is_passed_on_as_it_is(
+    data: bytes, passed_on: bool
+) -> None:
+    contents = mezzanine(data, preset(width=1300, height=1300))
+    (page,) = contents.header.pages
+    assert page.jpeg is not None
+    made = bytes(contents.parts[page.jpeg])
+    whole = from_bytes(contents.parts[page.part], page.size, page.bands)
+    anew = jpeg(reduce(whole, page.document), 80, graphic=False)
+    assert made == (strip(data, "jpeg") if passed_on else anew)
+    assert made != (anew if passed_on else strip(data, "jpeg"))
+
+
+# ------------------------------------------------------------------------------ the source's own
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted", "kept"),
+    [
+        ("jpeg", {}, True),
+        ("jpeg", {"width": 500, "height": 500}, True),
+        ("jpeg", {"format": "webp"}, False),
+        ("jpeg", {"width": 159}, False),
+        ("jpeg", {"fit": "cover", "width": 100}, False),
+        ("jpeg", {"fit": "contain", "width": 200}, False),
+        ("png", {"format": "png"}, True),
+        ("png", {}, False),
+        ("png-alpha", {"format": "png"}, True),
+        ("webp", {"format": "webp"}, True),
+        ("webp-alpha", {}, True),
+        ("webp-animated", {"format": "webp"}, False),
+        ("apng", {"format": "png"}, False),
+        ("avif", {"format": "avif"}, False),
+        ("jpeg-cmyk", {}, False),
+    ],
+)
+def test_the_sources_own_bytes_are_kept_where_a_rendition_competes_with_them(
+    name: str, wanted: dict[str, Any], kept: bool
+) -> None:
+    other = preset(name="other", width=20, height=20)
+    contents = mezzanine(FILES[name], other, preset(**wanted))
+    original = contents.header.original
+    assert (original is not None) is kept
+    if original is not None:
+        assert bytes(contents.parts[original]) == strip(FILES[name], name.partition("-")[0])
+
+
+@pytest.mark.parametrize(
+    "data", [turned(2), encoded(picture(160, 120), icc_profile=P3)], ids=["turned", "a profile"]
+)
+def test_bytes_that_show_another_picture_are_not_kept(data: bytes) -> None:
+    assert mezzanine(data, preset()).header.original is None
+
+
+# ------------------------------------------------------------------------------ watermarks
+
+
+@pytest.mark.parametrize(
+    ("scale", "width", "size"),
+    [(0.25, 160, (40, 20)), (0.5, 160, (80, 40)), (1.0, 160, (100, 50)), (0.01, 20, (1, 1))],
+)
+def test_a_marks_picture_is_kept_as_large_as_its_largest_use(
+    scale: float, width: int, size: Size
+) -> None:
+    logo = {"bucket": "logos", "key": "a.png"}
+    mark = {"image": logo, "scale": scale}
+    wanted = (
+        preset(name="s", width=10, height=10, watermark=mark),
+        preset(name="p", width=width, watermark=mark),
+        preset(name="t", width=10, height=10, watermark={"text": "no picture", "scale": 1.0}),
+    )
+    images = {"logos/a.png": encoded(Image.new("RGB", (100, 50), "blue"), "PNG")}
+    contents = mezzanine(FILES["png"], *wanted, watermark_images=images)
+    assert contents.header.marks["logos/a.png"].size == size
+
+
+# ------------------------------------------------------------------------------ what was found
+
+
+def test_what_was_found_is_told() -> None:
+    image = develop(turned(6), preset(), name="a.png", content_type="image/png").image
+    assert (image.format, image.content_type) == ("jpeg", "image/jpeg")
+    assert (image.width, image.height, image.pages, image.frames) == (120, 160, 1, 1)
+    assert image.bytes == len(turned(6))
+    assert image.mismatch == (
+        "The content is JPEG, but its name ends in .png and it was declared as image/png."
+    )
+
+
+def test_the_first_page_tells_whether_a_document_is_transparent() -> None:
+    data = encoded(half_clear(), "TIFF", save_all=True, append_images=[picture(160, 120)])
+    assert develop(data).image.transparent
+    data = encoded(picture(160, 120), "TIFF", save_all=True, append_images=[half_clear()])
+    assert not develop(data).image.transparent
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "words"),
+    [
+        (MemoryError(), ImageTooLarge, "more memory than a decoder may have (max_memory)"),
+        (ValueError("odd\n value"), CorruptImage, "cannot be decoded: ValueError: odd value."),
+        (UnsupportedImage("as it is"), UnsupportedImage, "as it is"),
+    ],
+)
+def test_every_failure_of_a_decoder_has_its_name(
+    fault: Exception, error: type[Exception], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr("darkroom.decoder.open_image", fail)
+    with pytest.raises(error) as caught:
+        develop(FILES["jpeg"])
+    assert words in str(caught.value)
+
+
+def test_a_variety_that_is_not_read_is_unsupported_and_names_of_libvips_are_left_out() -> None:
+    lab = encoded(Image.new("LAB", (16, 16)), "TIFF")
+    with pytest.raises(UnsupportedImage, match="This variety of TIFF is not supported: ") as caught:
+        develop(lab)
+    assert "vips" not in str(caught.value).lower()
+    with pytest.raises(CorruptImage, match="begins as a JPEG image") as caught:  # type: ignore[assignment]
+        develop(FILES["jpeg"][:900])
+    assert "vips" not in str(caught.value).lower()
+
+
+def test_what_libvips_said_of_one_file_is_not_told_of_the_next() -> None:
+    """libvips gathers its messages until somebody reads them; none of these did."""
+    odd = Image.Exif()
+    odd[0x0112] = 9
+    with pytest.raises(ImageTooLarge):
+        develop(encoded(picture(16, 16), "TIFF", exif=odd), limits=Limits(max_side=1))
+    with pytest.raises(CorruptImage) as caught:
+        develop(FILES["png"][:200])
+    assert "Orientation" not in str(caught.value)

@@ -1,0 +1,203 @@
+"""Headers and lazy pixels: what is told without decoding, and how much is decoded."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import Any
+
+import pytest
+from darkroom import loaders
+from darkroom.errors import CorruptImage, ImageTooLarge
+from darkroom.formats import sniff
+from darkroom.limits import Limits
+from darkroom.loaders import Opened, open_image
+from PIL import Image
+
+from tests.support import profiles
+from tests.support.images import encoded, picture
+from tests.support.imaging import chunk, files, half_clear, png
+
+FILES = files()
+P3 = profiles.matrix_profile(profiles.DISPLAY_P3, 2.2)
+
+
+def header(data: bytes) -> Opened:
+    return open_image(data, sniff(data), Limits())
+
+
+def turned(orientation: int, image_format: str = "JPEG") -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return encoded(picture(32, 24), image_format, exif=exif)
+
+
+def drawn(data: bytes, wanted: tuple[int, int]) -> tuple[int, int]:
+    """Return the size at which a file is decoded where a size is wanted."""
+    image = header(data).pages[0].draw(wanted)
+    return image.width, image.height
+
+
+@pytest.mark.parametrize(
+    ("size", "wanted", "decoded"),
+    [
+        ((160, 120), (41, 31), (160, 120)),
+        ((160, 120), (41, 30), (160, 120)),
+        ((160, 120), (40, 31), (160, 120)),
+        ((160, 120), (40, 30), (80, 60)),  # twice what is wanted remains
+        ((160, 120), (21, 15), (80, 60)),
+        ((160, 120), (20, 15), (40, 30)),
+        ((160, 120), (11, 7), (40, 30)),
+        ((160, 120), (10, 7), (20, 15)),
+        ((160, 120), (1, 1), (20, 15)),
+        ((164, 120), (1, 1), (41, 30)),  # 8 does not divide 164
+        ((160, 122), (1, 1), (80, 61)),
+        ((161, 120), (1, 1), (161, 120)),
+    ],
+)
+def test_a_jpeg_is_decoded_smaller_where_that_loses_nothing(
+    size: tuple[int, int], wanted: tuple[int, int], decoded: tuple[int, int]
+) -> None:
+    assert drawn(encoded(picture(*size)), wanted) == decoded
+
+
+@pytest.mark.parametrize("name", ["png", "gif", "tiff", "avif", "heic", "bmp"])
+def test_other_formats_are_decoded_whole(name: str) -> None:
+    assert drawn(FILES[name], (10, 7)) == (160, 120)
+
+
+@pytest.mark.parametrize(
+    ("side", "lossless", "whole"),
+    [(5837, False, True), (5838, False, False), (4766, True, True), (4767, True, False)],
+)
+def test_a_webp_is_whole_up_to_34_megapixels_and_lossless_up_to_23(
+    side: int, lossless: bool, whole: bool
+) -> None:
+    scale = loaders._webp_scale((side, side), (300, 300), lossless=lossless)
+    assert (scale == 1) is whole
+    assert scale > 0.99
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted", "decoded"),
+    [
+        ("webp", (10, 7), (80, 60)),
+        ("webp", (50, 37), (100, 75)),
+        ("webp", (50, 40), (107, 80)),
+        ("webp", (79, 10), (158, 119)),
+        ("webp", (80, 60), (160, 120)),
+        ("webp", (160, 120), (160, 120)),
+        ("webp-lossless", (10, 7), (57, 42)),
+        ("webp-lossless", (50, 37), (100, 75)),
+    ],
+)
+def test_a_larger_webp_is_decoded_as_it_fits_its_memory(
+    name: str, wanted: tuple[int, int], decoded: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two copies of 4 bytes a pixel, one more of a lossless one; twice what is wanted remains."""
+    monkeypatch.setattr(
+        loaders, "WEBP_MEMORY", 8 * 80 * 60 if name == "webp" else 8 * 57 * 43 + 4 * 160 * 120
+    )
+    assert drawn(FILES[name], wanted) == pytest.approx(decoded, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("data", "lossless"),
+    [
+        (FILES["webp"], False),
+        (FILES["webp-lossless"], True),
+        (FILES["webp-alpha"], False),
+        (encoded(half_clear(), "WEBP", lossless=True, exact=True, icc_profile=P3), True),
+        (encoded(picture(16, 16), "WEBP", icc_profile=P3 + b"x"), False),
+        (b"RIFF\0\0\0\0WEBP", True),
+    ],
+)
+def test_whether_a_webp_is_lossless_is_told_from_its_chunks(data: bytes, lossless: bool) -> None:
+    assert loaders._is_lossless(data) is lossless
+
+
+@pytest.mark.parametrize("orientation", range(10))
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_a_turned_page_is_as_wide_as_it_is_shown(orientation: int, image_format: str) -> None:
+    (page,) = header(turned(orientation, image_format)).pages
+    assert page.size == (32, 24)
+    assert page.upright == ((24, 32) if orientation in {5, 6, 7, 8} else (32, 24))
+    assert page.orientation == (orientation if orientation in range(1, 9) else 1)
+
+
+@pytest.mark.parametrize(
+    ("data", "plain"),
+    [
+        (FILES["jpeg"], True),
+        (FILES["jpeg-grey"], True),
+        (FILES["jpeg-cmyk"], False),
+        (FILES["png"], True),
+        (FILES["png-16"], False),
+        (FILES["webp"], True),
+        (turned(1), True),
+        (turned(2), False),
+        (turned(8, "PNG"), False),
+        (turned(3, "WEBP"), False),
+        (encoded(picture(16, 16), icc_profile=P3), False),
+        (encoded(picture(16, 16), "PNG", icc_profile=P3), False),
+        (encoded(picture(16, 16), "WEBP", icc_profile=P3), False),
+        (FILES["tiff"], False),
+        (FILES["gif"], False),
+    ],
+)
+def test_what_is_shown_as_it_is_stored_is_plain(data: bytes, plain: bool) -> None:
+    assert header(data).plain is plain
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_drawings_are_told_from_photos(name: str) -> None:
+    opened = header(FILES[name])
+    assert opened.graphic is name.startswith(("gif", "svg", "png-palette"))
+    assert opened.vector is (name == "svg")
+
+
+def animated(*before: tuple[bytes, bytes], after: bytes = b"") -> bytes:
+    still = png(1, 1, zlib.compress(b"\0\0"))
+    return still[:33] + b"".join(chunk(*each) for each in before) + after + still[33:]
+
+
+@pytest.mark.parametrize(
+    ("data", "frames"),
+    [
+        (animated(), 1),
+        (animated((b"acTL", struct.pack(">II", 7, 0))), 7),
+        (animated((b"acTL", struct.pack(">II", 0, 0))), 1),
+        (animated((b"tEXt", b"some words"), (b"acTL", struct.pack(">II", 7, 0))), 7),
+        (animated((b"IDAT", b""), (b"acTL", struct.pack(">II", 7, 0))), 1),
+        (animated((b"IEND", b""), (b"acTL", struct.pack(">II", 7, 0))), 1),
+        (animated()[:33] + b"\0\0\0\4acTL\0\0\0\5", 5),
+        (animated()[:33] + b"\0\0\0\4acTL\0\0\0", 1),
+        (animated()[:33], 1),
+    ],
+)
+def test_the_frames_of_a_png_are_those_that_it_promises(data: bytes, frames: int) -> None:
+    assert loaders._apng_frames(data) == frames
+
+
+def test_a_drawings_pixels_are_limited_too() -> None:
+    data = b'<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"/>'
+    page: Any = open_image(data, "svg", Limits(max_side=50)).pages[0]
+    assert page.draw((50, 50)).width == 50
+    with pytest.raises(ImageTooLarge, match="max_side"):
+        page.draw((51, 50))
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("", "cannot be decoded: no reason. "),
+        ("many\n  lines\n", "cannot be decoded: many lines. "),
+        ("x" * 300, "x" * 200 + ". "),
+    ],
+)
+def test_the_reason_of_a_failure_is_one_short_line(reason: str, said: str) -> None:
+    error = loaders.cannot_decode("webp", reason)
+    assert isinstance(error, CorruptImage)
+    assert str(error).startswith("This begins as a WebP image")
+    assert said in str(error)
+    assert "x" * 201 not in str(error)
