@@ -290,14 +290,17 @@ class Pipeline:
                 MaxNumberOfMessages=10,
                 WaitTimeSeconds=0 if self.at.endpoint else 1,
             )
-            for message in batch.get("Messages", []):
-                body = json.loads(message["Body"])
-                self._received.append(body)
-                self.at.sqs.delete_message(
-                    QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"]
-                )
-            if not batch.get("Messages"):
+            messages = batch.get("Messages", [])
+            if not messages:
                 return
+            self._received += [json.loads(message["Body"]) for message in messages]
+            self.at.sqs.delete_message_batch(
+                QueueUrl=self._queue,
+                Entries=[
+                    {"Id": str(index), "ReceiptHandle": message["ReceiptHandle"]}
+                    for index, message in enumerate(messages)
+                ],
+            )
 
     def _until(self, look: Callable[[], T | None], seconds: float = 120.0) -> T:
         return until(look, seconds, pause=0.02 if self.at.endpoint else 1.0)
