@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.javascript import Javascript
+
 # The engine is imported where it is used: pytest's own process, which runs no test, reads this too.
 if TYPE_CHECKING:
     from ops.engine import Engine
@@ -23,6 +25,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--uploads", type=int, default=16, help="keys of the chaos test")
     parser.addoption("--seed", type=int, default=1, help="of the chaos test; 0 for a new one")
     parser.addoption("--examples", type=int, help="files that the fuzz test tries of each format")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--cov", None):
+        config.pluginmanager.register(Javascript(config), "javascript")
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -23,6 +25,8 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+Measured = Callable[[Any], AbstractContextManager[Any]]
 
 
 @pytest.fixture(scope="module")
@@ -45,14 +49,22 @@ def console(deployed: Pipeline) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(browser: Any, console: str) -> Iterator[Any]:
-    """A page whose errors fail the test."""
-    yield from _opened(browser, console)
+def measured(request: pytest.FixtureRequest) -> Measured:
+    """Measure what a page runs, if coverage is asked for."""
+    plugin = request.config.pluginmanager.get_plugin("javascript")
+    return plugin.measured if plugin else contextlib.nullcontext
 
 
 @pytest.fixture
-def phone(browser: Any, console: str) -> Iterator[Any]:
-    yield from _opened(browser, console, viewport={"width": 360, "height": 740}, has_touch=True)
+def page(browser: Any, console: str, measured: Measured) -> Iterator[Any]:
+    """A page whose errors fail the test."""
+    yield from _opened(browser, console, measured)
+
+
+@pytest.fixture
+def phone(browser: Any, console: str, measured: Measured) -> Iterator[Any]:
+    size = {"width": 360, "height": 740}
+    yield from _opened(browser, console, measured, viewport=size, has_touch=True)
 
 
 @pytest.fixture
@@ -69,7 +81,7 @@ def opened(browser: Any, console: str) -> Iterator[Callable[..., Any]]:
         context.close()
 
 
-def _opened(browser: Any, console: str, **options: Any) -> Iterator[Any]:
+def _opened(browser: Any, console: str, measured: Measured, **options: Any) -> Iterator[Any]:
     context = browser.new_context(base_url=console, **options)
     found = context.new_page()
     found.set_default_timeout(120_000)
@@ -80,6 +92,7 @@ def _opened(browser: Any, console: str, **options: Any) -> Iterator[Any]:
         "console",
         lambda said: errors.append(said.text) if "Content Security Policy" in said.text else None,
     )
-    yield found
+    with measured(found):
+        yield found
     context.close()
     assert errors == []

@@ -82,11 +82,11 @@ async function gone(image) {
 }
 
 function pictures() {
-  // Errors of pictures do not bubble; some are over before this script runs.
+  // Errors of pictures do not bubble. Those that are over before this script runs are asked for anew.
   const shown = (image) => image instanceof HTMLImageElement && "picture" in image.dataset;
   document.addEventListener("error", (event) => shown(event.target) && gone(event.target), true);
   for (const image of $$("[data-picture]")) {
-    if (image.complete && !image.naturalWidth && image.loading !== "lazy") gone(image);
+    if (image.complete && !image.naturalWidth) image.src = image.src;
   }
 }
 

@@ -1,0 +1,230 @@
+"""What the console's script does beyond the page that the server sends."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.support.images import photo
+from tests.support.pipeline import Pipeline, Run
+
+THEME = "() => document.documentElement.dataset.theme"
+
+
+@pytest.fixture(scope="module")
+def ready(deployed: Pipeline) -> Run:
+    """An execution whose Resize had to be tried again once."""
+    deployed.fail("Resize", "StorageError", times=1)
+    return deployed.upload(photo(), "ready.jpg")
+
+
+def test_the_theme_is_switched_and_kept(page: Any) -> None:
+    page.emulate_media(color_scheme="dark")
+    page.goto("/")
+    switch = page.locator("[data-theme-switch]")
+    switch.click()
+    assert page.evaluate(THEME) == "light"
+    switch.click()
+    assert page.evaluate(THEME) == "dark"
+    switch.click()
+    page.goto("/inbox")
+    assert page.evaluate(THEME) == "light"
+
+
+def test_files_are_dropped_and_each_says_what_became_of_it(page: Any) -> None:
+    refusal = {"status": 413, "body": json.dumps({"message": "It is too large."})}
+    page.route("**/uploads?name=large*", lambda route: route.fulfill(**refusal))
+    page.goto("/")
+    drag = """(kind) => {
+      const carried = new DataTransfer();
+      for (const name of ["first.jpg", "large.jpg", "second.jpg"])
+        carried.items.add(new File([Uint8Array.from(window.given)], name));
+      dispatchEvent(new DragEvent(kind, { dataTransfer: carried, cancelable: true }));
+    }"""
+    page.evaluate("bytes => { window.given = bytes }", list(photo(64, 64)))
+    page.evaluate(drag, "dragenter")
+    assert page.locator("body.dropping").count() == 1
+    page.evaluate(drag, "dragleave")
+    assert page.locator("body.dropping").count() == 0
+    page.evaluate(drag, "dragenter")
+    page.evaluate(drag, "dragover")
+    page.evaluate(drag, "drop")
+    assert page.locator("body.dropping").count() == 0
+    lines = page.locator("[data-uploads] li")
+    lines.nth(2).and_(page.locator(".good")).wait_for()
+    first, large, second = lines.all()
+    assert first.inner_text().split("\n") == ["first.jpg: uploaded", "Open its execution"]
+    assert large.inner_text() == "large.jpg: It is too large."
+    assert large.get_attribute("class") == "bad"
+    assert second.get_attribute("class") == "good"
+    first.get_by_role("link").click()
+    page.wait_for_url(re.compile("/executions/"))
+
+
+def test_what_is_dragged_without_files_is_left_alone(page: Any) -> None:
+    page.goto("/")
+    for kind in ("dragenter", "dragover", "dragleave", "drop"):
+        taken = page.evaluate(
+            "kind => !dispatchEvent(new DragEvent(kind, { cancelable: true }))", kind
+        )
+        assert not taken
+    assert page.locator("body.dropping, [data-uploads] li").count() == 0
+
+
+def test_the_editor_helps(page: Any, ready: Run) -> None:
+    page.goto(f"/executions/{ready.name}/rerun")
+    editor = page.locator("#input")
+    before = editor.input_value()
+    page.get_by_role("button", name="Silent").click()
+    page.locator(".verdict.good").wait_for()
+    assert json.loads(editor.input_value()) == json.loads(before) | {"notify": False}
+    assert '"notify":false' in page.locator("[data-command]").inner_text().replace(" ", "")
+    page.get_by_role("button", name="Undo all").click()
+    assert editor.input_value() == before
+    editor.fill("{")
+    page.locator(".verdict.bad").wait_for()
+    assert editor.get_attribute("aria-invalid") == "true"
+    page.get_by_role("button", name="Watermark").click()
+    assert page.locator("[data-toast]").inner_text() == "Make the input valid JSON first."
+    assert editor.input_value() == "{"
+    page.route("**/check", lambda route: route.abort())
+    editor.fill("{}")
+    page.locator(".verdict", has_text="The console does not answer.").wait_for()
+    page.evaluate(
+        "document.addEventListener('submit',"
+        " e => { e.preventDefault(); window.submitted = document.activeElement.id; })"
+    )
+    editor.press("Enter")
+    assert page.evaluate("window.submitted") is None  # a line of its own
+    editor.press("Control+Enter")
+    assert page.evaluate("window.submitted") == "input"
+
+
+def test_stopping_is_asked_about_first(page: Any, ready: Run) -> None:
+    page.goto(f"/executions/{ready.name}")
+    asked: list[str] = []
+
+    def refuse(dialog: Any) -> None:
+        asked.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", refuse)
+    went = page.evaluate("""() => {
+      const form = document.createElement("form");
+      form.dataset.confirm = "Stop it?";
+      document.body.append(form);
+      return form.dispatchEvent(new Event("submit", { bubbles: true, cancelable: true }));
+    }""")
+    assert not went
+    assert asked == ["Stop it?"]
+
+
+def test_a_command_is_copied(page: Any, ready: Run) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(f"/executions/{ready.name}")
+    button = page.locator("#data [data-copy]").first
+    button.click()
+    page.locator("[data-toast]", has_text="Copied.").wait_for()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == button.locator("xpath=preceding-sibling::code").inner_text()
+    assert copied.startswith("darkroom run s3://")
+
+
+def test_pictures_that_are_gone_say_so(page: Any, pipeline: Pipeline) -> None:
+    run = pipeline.upload(photo(64, 64), "gone.jpg")
+    bucket = pipeline.at.output_bucket_name
+    for key in pipeline.keys(bucket, json.loads(run.described["input"])["detail"]["object"]["key"]):
+        pipeline.at.s3.delete_object(Bucket=bucket, Key=key)
+    page.goto(f"/executions/{run.name}")
+    lost = page.locator(".gone-frame .gone").first
+    lost.wait_for()
+    assert "no longer" in lost.inner_text() or "gone" in lost.inner_text()
+
+
+def test_a_picture_that_nobody_answers_for_says_so(page: Any, ready: Run) -> None:
+    page.route("**/pictures/**", lambda route: route.abort())
+    page.goto(f"/executions/{ready.name}")
+    page.locator(".gone-frame .gone", has_text="It cannot be shown.").first.wait_for()
+
+
+def test_a_list_goes_without_the_thumbnails_that_are_gone(page: Any, ready: Run) -> None:
+    page.route("**/pictures/thumbnail", lambda route: route.abort())
+    page.goto("/")
+    row = page.locator("tr", has_text="ready.jpg").first
+    row.scroll_into_view_if_needed()
+    row.locator(".thumb img").wait_for(state="detached")
+
+
+def test_a_log_that_cannot_be_read_says_so(page: Any, ready: Run) -> None:
+    answer = json.dumps({"message": "The log group is not there."})
+    page.route("**/logs", lambda route: route.fulfill(status=404, body=answer))
+    page.goto(f"/executions/{ready.name}")
+    page.locator(".node[data-name=MakePdf]").click()
+    said = page.locator("#state", has_text="The log could not be read: The log group is not there.")
+    said.wait_for()
+
+
+def test_a_state_that_is_not_found_changes_nothing(page: Any, ready: Run) -> None:
+    page.goto(f"/executions/{ready.name}")
+    node = page.locator(".node[data-name=MakePdf]")
+    node.wait_for()
+    page.route("**/states/*", lambda route: route.fulfill(status=404, body="{}"))
+    with page.expect_response(re.compile("/states/")):
+        node.click()
+    assert page.locator("#state h2", has_text="MakePdf").count() == 0
+
+
+def test_a_retry_is_counted_at_its_state(page: Any, ready: Run) -> None:
+    page.goto(f"/executions/{ready.name}")
+    node = page.locator(".node[data-name=Resize]")
+    node.locator(".badge-retry text", has_text="1").wait_for()
+    assert "1 retry" in node.get_attribute("aria-label")
+
+
+def test_a_state_chosen_on_a_phone_comes_into_view(phone: Any, ready: Run) -> None:
+    phone.goto(f"/executions/{ready.name}")
+    phone.locator("#timeline a", has_text="MakePdf").click()
+    phone.locator("#state h2", has_text="MakePdf").wait_for()
+    phone.wait_for_function(
+        "() => { const { top } = document.querySelector('#state').getBoundingClientRect();"
+        " return top > -100 && top < innerHeight; }"
+    )
+
+
+def test_a_state_chosen_far_below_comes_into_view(page: Any, ready: Run) -> None:
+    page.set_viewport_size({"width": 1280, "height": 400})
+    page.goto(f"/executions/{ready.name}")
+    link = page.locator("#timeline a", has_text="MakePdf")
+    link.scroll_into_view_if_needed()
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    link.evaluate("link => link.click()")
+    page.locator("#state h2", has_text="MakePdf").wait_for()
+    page.wait_for_function(
+        "() => document.querySelector('#state').getBoundingClientRect().bottom >= 160"
+    )
+
+
+def test_the_pulse_shows_whether_news_come(page: Any) -> None:
+    page.goto("/")
+    pulse = page.locator("[data-live]")
+    page.locator("[data-live].on").wait_for()
+    hide = """hidden => {
+      Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    page.evaluate(hide, True)
+    assert pulse.get_attribute("class") == "pulse"  # a hidden page lets go of its connection
+    page.evaluate(hide, False)
+    page.locator("[data-live].on").wait_for()
+
+
+def test_trouble_behind_the_console_is_told(page: Any) -> None:
+    event = f"event: trouble\ndata: {json.dumps({'message': 'The stack is gone.'})}\n\n"
+    headers = {"content-type": "text/event-stream"}
+    page.route("**/live**", lambda route: route.fulfill(headers=headers, body=event))
+    page.goto("/")
+    page.locator("[data-toast]", has_text="The stack is gone.").wait_for()
+    page.locator("[data-live].off").wait_for()  # the connection has ended
