@@ -13,9 +13,10 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ENDPOINT ?=
 STACK    ?=
 ARGS     ?=
+N        ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick test-e2e check smoke format schema bench bench-engine bench-coldstart bench-console screenshots chaos fuzz mutate lock build deploy clean
+.PHONY: help demo test quick test-e2e check smoke format schema bench bench-engine bench-coldstart bench-console screenshots chaos fuzz mutate soak lock build deploy clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +78,9 @@ chaos: $(VENV)/dev ## 500 uploads while workers die and AWS errs; ARGS=--seed=7 
 mutate: $(VENV)/dev ## break what changed since main, line by line: does a test notice?
 	@$(BIN)/python -m tests.mutation $(ARGS)
 
+soak: $(VENV)/dev ## the whole suite N times, in any order, half of them under load: does luck decide?
+	@$(BIN)/python -m tests.soak $(N) $(ARGS)
+
 lock: $(VENV)/dev ## compile requirements from pyproject.toml; ARGS=--upgrade takes newer versions
 	@PATH="$(CURDIR)/$(BIN):$$PATH" requirements/compile.sh $(ARGS)
 
@@ -91,7 +95,7 @@ deploy: ## deploy on AWS; asks for the parameters until samconfig.toml has the a
 	@if grep -q '^region' samconfig.toml; then sam deploy; else sam deploy --guided; fi
 
 clean: ## remove what was made
-	rm -rf $(VENV) $(CHECKS) checks/node/node_modules benchmarks/peers/node_modules build .aws-sam .darkroom demo-output benchmarks/results .pytest_cache .mypy_cache .ruff_cache .hypothesis .mutate
+	rm -rf $(VENV) $(CHECKS) checks/node/node_modules benchmarks/peers/node_modules build .aws-sam .darkroom demo-output benchmarks/results .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* .mutate
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -49,7 +49,7 @@ def drawn(pdf: bytes, folder: Path) -> list[Image.Image]:
     """Return the pages as poppler draws them, at the resolution of the pixels."""
     (folder / "a.pdf").write_bytes(pdf)
     run("pdftoppm", "-r", "96", "a.pdf", "page", folder=folder)
-    return [Image.open(path) for path in sorted(folder.glob("page*.ppm"))]
+    return [Image.open(io.BytesIO(path.read_bytes())) for path in sorted(folder.glob("page*.ppm"))]
 
 
 @needs("qpdf")
