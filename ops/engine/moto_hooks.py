@@ -447,8 +447,9 @@ def _start_execution(
 
 def _execution_start(self: Any) -> None:
     """Moto sends no "Execution Status Change" events."""
+    self.exec_status = ExecutionStatus.RUNNING
+    _announce(self)  # before it runs: a quick one has ended when the start is over
     _originals["announce starts"](self)
-    _announce(self)
 
 
 def _execution_terminated(self: Any) -> None:
@@ -601,11 +602,15 @@ def _redrive_execution(self: Any) -> ActionResult:
     worker = execution.exec_worker
     program, _ = _parse(execution.state_machine.definition)
     before, now = worker.env, worker._get_evaluation_environment()  # noqa: SLF001
+    start = {"name": program.start_at.start_at_name, "input": execution.execution_input}
     entered = next(
-        event["stateEnteredEventDetails"]
-        for event in reversed(before.event_manager._history_event_list)  # noqa: SLF001
-        if event["type"].endswith("StateEntered")
-        and event["stateEnteredEventDetails"]["name"] in program.states.states
+        (
+            event["stateEnteredEventDetails"]
+            for event in reversed(before.event_manager._history_event_list)  # noqa: SLF001
+            if event["type"].endswith("StateEntered")
+            and event["stateEnteredEventDetails"]["name"] in program.states.states
+        ),
+        start,  # it was over before it entered any
     )
     # What still runs of the stopped program keeps its own environment, and so stays stopped.
     now.event_manager = before.event_manager
