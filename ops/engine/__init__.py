@@ -1,6 +1,13 @@
 """The local engine: runs the very template.yaml and state machine that AWS runs."""
 
-from ops.engine import descriptions  # noqa: F401 - before moto, which reads them
-from ops.engine.engine import Engine, PortInUse
+import gc
+
+gc.disable()  # all that is imported stays: looking through it time and again takes half a second
+try:
+    from ops.engine import descriptions  # noqa: F401 - before moto, which reads them
+    from ops.engine.engine import Engine, PortInUse
+finally:
+    gc.freeze()
+    gc.enable()
 
 __all__ = ["Engine", "PortInUse"]
