@@ -85,6 +85,17 @@ def bad(deployed: Pipeline, darkroom: Darkroom, folder: str) -> Run:
     return deployed.run_of(deployed.put_at(f"{folder}bad.jpg", truncated()))
 
 
+@pytest.fixture
+def own(pipeline: Pipeline) -> Run:
+    """An image of the test's own, to run again: the others look at theirs."""
+    return pipeline.upload(photo(), "good.jpg")
+
+
+def key_of(run: Run) -> str:
+    found: str = json.loads(run.described["input"])["detail"]["object"]["key"]
+    return found
+
+
 @dataclass(frozen=True)
 class Held:
     """An execution that waits in Prepare until it is let go."""
@@ -98,7 +109,7 @@ class Held:
 
 
 @pytest.fixture
-def held(pipeline: Pipeline, folder: str) -> Iterator[Held]:
+def held(pipeline: Pipeline) -> Iterator[Held]:
     go, entered = threading.Event(), threading.Event()
 
     def wait(_: Any) -> bool:
@@ -106,7 +117,7 @@ def held(pipeline: Pipeline, folder: str) -> Iterator[Held]:
         go.wait(120)
         return False
 
-    key = f"{folder}{uuid.uuid4().hex[:8]}.jpg"
+    key = f"uploads/{uuid.uuid4().hex[:8]}/held.jpg"
     assert pipeline.engine is not None
     pipeline.engine.faults.inject(Fault("Prepare", "Never", when=wait))
     pipeline.put_at(key, photo())
@@ -285,19 +296,19 @@ def test_a_hostile_key_and_a_hostile_error_are_shown_harmlessly(
 
 
 def test_rerun_makes_what_it_is_asked_for_and_shows_it_first(
-    darkroom: Darkroom, pipeline: Pipeline, good: Run, folder: str
+    darkroom: Darkroom, pipeline: Pipeline, own: Run
 ) -> None:
     text = darkroom(
-        "rerun", good.name, "--preset", "thumb=64x64,fit=cover", "--watermark", "Jane Doe"
+        "rerun", own.name, "--preset", "thumb=64x64,fit=cover", "--watermark", "Jane Doe"
     )
 
     before, _, after = text.partition("Execution arn:")
     assert re.search(r'\+ +"name": "thumb"', before)
     assert re.search(r'\+ +"text": "Jane Doe"', before)
     assert re.search(r"thumb.jpg +64 x 64", after)
-    run = newest(pipeline, f"{folder}good.jpg")
+    run = newest(pipeline, key_of(own))
     assert run.input["presets"] == [{"name": "thumb", "width": 64, "height": 64, "fit": "cover"}]
-    assert run.input["source"]["versionId"] == good_version(good)
+    assert run.input["source"]["versionId"] == good_version(own)
 
 
 def good_version(run: Run) -> str:
@@ -307,27 +318,27 @@ def good_version(run: Run) -> str:
 
 
 def test_rerun_of_an_image_by_its_address_in_json(
-    darkroom: Darkroom, pipeline: Pipeline, good: Run, folder: str
+    darkroom: Darkroom, pipeline: Pipeline, own: Run
 ) -> None:
-    address = f"s3://{pipeline.at.source_bucket_name}/{folder}good.jpg"
+    address = f"s3://{pipeline.at.source_bucket_name}/{key_of(own)}"
 
     found = darkroom.json("rerun", address, "--no-notify", "--input", '{"pdf": {"margin": 9}}')
 
     assert found["outcome"] == "COMPLETE"
     assert found["request"]["notify"] is False
     assert found["request"]["pdf"] == {"margin": 9}
-    assert newest(pipeline, f"{folder}good.jpg").arn == found["execution"]
+    assert newest(pipeline, key_of(own)).arn == found["execution"]
 
 
 def test_rerun_starts_nothing_that_the_workflow_would_refuse(
-    darkroom: Darkroom, pipeline: Pipeline, good: Run, folder: str
+    darkroom: Darkroom, pipeline: Pipeline, own: Run
 ) -> None:
     """The message is the very one that the execution would have failed with."""
     wrong = {"presets": [{"name": "a", "wdth": 3}]}
-    source = {"bucket": pipeline.at.source_bucket_name, "key": f"{folder}good.jpg"}
+    source = {"bucket": pipeline.at.source_bucket_name, "key": key_of(own)}
     before = pipeline.executions(source["key"])
 
-    told = darkroom.json("rerun", good.name, "--input", json.dumps(wrong), code=2)
+    told = darkroom.json("rerun", own.name, "--input", json.dumps(wrong), code=2)
 
     assert pipeline.executions(source["key"]) == before
     assert told["error"] == "InvalidRequest"
@@ -409,17 +420,17 @@ def test_rerun_from_an_editor(
 
 
 def test_run_takes_presets_a_watermark_and_a_version(
-    darkroom: Darkroom, pipeline: Pipeline, folder: str, good: Run
+    darkroom: Darkroom, pipeline: Pipeline, own: Run
 ) -> None:
-    address = f"s3://{pipeline.at.source_bucket_name}/{folder}good.jpg"
+    address = f"s3://{pipeline.at.source_bucket_name}/{key_of(own)}"
 
     found = darkroom.json(
-        "run", address, "--preset", "w=50x", "--watermark", "me", "--version-id", good_version(good)
+        "run", address, "--preset", "w=50x", "--watermark", "me", "--version-id", good_version(own)
     )
 
     assert [(made["width"], made["height"]) for made in found["outputs"][:1]] == [(50, 38)]
-    given = newest(pipeline, f"{folder}good.jpg").input
-    assert given["source"]["versionId"] == good_version(good)
+    given = newest(pipeline, key_of(own)).input
+    assert given["source"]["versionId"] == good_version(own)
     assert given["watermark"] == {"text": "me"}
 
 
