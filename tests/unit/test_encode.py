@@ -1,0 +1,151 @@
+"""The encoders: settings that were measured, seen in bytes and pixels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from darkroom.encode import encode
+from darkroom.metadata import Credit, read_credit
+from darkroom.pixels import from_bytes
+from darkroom.plan import OutputFormat
+from PIL import Image
+
+from benchmarks.photos import scene
+from benchmarks.quality import psnr
+from tests.support.images import opened, picture
+from tests.support.imaging import array, half_clear
+
+SCENE = scene(240, 160, seed=1)
+DETAIL = SCENE.convert("L").crop((40, 30, 136, 94))
+FORMATS: tuple[OutputFormat, ...] = ("jpeg", "png", "webp", "avif")
+CREDIT = Credit("A. Photographer", "mine")
+
+
+def image_of(picture: Image.Image) -> Any:
+    return from_bytes(picture.tobytes(), picture.size, len(picture.getbands()))
+
+
+def subsampling(data: bytes) -> tuple[int, int]:
+    _, across, down, _ = opened(data).layer[0]  # type: ignore[attr-defined]
+    return across, down
+
+
+@pytest.mark.parametrize(
+    ("quality", "graphic", "expected"),
+    [(1, False, (2, 2)), (89, False, (2, 2)), (90, False, (1, 1)), (100, False, (1, 1)),
+     (80, True, (1, 1)), (1, True, (1, 1))],
+)  # fmt: skip
+def test_jpeg_keeps_colour_whole_from_quality_90_and_for_drawings(
+    quality: int, graphic: bool, expected: tuple[int, int]
+) -> None:
+    assert subsampling(encode(image_of(SCENE), "jpeg", quality, graphic=graphic)) == expected
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "progressive"), [(2000, 1000, True), (1999, 1000, False), (16, 16, False)]
+)
+def test_jpeg_is_progressive_from_two_megapixels(
+    width: int, height: int, progressive: bool
+) -> None:
+    data = encode(image_of(Image.new("L", (width, height), 90)), "jpeg", 80)
+    assert bool(opened(data).info.get("progressive")) is progressive
+
+
+def test_jpeg_has_huffman_tables_of_its_own() -> None:
+    plain = image_of(SCENE).jpegsave_buffer(Q=80, subsample_mode="on", keep="none")
+    assert len(encode(image_of(SCENE), "jpeg", 80)) < 0.995 * len(plain)
+
+
+def test_webp_takes_little_effort_for_few_bytes_more() -> None:
+    """At 4, the usual, it takes more than twice as long."""
+    made = len(encode(image_of(SCENE), "webp", 80))
+    efforts = {
+        e: len(image_of(SCENE).webpsave_buffer(Q=80, effort=e, keep="none")) for e in (1, 3, 4)
+    }
+    assert 1.005 * max(efforts[3], efforts[4]) < made < 1.06 * efforts[4]
+    assert made < 0.99 * efforts[1]
+
+
+def test_webp_keeps_the_coloured_edges_of_drawings_sharper() -> None:
+    red = Image.new("RGB", (64, 48), "red")
+    red.paste("blue", (13, 11, 40, 30))
+    sharp, blurred = (
+        psnr(array(opened(encode(image_of(red), "webp", 80, graphic=graphic))), array(red))
+        for graphic in (True, False)
+    )
+    assert sharp > blurred + 0.1
+
+
+def test_png_is_as_small_as_adaptive_filters_make_it() -> None:
+    made = encode(image_of(SCENE), "png", 80)
+    assert (array(opened(made)) == array(SCENE)).all()
+    level = {e: image_of(SCENE).pngsave_buffer(compression=e, filter="all") for e in (6, 9)}
+    unfiltered = image_of(SCENE).pngsave_buffer(compression=6, filter="none")
+    assert len(made) <= len(level[6])
+    assert len(made) < 1.005 * len(level[9])
+    assert len(made) < 0.95 * len(unfiltered)
+
+
+@pytest.mark.parametrize("quality", [70, 80, 90])
+def test_avif_looks_as_a_jpeg_of_the_same_number_in_fewer_bytes(quality: int) -> None:
+    """Three quarters of the number: 0.68 would have up to 4 dB less, 0.82 up to 3 dB more."""
+    avif, jpeg = (encode(image_of(DETAIL), each, quality) for each in ("avif", "jpeg"))
+    seen, expected = (psnr(array(opened(data)), array(DETAIL)) for data in (avif, jpeg))
+    assert expected - 0.3 < seen < expected + 1.4
+    assert len(avif) < 0.8 * len(jpeg)
+
+
+def test_avif_takes_the_usual_effort() -> None:
+    made = encode(image_of(DETAIL), "avif", 80)
+    settings = {"Q": 60, "compression": "av1", "bitdepth": 8, "keep": "none"}
+    assert made == image_of(DETAIL).heifsave_buffer(effort=4, **settings)
+    assert made != image_of(DETAIL).heifsave_buffer(effort=3, **settings)
+
+
+def test_avif_of_the_least_quality_is_an_image() -> None:
+    assert opened(encode(image_of(picture(16, 16)), "avif", 1)).size == (16, 16)
+
+
+@pytest.mark.parametrize("image_format", FORMATS)
+def test_a_higher_quality_is_nearer_to_the_picture(image_format: OutputFormat) -> None:
+    low, high = (encode(image_of(DETAIL), image_format, each) for each in (40, 85))
+    if image_format == "png":
+        assert low == high
+    else:
+        far, near = (psnr(array(opened(each)), array(DETAIL)) for each in (low, high))
+        assert near > far + 2
+        assert len(high) > 1.5 * len(low)
+
+
+@pytest.mark.parametrize("image_format", FORMATS)
+def test_credit_is_the_only_metadata(image_format: OutputFormat) -> None:
+    image = image_of(picture(64, 48)).copy()
+    image.set_type(_blob(), "exif-data", b"Exif\0\0MM\0*\0\0\0\x08secret")
+    image.set_type(_blob(), "xmp-data", b"secret")
+    image.set_type(_blob(), "icc-profile-data", b"secret" * 30)
+    with_credit = encode(image, image_format, 80, credit=CREDIT)
+    without = encode(image, image_format, 80)
+    assert without == encode(image_of(picture(64, 48)), image_format, 80)
+    assert with_credit == encode(image_of(picture(64, 48)), image_format, 80, credit=CREDIT)
+    found = opened(with_credit).info
+    block = found["exif"]
+    assert read_credit(block) == CREDIT
+    assert "exif" not in opened(without).info
+    assert "icc_profile" not in found
+    assert (np.asarray(opened(with_credit)) == np.asarray(opened(without))).all()
+
+
+def _blob() -> Any:
+    from darkroom.vips import vips
+
+    return vips().GValue.blob_type
+
+
+@pytest.mark.parametrize("image_format", ["png", "webp", "avif"])
+def test_transparency_is_written(image_format: OutputFormat) -> None:
+    made = opened(encode(image_of(half_clear()), image_format, 90))
+    assert (
+        np.abs(np.asarray(made)[:, :, 3] - np.asarray(half_clear())[:, :, 3].astype(int)).max() < 9
+    )
