@@ -11,6 +11,7 @@ import pytest
 from darkroom.contracts import PdfOptions, Preset
 from darkroom.plan import plan
 from darkroom.render import render
+from darkroom.strip import jpeg_quality
 from PIL import Image
 
 from tests.support.images import encoded, opened, picture
@@ -113,29 +114,6 @@ def test_a_rendition_never_outgrows_its_source(image_format: str, metadata: str)
     assert (array(opened(made.data)) == array(opened(data))).all(), "the source's own pixels"
 
 
-@pytest.mark.parametrize("image_format", ["JPEG", "WEBP", "AVIF"])
-def test_a_turned_rendition_never_outgrows_its_source_either(image_format: str) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    data = encoded(picture(320, 240), image_format, exif=exif, quality=35)
-    ((_, made),) = renditions(data, preset(width=640, height=640, format="original"))
-    assert len(made.data) <= len(data)
-
-
-def test_large_jpegs_are_progressive_and_small_ones_are_not() -> None:
-    presets = (preset(name="a", width=2000, height=2000, enlarge=True), preset(name="b"))
-    large, small = (opened(made.data) for _, made in renditions(photo_like(), *presets))
-    assert large.info.get("progressive")
-    assert not small.info.get("progressive")
-
-
-def test_drawings_keep_colour_at_full_resolution() -> None:
-    drawn = opened(renditions(FILES["svg"], preset(format="jpeg"))[0][1].data)
-    seen = opened(renditions(FILES["png"], preset(format="jpeg"))[0][1].data)
-    assert _subsampling(drawn) == (1, 1)
-    assert _subsampling(seen) == (2, 2)
-
-
 def test_the_pdfs_jpeg_is_the_rendition_that_would_have_been_made() -> None:
     large = preset(width=1200, height=1200)
     shared = develop(photo_like(), large)
@@ -148,7 +126,8 @@ def test_the_pdfs_jpeg_is_the_rendition_that_would_have_been_made() -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_the_same_bytes_always(name: str) -> None:
     wanted = tuple(
-        preset(name=each, format=each, fit="cover") for each in ("jpeg", "png", "webp", "avif")
+        preset(name=each, format=each, fit="cover", width=40, height=40)
+        for each in ("jpeg", "png", "webp", "avif")
     )
     digests = [
         [hashlib.sha256(made.data).hexdigest() for _, made in renditions(FILES[name], *wanted)]
@@ -167,10 +146,165 @@ def photo_like() -> bytes:
     return encoded(speckled(2400, 1800))
 
 
-def _subsampling(image: Image.Image) -> tuple[int, int]:
-    assert image.format == "JPEG"
-    _, horizontal, vertical, _ = image.layer[0]  # type: ignore[attr-defined]
-    return horizontal, vertical
+# ------------------------------------------------------------------------------ bytes used again
+
+
+NOISY = Image.fromarray(
+    np.random.default_rng(7).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+).resize((128, 96), Image.Resampling.BICUBIC)
+WIDE = {"width": 1300, "height": 1300}
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"quality": 60},
+        {"watermark": {"text": "mine"}},
+        {"fit": "cover", "width": 90},
+        {"fit": "contain", "width": 150},
+        {"width": 100},
+        {"format": "webp"},
+        {"background": "#00ff00", "metadata": "none"},
+    ],
+)
+def test_the_pdfs_jpeg_is_no_other_rendition(wanted: dict[str, Any]) -> None:
+    """Whether Prepare made a JPEG or not, every rendition is what it would have been."""
+    data = encoded(NOISY, "PNG")
+    other, same = preset(**{"width": 128, "height": 96, **wanted}), preset(name="s", **WIDE)
+    shared = develop(data, other, same)
+    apart = develop(data, other, same, pdf=PdfOptions(quality=33))
+    assert len(shared.mezzanine) > len(apart.mezzanine)
+    planned, _ = plan("k", shared.image, (other, same))
+    assert render(shared.mezzanine, planned) == render(apart.mezzanine, planned)
+
+
+def test_credit_is_put_into_the_pdfs_jpeg_where_it_is_a_rendition() -> None:
+    exif = Image.Exif()
+    exif[COPYRIGHT] = "mine"
+    data = encoded(NOISY, "PNG", exif=exif)
+    (_, kept), (_, none) = renditions(
+        data, preset(**WIDE), preset(name="n", metadata="none", **WIDE)
+    )
+    assert opened(kept.data).getexif()[COPYRIGHT] == "mine"
+    assert not opened(none.data).getexif()
+    assert (array(opened(kept.data)) == array(opened(none.data))).all()
+
+
+@pytest.mark.parametrize(
+    ("quality", "wanted"), [(30, 80), (60, 80), (95, 40)], ids=["low", "fair", "high"]
+)
+@pytest.mark.parametrize("image_format", ["JPEG", "WEBP"])
+def test_of_the_source_and_an_encoding_the_smaller_one_is_kept(
+    image_format: str, quality: int, wanted: int
+) -> None:
+    data = encoded(NOISY, image_format, quality=quality)
+    fields = {"format": "original", "quality": wanted, "width": 128, "height": 96}
+    ((_, made),) = renditions(data, preset(**fields), pdf=PdfOptions(quality=1))
+    own = bool((array(opened(made.data)) == array(opened(data))).all())
+    assert own is (quality < wanted)
+    assert len(made.data) <= len(data)
+
+
+def test_another_format_does_not_compete_with_the_source() -> None:
+    data = encoded(NOISY, "WEBP", quality=1)
+    ((_, made), _) = renditions(
+        data,
+        preset(width=128, height=96, format="png"),
+        preset(name="w", width=128, height=96, format="webp"),
+    )
+    assert len(made.data) > len(data)
+    assert (array(opened(made.data)) == array(opened(data))).all()
+
+
+def test_another_size_does_not_compete_with_the_source() -> None:
+    data = encoded(NOISY, quality=5)
+    (_, (_, made)) = renditions(
+        data, preset(name="s", width=128, height=96), preset(width=120, height=90, quality=100)
+    )
+    assert opened(made.data).size == (120, 90)
+    assert len(made.data) > len(data)
+    assert jpeg_quality(made.data) >= 99
+
+
+def turned(quality: int) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return encoded(NOISY, exif=exif, quality=quality, optimize=True)
+
+
+@pytest.mark.parametrize(
+    ("source", "wanted", "made"),
+    [
+        (85, 80, 80),
+        (85, 95, 85),
+        (70, 90, 70),
+        (45, 90, 50),
+        (33, 75, 35),
+        (33, 40, 30),
+        (15, 80, 30),
+        (15, 31, 30),  # as low as it goes, though it is larger than the source
+        (15, 20, 20),
+    ],
+)
+def test_a_turned_picture_is_lowered_in_steps_of_ten_to_thirty_at_least(
+    source: int, wanted: int, made: int
+) -> None:
+    data = turned(source)
+    ((_, found),) = renditions(data, preset(width=200, height=200, quality=wanted))
+    assert opened(found.data).size == (96, 128)
+    assert jpeg_quality(found.data) == made
+
+
+def test_a_marked_picture_does_not_outgrow_its_source_either() -> None:
+    data = encoded(NOISY, quality=60)
+    marked = preset(width=128, height=96, quality=95, watermark={"text": "M", "opacity": 1.0})
+    ((_, made),) = renditions(data, marked)
+    assert len(made.data) <= len(data)
+    assert (array(opened(made.data)) != array(opened(data))).any()
+
+
+def test_a_png_cannot_be_lowered_and_may_grow() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    data = encoded(NOISY.quantize(8), "PNG", exif=exif, optimize=True)
+    ((_, made),) = renditions(data, preset(width=128, height=96, format="png"))
+    assert len(made.data) > len(data)
+    wanted = array(opened(data))[::-1, ::-1]
+    assert (array(opened(made.data)) == wanted).all()
+
+
+# ------------------------------------------------------------------------------ composition
+
+
+@pytest.mark.parametrize(
+    ("fields", "left", "top", "size"),
+    [
+        ({"width": 31, "height": 30, "fit": "cover"}, 4, 0, (31, 30)),
+        ({"width": 40, "height": 11, "fit": "cover"}, 0, 9, (40, 11)),
+    ],
+)
+def test_cover_crops_both_sides_alike(
+    fields: dict[str, Any], left: int, top: int, size: tuple[int, int]
+) -> None:
+    data = encoded(picture(160, 120), "PNG")
+    made = array(rendition(data, preset(format="png", **fields)))
+    whole = array(rendition(data, preset(format="png", width=40, height=30)))
+    assert made.shape[1::-1] == size
+    assert (made == whole[top : top + size[1], left : left + size[0]]).all()
+
+
+def test_a_canvas_is_opaque_and_shows_the_image_in_its_middle() -> None:
+    fields = {"fit": "contain", "width": 201, "height": 141, "background": "#102030"}
+    made = rendition(FILES["png-alpha"], preset(format="png", **fields))
+    assert made.mode == "RGB"
+    wanted = np.full((141, 201, 3), (16.0, 32.0, 48.0))
+    wanted[10:130, 20:100] = array(picture(160, 120))[:, :80]
+    assert (array(made) == wanted).all()
+
+
+def test_grey_stays_grey() -> None:
+    for image_format in ("jpeg", "png"):
+        assert rendition(FILES["png-interlaced"], preset(format=image_format)).mode == "L"
 
 
 def test_a_jpeg_is_not_encoded_anew_where_that_could_only_lose() -> None:
