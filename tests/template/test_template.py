@@ -448,11 +448,37 @@ def test_saved_queries_look_at_every_functions_logs() -> None:
         assert {each["Ref"] for each in query["Properties"]["LogGroupNames"]} == groups
 
 
+OUTPUTS = {
+    "SourceBucketName": "SourceBucket",
+    "SourcePrefix": "SourcePrefix",
+    "OutputBucketName": "OutputBucket",
+    "WorkBucketName": "WorkBucket",
+    "BackupBucketName": "BackupBucket",
+    "StateMachineArn": "ImagePipeline",
+    "ImagesTableName": "ImagesTable",
+    "NotificationsTopicArn": "NotificationsTopic",
+    "AlertsTopicArn": "AlertsTopic",
+    "EventsDeadLetterQueueUrl": "EventsDeadLetterQueue",
+    "PresetsParameterName": "PresetsParameter",
+    "UploadRuleName": "UploadRule",
+    "PrepareFunctionName": "PrepareFunction",
+    "ResizeFunctionName": "ResizeFunction",
+    "MakePdfFunctionName": "MakePdfFunction",
+    "BackupOriginalFunctionName": "BackupOriginalFunction",
+    "NotifyFunctionName": "NotifyFunction",
+    "KeyArn": "Key",
+    "DashboardName": "Dashboard",
+}
+
+
 def test_the_outputs_name_what_an_operator_needs() -> None:
-    assert set(TEMPLATE_JSON["Outputs"]) >= {
-        "SourceBucketName", "SourcePrefix", "OutputBucketName", "WorkBucketName",
-        "BackupBucketName", "StateMachineArn", "ImagesTableName", "NotificationsTopicArn",
-        "AlertsTopicArn", "EventsDeadLetterQueueUrl", "PresetsParameterName", "UploadRuleName",
-        "PrepareFunctionName", "ResizeFunctionName", "MakePdfFunctionName",
-        "BackupOriginalFunctionName", "KeyArn", "DashboardName",
-    }  # fmt: skip
+    found = BY_DEFAULT["Outputs"]
+    assert {name: stack.references(each["Value"]) for name, each in found.items()} == {
+        name: {resource} for name, resource in OUTPUTS.items()
+    }
+    asked = stack.stack(BufferConcurrency="10", CloudFront="yes", ExistingSourceBucket="photos")
+    assert asked["Outputs"]["BufferQueueUrl"]["Value"] == {"Ref": "BufferQueue"}
+    assert asked["Outputs"]["OutputsUrl"]["Value"] == {
+        "Fn::Sub": "https://${Distribution.DomainName}"
+    }
+    assert asked["Outputs"]["SourceBucketName"]["Value"] == {"Ref": "ExistingSourceBucket"}
