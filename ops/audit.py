@@ -115,8 +115,8 @@ class Evidence(Protocol):
     def output(self, key: str) -> Stored | None:
         """Return an output with its SHA-256; None when it is not there."""
 
-    def backup(self, bucket: str, key: str, version: str | None) -> Stored | None:
-        """Return a backup; None when it is not there."""
+    def backup(self, bucket: str, key: str, version: str) -> Stored | None:
+        """Return a backup, the newest if its version is empty; None when it is not there."""
 
     def status(self, arn: str) -> str:
         """Return the status of an execution; ``unknown`` when there is none."""
@@ -304,7 +304,7 @@ class Auditor:
         backup: Json = record["backup"]
         bucket, key = backup["bucket"], backup["key"]
         # Another upload's backup may lie above it, under the same key.
-        stored = self._evidence.backup(bucket, key, backup.get("versionId") or None)
+        stored = self._evidence.backup(bucket, key, backup.get("versionId", ""))
         if stored is not None and (stored.etag, stored.bytes) == (backup["etag"], backup["bytes"]):
             return []
         says = f"No backup of {backup['bytes']:,} bytes with etag {backup['etag']} is there."

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import datetime
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+import json
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
@@ -15,6 +17,9 @@ from ops.audit import Json, Stored, Upload
 from ops.deployment import Deployment
 from ops.executions import Execution, read
 from ops.rerun import command
+
+MESSAGES_PATH = "/darkroom/messages"
+"""Where the engine tells how many messages went out about each execution."""
 
 _DESERIALIZER = TypeDeserializer()
 
@@ -99,8 +104,8 @@ class Deployed:
                 return None
             raise
 
-    def backup(self, bucket: str, key: str, version: str | None) -> Stored | None:
-        """Return a backup; None when it is not there."""
+    def backup(self, bucket: str, key: str, version: str) -> Stored | None:
+        """Return a backup, the newest if its version is empty; None when it is not there."""
         which: Any = {"VersionId": version} if version else {}
         try:
             return _stored(self._at.s3.head_object(Bucket=bucket, Key=key, **which))
@@ -136,6 +141,29 @@ class Deployed:
         for chunk in self._at.s3.get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(1 << 20):
             digest.update(chunk)
         return digest.hexdigest()
+
+
+def mailbox(deployment: Deployment) -> Callable[[], Mapping[str, int]] | None:
+    """Return what asks the engine how many messages each execution sent; None elsewhere.
+
+    Parameters
+    ----------
+    deployment
+        The stack.
+    """
+    if deployment.endpoint is None:
+        return None
+    url = f"{deployment.endpoint}{MESSAGES_PATH}"
+
+    def ask() -> Mapping[str, int]:
+        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - the given endpoint
+            found: dict[str, int] = json.load(answer)
+        return found
+
+    try:
+        return ask if isinstance(ask(), dict) else None
+    except (OSError, ValueError):
+        return None  # another emulator
 
 
 def _is_gone(error: ClientError) -> bool:

@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import datetime
 import json
-import urllib.request
 from collections import Counter
 from collections.abc import Callable, Mapping
 
@@ -15,8 +14,7 @@ from rich.text import Text
 
 from ops.audit import MEANINGS, SETTLED_SECONDS, Auditor, Finding
 from ops.cli import address, display, words
-from ops.deployment import Deployment
-from ops.evidence import Deployed
+from ops.evidence import Deployed, mailbox
 
 FOUND = 1
 """Exit code when something is not as promised."""
@@ -66,7 +64,7 @@ def audit(
         since=datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=settled),
         prefix=deployment.source_prefix if prefix is None else prefix,
         executions=local if executions is None else executions,
-        messages=_messages(deployment),
+        messages=mailbox(deployment),
         progress=progress,
     )
     found: list[Finding] = []
@@ -87,25 +85,6 @@ def audit(
     else:
         _sum_up(screen, auditor.counts, found)
     return FOUND if found else 0
-
-
-def _messages(deployment: Deployment) -> Callable[[], Mapping[str, int]] | None:
-    """Return what asks the engine how many messages each execution sent; None elsewhere."""
-    if deployment.endpoint is None:
-        return None
-    from ops.engine.edge import MESSAGES_PATH
-
-    url = f"{deployment.endpoint}{MESSAGES_PATH}"
-
-    def ask() -> Mapping[str, int]:
-        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - the given endpoint
-            found: dict[str, int] = json.load(answer)
-        return found
-
-    try:
-        return ask if isinstance(ask(), dict) else None
-    except (OSError, ValueError):
-        return None  # another emulator
 
 
 def _unsaid(_: Mapping[str, int]) -> None:

@@ -30,9 +30,6 @@ from werkzeug.wrappers import Response
 
 from ops.engine.permissions import Call, Grant, Need, Place, Policy, decide, needs
 
-MESSAGES_PATH = "/darkroom/messages"
-"""Where the engine tells how many messages each execution sent."""
-
 MACHINE = "step-functions"
 """Access key of the calls that state machines make; a function's is its name."""
 

@@ -26,12 +26,13 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from ops.deployment import DEFAULT_REGION, DEFAULT_STACK, Deployment
 from ops.engine import events, moto_hooks
 from ops.engine.deploy import Deployed, deploy
-from ops.engine.edge import MESSAGES_PATH, Disturb, Edge, Guard
+from ops.engine.edge import Disturb, Edge, Guard
 from ops.engine.faults import Faults
 from ops.engine.inbox import Inbox
 from ops.engine.permissions import Place
 from ops.engine.roles import Roles
 from ops.engine.workers import WorkerPool
+from ops.evidence import MESSAGES_PATH
 
 HOST = "127.0.0.1"
 

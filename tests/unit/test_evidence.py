@@ -215,17 +215,17 @@ def test_a_backup_is_looked_for_by_its_version(at: Any, evidence: Deployed) -> N
         at.s3.put_object(Bucket=bucket, Key="a", Body=data) for data in (b"older", b"new")
     )
 
-    def sizes(*versions: str | None) -> list[int | None]:
+    def sizes(*versions: str) -> list[int | None]:
         found = (evidence.backup(bucket, "a", version) for version in versions)
         return [each and each.bytes for each in found]
 
-    assert sizes(first["VersionId"], second["VersionId"], None) == [5, 3, 3]
+    assert sizes(first["VersionId"], second["VersionId"], "") == [5, 3, 3]
     stored = evidence.backup(bucket, "a", first["VersionId"])
     assert stored is not None
     assert f'"{stored.etag}"' == first["ETag"]
     at.s3.delete_object(Bucket=bucket, Key="a", VersionId=first["VersionId"])
     assert sizes(first["VersionId"], second["VersionId"]) == [None, 3]
-    assert evidence.backup(bucket, "missing", None) is None
+    assert evidence.backup(bucket, "missing", "") is None
 
 
 @pytest.mark.parametrize("code", ["404", "NoSuchKey", "NotFound", "NoSuchVersion"])
@@ -234,7 +234,7 @@ def test_whatever_s3_calls_it_what_is_gone_is_none(at: Any, evidence: Deployed, 
         for _ in range(3):
             stub.add_client_error("head_object", code)
         assert evidence.output("a") is None
-        assert evidence.backup("bucket", "a", None) is None
+        assert evidence.backup("bucket", "a", "") is None
         assert evidence.newest("bucket", "a") is None
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from ops.listing import Executions, NoSuchExecution
+from ops.listing import KEPT_WHOLE, Executions, NoSuchExecution
 
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:pipeline"
 PREFIX = "arn:aws:states:eu-west-1:123456789012:execution:pipeline:"
@@ -30,6 +31,7 @@ class StepFunctions:
     def __init__(self, executions: list[dict[str, Any]]) -> None:
         self.executions = executions
         self.asked: Counter[str] = Counter()
+        self.sizes: list[int] = []
 
     def get_paginator(self, operation: str) -> SimpleNamespace:
         return SimpleNamespace(paginate=getattr(self, operation))
@@ -39,6 +41,8 @@ class StepFunctions:
     ) -> Iterator[dict[str, Any]]:  # fmt: skip
         found = [each for each in self.executions if statusFilter in (None, each["status"])]
         size = PaginationConfig["PageSize"]
+        assert 1 <= size <= 1000, "as ListExecutions allows"
+        self.sizes.append(size)
         for first in range(0, len(found) or 1, size):
             self.asked["list"] += 1
             listed = ("executionArn", "name", "status", "startDate", "stopDate", "redriveCount")
@@ -82,6 +86,12 @@ def client() -> StepFunctions:
     return StepFunctions([execution(number) for number in range(TOTAL)])
 
 
+def recorded(*, TableName: str, Key: Any, ConsistentRead: bool) -> dict[str, Any]:
+    assert (TableName, ConsistentRead) == ("images", True)
+    known = Key == {"image": {"S": "bucket/uploads/a b.jpg"}}
+    return {"Item": Key | {"execution": {"S": f"{PREFIX}named"}}} if known else {}
+
+
 @pytest.fixture
 def executions(client: StepFunctions) -> Executions:
     return Executions(
@@ -92,6 +102,8 @@ def executions(client: StepFunctions) -> Executions:
             stack="darkroom",
             endpoint=None,
             region="eu-west-1",
+            images_table_name="images",
+            dynamodb=SimpleNamespace(get_item=recorded),
         )  # type: ignore[arg-type]
     )
 
@@ -110,6 +122,193 @@ def test_pages_follow_each_other_without_a_gap_or_a_repetition(executions: Execu
             break
 
     assert found == list(range(TOTAL))
+
+
+@pytest.mark.parametrize(
+    ("limit", "after", "found", "more"),
+    [
+        (0, None, [], False),
+        (1, None, [0], True),
+        (TOTAL - 1, None, list(range(TOTAL - 1)), True),
+        (TOTAL, None, list(range(TOTAL)), False),  # ends exactly
+        (TOTAL + 1, None, list(range(TOTAL)), False),
+        (2, TOTAL - 4, [TOTAL - 3, TOTAL - 2], True),
+        (2, TOTAL - 3, [TOTAL - 2, TOTAL - 1], False),
+        (2, TOTAL - 2, [TOTAL - 1], False),
+        (2, TOTAL - 1, [], False),
+        (2, 24, [25, 26], True),  # the last of what is asked for at a time
+        (25, None, list(range(25)), True),
+        (26, None, list(range(26)), True),
+    ],
+)
+def test_a_page_holds_so_many_and_says_whether_more_follow(
+    executions: Executions, limit: int, after: int | None, found: list[int], more: bool
+) -> None:
+    behind = None if after is None else f"{PREFIX}{after:08}-0000"
+
+    page = executions.recent(limit=limit, after=behind)
+
+    assert numbers(page) == found
+    assert page.next == (f"{PREFIX}{found[-1]:08}-0000" if more else None)
+
+
+def test_what_follows_an_execution_that_is_gone_is_nothing(executions: Executions) -> None:
+    assert executions.recent(after=f"{PREFIX}gone").items == ()
+
+
+def test_a_listed_execution_is_told_in_full(executions: Executions) -> None:
+    (item,) = executions.recent(limit=1).items
+
+    assert (item.arn, item.name) == (f"{PREFIX}00000000-0000", "00000000-0000")
+    assert (item.status, item.outcome, item.error) == ("SUCCEEDED", "COMPLETE", None)
+    assert item.source is not None
+    assert item.source.key == "uploads/even/0.jpg"
+    assert (item.started, item.stopped, item.seconds) == (
+        NOON, NOON + datetime.timedelta(seconds=2), 2,
+    )  # fmt: skip
+    assert item.usd == 0
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "narrowed", "limit", "size"),
+    [
+        (None, {}, 10, 11),  # one more, to know whether there is a next page
+        (None, {}, 5000, 1000),
+        (None, {"prefix": "uploads/"}, 10, 1000),
+        (None, {"status": "FAILED"}, 10, 1000),
+        (None, {"since": NOON}, 10, 1000),
+        (None, {"after": f"{PREFIX}00000000-0000"}, 10, 1000),
+        ("http://127.0.0.1:1", {}, 10, 11),
+        ("http://127.0.0.1:1", {}, 5000, 200),
+        ("http://127.0.0.1:1", {"prefix": "uploads/"}, 10, 200),
+    ],
+)
+def test_so_many_are_asked_for_at_once(
+    executions: Executions,
+    client: StepFunctions,
+    endpoint: str | None,
+    narrowed: dict[str, Any],
+    limit: int,
+    size: int,
+) -> None:
+    executions._deployment.endpoint = endpoint
+
+    executions.recent(limit=limit, costs=False, **narrowed)
+
+    assert client.sizes == [size]
+
+
+def test_what_is_not_looked_at_is_not_asked_for(
+    executions: Executions, client: StepFunctions
+) -> None:
+    executions.recent(limit=3, costs=False)
+    assert client.asked == {"list": 1, "describe": 4}
+
+    client.asked.clear()
+    taken = list(itertools.islice(executions.each(costs=False), 25))
+    assert len(taken) == 25
+    assert client.asked["describe"] == 25 - 4  # a batch, of which four are known
+
+
+def test_the_list_without_costs_is_completed_when_costs_are_asked_for(
+    executions: Executions, client: StepFunctions
+) -> None:
+    assert executions.recent(limit=1, costs=False).items[0].usd is None
+    assert executions.recent(limit=1).items[0].usd == 0
+
+    client.asked.clear()
+    assert executions.recent(limit=1).items[0].usd == 0
+    assert executions.recent(limit=1, costs=False).items[0].usd == 0
+    assert client.asked == {"list": 2}
+
+
+@pytest.mark.parametrize("status", ["TIMED_OUT", "ABORTED", "FAILED"])
+def test_every_failure_is_among_the_failed(
+    executions: Executions, client: StepFunctions, status: str
+) -> None:
+    client.executions[7] = execution(7, status)
+
+    assert numbers(executions.recent(status="FAILED")) == [7]
+    assert numbers(executions.recent(status=status)) == [7]
+    assert 7 not in numbers(executions.recent(status="SUCCEEDED", limit=TOTAL))
+
+
+def test_an_execution_that_ended_between_two_answers_is_asked_for_again(
+    executions: Executions, client: StepFunctions
+) -> None:
+    """It was listed as running, so nothing of it is kept."""
+    real = client.executions[0]
+    describe = client.describe_execution
+    client.executions[0] = execution(0, "RUNNING")
+    client.describe_execution = lambda **_: dict(real)  # type: ignore[method-assign]
+    assert executions.recent(limit=1, costs=False).items[0].status == "SUCCEEDED"
+
+    client.describe_execution = describe  # type: ignore[method-assign]
+    assert executions.recent(limit=1, costs=False).items[0].status == "RUNNING"
+
+
+def test_an_execution_is_read_in_full_once_when_it_has_ended(
+    executions: Executions, client: StepFunctions
+) -> None:
+    arns = [each["executionArn"] for each in client.executions]
+    for _ in range(2):
+        executions.get(arns[0])
+    assert client.asked["history"] == 1
+
+    client.executions[1] = execution(1, "RUNNING")
+    for _ in range(2):
+        executions.get(arns[1])
+    assert client.asked["history"] == 3
+
+
+def test_only_the_last_read_are_kept(executions: Executions, client: StepFunctions) -> None:
+    client.executions = [execution(number) for number in range(KEPT_WHOLE + 1)]
+    arns = [each["executionArn"] for each in client.executions]
+    for arn in arns[:KEPT_WHOLE]:
+        executions.get(arn)
+    executions.get(arns[0])  # used again, so the next one is the oldest
+    executions.get(arns[KEPT_WHOLE])
+    client.asked.clear()
+
+    executions.get(arns[0])
+    assert client.asked["history"] == 0
+    executions.get(arns[1])
+    assert client.asked["history"] == 1
+
+
+def test_an_execution_that_there_is_not(executions: Executions) -> None:
+    with pytest.raises(NoSuchExecution, match=r"stack 'darkroom' \(AWS, region eu-west-1\)"):
+        executions.get(f"{PREFIX}gone")
+
+
+def test_a_refusal_is_not_taken_for_a_missing_execution(
+    executions: Executions, client: StepFunctions
+) -> None:
+    def refused(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "DescribeExecution")
+
+    client.describe_execution = refused  # type: ignore[method-assign, assignment]
+
+    with pytest.raises(ClientError, match="AccessDenied"):
+        executions.find("00000007-0000")
+
+
+def test_an_image_stands_for_the_execution_that_its_record_names(executions: Executions) -> None:
+    assert executions.find("s3://bucket/uploads/a b.jpg") == f"{PREFIX}named"
+    with pytest.raises(NoSuchExecution, match="'darkroom' has no record of it"):
+        executions.find("s3://bucket/uploads/other.jpg")
+
+
+@pytest.mark.parametrize("text", ["s3://bucket", "s3://bucket/", "s3:///key", "s3://"])
+def test_half_an_address_is_no_image(executions: Executions, text: str) -> None:
+    with pytest.raises(NoSuchExecution, match="Expected s3://bucket/key"):
+        executions.find(text)
+
+
+@pytest.mark.parametrize("text", ["", "a b", "what?", "uploads/photo.jpg"])
+def test_what_names_nothing_is_told(executions: Executions, text: str) -> None:
+    with pytest.raises(NoSuchExecution, match="Expected an execution's name"):
+        executions.find(text)
 
 
 def test_what_starts_meanwhile_does_not_shift_the_next_page(
@@ -215,7 +414,25 @@ def test_the_beginning_of_a_name_must_tell_executions_apart(executions: Executio
     with pytest.raises(NoSuchExecution, match=r"10 begin so: 00000010.*Give more"):
         executions.find("0000001")
     with pytest.raises(NoSuchExecution, match="none named '000'"):
-        executions.find("000")
+        executions.find("000")  # too short to look for
+
+
+def test_the_beginning_of_several_names_shows_some_of_them(
+    executions: Executions, client: StepFunctions
+) -> None:
+    def named(count: int) -> None:
+        client.executions = [
+            execution(number) | {"name": f"photo-{number}"} for number in range(count)
+        ]
+
+    named(5)
+    with pytest.raises(NoSuchExecution, match=r"5 begin so: photo-0, .*, photo-4\. Give"):
+        executions.find("phot")
+    named(6)
+    with pytest.raises(NoSuchExecution, match=r"6 begin so: photo-0, .*, photo-4, …\. Give"):
+        executions.find("phot")
+    named(1)
+    assert executions.find("phot") == f"{PREFIX}00000000-0000"
 
 
 @pytest.mark.parametrize(
@@ -236,3 +453,5 @@ def test_names_for_the_shell(executions: Executions) -> None:
     assert executions.names("0000011") == [
         (f"{number:08}-0000", "SUCCEEDED") for number in range(110, 120)
     ]
+    assert len(executions.names()) == 50
+    assert [name for name, _ in executions.names(limit=2)] == ["00000000-0000", "00000001-0000"]

@@ -12,7 +12,8 @@ from ops.executions import Made
 
 @pytest.mark.parametrize(
     ("usd", "text"),
-    [(0, "$0"), (0.000378, "$0.00038"), (0.0004, "$0.00040"), (0.378, "$0.38"), (12.3, "$12.30"),
+    [(0, "$0"), (-1, "$0"), (1, "$1.00"), (0.1, "$0.10"), (0.01, "$0.010"),
+     (0.000378, "$0.00038"), (0.0004, "$0.00040"), (0.378, "$0.38"), (12.3, "$12.30"),
      (0.000050625, "$0.000051")],
 )  # fmt: skip
 def test_dollars(usd: float, text: str) -> None:
@@ -20,7 +21,18 @@ def test_dollars(usd: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(None, ""), (0.456, "0.46 s"), (4.51, "4.5 s"), (125.0, "2 min 5 s")]
+    ("seconds", "text"),
+    [
+        (None, ""),
+        (0, "0.00 s"),
+        (0.456, "0.46 s"),
+        (1, "1.0 s"),
+        (4.51, "4.5 s"),
+        (59.9, "59.9 s"),
+        (60, "1 min 0 s"),
+        (125.0, "2 min 5 s"),
+        (3600, "60 min 0 s"),
+    ],
 )
 def test_duration(seconds: float | None, text: str) -> None:
     assert words.duration(seconds) == text
@@ -55,6 +67,16 @@ def test_a_larger_output_is_a_negative_saving() -> None:
         ("a\nb\rc\td", r"a\nb\rc\td"),
         ("a\u202egpj.exe", r"a\u202egpj.exe"),
         ("a\x9b2Jb", r"a\x9b2Jb"),
+        # The first and the last of each range, and the neighbours that are no harm.
+        ("\x00\x1f\x7f\x9f", r"\x00\x1f\x7f\x9f"),
+        (
+            "\u061c\u200e\u200f\u2028\u202e\u2066\u2069",
+            r"\u061c\u200e\u200f\u2028\u202e\u2066\u2069",
+        ),
+        (
+            " ~\xa0\u200d\u2010\u2027\u202f\u2065\u206a",
+            " ~\xa0\u200d\u2010\u2027\u202f\u2065\u206a",
+        ),
     ],
 )
 def test_what_could_deceive_is_made_visible(text: str, shown: str) -> None:
@@ -62,7 +84,8 @@ def test_what_could_deceive_is_made_visible(text: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("90s", 90), ("30m", 1800), ("2h", 7200), ("7d", 604800), ("1 w", 604800)]
+    ("text", "seconds"),
+    [("90s", 90), ("30m", 1800), ("30min", 1800), ("2h", 7200), ("7d", 604800), (" 1 w ", 604800)],
 )
 def test_so_long_ago(text: str, seconds: int) -> None:
     now = datetime.datetime.now(datetime.UTC)
@@ -73,6 +96,25 @@ def test_so_long_ago(text: str, seconds: int) -> None:
 def test_since_a_date_is_in_this_machine_s_zone_unless_it_says_otherwise() -> None:
     assert words.since("2026-01-31") == datetime.datetime(2026, 1, 31).astimezone()
     assert words.since("2026-01-31T08:00+02:00").utcoffset() == datetime.timedelta(hours=2)
+
+
+def test_a_moment_is_in_this_machine_s_zone() -> None:
+    here = datetime.datetime(2026, 1, 31, 8, 0, 15).astimezone()
+
+    assert words.moment(here.astimezone(datetime.UTC)) == "2026-01-31 08:00:15"
+
+
+@pytest.mark.parametrize(
+    ("made", "text"),
+    [
+        (Made("a", "b", "k", 1, width=30, height=20), "30 x 20"),
+        (Made("a", "b", "k", 1, width=30, height=20, pages=1), "1 page"),
+        (Made("a", "b", "k", 1, pages=2), "2 pages"),
+        (Made("a", "b", "k", 1), ""),
+    ],
+)
+def test_an_output_is_measured_in_pixels_or_pages(made: Made, text: str) -> None:
+    assert words.measure(made) == text
 
 
 @pytest.mark.parametrize("text", ["yesterday", "5x", "", "-2h"])
