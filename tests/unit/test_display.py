@@ -63,7 +63,8 @@ def test_a_claim_that_another_holds_is_not_shown_as_a_failure() -> None:
     assert shown == ["  ✓ ClaimImage  another execution has it", "  ✓ AlreadyProcessed"]
 
 
-def test_a_terminal_also_sees_what_runs() -> None:
+def test_a_terminal_also_sees_what_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
     plain, live = followed("complete"), followed("complete", terminal=True)
 
     assert "\x1b" not in plain
