@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from darkroom.contracts import PdfOptions, Preset
 from darkroom.document import document
 from darkroom.encode import Encoded
+from darkroom.metadata import Credit
+from darkroom.mezzanine import Builder
+from darkroom.pixels import Pixels
+from darkroom.strip import jpeg_quality
 from PIL import Image
 
-from tests.support.images import encoded, picture
+from tests.support.images import encoded, opened, picture
 from tests.support.imaging import array, develop, files
 
 FILES = files()
@@ -144,3 +151,152 @@ def test_a_large_photo_is_embedded_at_the_largest_renditions_size() -> None:
 def test_tiny_presets_leave_the_document_legible() -> None:
     decoded = develop(encoded(picture(3000, 2000)), Preset(name="p", width=50, height=50))
     assert b"/Width 1200 /Height 800" in document(decoded.mezzanine, "t", PdfOptions()).data
+
+
+# ------------------------------------------------------------------------------ by hand
+
+
+SCAN = encoded(picture(80, 60), quality=60)
+NOTE = encoded(picture(80, 60), quality=20)
+
+
+def by_hand(
+    *,
+    image_format: str = "jpeg",
+    jpeg: bytes | None = None,
+    quality: int = 80,
+    original: bytes | None = None,
+    document: tuple[int, int] = (80, 60),
+    mode: str = "RGB",
+) -> bytes:
+    """Return a mezzanine of two pages, each 80 by 60 pixels of a source of that size."""
+    image = picture(80, 60, mode)
+    pixels = Pixels(image.tobytes(), (80, 60), len(image.getbands()))
+    builder = Builder()
+    builder.add_page(pixels, (80, 60), document)
+    if jpeg is not None:
+        builder.add_jpeg(jpeg, quality)
+    if original is not None:
+        builder.add_original(original)
+    builder.add_page(pixels, (80, 60), (40, 30))
+    return b"".join(builder.finish(image_format, 1, Credit(), graphic=False))
+
+
+def embedded(pdf: bytes) -> list[bytes]:
+    """Return the JPEGs of a PDF."""
+    found = re.finditer(rb"/DCTDecode /Length (\d+) >>\nstream\n", pdf)
+    return [pdf[each.end() : each.end() + int(each[1])] for each in found]
+
+
+@pytest.mark.parametrize(
+    ("parts", "used"),
+    [
+        ({"jpeg": SCAN}, SCAN),
+        ({"jpeg": SCAN, "quality": 79}, None),
+        ({"original": NOTE}, NOTE),
+        ({"original": SCAN + b" " * 9000}, None),
+        ({"jpeg": SCAN, "original": NOTE}, NOTE),
+        ({"jpeg": NOTE, "original": SCAN}, NOTE),
+        ({"original": NOTE, "image_format": "png"}, None),
+        ({"original": NOTE, "document": (40, 30)}, None),
+    ],
+)
+def test_the_smallest_jpeg_of_the_very_page_is_embedded(
+    parts: dict[str, Any], used: bytes | None
+) -> None:
+    pdf = document(by_hand(**parts), "t", PdfOptions())
+    first, second = embedded(pdf.data)
+    if used is not None:
+        assert first == used
+    else:
+        anew = document(by_hand(document=parts.get("document", (80, 60))), "t", PdfOptions())
+        assert first == embedded(anew.data)[0]
+    assert opened(second).size == (40, 30)
+    assert pdf.pages == 2
+
+
+@pytest.mark.parametrize(
+    ("mode", "space"), [("L", "Gray"), ("LA", "RGB"), ("RGB", "RGB"), ("RGBA", "RGB")]
+)
+def test_only_opaque_grey_stays_grey(mode: str, space: str) -> None:
+    pdf = document(by_hand(mode=mode), "t", PdfOptions()).data
+    assert set(re.findall(rb"/ColorSpace /Device(\w+)", pdf)) == {space.encode()}
+    assert all(opened(each).mode == ("L" if space == "Gray" else "RGB") for each in embedded(pdf))
+
+
+def test_a_transparent_page_is_on_white_paper() -> None:
+    pdf = made(FILES["png-alpha"], PdfOptions(quality=95))
+    (page,) = embedded(pdf.data)
+    assert np.abs(array(opened(page))[:, 90:] - 255).max() <= 3
+
+
+@pytest.mark.parametrize("quality", [30, 80, 95])
+def test_the_pages_have_the_quality_asked_for(quality: int) -> None:
+    for page in embedded(document(by_hand(), "t", PdfOptions(quality=quality)).data):
+        assert jpeg_quality(page) == quality
+
+
+@pytest.mark.parametrize(
+    ("options", "box", "drawn_at"),
+    [
+        (PdfOptions(), "60 45", "60 0 0 45 0 0"),
+        (PdfOptions(margin=10.5), "81 66", "60 0 0 45 10.5 10.5"),
+        (PdfOptions(page_size="A4"), "841.89 595.28", "793.707 0 0 595.28 24.092 0"),
+        (PdfOptions(page_size="A4", margin=50), "841.89 595.28", "660.373 0 0 495.28 90.758 50"),
+        (PdfOptions(page_size="Letter", margin=200), "792 612", "282.667 0 0 212 254.667 200"),
+    ],
+)
+def test_the_picture_lies_in_the_middle_of_its_page(
+    options: PdfOptions, box: str, drawn_at: str
+) -> None:
+    pdf = document(by_hand(), "t", options).data
+    assert f"/MediaBox [0 0 {box}]".encode() in pdf
+    assert f"q {drawn_at} cm /Image Do Q".encode() in pdf
+
+
+def test_a_square_picture_is_on_upright_paper() -> None:
+    pdf = made(encoded(picture(90, 90)), PdfOptions(page_size="Letter"))
+    assert (pdf.width, pdf.height) == (612, 792)
+
+
+def test_every_object_is_where_the_table_says() -> None:
+    """The table, the trailer and its identifier (ISO 32000-1, 7.5), with no program's help."""
+    pdf = document(by_hand(), "Größe", PdfOptions()).data
+    assert pdf.startswith(b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n")
+    start = int(re.findall(rb"startxref\n(\d+)\n%%EOF\n\Z", pdf)[0])
+    head, count = re.match(rb"xref\n0 (\d+)\n", pdf[start:]), 10
+    assert head is not None
+    assert int(head[1]) == count
+    entries = pdf[start + head.end() :].splitlines(keepends=True)[:count]
+    assert entries[0] == b"0000000000 65535 f \n"
+    for number, entry in enumerate(entries[1:], start=1):
+        assert len(entry) == 20
+        assert entry.endswith(b" 00000 n \n")
+        assert pdf[int(entry[:10]) :].startswith(b"%d 0 obj\n" % number)
+    assert b"/Size 10 /Root 1 0 R /Info 3 0 R" in pdf[start:]
+    digest = hashlib.sha256(pdf[:start]).hexdigest()[:32].upper().encode()
+    assert b"/ID [<%b> <%b>]" % (digest, digest) in pdf
+    assert b"/Type /Catalog /Pages 2 0 R /ViewerPreferences << /DisplayDocTitle true >>" in pdf
+    assert re.search(rb"/Type /Pages /Count 2 /Kids \[6 0 R 9 0 R\]", pdf)
+    assert pdf.count(b"/Type /Page /Parent 2 0 R") == 2
+
+
+def test_a_changed_pixel_changes_the_identifier() -> None:
+    one, other = (document(by_hand(jpeg=each), "t", PdfOptions()).data for each in (SCAN, NOTE))
+    assert re.findall(rb"/ID \[<(\w+)>", one) != re.findall(rb"/ID \[<(\w+)>", other)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "fields"),
+    [("credit", "Title Author Subject"), ("none", "Title")],
+)
+def test_the_information_has_title_and_credit(metadata: str, fields: str) -> None:
+    exif = Image.Exif()
+    exif[0x013B], exif[0x8298] = "A. Photographer", "(c) mine"
+    options = msgspec.convert({"metadata": metadata}, PdfOptions)
+    pdf = made(encoded(picture(80, 60), exif=exif), options, title="a (1).jpg").data
+    told = {"Title": "a (1).jpg", "Author": "A. Photographer", "Subject": "(c) mine"}
+    wanted = " ".join(
+        f"/{name} <FEFF{told[name].encode('utf-16-be').hex().upper()}>" for name in fields.split()
+    )
+    assert f"<< {wanted} /Producer (Darkroom) >>".encode() in pdf
