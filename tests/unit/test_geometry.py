@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 from darkroom.contracts import ImageInfo, Preset
-from darkroom.geometry import place
-from darkroom.plan import plan
+from darkroom.geometry import fit_inside, place
+from darkroom.plan import output_format, plan
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -144,3 +144,81 @@ def test_formats_are_resolved_in_the_plan(
     (planned,) = plan("a.b", image, (preset,))
     assert planned.format == made
     assert planned.key.startswith("a.b/p.")
+
+
+def _preset(**fields: object) -> Preset:
+    return msgspec.convert({"name": "p", **fields}, Preset)
+
+
+@pytest.mark.parametrize(
+    ("source", "preset", "whole", "canvas"),
+    [
+        ((100, 34), _preset(width=10), (10, 3), (10, 3)),  # 3.4
+        ((100, 35), _preset(width=10), (10, 4), (10, 4)),  # 3.5
+        ((1000, 1), _preset(width=10), (10, 1), (10, 1)),
+        ((1, 1000), _preset(height=10), (1, 10), (1, 10)),
+        ((100, 50), _preset(width=100, height=50), (100, 50), (100, 50)),
+        ((100, 50), _preset(width=200), (100, 50), (100, 50)),
+        ((100, 50), _preset(width=200, enlarge=True), (200, 100), (200, 100)),
+        ((100, 50), _preset(width=40, height=10), (20, 10), (20, 10)),
+        ((100, 50), _preset(width=40, height=30, fit="cover"), (60, 30), (40, 30)),
+        ((100, 50), _preset(width=40, height=10, fit="cover"), (40, 20), (40, 10)),
+        ((100, 50), _preset(width=100, height=20, fit="cover"), (100, 50), (100, 20)),
+        ((100, 50), _preset(width=400, height=100, fit="cover"), (100, 50), (100, 25)),
+        ((100, 50), _preset(width=80, height=100, fit="cover"), (100, 50), (40, 50)),
+        (
+            (100, 50),
+            _preset(width=80, height=100, fit="cover", enlarge=True),
+            (200, 100),
+            (80, 100),
+        ),
+        ((100, 50), _preset(width=40, height=30, fit="contain"), (40, 20), (40, 30)),
+        ((100, 50), _preset(width=300, height=20, fit="contain"), (40, 20), (300, 20)),
+        ((100, 50), _preset(width=300, height=200, fit="contain"), (100, 50), (300, 200)),
+        (
+            (100, 50),
+            _preset(width=300, height=200, fit="contain", enlarge=True),
+            (300, 150),
+            (300, 200),
+        ),
+        ((100, 50), _preset(width=40, height=60, fit="fill"), (40, 50), (40, 50)),
+        ((100, 50), _preset(width=40, height=60, fit="fill", enlarge=True), (40, 60), (40, 60)),
+    ],
+)
+def test_places_by_example(
+    source: tuple[int, int], preset: Preset, whole: tuple[int, int], canvas: tuple[int, int]
+) -> None:
+    placed = place(source, preset)
+    assert (placed.whole, placed.canvas) == (whole, canvas)
+    assert placed.shown == (min(whole[0], canvas[0]), min(whole[1], canvas[1]))
+
+
+@pytest.mark.parametrize(
+    ("size", "side", "inside"),
+    [
+        ((100, 50), 100, (100, 50)),
+        ((100, 50), 101, (100, 50)),
+        ((100, 50), 99, (99, 50)),
+        ((50, 100), 10, (5, 10)),
+        ((1000, 2), 100, (100, 1)),
+    ],
+)
+def test_a_size_fits_inside_a_side(
+    size: tuple[int, int], side: int, inside: tuple[int, int]
+) -> None:
+    assert fit_inside(size, side) == inside
+
+
+@pytest.mark.parametrize("transparent", [False, True])
+@pytest.mark.parametrize(
+    ("source", "original"),
+    [("jpeg", "jpeg"), ("png", "png"), ("webp", "webp"), ("avif", "avif"), ("gif", "png"),
+     ("bmp", "png"), ("svg", "png"), ("tiff", "auto"), ("heic", "auto")],
+)  # fmt: skip
+def test_what_original_and_auto_mean(source: str, original: str, transparent: bool) -> None:
+    """Browsers show neither TIFF nor HEIC."""
+    auto = "webp" if transparent else "jpeg"
+    for wanted, made in (("auto", auto), ("original", auto if original == "auto" else original),
+                         ("png", "png")):  # fmt: skip
+        preset = _preset(width=10, format=wanted)
+        assert output_format(preset, source, transparent=transparent) == made

@@ -121,8 +121,11 @@ def test_the_coverage_is_the_fonts_own() -> None:
     for char in "AzÄß©€ΩЖאع✓":
         assert ord(char) in fonts.coverage()
         assert (font.getmask(char).getbbox(), bytes(font.getmask(char))) != box
-    assert ord("日") not in fonts.coverage()
-    assert len(fonts.coverage()) > 5000
+    for char in "日\U0010fffe":
+        assert ord(char) not in fonts.coverage()
+    # The first and the last code point of the font's tables, of 16 bits and of 32.
+    assert {0x20, 0xFFFD, 0x1D538, 0x1F643} <= fonts.coverage()
+    assert not {0x1F, 0xFFFE, 0x1D537, 0x1F644} & fonts.coverage()
 
 
 @pytest.mark.parametrize(
@@ -138,3 +141,87 @@ def test_a_picture_that_cannot_be_used_is_named(images: dict[str, bytes], words:
     presets = (marked(image=LOGO),)
     with pytest.raises(InvalidRequest, match=words):
         decode(GREY, DecodeSpec(presets=presets, watermark_images=images))
+
+
+# ------------------------------------------------------------------------------ sizes by example
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"scale": 0.25, "margin": 0.1}, (270, 220, 370, 270)),
+        ({"scale": 1.0, "margin": 0.0}, (0, 100, 400, 300)),
+        ({"scale": 1.0, "margin": 0.1}, (30, 100, 370, 270)),  # room: 340 by 240
+        ({"scale": 0.5, "margin": 0.4}, (160, 120, 280, 180)),  # room: 160 by 60
+        ({"scale": 0.01, "margin": 0.0}, (396, 298, 400, 300)),
+    ],
+)
+def test_a_mark_that_would_not_fit_is_made_smaller(
+    fields: dict[str, Any], expected: tuple[int, int, int, int]
+) -> None:
+    preset = marked(image=LOGO, position="bottom-right", opacity=1, **fields)
+    assert box(rendition(GREY, preset, watermark_images=BLUE)) == expected
+
+
+def test_a_tall_picture_is_limited_by_its_height() -> None:
+    tall = {"logos/logo.png": encoded(Image.new("RGB", (20, 200), "blue"), "PNG")}
+    preset = marked(image=LOGO, position="top-left", scale=0.5, margin=0.1, opacity=1)
+    assert box(rendition(GREY, preset, watermark_images=tall)) == (30, 30, 54, 270)
+
+
+def test_the_margin_is_a_share_of_the_shorter_side() -> None:
+    """On either axis: 60 pixels of a rendition 400 wide and 300 high."""
+    preset = marked(image=LOGO, position="top-left", scale=0.1, margin=0.2, opacity=1)
+    assert box(rendition(GREY, preset, watermark_images=BLUE)) == (60, 60, 100, 80)
+
+
+SHADES = {
+    "#ffffff": 60,
+    "#818181": 60,
+    "#7f7f7f": 162,
+    "#000000": 162,
+    "#00db00": 60,
+    "#00da00": 162,
+}
+
+
+@pytest.mark.parametrize("colour", SHADES)
+def test_the_outline_is_of_the_opposite_shade(colour: str) -> None:
+    """By the luma of the colour, from the middle on: four tenths of black or of white."""
+    made = array(rendition(GREY, marked(text="lll", scale=0.9, opacity=1, color=colour)))
+    text = np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)])
+    outline = SHADES[colour]
+    assert (np.abs(made - outline).max(axis=-1) <= 1).sum() > 200
+    assert (np.abs(made - text).max(axis=-1) <= 1).sum() > 1000
+    assert (np.abs(made - (222 - outline)).max(axis=-1) <= 1).sum() == 0
+
+
+def test_the_outline_is_six_hundredths_of_the_text() -> None:
+    """As wide on every side of a letter, so that the mark is wider and higher by twice that."""
+    made = array(rendition(GREY, marked(text="I", scale=1, margin=0, opacity=1)))
+    row = made[150, :, 0]
+    ink, edge = int((row > 250).sum()), int((np.abs(row - 60) <= 1).sum())
+    assert 2 * 0.06 / 0.098 * ink == pytest.approx(edge, rel=0.1)
+
+
+def test_opacity_is_rounded_and_not_cut_off() -> None:
+    ground = encoded(Image.new("RGB", (64, 64), "black"), "PNG")
+    white = {"logos/logo.png": encoded(Image.new("RGB", (64, 64), "white"), "PNG")}
+    preset = marked(image=LOGO, scale=1, margin=0, position="center", opacity=0.7)
+    made = rendition(ground, preset, watermark_images=white)
+    assert array(made)[32, 32, 0] == pytest.approx(0.7 * 255, abs=0.6)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (
+            "日本語文字化",
+            "'化' (U+5316), '字' (U+5B57), '文' (U+6587), '日' (U+65E5), '本' (U+672C).",
+        )
+    ],
+)
+def test_at_most_five_characters_are_named(text: str, named: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        check((msgspec.convert({"name": "p", "width": 9}, Preset), marked(text=text)), {})
+    assert f"cannot draw: {named}" in str(caught.value)

@@ -1,0 +1,73 @@
+"""What is said between a function and its decoder's process, without one."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from darkroom import isolation
+from darkroom.isolation import Reply, receive, send, shared_file
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
+    one, other = socket.socketpair()
+    with one, other:
+        yield one, other
+
+
+def test_a_message_arrives_with_its_file(ends: tuple[socket.socket, socket.socket]) -> None:
+    with shared_file() as file:
+        file.write(b"the picture")
+        send(ends[0], Reply(error="CorruptImage", message="é" * 300), file)
+    body, received = receive(ends[1])
+    assert body.count("é".encode()) == 300
+    assert received is not None
+    with received:
+        received.seek(0)
+        assert received.read() == b"the picture"
+        received.write(b" and more")
+
+
+def test_a_message_without_a_file(ends: tuple[socket.socket, socket.socket]) -> None:
+    send(ends[0], Reply(length=7), None)
+    body, received = receive(ends[1])
+    assert b"length" in body
+    assert received is None
+
+
+@pytest.mark.parametrize("sent", [b"", b"\0\0", b"\0\0\0\5", b"\0\0\0\5four"])
+def test_the_other_side_going_away_is_an_empty_message(
+    sent: bytes, ends: tuple[socket.socket, socket.socket]
+) -> None:
+    ends[0].sendall(sent)
+    ends[0].close()
+    assert receive(ends[1]) == (b"", None)
+
+
+def test_no_more_than_the_largest_message_is_read(
+    ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(isolation, "MAX_MESSAGE", 10)
+    ends[0].sendall(b"\xff\xff\xff\xff" + b"x" * 30)
+    assert receive(ends[1])[0] == b"x" * 10
+
+
+def test_memory_is_what_the_system_says() -> None:
+    status = Path("/proc/self/status")
+    if not status.exists():
+        pytest.skip("this system has no /proc")
+    block = bytearray(os.urandom(1)) * (32 * 1024 * 1024)
+    before = isolation._memory(os.getpid())
+    (told,) = [line for line in status.read_text("ascii").splitlines() if "VmRSS" in line]
+    assert before == pytest.approx(int(told.split()[1]) * 1024, rel=0.1)
+    assert before > len(block)
+    assert isolation._memory(2**22 + 1) == 0
+
+
+def test_an_error_comes_back_as_itself() -> None:
+    with pytest.raises(isolation.CorruptImage, match="as it is"):
+        isolation._read(Reply(error="CorruptImage", message="as it is"), None)

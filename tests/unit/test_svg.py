@@ -1,0 +1,154 @@
+"""Drawings: their size, what they may refer to, and how they are drawn."""
+
+from __future__ import annotations
+
+import base64
+import io
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+from darkroom import svg
+from darkroom.errors import CorruptImage, UnsupportedImage
+from PIL import Image
+
+from tests.support.images import encoded
+
+DOT = encoded(Image.new("RGB", (4, 4), "red"), "PNG")
+DATA = base64.b64encode(DOT).decode()
+
+
+def drawing(attributes: str, inner: str = "") -> bytes:
+    return f'<svg xmlns="{svg.SVG}" {attributes}>{inner}</svg>'.encode()
+
+
+def rasterised(data: bytes, size: tuple[int, int]) -> Image.Image:
+    return Image.open(io.BytesIO(svg.read(data).rasterise(size))).convert("RGBA")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "size"),
+    [
+        ("", (300, 150)),
+        ('width="40"', (40, 150)),
+        ('height="40"', (300, 40)),
+        ('width="40" height="30"', (40, 30)),
+        ('viewBox="0 0 160 120"', (160, 120)),
+        ('viewBox="5,6,160,120"', (160, 120)),
+        ('viewBox="0 0 160 120" width="80"', (80, 60)),
+        ('viewBox="0 0 160 120" height="60"', (80, 60)),
+        ('viewBox="0 0 160 120" width="50%" height="60"', (80, 60)),
+        ('viewBox="0 0 160 120" width="10" height="70"', (10, 70)),
+        ('viewBox="0 0 0 120"', (300, 150)),
+        ('viewBox="0 0 160 -120"', (300, 150)),
+        ('viewBox="0 0 160"', (300, 150)),
+        ('viewBox="0 0 160 nan"', (300, 150)),
+        ('viewBox="0 0 a b"', (300, 150)),
+        ('viewBox="0 0 1e9 5"', (300, 150)),
+        ('width="0" height="-5"', (300, 150)),
+        ('width="1e9" height="9"', (300, 9)),
+        ('width="999999" height="2000000"', (999_999, 1_000_000)),
+        ('width="0.4" height="10.5"', (1, 11)),
+        ('width=" +12.4px " height=".6e1"', (12, 6)),
+        ('width="1in" height="72pt"', (96, 96)),
+        ('width="2.54cm" height="25.4mm"', (96, 96)),
+        ('width="6pc" height="6em"', (96, 96)),
+        ('width="12ex" height="6rem"', (96, 96)),
+        ('width="101.6Q" height="1IN"', (96, 96)),
+        ('width="12vw" height="1 2"', (300, 150)),
+    ],
+)
+def test_a_drawing_is_as_large_as_a_browser_shows_it(
+    attributes: str, size: tuple[int, int]
+) -> None:
+    assert svg.read(drawing(attributes)).size == size
+
+
+@pytest.mark.parametrize(
+    ("reference", "kept", "embedded"),
+    [
+        ("#shape", True, None),
+        (" #shape", True, None),
+        ("file:///etc/hostname", False, None),
+        ("picture.png", False, None),
+        ("https://example.com/a.png", False, None),
+        ("data:text/html;base64,AAAA", False, None),
+        ("data:image/svg+xml;base64,AAAA", False, None),
+        (f"data:image/png;base64,{DATA}", True, DOT),
+        (f"  DATA:IMAGE/PNG;BASE64,{DATA}", True, DOT),
+        (f"data:image/jpeg;x=y;base64,{DATA[:20]} \n {DATA[20:]}", True, DOT),
+        ("data:image/jpg,abc%20d", True, b"abc d"),
+        ("data:image/gif;base64,AAA", False, None),
+        ("data:image/webp,x", True, b"x"),
+    ],
+)
+@pytest.mark.parametrize("attribute", ["href", "{http://www.w3.org/1999/xlink}href"])
+def test_references_to_the_outside_are_cut_off(
+    attribute: str, reference: str, kept: bool, embedded: bytes | None
+) -> None:
+    root = ET.Element(f"{{{svg.SVG}}}svg")
+    ET.SubElement(
+        ET.SubElement(root, f"{{{svg.SVG}}}g"), f"{{{svg.SVG}}}image", {attribute: reference}
+    )
+    found = svg.read(ET.tostring(root))
+    (image,) = found.root.iter(f"{{{svg.SVG}}}image")
+    assert (attribute in image.attrib) is kept
+    assert found.embedded == (() if embedded is None else (embedded,))
+
+
+@pytest.mark.parametrize(
+    ("attributes", "size", "corner"),
+    [
+        ('width="20" height="10"', (20, 10), (9, 4)),
+        ('width="20" height="10"', (200, 100), (99, 49)),
+        ('width="20" height="10" viewBox="0 0 20 10"', (40, 20), (19, 9)),
+        ('viewBox="0 0 40 20"', (40, 20), (9, 4)),
+    ],
+)
+def test_a_drawing_fills_the_size_it_is_drawn_at(
+    attributes: str, size: tuple[int, int], corner: tuple[int, int]
+) -> None:
+    made = rasterised(drawing(attributes, '<rect width="10" height="5" fill="red"/>'), size)
+    assert made.size == size
+    assert made.getpixel(corner) == (255, 0, 0, 255)
+    assert made.getpixel((corner[0] + 1, corner[1])) == (0, 0, 0, 0)
+    assert made.getpixel((corner[0], corner[1] + 1)) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "family", ["serif", "sans-serif", "monospace", "cursive", "fantasy", "Never Heard Of", ""]
+)
+def test_text_of_every_family_is_in_the_bundled_font(family: str) -> None:
+    text = '<text x="2" y="30" font-size="30" font-family="{}">Äg1</text>'
+    wanted, made = (
+        np.asarray(rasterised(drawing('width="90" height="40"', text.format(each)), (90, 40)))
+        for each in ("DejaVu Sans", family)
+    )
+    assert wanted[:, :, 3].max() == 255
+    assert (made == wanted).all()
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "words"),
+    [
+        (b"<svg", CorruptImage, "not well-formed XML"),
+        (b"<svg>&nothing;</svg>", CorruptImage, "not well-formed XML"),
+        (b"<?xml version='1.0' encoding='no-such'?><svg/>", CorruptImage, "not well-formed XML"),
+        (b"<svg/>", UnsupportedImage, "begins with <svg>"),
+        (b'<html xmlns="http://www.w3.org/1999/xhtml"/>', UnsupportedImage, "Expected an SVG"),
+    ],
+)
+def test_what_is_no_drawing_is_refused(data: bytes, error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        svg.read(data)
+
+
+def test_utf_16_is_read() -> None:
+    data = drawing('width="9" height="7"', "<title>日本</title>").decode().encode("utf-16")
+    assert svg.read(data).size == (9, 7)
+
+
+def test_an_embedded_picture_is_drawn() -> None:
+    inner = f'<image href="data:image/png;base64,{DATA}" width="10" height="10"/>'
+    made = rasterised(drawing('width="10" height="10"', inner), (10, 10))
+    assert made.getpixel((5, 5)) == (255, 0, 0, 255)
