@@ -349,6 +349,17 @@ def test_what_is_told_already_or_goes_on_is_not_told(world: World, ended: Ended)
     assert world.record()["status"] == "IN_PROGRESS"
 
 
+def test_a_redriven_execution_that_broke_is_told_though_its_first_failure_was(
+    world: World,
+) -> None:
+    """It ended in ImageFailed, whose alert is out; redriven, it broke before it entered a state."""
+    world.make_the_rest()
+    ended = Ended("FAILED", "ImageFailed", error="States.Runtime", redriveCount=1)
+    ended.events += [{"type": "ExecutionRedriven"}, {"type": "ExecutionFailed"}]
+    assert deliver(world, ended)
+    assert world.record()["announced"] == f"FAILED {EXECUTION} 1"
+
+
 @pytest.mark.parametrize(
     ("status", "execution"),
     [("COMPLETE", EXECUTION), ("FAILED", EXECUTION), ("IN_PROGRESS", "another")],

@@ -236,9 +236,13 @@ def _status_change(
 
 
 def _ended_in(arn: str, services: Services) -> str | None:
-    """Return the Fail state that an execution ended in, if it did."""
+    """Return the Fail state that an execution ended in, if it did.
+
+    Such an execution's last two events are the state and the end; before them may be the end of a
+    run that was redriven.
+    """
     history = services.stepfunctions.get_execution_history(
-        executionArn=arn, reverseOrder=True, maxResults=5, includeExecutionData=False
+        executionArn=arn, reverseOrder=True, maxResults=2, includeExecutionData=False
     )
     for event in history["events"]:
         if event["type"] == "FailStateEntered":
