@@ -178,10 +178,11 @@ class Watcher:
         )
         for listed in (each for page in pages for each in page["executions"]):
             arn, status = listed["executionArn"], listed["status"]
-            if arn in self._ended:
+            if arn in self._ended and status != RUNNING:
                 if not missing:
                     break
                 continue
+            self._ended.discard(arn)  # a redrive brought it back to life
             missing.discard(arn)
             if status == RUNNING and arn in self._running:
                 continue

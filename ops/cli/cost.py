@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import math
 from collections import Counter, defaultdict
@@ -94,7 +95,7 @@ def show_cost(
     screen = display.console()
     with display.waiting(screen, "Reading executions", quiet=as_json):
         found = executions.each(since=begin, prefix=prefix, costs=False)
-        ended = [each for each in found if each.status != RUNNING][:limit]
+        ended = list(itertools.islice((each for each in found if each.status != RUNNING), limit))
     estimates = _estimates(
         deployment, executions, ended, Console(quiet=True) if as_json else screen
     )

@@ -10,6 +10,7 @@ import json
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,12 +18,14 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from ops.audit import BATCH, Auditor, Finding, Stored, Upload
+from ops.audit import BATCH, MEANINGS, Auditor, Finding, Stored, Upload
 from ops.cli import audit as command
 from ops.cli.main import app
 from ops.executions import Execution, read
 
 Json = dict[str, Any]
+
+ROOT = Path(__file__).resolve().parents[2]
 
 NOON = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.UTC)
 SECOND = datetime.timedelta(seconds=1)
@@ -163,6 +166,13 @@ def test_only_what_has_the_prefix_is_looked_at(world: World) -> None:
     assert {each.key for each in world.audited(prefix="uploads/p")} == {
         "uploads/photo.jpg", RENDITION, DOCUMENT,
     }  # fmt: skip
+
+
+def test_the_documents_name_every_kind_of_finding() -> None:
+    text = (ROOT / "docs" / "reliability.md").read_text()
+    table = text.partition("| kind | means |")[2].partition("\n\n")[0]
+
+    assert {row.split("|")[1].strip() for row in table.splitlines()[2:]} == set(MEANINGS)
 
 
 # ---------------------------------------------------------------------------- uploads

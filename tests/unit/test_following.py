@@ -1,0 +1,220 @@
+"""Following executions: what is asked for, how often, and when that ends."""
+
+# ruff: noqa: N803 - the arguments of a fake client are named as boto3 names them
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections import Counter
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ops import following
+from ops.executions import SourceObject
+from ops.following import CLOCKS_DIFFER, Watcher, find_started
+
+NOON = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.UTC)
+SECOND = datetime.timedelta(seconds=1)
+UPLOAD = SourceObject("bucket", "uploads/a.jpg", "v1", "etag")
+
+
+def event(key: str = "uploads/a.jpg", version: str | None = "v1", etag: str = "etag") -> str:
+    item = {"key": key, "etag": etag} | ({"version-id": version} if version else {})
+    detail = {"bucket": {"name": "bucket"}, "object": item}
+    return json.dumps({"detail-type": "Object Created", "source": "aws.s3", "detail": detail})
+
+
+class StepFunctions:
+    """Executions, newest first, in pages of two."""
+
+    def __init__(self, *executions: tuple[str, str]) -> None:
+        self.executions = [
+            {
+                "executionArn": name,
+                "name": name,
+                "status": "RUNNING",
+                "startDate": NOON,
+                "input": given,
+            }
+            for name, given in executions
+        ]
+        self.asked: Counter[str] = Counter()
+        self.pages = 0
+
+    def get_paginator(self, operation: str) -> SimpleNamespace:
+        assert operation == "list_executions"
+        return SimpleNamespace(paginate=self._pages)
+
+    def _pages(self, *, stateMachineArn: str, PaginationConfig: Any) -> Iterator[dict[str, Any]]:
+        assert stateMachineArn == "machine"
+        assert PaginationConfig == {"PageSize": 50}
+        for first in range(0, len(self.executions) or 1, 2):
+            self.pages += 1
+            yield {"executions": self.executions[first : first + 2]}
+
+    def describe_execution(self, *, executionArn: str) -> dict[str, Any]:
+        self.asked[executionArn] += 1
+        return next(each for each in self.executions if each["executionArn"] == executionArn)
+
+    def end(self, name: str, status: str = "SUCCEEDED") -> None:
+        found = next(each for each in self.executions if each["executionArn"] == name)
+        found.update(status=status, stopDate=NOON)
+
+    def start(self, name: str) -> None:
+        started = StepFunctions((name, event())).executions
+        self.executions = started + self.executions
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What was slept; time passes only so."""
+    found: list[float] = []
+    clock = SimpleNamespace(monotonic=lambda: sum(found), sleep=found.append)
+    monkeypatch.setattr(following, "time", clock)
+    return found
+
+
+def found(client: Any, upload: SourceObject = UPLOAD, *, since: Any = NOON, **more: Any) -> Any:
+    return find_started(client, "machine", upload, since, **{"seconds": 0} | more)
+
+
+@pytest.mark.parametrize(
+    ("given", "fits"),
+    [
+        (event(), True),
+        (event(etag="other"), True),  # the version decides
+        (event(version="v2"), False),
+        (event(version=None), False),
+        (event(key="uploads/b.jpg"), False),
+        (event().replace('"bucket"}', '"other"}'), False),
+        ('{"source": {"bucket": "bucket", "key": "uploads/a.jpg", "versionId": "v1"}}', False),
+        ("[1]", False),
+        ("no JSON", False),
+    ],
+)
+def test_the_execution_of_an_upload_is_known_by_its_event(
+    slept: list[float], given: str, fits: bool
+) -> None:
+    assert found(StepFunctions(("a", given))) == ("a" if fits else None)
+
+
+def test_without_versions_an_upload_is_known_by_its_etag(slept: list[float]) -> None:
+    upload = SourceObject("bucket", "uploads/a.jpg", None, "etag")
+
+    assert found(StepFunctions(("a", event(version=None))), upload) == "a"
+    assert found(StepFunctions(("a", event(version=None, etag="other"))), upload) is None
+
+
+@pytest.mark.parametrize(("late", "fits"), [(0 * SECOND, True), (SECOND, False)])
+def test_executions_are_looked_at_as_far_back_as_clocks_may_differ(
+    slept: list[float], late: datetime.timedelta, fits: bool
+) -> None:
+    client = StepFunctions(("a", event()), ("b", event()))
+
+    assert found(client, since=NOON + CLOCKS_DIFFER + late) == ("a" if fits else None)
+    assert client.asked == ({"a": 1} if fits else {})
+
+
+def test_every_page_is_looked_at_and_each_execution_once(slept: list[float]) -> None:
+    others = [(name, event(version="v0")) for name in "abc"]
+    client = StepFunctions(*others, ("d", event()))
+    assert found(client) == "d"
+    assert client.pages == 2
+
+    client = StepFunctions(*others)
+    assert found(client, seconds=2.5, interval=1.0) is None
+    assert client.asked == dict.fromkeys("abc", 1)
+    assert slept == [1.0, 1.0, 1.0]
+
+
+def test_an_execution_that_starts_while_one_looks_is_found(
+    slept: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = StepFunctions()
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        client.start("late")
+
+    monkeypatch.setattr(following.time, "sleep", sleep)
+
+    assert found(client, seconds=60, interval=0.5) == "late"
+    assert slept == [0.5]
+
+
+# ---------------------------------------------------------------------------- watching
+
+
+def test_a_watcher_tells_what_started_and_what_ended_oldest_first() -> None:
+    client = StepFunctions(("b", event()), ("a", event()))
+    watcher = Watcher(client, "machine")  # type: ignore[arg-type]
+
+    def told() -> list[tuple[str, str | None]]:
+        return [(each.arn, each.outcome) for each in watcher.poll()]
+
+    assert told() == [("a", None), ("b", None)]
+    assert told() == []
+    client.end("a")
+    client.start("c")
+    assert told() == [("a", "COMPLETE"), ("c", None)]
+    client.end("c", "FAILED")
+    client.end("b")
+    assert told() == [("b", "COMPLETE"), ("c", "FAILED")]
+    assert told() == []
+
+
+def test_a_watcher_does_not_ask_again_for_what_it_knows() -> None:
+    client = StepFunctions(("c", event()), ("b", event()), ("a", event()))
+    watcher = Watcher(client, "machine")  # type: ignore[arg-type]
+    client.end("a")
+    watcher.poll()
+    client.asked.clear()
+
+    watcher.poll()
+
+    assert client.asked == {}
+
+
+def test_a_watcher_looks_no_further_than_what_runs() -> None:
+    client = StepFunctions(*((name, event()) for name in "fedcba"))
+    watcher = Watcher(client, "machine")  # type: ignore[arg-type]
+    for name in "abcdef":
+        client.end(name)
+    watcher.poll()
+    client.pages = 0
+    client.start("g")
+
+    assert [each.arn for each in watcher.poll()] == ["g"]
+    assert client.pages == 1
+
+    client.pages = 0
+    client.end("g")
+    assert [each.outcome for each in watcher.poll()] == ["COMPLETE"]
+    assert client.pages == 1
+
+
+def test_a_watcher_finds_the_end_of_what_runs_behind_what_has_ended() -> None:
+    """A list has those that run by their start, and the others by their end."""
+    client = StepFunctions(*((name, event()) for name in "dcba"))
+    watcher = Watcher(client, "machine")  # type: ignore[arg-type]
+    for name in "bcd":
+        client.end(name)
+    watcher.poll()
+    client.end("a")
+
+    assert [(each.arn, each.outcome) for each in watcher.poll()] == [("a", "COMPLETE")]
+
+
+def test_a_redrive_is_told_and_its_end_too() -> None:
+    client = StepFunctions(("a", event()))
+    watcher = Watcher(client, "machine")  # type: ignore[arg-type]
+    told = []
+    for status in ("ABORTED", "RUNNING", "RUNNING", "SUCCEEDED", "SUCCEEDED"):
+        client.end("a", status)
+        told.append([each.status for each in watcher.poll()])
+
+    assert told == [["ABORTED"], ["RUNNING"], [], ["SUCCEEDED"], []]
