@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import os
+import re
 import signal
 import struct
-import threading
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -40,7 +43,6 @@ from tests.support.imaging import (
 
 FILES = files()
 WHOLE = Preset(name="whole", width=160, height=120, format="png")
-WIDE = Limits(max_pixels=10**9)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -288,38 +290,81 @@ class TestDecoderProcess:
             decode(FILES["jpeg"][:500], DecodeSpec(presets=(SMALL,)))
 
     def test_too_long_is_an_error_of_its_own(self) -> None:
-        limits = msgspec.structs.replace(WIDE, max_decode_seconds=0.01)
-        with pytest.raises(ImageTooLarge, match="max_decode_seconds"):
-            decode(_large(), DecodeSpec(presets=(SMALL,), limits=limits))
+        with _stopped(), pytest.raises(ImageTooLarge, match=r"longer than 0.01 s \(max_decode_s"):
+            decode(FILES["jpeg"], _spec(max_decode_seconds=0.01))
         assert self._still_works()
 
     def test_too_much_memory_is_an_error_of_its_own(self) -> None:
-        limits = msgspec.structs.replace(WIDE, max_memory=64 * 1024 * 1024)
-        with pytest.raises(ImageTooLarge, match="max_memory"):
-            decode(_large(), DecodeSpec(presets=(SMALL,), limits=limits))
+        with _stopped(), pytest.raises(ImageTooLarge, match=r"than 2 MiB of memory \(max_memory"):
+            decode(FILES["jpeg"], _spec(max_memory=2 * 1024 * 1024))
         assert self._still_works()
 
-    def test_a_crash_is_an_error_of_its_own(self) -> None:
-        running = isolation.start()
-        decode(FILES["jpeg"], DecodeSpec(presets=(SMALL,)))
-        data = _large()
-        timer = threading.Timer(0.1, os.kill, (running.pid, signal.SIGSEGV))
-        timer.start()
-        with pytest.raises(CorruptImage, match="SIGSEGV"):
-            decode(data, DecodeSpec(presets=(SMALL,), limits=WIDE))
-        timer.join()
+    @pytest.mark.parametrize(
+        ("deadly", "words"), [(signal.SIGSEGV, "SIGSEGV"), (signal.SIGKILL, "SIGKILL")]
+    )
+    def test_a_crash_is_an_error_of_its_own(
+        self, deadly: signal.Signals, words: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with _stopped() as process:
+
+            def send_and_kill(*message: Any) -> None:
+                send(*message)
+                os.kill(process.pid, deadly)
+                os.kill(process.pid, signal.SIGCONT)
+
+            send = isolation.send
+            monkeypatch.setattr(isolation, "send", send_and_kill)
+            with pytest.raises(CorruptImage, match=rf"crashed its decoder \({words}\)"):
+                decode(FILES["jpeg"], _spec())
+        assert not process.alive
+        monkeypatch.undo()
         assert self._still_works()
+
+    def test_one_process_takes_one_file_after_the_other(self) -> None:
+        assert self._still_works()
+        process = isolation.start()
+        assert self._still_works()
+        with pytest.raises(CorruptImage):
+            decode(FILES["jpeg"][:500], _spec())
+        os.kill(process.pid, signal.SIGINT)  # Ctrl-C is the parent's
+        assert self._still_works()
+        assert isolation.start() is process
 
     def test_has_no_credentials(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "do-not-tell")
+        monkeypatch.setenv("LC_ALL", "C.UTF-8")
         process = isolation.DecoderProcess()
         try:
-            process.decode(FILES["jpeg"], DecodeSpec(presets=(SMALL,)))
-            environment = Path(f"/proc/{process.pid}/environ").read_bytes()
+            process.decode(FILES["jpeg"], _spec())
+            own = Path(f"/proc/{process.pid}")
+            environment = dict(
+                entry.split("=", 1)
+                for entry in (own / "environ").read_text("utf-8").split("\0")
+                if entry
+            )
+            limits, folder = (own / "limits").read_text("ascii"), (own / "cwd").readlink()
         finally:
             process.stop()
-        assert b"do-not-tell" not in environment
-        assert b"AWS" not in environment
+        assert environment.keys() <= {"PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR",
+                                      "PYTHONPATH", "MALLOC_MMAP_THRESHOLD_",
+                                      "MALLOC_ARENA_MAX"}  # fmt: skip
+        assert environment["LC_ALL"] == "C.UTF-8"
+        assert environment["PATH"] == os.environ["PATH"]
+        # What an image took goes back to the system, or the process would grow fourfold.
+        assert environment["MALLOC_MMAP_THRESHOLD_"] == "8388608"
+        assert environment["MALLOC_ARENA_MAX"] == "2"
+        assert re.search(r"Max core file size +0 +0 ", limits)
+        assert folder == Path("/")
+        assert not process.alive
+
+    def test_that_does_not_start_is_the_deployments_fault(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("sys.executable", "/bin/false")
+        process = isolation.DecoderProcess()
+        with pytest.raises(RuntimeError, match="did not start"):
+            process.decode(FILES["jpeg"], _spec())
+        assert not process.alive
 
     def _still_works(self) -> bool:
         return isinstance(decode(FILES["jpeg"], DecodeSpec(presets=(SMALL,))), Decoded)
@@ -342,16 +387,20 @@ def svg(width: int, height: int, content: str) -> bytes:
     return f"{head}{content}</svg>".encode()
 
 
-_LARGE: list[bytes] = []
+def _spec(**limits: Any) -> DecodeSpec:
+    return DecodeSpec(presets=(SMALL,), limits=Limits(**limits))
 
 
-def _large() -> bytes:
-    """Return a progressive JPEG of 16 megapixels: 0.3 s and 100 MB of coefficients."""
-    if not _LARGE:
-        noise = np.random.default_rng(1).integers(0, 256, (1000, 1000, 3), dtype=np.uint8)
-        image = Image.fromarray(noise).resize((4000, 4000), Image.Resampling.BILINEAR)
-        _LARGE.append(encoded(image, progressive=True, subsampling=0, quality=80))
-    return _LARGE[0]
+@contextlib.contextmanager
+def _stopped() -> Iterator[isolation.DecoderProcess]:
+    """The decoder's process, which is ready and does not go on: a file that never ends."""
+    decode(FILES["jpeg"], _spec())
+    process = isolation.start()
+    os.kill(process.pid, signal.SIGSTOP)
+    try:
+        yield process
+    finally:
+        process.stop()
 
 
 def _cmyk() -> bytes:

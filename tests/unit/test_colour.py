@@ -1,0 +1,129 @@
+"""Colours of any kind become sRGB, value by value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from darkroom.colour import has_other_profile, profile_of, to_srgb
+from darkroom.vips import vips
+from numpy.typing import NDArray
+
+from tests.support import profiles
+
+P3 = profiles.matrix_profile(profiles.DISPLAY_P3, 2.2)
+
+
+def image(values: Any, kind: str, interpretation: str, profile: bytes | None = None) -> Any:
+    array = np.asarray(values, {"uchar": "u1", "ushort": "u2", "short": "i2", "uint": "u4",
+                                "float": "f4", "double": "f8"}[kind])  # fmt: skip
+    height, width, bands = array.shape
+    made = vips().Image.new_from_memory(array.tobytes(), width, height, bands, kind)
+    made = made.copy(interpretation=interpretation)
+    if profile is not None:
+        made.set_type(vips().GValue.blob_type, "icc-profile-data", profile)
+    return made
+
+
+def values(made: Any) -> NDArray[np.int64]:
+    assert made.format == "uchar"
+    raw = np.frombuffer(made.write_to_memory(), np.uint8)
+    return raw.reshape(made.height, made.width, made.bands).astype(np.int64)
+
+
+def row(*pixels: Any) -> list[list[Any]]:
+    return [[list(pixel) for pixel in pixels]]
+
+
+@pytest.mark.parametrize(
+    ("stored", "kind", "interpretation", "shown"),
+    [
+        (row([7], [200]), "uchar", "b-w", row([7], [200])),
+        (row([7, 9], [200, 255]), "uchar", "b-w", row([7, 9], [200, 255])),
+        (row([1, 2, 3], [4, 5, 6]), "uchar", "srgb", row([1, 2, 3], [4, 5, 6])),
+        (row([1, 2, 3, 4]), "uchar", "srgb", row([1, 2, 3, 4])),
+        (row([1, 2, 3, 4, 5]), "uchar", "srgb", row([1, 2, 3, 4])),
+        (row([0], [128], [129], [65535]), "ushort", "grey16", row([0], [0], [1], [255])),
+        (row([0, 65535], [65535, 129]), "ushort", "grey16", row([0, 255], [255, 1])),
+        (row([257, 385, 386]), "ushort", "rgb16", row([1, 1, 2])),
+        (row([257, 514, 771, 385]), "ushort", "rgb16", row([1, 2, 3, 1])),
+        (row([0.0], [0.5], [1.0]), "float", "b-w", row([0], [128], [255])),
+        (row([0.25], [0.5]), "float", "b-w", row([64], [128])),
+        (row([0.25], [0.5]), "double", "b-w", row([64], [128])),
+        (row([0.0], [0.5], [2.0]), "float", "b-w", row([0], [64], [255])),
+        (row([-1.0], [0.0], [1.0]), "float", "b-w", row([0], [128], [255])),
+        (row([-1000], [0], [1000]), "short", "b-w", row([0], [128], [255])),
+        (row([0], [1]), "short", "b-w", row([0], [255])),
+        (row([10**6], [3 * 10**6]), "uint", "b-w", row([0], [255])),
+        (row([5.0], [5.0]), "float", "b-w", row([0], [0])),
+        (row([0.0, 0.5, 1.0]), "float", "srgb", row([0, 128, 255])),
+    ],
+)  # fmt: skip
+def test_numbers_become_eight_bits(stored: Any, kind: str, interpretation: str, shown: Any) -> None:
+    made = to_srgb(image(stored, kind, interpretation))
+    assert (values(made) == np.asarray(shown)).all()
+    assert made.interpretation == ("b-w" if len(shown[0][0]) < 3 else "srgb")
+
+
+@pytest.mark.parametrize(
+    ("stored", "interpretation", "shown"),
+    [
+        ([100.0, 0.0, 0.0], "lab", [255, 255, 255]),
+        ([53.24, 80.09, 67.20], "lab", [255, 0, 0]),
+        ([53.24, 104.55, 40.0], "lch", [255, 0, 0]),
+        ([41.24, 21.26, 1.93], "xyz", [255, 0, 0]),
+        ([1.0, 0.0, 0.0], "scrgb", [255, 0, 0]),
+        ([0.2140, 0.2140, 0.2140], "scrgb", [128, 128, 128]),
+    ],
+)
+def test_other_spaces_are_converted(
+    stored: list[float], interpretation: str, shown: list[int]
+) -> None:
+    made = to_srgb(image([[stored]], "float", interpretation))
+    assert np.abs(values(made)[0, 0] - shown).max() <= 2
+
+
+def test_ink_is_read_as_a_press_prints_it() -> None:
+    """Within what press profiles differ: red ink is no pure red, black ink alone no full black."""
+    inks = row([0, 0, 0, 0, 1], [0, 255, 255, 0, 2], [0, 0, 0, 255, 3])
+    made = values(to_srgb(image(inks, "uchar", "cmyk")))
+    wanted = np.asarray(row([255, 255, 255], [237, 28, 36], [35, 31, 32]))
+    assert np.abs(made[..., :3] - wanted).max() <= 12
+    assert made[0, :, 3].tolist() == [1, 2, 3]
+
+
+def test_an_embedded_profile_is_followed_and_then_gone() -> None:
+    stored = image(row([60, 180, 90]), "uchar", "srgb", P3)
+    made = to_srgb(stored)
+    wanted = profiles.to_srgb((60, 180, 90), profiles.DISPLAY_P3, 2.2)
+    assert profiles.delta_e(values(made)[0, 0], wanted) < 1
+    assert profile_of(made) is None
+    assert profile_of(stored) == P3
+
+
+def test_black_stays_black_and_white_white() -> None:
+    made = values(to_srgb(image(row([0, 0, 0], [255, 255, 255]), "uchar", "srgb", P3)))
+    assert made.tolist() == row([0, 0, 0], [255, 255, 255])
+
+
+@pytest.mark.parametrize(
+    ("stored", "interpretation"), [([90, 120, 30], "srgb"), ([90], "b-w"), ([90, 40], "b-w")]
+)
+def test_a_profile_that_is_rubbish_is_as_good_as_none(
+    stored: list[int], interpretation: str
+) -> None:
+    made = to_srgb(image([[stored]], "uchar", interpretation, b"rubbish" * 40))
+    assert np.abs(values(made)[0, 0] - stored).max() <= 1
+
+
+def test_a_grey_image_under_a_profile_of_colours_stays_grey() -> None:
+    made = to_srgb(image([[[90]]], "uchar", "b-w", P3))
+    assert made.bands == 1
+    assert made.interpretation == "b-w"
+
+
+def test_whether_there_is_a_profile() -> None:
+    assert profile_of(image([[[1]]], "uchar", "b-w")) is None
+    assert not has_other_profile(image([[[1]]], "uchar", "b-w"))
+    assert has_other_profile(image([[[1, 2, 3]]], "uchar", "srgb", P3))
