@@ -151,7 +151,7 @@ def _jpeg(data: Data, limits: Limits) -> Opened:
 def _jpeg_shrink(size: Size, wanted: Size) -> int:
     """Return the scale, in the DCT domain, at which a JPEG is decoded: 1, 2, 4 or 8.
 
-    What remains is still twice the size wanted, which keeps the result above 45 dB of a full
+    What remains is still twice the size wanted, which keeps the result above 50 dB of a full
     decode, and the scale divides both sides, as libjpeg rounds the size up otherwise and the image
     would shift by part of a pixel.
     """

@@ -94,7 +94,7 @@ def reduce_in_steps(image: Any, size: Size) -> Any:
     """Scale an image that lies in memory to a size, halving it first where it is far larger.
 
     The same as :func:`reduce`, but for large factors a chain of Lanczos filters takes the place of
-    averaged blocks: 3 to 6 dB better, for one millisecond on a megapixel.
+    averaged blocks: up to 7 dB better, for one millisecond on a megapixel.
     """
     far = all(
         side >= STEP * wanted
@@ -143,7 +143,7 @@ def _resize(image: Any, size: Size) -> Any:
     """Scale both axes on their own, so that whole image meets whole image to the pixel.
 
     For large factors libvips averages whole blocks first and leaves a factor of two or more to the
-    filter, its ``gap``: 48 dB and more of an unhurried Lanczos filter in every measurement.
+    filter, its ``gap``: 45 dB and more of an unhurried Lanczos filter in every measurement.
     """
     x, y = size[0] / image.width, size[1] / image.height
     return image.resize(x, vscale=y, kernel="lanczos3", gap=2.0)
