@@ -6,35 +6,48 @@ installed in the one that tests the engine.
 
 from __future__ import annotations
 
-import inspect
+import contextlib
+import datetime
+import functools
 import json
+import os
 import re
 import sys
+import threading
 import time
+import traceback
 from collections.abc import Callable
-from typing import Any
-from unittest.mock import MagicMock
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+from unittest.mock import MagicMock, patch
 
 import boto3
 from moto import backends, mock_aws
 from moto.awslambda.models import LambdaFunction
 from moto.core import utils as moto_utils
 from moto.moto_server.utilities import RegexConverter
-from moto.sns.models import Subscription
+from moto.ses.models import ses_backends
+from moto.sns.models import sns_backends
+from moto.stepfunctions.parser.api import HistoryEventType
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.common.timeouts.timeout import EvalTimeoutError
 from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import iteration_worker
+from moto.stepfunctions.parser.asl.component.state.exec.state_parallel import branches_decl
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_dynamodb import (  # noqa: E501
     StateTaskServiceDynamoDB,
 )
 from moto.stepfunctions.parser.asl.eval.environment import Environment
-from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
+from moto.stepfunctions.parser.asl.eval.event.event_manager import (
+    EventHistoryContext,
+    EventManager,
+)
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
-from moto.stepfunctions.responses import StepFunctionResponse
+from moto.stepfunctions.parser.utils import TMP_THREADS
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/any"
@@ -56,7 +69,7 @@ def run(definition: Json, *, name: str | None = "probe") -> Json:
     arn = stepfunctions.start_execution(stateMachineArn=machine, input="{}", **named)[
         "executionArn"
     ]
-    for _ in range(200):
+    for _ in range(3000):
         described: Json = stepfunctions.describe_execution(executionArn=arn)
         if described["status"] != "RUNNING":
             return described
@@ -84,12 +97,6 @@ def machine_with(state: Json, **others: Json) -> Json:
     return {"StartAt": "First", "States": {"First": state, **others}}
 
 
-def failing_choice() -> Json:
-    """A branch that ends with States.NoChoiceMatched."""
-    choice = {"Variable": "$.never", "IsPresent": True, "Next": "Done"}
-    return machine_with({"Type": "Choice", "Choices": [choice]}, Done={"Type": "Succeed"})
-
-
 def caught(state: Json, error: str) -> Json:
     """Run a state whose error is caught by name, so that it should succeed."""
     catch = [{"ErrorEquals": [error], "Next": "Done"}]
@@ -97,7 +104,12 @@ def caught(state: Json, error: str) -> Json:
 
 
 def run_functions() -> bool:
-    return "docker" in inspect.getsource(LambdaFunction._invoke_lambda)
+    """A container is asked for; without the Docker SDK, not even that."""
+    function, docker = MagicMock(), MagicMock()
+    modules = {"docker": docker, "docker.errors": docker.errors, "docker.types": docker.types}
+    with patch.dict(sys.modules, modules), contextlib.suppress(Exception):
+        LambdaFunction._invoke_lambda(function)
+    return bool(function.docker_client.containers.run.called)
 
 
 def evaluate_jsonata() -> bool:
@@ -118,7 +130,11 @@ def parse_once() -> bool:
 
 
 def list_services_once() -> bool:
-    return inspect.isgeneratorfunction(backends.list_of_moto_modules)
+    """Every look reads the folder."""
+    with patch("os.listdir", side_effect=os.listdir) as reads:
+        for _ in range(2):
+            list(backends.list_of_moto_modules())
+    return reads.call_count == 2
 
 
 def list_descriptions_once() -> bool:
@@ -141,14 +157,35 @@ def name_executions() -> bool:
     return run(machine_with({"Type": "Succeed"}), name=None)["executionArn"].endswith(":None")
 
 
-def announce() -> bool:
+@functools.cache
+def announced() -> list[str]:
+    """Return the statuses that a queue hears of."""
     received = listening_queue({"source": ["aws.states"]})
     run(machine_with({"Type": "Succeed"}))
-    return received() == []
+    return [event["detail"]["status"] for event in received()]
 
 
-def stopped() -> tuple[Json, list[Json]]:
-    """Stop an execution while a retry waits, and read status and history right then."""
+def announce_starts() -> bool:
+    return "RUNNING" not in announced()
+
+
+def announce_ends() -> bool:
+    return "SUCCEEDED" not in announced()
+
+
+class Stopped(NamedTuple):
+    """An execution that was stopped while a retry waited."""
+
+    at_once: Json
+    events_at_once: list[str]
+    slept: list[float]
+    events_later: list[str]
+    status_later: str
+
+
+@functools.cache
+def stopped() -> Stopped:
+    """Stop an execution while a retry waits; look right then, and when the wait is over."""
     stepfunctions = client("stepfunctions")
     topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:none"
     state = {
@@ -156,36 +193,57 @@ def stopped() -> tuple[Json, list[Json]]:
         "Resource": "arn:aws:states:::sns:publish",
         "Parameters": {"TopicArn": topic, "Message": "any"},
         "Retry": [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 3, "MaxAttempts": 1}],
-        "End": True,
+        "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}],
+        "Next": "Done",
     }
+    others: Json = {"Caught": {"Type": "Pass", "End": True}, "Done": {"Type": "Succeed"}}
+    definition = json.dumps(machine_with(state, **others))
     machine = stepfunctions.create_state_machine(
-        name=f"m{time.time_ns()}", definition=json.dumps(machine_with(state)), roleArn=ROLE
+        name=f"m{time.time_ns()}", definition=definition, roleArn=ROLE
     )["stateMachineArn"]
-    arn = stepfunctions.start_execution(stateMachineArn=machine, input="{}", name="stop")[
-        "executionArn"
-    ]
+    waiting, go, slept = threading.Event(), threading.Event(), []
 
-    def events() -> list[Json]:
-        found: list[Json] = stepfunctions.get_execution_history(executionArn=arn)["events"]
-        return found
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        waiting.set()
+        go.wait(60)
 
-    while "TaskFailed" not in {event["type"] for event in events()}:
-        time.sleep(0.02)
-    stepfunctions.stop_execution(executionArn=arn, error="Probe")
-    return stepfunctions.describe_execution(executionArn=arn), events()
+    with patch.object(retrier_decl, "time", SimpleNamespace(sleep=sleep)):
+        arn = stepfunctions.start_execution(stateMachineArn=machine, input="{}", name="stop")[
+            "executionArn"
+        ]
+        # A retrier that sleeps in another way never comes here.
+        waiting.wait(60)
+        stepfunctions.stop_execution(executionArn=arn, error="Probe")
+        at_once, events_at_once = stepfunctions.describe_execution(executionArn=arn), events(arn)
+        go.set()
+        for thread in list(TMP_THREADS):
+            thread.join(60)
+    later = stepfunctions.describe_execution(executionArn=arn)
+    return Stopped(at_once, events_at_once, slept, events(arn), later["status"])
+
+
+def events(arn: str) -> list[str]:
+    found = client("stepfunctions").get_execution_history(executionArn=arn)["events"]
+    return [event["type"] for event in found]
 
 
 def stop_at_once() -> bool:
-    described, events = stopped()
-    return described["status"] == "RUNNING" or events[-1]["type"] != "ExecutionAborted"
+    found = stopped()
+    return found.at_once["status"] == "RUNNING" or found.events_at_once[-1] != "ExecutionAborted"
 
 
 def stop_as_asked() -> bool:
-    return stopped()[0].get("error") != "Probe"
+    return stopped().at_once.get("error") != "Probe"
 
 
 def describe_redrives() -> bool:
-    return "redriveCount" not in stopped()[0]
+    return "redriveCount" not in stopped().at_once
+
+
+def wait_for_retries() -> bool:
+    """The wait is a sleep: nobody else is asked."""
+    return stopped().slept == [3]
 
 
 def write_histories() -> bool:
@@ -207,15 +265,39 @@ def list_executions() -> bool:
 
 
 def redrive() -> bool:
-    return not hasattr(StepFunctionResponse, "redrive_execution")
+    failed = run(machine_with({"Type": "Fail"}))
+    try:
+        client("stepfunctions").redrive_execution(executionArn=failed["executionArn"])
+    except NotImplementedError:
+        return True
+    return False
 
 
 def end_histories() -> bool:
-    return "ExecutionAborted" not in inspect.getsource(EventManager)
+    """A thread of an execution that has ended still adds to its history."""
+    manager, context = EventManager(), EventHistoryContext.of_program_start()
+    for kind in (HistoryEventType.ExecutionAborted, HistoryEventType.TaskSucceeded):
+        manager.add_event(context=context, event_type=kind)
+    return len(manager.get_event_history()) == 2
+
+
+class Part(EvalComponent):
+    """A part of a program, that says whether it was evaluated."""
+
+    evaluated = False
+
+    def _eval_body(self, _: Environment) -> None:
+        self.evaluated = True
 
 
 def leave_stopped_programs() -> bool:
-    return "Pruning" in inspect.getsource(EvalComponent.eval)
+    """A part of a stopped program is skipped, and its whole goes on as if it were done."""
+    stopped_program = Environment.__new__(Environment)
+    stopped_program._state_mutex = threading.RLock()
+    stopped_program._program_state = ProgramStopped(datetime.datetime.now(datetime.UTC), "", "")
+    part = Part()
+    part.eval(stopped_program)  # the engine leaves the whole here, by an exception
+    return not part.evaluated
 
 
 def end_before(attribute: str) -> bool:
@@ -237,22 +319,21 @@ def name_dynamodb_errors() -> bool:
     return failure.error_name.error_name == "DynamoDB.AmazonDynamoDBException"
 
 
-def name_errors_of_branches() -> bool:
-    state = {"Type": "Parallel", "Branches": [failing_choice()]}
-    return bool(caught(state, "States.NoChoiceMatched")["status"] == "FAILED")
-
-
-def name_errors_of_iterations() -> bool:
-    # Plain moto's worker dies on the name, and the Map waits for ever: ask the name alone.
-    from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import (
-        iteration_worker,
-    )
-
+def refuses_names_of_states(module: Any) -> bool:
+    """Ask the name alone: on it, plain moto's worker dies, and what is around it waits for ever."""
     try:
-        iteration_worker.CustomErrorName("States.NoChoiceMatched")
+        module.CustomErrorName("States.Timeout")
     except ValueError:
         return True
     return False
+
+
+def name_errors_of_branches() -> bool:
+    return refuses_names_of_states(branches_decl)
+
+
+def name_errors_of_iterations() -> bool:
+    return refuses_names_of_states(iteration_worker)
 
 
 def match_errors() -> bool:
@@ -264,14 +345,21 @@ def match_errors() -> bool:
     return bool(caught(state, "States.ALL")["status"] == "SUCCEEDED")
 
 
-def wait_for_retries() -> bool:
-    return bool(retrier_decl.time is time)
-
-
 def inject_faults() -> bool:
     """Faults come from a test case that no API can set, so none is ever in force."""
     environment = MagicMock(mock_test_case=None)
     return Environment.is_mocked_mode(environment) is False
+
+
+def say_what_a_fault_does() -> bool:
+    """Not even to who asks."""
+    environment = Environment.__new__(Environment)
+    environment.mock_test_case = None
+    try:
+        environment.get_current_mocked_response()
+    except RuntimeError:
+        return True
+    return False
 
 
 def deliver_events() -> bool:
@@ -310,7 +398,15 @@ def match_every_key() -> bool:
 
 
 def deliver_messages() -> bool:
-    return "email" not in inspect.getsource(Subscription.publish)
+    """An e-mail is nowhere: not with the subscription, and not with SES."""
+    sns = client("sns")
+    topic = sns.create_topic(Name="probe")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="you@example.com")
+    sns.publish(TopicArn=topic, Message="a message to nobody")
+    backend = sns_backends[ACCOUNT][REGION]
+    (subscription,) = backend.subscriptions.values()
+    kept = [vars(subscription), ses_backends[ACCOUNT][REGION].sent_messages]
+    return "a message to nobody" not in repr(kept)
 
 
 PROBES: dict[str, Callable[[], bool]] = {
@@ -322,8 +418,8 @@ PROBES: dict[str, Callable[[], bool]] = {
     "list descriptions once": list_descriptions_once,
     "deploy machines that run": deploy_machines_that_run,
     "name executions": name_executions,
-    "announce starts": announce,
-    "announce ends": announce,
+    "announce starts": announce_starts,
+    "announce ends": announce_ends,
     "stop at once": stop_at_once,
     "stop as asked": stop_as_asked,
     "describe redrives": describe_redrives,
@@ -342,7 +438,7 @@ PROBES: dict[str, Callable[[], bool]] = {
     "match errors": match_errors,
     "wait for retries": wait_for_retries,
     "inject faults": inject_faults,
-    "say what a fault does": inject_faults,
+    "say what a fault does": say_what_a_fault_does,
     "deliver events": deliver_events,
     "send S3 events": send_s3_events,
     "match every key": match_every_key,
@@ -354,7 +450,11 @@ def main() -> None:
     answers = {}
     with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
         for name, probe in PROBES.items():
-            answers[name] = probe()
+            try:
+                answers[name] = probe()
+            except Exception:  # noqa: BLE001 - moto does something else by now
+                traceback.print_exc()
+                answers[name] = False
     json.dump(answers, sys.stdout)
 
 

@@ -17,6 +17,7 @@ from unittest.mock import MagicMock
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
+from moto import backends
 from moto.moto_server.utilities import RegexConverter
 from moto.stepfunctions.models import StateMachine
 from moto.stepfunctions.parser.api import ExecutionStatus
@@ -162,6 +163,14 @@ class Held:
         assert self.reached.wait(10)
 
 
+def watched(lab: Lab, *states: str) -> list[Any]:
+    """Return a list of the calls that these states make from now on."""
+    called: list[Any] = []
+    for state in states:
+        lab.faults.inject(Fault(state, result={}, when=lambda given: called.append(given) or True))
+    return called
+
+
 def task(**more: Any) -> Json:
     given = {"TopicArn": "arn:aws:sns:us-east-1:123456789012:t", "Message": "m"}
     return {"Type": "Task", "Resource": "arn:aws:states:::sns:publish", "Parameters": given, **more}
@@ -214,10 +223,10 @@ def test_an_execution_without_a_name_gets_one(lab: Lab) -> None:
 
 def test_an_execution_that_takes_too_long_ends_at_once(lab: Lab) -> None:
     """While the call that took too long still runs; nothing is added when it comes back."""
-    definition = chain(A=task(), B=PASS) | {"TimeoutSeconds": 1}
+    definition = chain(A=task(), B=task()) | {"TimeoutSeconds": 1}
     program, _ = AmazonStateLanguageParser.parse(json.dumps(definition))
     program.timeout_seconds.timeout_seconds = 0.01
-    held = Held(lab, "A")
+    held, called = Held(lab, "A"), watched(lab, "B")
     execution = lab.start(definition)
     lab.router.wait_for(execution.exec_arn)
     types = lab.types(execution)
@@ -227,6 +236,7 @@ def test_an_execution_that_takes_too_long_ends_at_once(lab: Lab) -> None:
     held.go.set()
     _settle()
     assert lab.types(execution) == types
+    assert called == []
     assert lab.router.statuses == ["RUNNING", "TIMED_OUT"]
 
 
@@ -244,8 +254,8 @@ def stop(lab: Lab, execution: Any, **words: str) -> Json:
 
 
 def test_a_stop_ends_an_execution_at_once_with_what_was_said(lab: Lab) -> None:
-    held = Held(lab, "A")
-    execution = lab.start(chain(A=task(), B=PASS))
+    held, called = Held(lab, "A"), watched(lab, "B")
+    execution = lab.start(chain(A=task(), B=task()))
     held.wait()
     answer = stop(lab, execution, error="Enough", cause="wrong folder")
     assert answer == {"stopDate": execution.stop_date}
@@ -263,7 +273,7 @@ def test_a_stop_ends_an_execution_at_once_with_what_was_said(lab: Lab) -> None:
     held.go.set()
     _settle()
     assert lab.history(execution) == before
-    assert lab.entered(execution) == ["A"]
+    assert called == []  # nothing after it is done
     assert len(lab.router.ended) == 1
 
 
@@ -287,18 +297,19 @@ def test_a_stop_of_what_has_ended_changes_nothing(lab: Lab, first: str) -> None:
 
 def test_a_stop_in_a_branch_ends_all_of_it(lab: Lab) -> None:
     """No Catch sees it, and nothing after it runs."""
-    held = Held(lab, "Inner")
-    branch = chain(Inner=task(), After=PASS)
+    held, called = Held(lab, "Inner"), watched(lab, "After", "Later", "Caught")
+    branch = chain(Inner=task(), After=task())
     parallel = {
         "Type": "Parallel",
         "Branches": [branch],
         "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}],
     }
-    execution = lab.start(chain(Both=parallel, Later=PASS, Caught=PASS))
+    execution = lab.start(chain(Both=parallel, Later=task(), Caught=task()))
     held.wait()
     stop(lab, execution)
     held.go.set()
     _settle()
+    assert called == []
     assert lab.entered(execution) == ["Both", "Inner"]
     assert lab.types(execution)[-1] == "ExecutionAborted"
     assert execution.status == "ABORTED"
@@ -630,6 +641,15 @@ def test_an_error_that_leaves_a_branch_is_caught(lab: Lab, around: Json, error: 
     assert (done.status, done.output.get("Error")) == ("SUCCEEDED", error)
 
 
+def test_a_failure_without_a_name_leaves_a_branch_too(lab: Lab) -> None:
+    around = {
+        "Type": "Parallel",
+        "Branches": [chain(F={"Type": "Fail"})],
+        "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Done"}],
+    }
+    assert lab.run(chain(Around=around, Done=PASS)).status == "SUCCEEDED"
+
+
 @pytest.mark.parametrize(
     ("error", "names", "status"),
     [
@@ -826,6 +846,12 @@ def test_clients_of_tasks_are_made_once(lab: Lab) -> None:
     assert first.meta.endpoint_url == "http://127.0.0.1:1"
     credentials = first._request_signer._credentials
     assert credentials.access_key == "step-functions"
+
+
+def test_the_services_are_listed_once(lab: Lab) -> None:
+    first, second = (backends.list_of_moto_modules() for _ in range(2))
+    assert first is second
+    assert {"s3", "stepfunctions"} <= set(first)
 
 
 def test_a_key_may_have_a_line_break(lab: Lab) -> None:
