@@ -9,14 +9,16 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from tests.mutation import children, definition, judging
 from tests.mutation.areas import AREAS, DEFINITION, ROOT, files
+from tests.mutation.mutants import Source
 
 EQUIVALENT = Path(__file__).with_name("equivalent.yaml")
 TESTS = ("tests/unit", "tests/template")
@@ -53,13 +55,12 @@ def main() -> int:
     survivors: list[Survivor] = []
     equivalent = _Equivalent(set(chosen))
     started = time.monotonic()
-    for area, verdicts in _judge(chosen, options, equivalent):
-        for verdict, survivor in verdicts:
-            counts[area, verdict] += 1
-            if survivor is not None:
-                survivors.append(survivor)
-                if options.list_survivors:
-                    print(survivor, flush=True)
+    for area, verdict, survivor in _judge(chosen, options, equivalent):
+        counts[area, verdict] += 1
+        if survivor is not None:
+            survivors.append(survivor)
+            if options.list_survivors:
+                print(survivor, flush=True)
     print(f"\n{sum(counts.values())} mutants in {time.monotonic() - started:.0f} s\n")
     return _report(counts, survivors, equivalent, options)
 
@@ -118,61 +119,62 @@ def _changed(base: str) -> set[str]:
 
 def _judge(
     chosen: dict[str, str], options: argparse.Namespace, equivalent: _Equivalent
-) -> Iterable[Any]:
+) -> Iterator[tuple[str, str, Survivor | None]]:
+    """Yield the area and the verdict of each mutant, and what survived."""
+    machine = {file: area for file, area in chosen.items() if file == DEFINITION}
     python = {file: area for file, area in chosen.items() if file != DEFINITION}
-    if python:
-        yield from _judge_python(python, options, equivalent)
+    for some, tasks_of in ((machine, _of_definition), (python, _of_python)):
+        if not some:
+            continue
+        controls, mutants, task_of = tasks_of(some, options)
+        for child, status in children.run(controls, judging.judge, options.jobs):
+            if child.answer is None or child.answer["killed"]:
+                what = f"{child.job.what.file}, unchanged, fails its tests (status {status})"
+                raise SystemExit(f"{what}:\n{child.output}")
+        for area, found in mutants.items():
+            among = [each for each in found if _among(each.line, options.lines)]
+            equivalent.look_for(among)
+            if options.sample is not None and options.sample < len(among):
+                among = random.Random(options.seed).sample(among, options.sample)
+            tasks = (task_of(each) for each in among)
+            for done, (child, _) in enumerate(children.run(tasks, judging.judge, options.jobs), 1):
+                _progress(f"{area}: {done} of {len(among)}")
+                yield area, *_verdict(area, child.job, child.answer, equivalent)
 
 
-def _judge_python(
-    chosen: dict[str, str], options: argparse.Namespace, equivalent: _Equivalent
-) -> Iterable[Any]:
-    from tests.mutation import children, judging
-    from tests.mutation.mutants import Source
+def _of_definition(chosen: dict[str, str], options: argparse.Namespace) -> Any:
+    source = definition.Source()
+    reading = [each for each in _test_files(options.tests or TESTS) if definition.reads(each)]
+    measured = judging.measure(reading, options.jobs)
+    found = {chosen[DEFINITION]: source.mutants()}
+    return [judging.whole(source, measured)], found, lambda each: judging.whole(each, measured)
 
+
+def _of_python(chosen: dict[str, str], options: argparse.Namespace) -> Any:
     sources = {file: Source(file) for file in files() if file != DEFINITION}
     measured = judging.measure(_test_files(options.tests or TESTS), options.jobs)
     judge = judging.Judge(measured, list(sources.values()))
-    by_area: dict[str, list[Any]] = {}
+    found: dict[str, list[Any]] = {}
     for file, area in chosen.items():
-        mutants = [each for each in sources[file].mutants() if _among(each.line, options.lines)]
-        by_area.setdefault(area, []).extend(mutants)
-        equivalent.look_for(file, mutants)
+        found.setdefault(area, []).extend(sources[file].mutants())
     controls = [judge.control(sources[file]) for file in chosen]
-    for child, status in children.run(
-        [each for each in controls if each.tests], judging.judge, options.jobs
-    ):
-        if child.answer is None or child.answer["killed"]:
-            raise SystemExit(
-                f"{child.job.source.file}, unchanged, fails its tests ({status}):\n{child.output}"
-            )
-    for area, all_mutants in by_area.items():
-        mutants = all_mutants
-        if options.sample is not None and options.sample < len(mutants):
-            mutants = random.Random(options.seed).sample(mutants, options.sample)
-        yield area, _verdicts(area, mutants, judge, options, equivalent)
+    return [each for each in controls if each.tests], found, judge.task
 
 
-def _verdicts(
-    area: str, mutants: list[Any], judge: Any, options: argparse.Namespace, equivalent: _Equivalent
-) -> Iterable[Any]:
-    from tests.mutation import children, judging
+def _verdict(
+    area: str, task: judging.Task, answer: Any, equivalent: _Equivalent
+) -> tuple[str, Survivor | None]:
+    if answer is None or answer["killed"]:
+        return "killed", None
+    line, before, after = task.what.change
+    if equivalent.has(task.what.file, before, after):
+        return "equivalent", None
+    return "survived", Survivor(area, task.what.file, line, before, after, not task.tests)
 
-    tasks = [judge.task(mutant) for mutant in mutants]
-    done = 0
-    for child, _ in children.run(tasks, judging.judge, options.jobs):
-        done += 1
-        if sys.stderr.isatty():
-            print(f"\r{area}: {done} of {len(tasks)}", end="\r", file=sys.stderr)
-        task, answer = child.job, child.answer
-        if answer is None or answer["killed"]:
-            yield "killed", None
-            continue
-        line, before, after = task.mutant.change
-        if equivalent.has(task.mutant.file, before, after):
-            yield "equivalent", None
-            continue
-        yield "survived", Survivor(area, task.mutant.file, line, before, after, not task.tests)
+
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{text}", end="\r", file=sys.stderr)
 
 
 def _among(line: int, lines: str | None) -> bool:
@@ -203,15 +205,13 @@ class _Equivalent:
         }
         self.stale = set(self._known)
 
-    def look_for(self, file: str, mutants: Iterable[Any]) -> None:
+    def look_for(self, mutants: Iterable[Any]) -> None:
         """Note which entries still are changes that could be made."""
-        first_lines = {before.splitlines()[0] for name, before, _ in self._known if name == file}
+        first_lines = {before.splitlines()[0] for _, before, _ in self._known}
         for mutant in mutants:
-            text = mutant.source.text.splitlines()
-            near = {line.strip() for line in text[max(0, mutant.line - 1) : mutant.line + 10]}
-            if near & first_lines:
+            if mutant.may_change(first_lines):
                 _, before, after = mutant.change
-                self.stale.discard((file, before, after))
+                self.stale.discard((mutant.file, before, after))
 
     def has(self, file: str, before: str, after: str) -> bool:
         return (file, before, after) in self._known

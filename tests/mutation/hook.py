@@ -7,11 +7,14 @@ is what this process takes for its interpreter, so that children without the pat
 
 from __future__ import annotations
 
+import builtins
 import importlib.machinery
+import io
 import os
 import sys
 from pathlib import Path
 from types import CodeType
+from typing import Any
 
 _SITE = """\
 import importlib.util
@@ -72,3 +75,16 @@ def put_in_place(name: str, text: str, folder: Path) -> None:
     )
     sys.executable = str(python)
     install(name, str(mutant))
+
+
+def replace_file(path: Path, text: str, folder: Path) -> None:
+    """Have a file read as a text, in this process."""
+    mutant = folder / path.name
+    mutant.write_text(text, encoding="utf-8")
+    really = io.open
+
+    def opened(file: Any, *arguments: Any, **options: Any) -> Any:
+        named = isinstance(file, str | os.PathLike) and Path(file).absolute() == path
+        return really(mutant if named else file, *arguments, **options)
+
+    io.open = builtins.open = opened  # type: ignore[assignment]

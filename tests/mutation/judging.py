@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.mutation import children, hook
+from tests.mutation import children
 from tests.mutation.areas import ELSEWHERE, ROOT
 from tests.mutation.mutants import Mutant, Source
 
@@ -79,10 +79,9 @@ def _kept(child: children.Child, status: int) -> Json:
 
 @dataclass(frozen=True)
 class Task:
-    """A mutant, and the tests that could notice it, the likeliest files first."""
+    """A mutant, or a file as it is, and the tests that could notice: the likeliest files first."""
 
-    mutant: Mutant | None
-    source: Source
+    what: Any
     tests: dict[str, dict[str, float]]
 
 
@@ -101,13 +100,12 @@ class Judge:
         if not inside:
             names = mutant.source.statements.names(mutant.line)
             places += self._uses(names)
-        return Task(mutant, mutant.source, self._tests(mutant.file, places, names))
+        return Task(mutant, self._tests(mutant.file, places, names))
 
     def control(self, source: Source) -> Task:
-        """Return a file as it is, with every test that touches it: all must pass."""
-        return Task(
-            None, source, self._tests(source.file, [(source.file, range(1, 1 << 20))], frozenset())
-        )
+        """Return a file as it is, with the quickest of its tests: they must pass."""
+        tests = self._tests(source.file, [(source.file, range(1, 1 << 20))], frozenset())
+        return Task(source, {file: _quickest(some) for file, some in list(tests.items())[:1]})
 
     def _tests(
         self, product: str, places: list[tuple[str, range]], names: frozenset[str]
@@ -148,10 +146,18 @@ class Judge:
         return found
 
 
+def whole(what: Any, measured: list[Measured]) -> Task:
+    """Return a mutant, or a file as it is, with every test that was measured."""
+    return Task(what, {each.file: each.seconds for each in measured})
+
+
+def _quickest(tests: dict[str, float]) -> dict[str, float]:
+    return {test: tests[test] for test in sorted(tests, key=lambda test: tests[test])[:3]}
+
+
 def judge(task: Task, folder: Path) -> Json:
     """Run a mutant's tests until one fails. In a child."""
-    text = task.mutant.text if task.mutant else task.source.text
-    hook.put_in_place(task.source.module_name, text, folder)
+    task.what.put_in_place(folder)
     files = list(task.tests)
     for batch in (files[:FIRST_FILES], files[FIRST_FILES:]):
         if not batch:

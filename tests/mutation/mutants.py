@@ -7,11 +7,13 @@ import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
+from tests.mutation import hook
 from tests.mutation.areas import ROOT
 from tests.mutation.operators import OPERATORS
 
@@ -47,6 +49,15 @@ class Mutant:
         first, last = spans[0], spans[-1]
         return first[1] + 1, _joined(before[first[1] : last[2]]), _joined(after[first[3] : last[4]])
 
+    def may_change(self, lines: set[str]) -> bool:
+        """Return whether the change may begin with one of some lines; `change` costs more."""
+        near = self.source.text.splitlines()[self.line - 1 : self.line + 30]
+        return not lines.isdisjoint(each.strip() for each in near)
+
+    def put_in_place(self, folder: Path) -> None:
+        """Have the module loaded as this mutant. In a child."""
+        hook.put_in_place(self.source.module_name, self.text, folder)
+
 
 @dataclass(frozen=True, eq=False)
 class Source:
@@ -75,6 +86,10 @@ class Source:
     @cached_property
     def statements(self) -> Statements:
         return Statements(ast.parse(self.text))
+
+    def put_in_place(self, folder: Path) -> None:
+        """Have the module loaded as what it is, by the way that mutants take. In a child."""
+        hook.put_in_place(self.module_name, self.text, folder)
 
     def mutants(self) -> list[Mutant]:
         """Return every mutant, in the order of the file."""
