@@ -205,6 +205,60 @@ def test_services_that_send_to_what_the_key_encrypts_may_use_it() -> None:
     ]
 
 
+def test_the_account_decides_who_else_may_use_the_key_and_services_only_for_this_stack() -> None:
+    template = stack(KeyScope="everything", BufferConcurrency="10")
+    key = properties(template, "Key")
+    policy = {each.pop("Sid"): each for each in key["KeyPolicy"]["Statement"]}
+    assert key["EnableKeyRotation"] is True
+    assert {(each["Effect"], each["Resource"]) for each in policy.values()} == {("Allow", "*")}
+    root = {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}
+    assert (policy["TheAccountDecides"]["Principal"], policy["TheAccountDecides"]["Action"]) == (
+        root, "kms:*",
+    )  # fmt: skip
+    assert policy["AlarmsToTheTopic"]["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    }
+    logs = policy["Logs"]
+    assert logs["Principal"] == {"Service": {"Fn::Sub": "logs.${AWS::Region}.amazonaws.com"}}
+    assert set(logs["Action"]) == {
+        "kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey",
+    }  # fmt: skip
+    arns = logs["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"]
+    patterns = {each["Fn::Sub"].partition(":log-group:")[2] for each in arns}
+    groups = {
+        g["LogGroupName"]["Fn::Sub"] for g in of_type(template, "AWS::Logs::LogGroup").values()
+    }
+    assert len(patterns) == 2
+    for group in groups:
+        assert any(group.startswith(pattern.removesuffix("*")) for pattern in patterns), group
+
+
+NAMED_BY = {
+    "AWS::S3::Bucket": "BucketName",
+    "AWS::DynamoDB::Table": "TableName",
+    "AWS::SNS::Topic": "TopicName",
+    "AWS::SQS::Queue": "QueueName",
+    "AWS::SSM::Parameter": "Name",
+    "AWS::KMS::Alias": "AliasName",
+    "AWS::Events::Rule": "Name",
+    "AWS::Lambda::Function": "FunctionName",
+    "AWS::Lambda::LayerVersion": "LayerName",
+    "AWS::StepFunctions::StateMachine": "StateMachineName",
+    "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::Logs::QueryDefinition": "Name",
+    "AWS::CloudWatch::Alarm": "AlarmName",
+    "AWS::CloudWatch::Dashboard": "DashboardName",
+}
+
+
+def test_two_stacks_live_side_by_side() -> None:
+    """Whatever has a name in the account has the stack's in it."""
+    for name, each in stack(**OPTIONAL)["Resources"].items():
+        if each["Type"] in NAMED_BY:
+            given = each["Properties"][NAMED_BY[each["Type"]]]
+            assert "AWS::StackName" in json.dumps(given), name
+
+
 # ---------------------------------------------------------------------------- backups
 
 

@@ -173,6 +173,9 @@ def test_only_the_source_is_watched() -> None:
     ]
     pattern = BY_DEFAULT["Resources"]["UploadRule"]["Properties"]["EventPattern"]["detail"]
     assert watched == ["SourceBucket"]
+    assert RESOURCES["SourceBucket"]["Properties"]["NotificationConfiguration"] == {
+        "EventBridgeConfiguration": {"EventBridgeEnabled": True}
+    }
     assert pattern["bucket"] == {"name": [{"Ref": "SourceBucket"}]}
     assert pattern["object"] == {"key": [{"prefix": {"Ref": "SourcePrefix"}}]}
 
