@@ -18,6 +18,7 @@ from unittest.mock import MagicMock
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import backends
+from moto.core import utils as moto_utils
 from moto.moto_server.utilities import RegexConverter
 from moto.stepfunctions.models import StateMachine
 from moto.stepfunctions.parser.api import ExecutionStatus
@@ -852,6 +853,7 @@ def test_the_services_are_listed_once(lab: Lab) -> None:
     first, second = (backends.list_of_moto_modules() for _ in range(2))
     assert first is second
     assert {"s3", "stepfunctions"} <= set(first)
+    assert moto_utils.create_loader() is moto_utils.create_loader()
 
 
 def test_a_key_may_have_a_line_break(lab: Lab) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from ops.engine import runtime
+from ops.engine.workers import Forking, Worker, WorkerDied
 
 Json = dict[str, Any]
 
@@ -65,7 +66,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path
     return code, layer
 
 
-class Worker:
+class Started:
     def __init__(self) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-u", str(Path(runtime.__file__))],
@@ -103,14 +104,14 @@ class Worker:
 
 
 @pytest.fixture
-def worker(folders: tuple[Path, Path]) -> Iterator[Worker]:
-    made = Worker()
+def worker(folders: tuple[Path, Path]) -> Iterator[Started]:
+    made = Started()
     yield made
     made.process.kill()
     made.end()
 
 
-def test_a_worker_answers_until_its_input_ends(worker: Worker) -> None:
+def test_a_worker_answers_until_its_input_ends(worker: Started) -> None:
     assert worker.reply() == {"ready": True}
     for event in ({"a": 1}, None):
         answer = worker.ask(event)
@@ -131,13 +132,103 @@ def test_a_function_that_cannot_start_fails_every_invocation(
     folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("_HANDLER", "app.nothing")
-    worker = Worker()
+    worker = Started()
     assert worker.reply() == {"ready": False}
     for _ in range(2):
         answer = worker.ask({})
         assert answer["failed"] is True
         assert json.loads(answer["payload"])["errorType"] == "Runtime.HandlerNotFound"
     assert "AttributeError" in worker.end()
+
+
+# ---------------------------------------------------------------------------- forked
+
+FORKED_APP = """
+import os, sys
+def handler(event, context):
+    if event == "exit":
+        os._exit(3)
+    return {
+        "preloaded": "colorsys" in sys.modules, "environment": dict(os.environ),
+        "folder": os.getcwd(), "pid": os.getpid(), "session": os.getsid(0), "parent": os.getppid(),
+        "open": len(os.listdir("/proc/self/fd")),
+    }
+"""
+
+
+@pytest.fixture
+def forking(folders: tuple[Path, Path]) -> Iterator[Forking]:
+    if not hasattr(os, "pidfd_open"):
+        pytest.skip("workers are not forked on this system")
+    (folders[0] / "app.py").write_text(FORKED_APP)
+    made = Forking(("colorsys", "no_such_module"), {"PATH": os.environ["PATH"], "OWN": "forking"})
+    yield made
+    made.close()
+
+
+def environment(folders: tuple[Path, Path], **more: str) -> dict[str, str]:
+    return {**ENVIRONMENT, "DARKROOM_SYS_PATH": os.pathsep.join(map(str, folders)), **more}
+
+
+def asked(worker: Worker, event: Any) -> Json:
+    worker.send({"id": "r", "arn": "arn:f", "timeout": 5, "event": event, "end": "end"})
+    answer = worker.reply(30, None, b"end")
+    worker.take_log(b"end")
+    found: Json = json.loads(answer["payload"])
+    return found
+
+
+def forked(forking: Forking, folders: tuple[Path, Path], **more: str) -> Worker:
+    process = forking.fork(folders[0], environment(folders, **more))
+    worker = Worker("sample", process)
+    assert worker.reply(30, None) == {"ready": True}
+    return worker
+
+
+def test_a_forked_worker_is_as_if_it_were_started(
+    forking: Forking, folders: tuple[Path, Path]
+) -> None:
+    """But for what it has imported already: its environment, folder and session are its own."""
+    first, second = (forked(forking, folders, OWN=name) for name in ("first", "second"))
+    told = [asked(worker, {}) for worker in (first, second)]
+    for worker, answer, name in zip((first, second), told, ("first", "second"), strict=True):
+        assert answer["environment"] == environment(folders, OWN=name)
+        assert answer["folder"] == str(folders[0])
+        assert answer["session"] == answer["pid"] == worker.process.pid
+        assert answer["parent"] == forking._process.pid
+        assert answer["preloaded"] is True
+        assert answer["open"] <= 6  # its streams, the replies', and what looks
+        assert worker.process.poll() is None
+    assert told[0]["pid"] != told[1]["pid"]
+    for worker in (first, second):
+        worker.kill()
+    assert [worker.process.poll() for worker in (first, second)] == [-9, -9]
+
+
+def test_a_forked_workers_exit_is_told(forking: Forking, folders: tuple[Path, Path]) -> None:
+    worker = forked(forking, folders)
+    with pytest.raises(WorkerDied, match="exit status 3"):
+        asked(worker, "exit")
+    assert (worker.process.wait(), worker.process.poll()) == (3, 3)
+    worker.kill()
+    again = forked(forking, folders)
+    with pytest.raises(subprocess.TimeoutExpired):
+        again.process.wait(timeout=0)
+    again.kill()
+
+
+def test_nothing_is_forked_by_what_is_gone(forking: Forking, folders: tuple[Path, Path]) -> None:
+    worker = forked(forking, folders)
+    assert forking.alive
+    forking._process.kill()
+    forking._process.wait()
+    assert not forking.alive
+    with pytest.raises(WorkerDied, match="The process that forks workers is gone") as died:
+        forking.fork(folders[0], environment(folders))
+    assert died.value.kind == "Lambda.ServiceException"
+    worker.interrupt()
+    assert worker.process.wait(30) == -9  # nobody knows: it is taken for killed
+    worker.kill()
 
 
 # ---------------------------------------------------------------------------- in this process
