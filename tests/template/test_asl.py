@@ -11,6 +11,7 @@ import botocore.session
 import pytest
 from darkroom.errors import DarkroomError, PermanentError, TransientError, by_class
 
+from tests.conftest import ROOT
 from tests.statemachine.matrix import MATRIX
 from tests.support import stack
 from tests.support.definition import DEFINITION, handler, machines, states
@@ -77,6 +78,13 @@ def test_a_task_that_hangs_is_seen(name: str) -> None:
     else:
         own = TEMPLATE[function]["Properties"]["Timeout"]
         assert own + 30 <= timeout <= own + 120  # room for a cold start
+
+
+def test_the_times_are_those_of_the_documentation() -> None:
+    text = (ROOT / "docs" / "reliability.md").read_text()
+    rows = re.findall(r"^\| ([\w, ]+) \| (\d+) s \|$", text, flags=re.MULTILINE)
+    told = {name: int(seconds) for names, seconds in rows for name in names.split(", ")}
+    assert told == {name: task["TimeoutSeconds"] for name, task in states("Task").items()}
 
 
 def test_an_execution_has_time_for_every_step_and_no_more_than_start_can_wait() -> None:
@@ -225,6 +233,13 @@ def test_every_rendition_is_made_at_once() -> None:
     assert mapped["ItemProcessor"]["ProcessorConfig"] == {"Mode": "INLINE"}
     assert "MaxConcurrency" not in mapped
     assert not {"ToleratedFailureCount", "ToleratedFailurePercentage"} & set(mapped)
+
+
+def test_every_state_goes_on_or_ends() -> None:
+    for name, state in states().items():
+        assert state["Type"] in {"Task", "Pass", "Map", "Parallel", *TERMINAL}, name
+        ways = [state.get("Next"), state.get("End") is True, state["Type"] in TERMINAL]
+        assert sum(map(bool, ways)) == 1, name
 
 
 def test_every_state_is_reached() -> None:

@@ -122,6 +122,8 @@ def test_a_buffered_upload_is_never_lost_and_never_taken_twice_at_once() -> None
         "Fn::GetAtt": ["EventsDeadLetterQueue", "Arn"]
     }
     allowed = properties(template, "BufferQueuePolicy")["PolicyDocument"]["Statement"][1]
+    assert (allowed["Effect"], allowed["Action"]) == ("Allow", "sqs:SendMessage")
+    assert allowed["Resource"] == {"Fn::GetAtt": ["BufferQueue", "Arn"]}
     assert allowed["Principal"] == {"Service": "events.amazonaws.com"}
     assert allowed["Condition"] == {
         "ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["UploadRule", "Arn"]}}
@@ -233,6 +235,19 @@ def test_the_account_decides_who_else_may_use_the_key_and_services_only_for_this
         assert any(group.startswith(pattern.removesuffix("*")) for pattern in patterns), group
 
 
+def policies(value: Any) -> list[Json]:
+    """Return every policy document in a part of the template."""
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    found = [each for part in parts for each in policies(part)]
+    return [value, *found] if isinstance(value, dict) and "Statement" in value else found
+
+
+def test_every_policy_is_of_the_current_language() -> None:
+    """Without a version, variables as ${aws:username} are text (IAM user guide, Version)."""
+    versions = [each.get("Version") for each in policies(stack(**OPTIONAL))]
+    assert set(versions) == {"2012-10-17", "2021-06-01"}  # the latter: CloudWatch's data protection
+
+
 NAMED_BY = {
     "AWS::S3::Bucket": "BucketName",
     "AWS::DynamoDB::Table": "TableName",
@@ -297,7 +312,7 @@ def test_a_version_is_cached_for_a_year_and_a_plain_address_for_a_minute() -> No
         cache = properties(template, behaviour["CachePolicyId"]["Ref"])["CachePolicyConfig"]
         headers = properties(template, behaviour["ResponseHeadersPolicyId"]["Ref"])
         (header,) = headers["ResponseHeadersPolicyConfig"]["CustomHeadersConfig"]["Items"]
-        assert cache["DefaultTTL"] == seconds
+        assert cache["DefaultTTL"] == cache["MaxTTL"] == seconds
         assert f"max-age={seconds}" in header["Value"]
     assert versioned["PathPattern"] == "v/*"
 
