@@ -6,12 +6,13 @@ import struct
 
 import numpy as np
 import pytest
-from darkroom.metadata import ARTIST, COPYRIGHT, Credit, add_exif, exif, read_credit
+from darkroom.metadata import Credit, add_exif, exif, read_credit
 
 from tests.support.images import encoded, opened, picture
 from tests.support.imaging import chunk, half_clear
 from tests.unit.test_strip import chunks_of, segment
 
+ARTIST, COPYRIGHT = 0x013B, 0x8298
 CREDIT = Credit("A. Photographer", "(c) 2026 A. Photographer")
 
 

@@ -59,6 +59,7 @@ HEADER = segment(0xE0, b"JFIF\0\1\2\1\1\x2c\1\x2c\1\1abc")
         ([segment(0xEF, b"last of them"), segment(0xFE, b"a comment"), SCAN], [SCAN]),
         ([segment(0xF0, b"no application's"), SCAN], [segment(0xF0, b"no application's"), SCAN]),
         ([TABLE, SCAN, CODES, SECOND], [TABLE, SCAN, CODES, SECOND]),
+        ([SCAN, b"\xff" + CODES, SECOND], [SCAN, b"\xff" + CODES, SECOND]),
         ([TABLE, SCAN, segment(0xFE, b"between scans"), SECOND], [TABLE, SCAN, SECOND]),
         ([b"\xff\x01", b"\xff\xd8", TABLE, SCAN], [b"\xff\x01", b"\xff\xd8", TABLE, SCAN]),
         ([b"\xff\xff\xff" + TABLE, b"\xff" + SCAN], [TABLE, SCAN]),
@@ -122,6 +123,7 @@ def test_a_webp_keeps_what_its_picture_needs() -> None:
         (b"VP8L", b"lossless"),
         (b"EXIF", b"secret"),
         (b"XMP ", b"secret"),
+        (b"ALPH", b""),
     )
     stripped = strip(data + b"odd", "webp")
     assert stripped is not None
@@ -130,6 +132,7 @@ def test_a_webp_keeps_what_its_picture_needs() -> None:
         (b"ALPH", b"alpha"),
         (b"VP8 ", b"picture"),
         (b"VP8L", b"lossless"),
+        (b"ALPH", b""),
     ]
 
 
@@ -160,6 +163,8 @@ def test_the_quality_of_a_jpeg_is_told_from_its_tables(quality: int) -> None:
         (START + segment(0xDB, b"\0" + b"\1" * 63), 100),  # cut off
         (START + segment(0xDB, b"\x10" + b"\0\x10" * 64), 100),  # of 16 bits, which no one writes
         (START + segment(0xDB, b"\0" + b"\xff" * 64), 11),
+        (START + segment(0xDB, b"\0" + b"\x16" * 63 + b"\x34"), 81),  # 80.504
+        (START + segment(0xDB, b"\0" + b"\x8c" * 63 + b"\xb0"), 20),  # 20.498
         (START + segment(0xDB, b"\0" + b"\1" * 64), 99),
         (START + segment(0xDB, b"\0" + b"\0" * 64), 100),
         (START + segment(0xDB, b"\0" + b"\x10" * 64) + segment(0xDB, b"\1" + b"\1" * 64), 86),
