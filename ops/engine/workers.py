@@ -132,7 +132,7 @@ class Forked:
     def poll(self) -> int | None:
         """Return the exit code, or None while the process runs."""
         if self._code is None:
-            with contextlib.suppress(ProcessLookupError, psutil.Error):
+            with contextlib.suppress(psutil.Error):
                 if psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE:
                     return None
         return self.wait()
@@ -305,6 +305,15 @@ class Worker:
                 with contextlib.suppress(OSError):
                     pipe.close()
         self.process.wait()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the process has ended; a zombie cannot be waited for while a thread is left."""
+        if self.process.poll() is not None:
+            return True
+        with contextlib.suppress(psutil.Error):
+            return bool(psutil.Process(self.process.pid).status() == psutil.STATUS_ZOMBIE)
+        return False
 
     def interrupt(self) -> None:
         """End the process and all it started; whoever waits for its reply hears that it died."""
@@ -486,7 +495,7 @@ class WorkerPool:
             idle = self._idle.setdefault(spec.name, [])
             while idle:
                 worker = idle.pop()
-                if worker.process.poll() is None:
+                if not worker.ended:
                     self._busy.add(worker)
                     return worker, False
                 worker.kill()

@@ -60,8 +60,7 @@ def test_files_are_dropped_and_each_says_what_became_of_it(page: Any) -> None:
     assert large.inner_text() == "large.jpg: It is too large."
     assert large.get_attribute("class") == "bad"
     assert second.get_attribute("class") == "good"
-    first.get_by_role("link").click()
-    page.wait_for_url(re.compile("/executions/"))
+    assert first.get_by_role("link").get_attribute("href").startswith("/executions/")
 
 
 def test_what_is_dragged_without_files_is_left_alone(page: Any) -> None:

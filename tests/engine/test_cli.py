@@ -64,16 +64,18 @@ class Up:
             stderr=subprocess.PIPE,
             text=True,
         )
-        self.lines: queue.Queue[dict[str, Any]] = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
-        self.about = self.lines.get(timeout=SECONDS)
+        self._lines: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._passed: list[dict[str, Any]] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self.about = self._lines.get(timeout=SECONDS)
         self.endpoint: str = self.about["endpoint"]
         self.deployment = Deployment(endpoint=self.endpoint)
 
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            self.lines.put(json.loads(line))
+            self._lines.put(json.loads(line))
 
     def workers(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
@@ -89,10 +91,14 @@ class Up:
         return listed["KeyCount"]
 
     def told(self, **wanted: Any) -> dict[str, Any]:
-        """Return the next event line with these values."""
+        """Return the first event line with these values; no order among them is promised."""
+        for line in self._passed:
+            if wanted.items() <= line.items():
+                return line
         deadline = time.monotonic() + SECONDS
         while True:
-            line = self.lines.get(timeout=max(0.1, deadline - time.monotonic()))
+            line = self._lines.get(timeout=max(0.1, deadline - time.monotonic()))
+            self._passed.append(line)
             if wanted.items() <= line.items():
                 return line
 
@@ -103,8 +109,10 @@ class Up:
             code = self.process.wait(SECONDS)
         finally:
             self.process.kill()  # one that does not stop fails its test, and is not left behind
-        assert self.process.stderr is not None
-        return code, self.process.stderr.read()
+        self._reader.join(SECONDS)
+        with self.process:  # closes its pipes
+            assert self.process.stderr is not None
+            return code, self.process.stderr.read()
 
 
 @pytest.fixture(scope="module")
@@ -214,24 +222,24 @@ def test_up_stopped_in_the_middle_of_work_leaves_nothing(tmp_path: Path) -> None
 
 
 def test_up_for_people_shows_names_and_examples(tmp_path: Path) -> None:
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [*DARKROOM, "up"],
         cwd=PROJECT,
         env=environment(tmp_path) | {"PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-    )
-    assert process.stdout is not None
-    text = ""
-    for line in process.stdout:
-        text += line
-        if "as they happen" in line:
-            break
-    process.send_signal(signal.SIGINT)
-    text += process.stdout.read()
+    ) as process:
+        assert process.stdout is not None
+        text = ""
+        for line in process.stdout:
+            text += line
+            if "as they happen" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        text += process.stdout.read()
 
-    assert process.wait(SECONDS) == 0
+    assert process.returncode == 0
     assert not CONTROL.search(text)
     assert re.search(r"export AWS_ENDPOINT_URL=http://127.0.0.1:\d+ AWS_ACCESS_KEY_ID=", text)
     assert "s3://darkroom-source-123456789012/uploads/" in text
@@ -519,20 +527,20 @@ def test_demo_spares_a_folder_that_is_not_its_own(tmp_path: Path) -> None:
 
 
 def test_console_serves_a_stack_and_ends_with_ctrl_c(up: Up) -> None:
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [*DEAF, *DARKROOM, "console", "--endpoint", up.endpoint, "--json"],
         cwd=PROJECT,
         env=environment(up.home),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    assert process.stdout is not None
-    told = json.loads(process.stdout.readline())
-    page = requests.get(told["console"], timeout=SECONDS)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(SECONDS) == 0
-    assert process.stdout.read() == ""
+    ) as process:
+        assert process.stdout is not None
+        told = json.loads(process.stdout.readline())
+        page = requests.get(told["console"], timeout=SECONDS)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(SECONDS) == 0
+        assert process.stdout.read() == ""
     assert told["stateMachine"] == up.deployment.state_machine_arn
     assert page.status_code == 200
     assert "<h1" in page.text

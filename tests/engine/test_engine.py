@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -219,12 +218,11 @@ def test_workers_never_outlive_a_killed_engine() -> None:
         "engine = Engine(Path(sys.argv[1])); engine.workers.warm()\n"
         "print(*engine.workers.pids(), flush=True); time.sleep(60)\n"
     )
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", script, str(TEMPLATE)], stdout=subprocess.PIPE, text=True, cwd=ROOT
-    )
-    assert process.stdout is not None
-    pids = [int(pid) for pid in process.stdout.readline().split()]
-    os.kill(process.pid, 9)
-    process.wait()
+    ) as process:
+        assert process.stdout is not None
+        pids = [int(pid) for pid in process.stdout.readline().split()]
+        process.kill()
     assert len(pids) == 5
     until(lambda: None if any(map(lives, pids)) else True)

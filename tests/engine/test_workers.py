@@ -15,6 +15,7 @@ import pytest
 
 from ops.engine.workers import FunctionSpec, Invocation, WorkerPool
 from tests.support.pipeline import until
+from tests.support.processes import lives
 
 FUNCTIONS = Path(__file__).with_name("functions")
 MIB = 1024 * 1024
@@ -46,14 +47,6 @@ def error(done: Invocation) -> dict[str, Any]:
     assert done.failed
     found: dict[str, Any] = json.loads(done.payload)
     return found
-
-
-def runs(pid: int) -> bool:
-    """Tell whether a process runs; one that ended may stay as a zombie until it is asked after."""
-    try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
 
 
 def test_a_function_has_its_environment_and_nobody_elses(
@@ -99,11 +92,12 @@ def test_an_exception_is_named_and_traced(pool: WorkerPool) -> None:
 
 def test_a_function_over_its_time_is_killed(pool: WorkerPool) -> None:
     pool.register(spec(timeout=0.3))
-    pid = json.loads(pool.invoke("sample", {}).payload)["pid"]
+    pool.warm()
+    (pid,) = pool.pids()
     found = error(pool.invoke("sample", {"do": "sleep", "seconds": 30}))
     assert found["errorType"] == "Sandbox.Timedout"
     assert "Task timed out after 0.30 seconds" in found["errorMessage"]
-    assert not psutil.pid_exists(pid)
+    assert not lives(pid)
 
 
 def test_a_function_over_its_memory_is_killed(pool: WorkerPool) -> None:
@@ -127,7 +121,7 @@ def test_a_function_that_dies_is_reported_and_replaced(pool: WorkerPool) -> None
 def test_a_worker_killed_between_invocations_is_replaced(pool: WorkerPool) -> None:
     pid = json.loads(pool.invoke("sample", {}).payload)["pid"]
     os.kill(pid, 9)
-    until(lambda: None if runs(pid) else True, 5)
+    until(lambda: None if lives(pid) else True)
     assert json.loads(pool.invoke("sample", {}).payload)["pid"] != pid
 
 
@@ -190,11 +184,10 @@ def test_a_worker_ends_with_its_engine(tmp_path: Path) -> None:
         " daemon=True).start()\n"
         "print(*until(lambda: pool.pids() or None), flush=True); time.sleep(60)\n"
     )
-    engine = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=FUNCTIONS.parents[2]
-    )
-    assert engine.stdout is not None
-    pid = int(engine.stdout.readline())
-    engine.kill()
-    engine.wait()
-    until(lambda: None if runs(pid) else True, 5)
+    ) as engine:
+        assert engine.stdout is not None
+        pid = int(engine.stdout.readline())
+        engine.kill()
+    until(lambda: None if lives(pid) else True)
