@@ -7,6 +7,7 @@ import dataclasses
 import datetime
 import io
 import json
+import re
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +19,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from ops.audit import BATCH, MEANINGS, Auditor, Finding, Stored, Upload
+from ops.audit import MEANINGS, SETTLED_SECONDS, Auditor, Finding, Stored, Upload
 from ops.cli import audit as command
 from ops.cli.main import app
 from ops.executions import Execution, read
@@ -553,8 +554,16 @@ def test_every_upload_and_every_output_is_looked_at_a_hundred_at_a_time(
     found = world.audited(progress=lambda counts: heard.append(counts["images"]))
 
     assert [each.key for each in found] == keys + list(world.objects)
-    assert heard == [*range(BATCH, count, BATCH), count][: -(-count // BATCH)]
+    assert heard == [*range(100, count, 100), count][: -(-count // 100)]
     assert max(world.asked, default=0) <= 100
+
+
+def test_outputs_of_a_run_do_not_hide_orphans_behind_them(world: World) -> None:
+    world.sources = {}
+    world.table = {"source/a": {"status": "IN_PROGRESS"}}
+    world.objects = {"a/small.jpg": stored(1), "b/small.jpg": stored(1)}
+
+    assert [each.key for each in world.audited()] == ["b/small.jpg"]
 
 
 def test_outputs_of_one_image_ask_for_one_record(world: World) -> None:
@@ -636,7 +645,23 @@ def test_two_runs_of_different_uploads_are_not_doubled(world: World, other: Exec
     assert world.audited(executions=True) == []
 
 
-@pytest.mark.parametrize("asked", [{"event": False}, {"sequencer": None}])
+def test_an_upload_may_be_on_its_way_for_as_long_as_a_claim_is_leased() -> None:
+    definition = (ROOT / "statemachine" / "image_pipeline.asl.yaml").read_text()
+    (lease,) = re.findall(r"leaseUntil\": \{N: .*\$millis\(\) / 1000\) \+ (\d+)\)", definition)
+
+    assert float(lease) == SETTLED_SECONDS
+
+
+def test_what_runs_does_not_keep_what_is_behind_it_from_being_judged(world: World) -> None:
+    behind = run("c", status="FAILED")
+    world.runs = [run("a", status="RUNNING"), run("b", key="elsewhere/x.jpg"), behind]
+
+    found = world.audited(executions=True, prefix="uploads/", messages=dict)
+
+    assert [(each.kind, each.execution) for each in found] == [("alert missing", "c")]
+
+
+@pytest.mark.parametrize("asked", [{"event": False}, {"sequencer": None}, {"sequencer": 5}])
 def test_what_a_person_runs_twice_is_not_doubled(world: World, asked: Json) -> None:
     world.runs = [run("a", **asked), run("b", **asked)]
 

@@ -417,6 +417,13 @@ def test_the_beginning_of_a_name_must_tell_executions_apart(executions: Executio
         executions.find("000")  # too short to look for
 
 
+def test_a_whole_name_is_found_without_looking_through_the_list(
+    executions: Executions, client: StepFunctions
+) -> None:
+    assert executions.find("00000042-0000") == f"{PREFIX}00000042-0000"
+    assert client.asked == {"describe": 1}
+
+
 def test_the_beginning_of_several_names_shows_some_of_them(
     executions: Executions, client: StepFunctions
 ) -> None:
