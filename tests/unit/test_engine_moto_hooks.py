@@ -963,11 +963,16 @@ def test_a_filter_policy_decides(lab: Lab) -> None:
 
 def test_other_protocols_are_motos(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     passed: list[Any] = []
-    monkeypatch.setitem(
-        moto_hooks._originals, "deliver messages", lambda *args, **more: passed.append((args, more))
-    )
     queue = subscription("sqs")
-    moto_hooks._publish_to_subscription(queue, "text", "id", "s", {"a": "b"}, "json", group_id="g")
+    with monkeypatch.context() as patch:  # moto gets back what stands here when the lab ends
+        patch.setitem(
+            moto_hooks._originals,
+            "deliver messages",
+            lambda *args, **more: passed.append((args, more)),
+        )
+        moto_hooks._publish_to_subscription(
+            queue, "text", "id", "s", {"a": "b"}, "json", group_id="g"
+        )
     assert passed == [
         (
             (queue, "text", "id"),
