@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -123,6 +124,18 @@ def test_a_reply_waits_for_the_end_of_its_log(worker: Worker, process: Process) 
     assert worker.take_log(b"end 1") == "text\n"
     assert worker.take_log(None) == "more"
     assert worker.take_log(None) == ""
+
+
+def test_a_process_that_nobody_has_waited_for_has_ended(worker: Worker, process: Process) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+        process.pid = ended.pid
+        assert process.poll() is None
+        assert worker.ended
+    process.pid = os.getpid()
+    assert not worker.ended
+    process.code = 0
+    assert worker.ended
 
 
 def test_a_log_may_be_any_bytes(worker: Worker) -> None:
@@ -291,7 +304,7 @@ class Staff:
         number = len(self.started)
         worker = SimpleNamespace(
             function=spec.name, init_seconds=1.5, number=number,
-            process=SimpleNamespace(pid=number, poll=lambda: None, wait=lambda **_: None),
+            process=SimpleNamespace(pid=number, wait=lambda **_: None), ended=False,
             send=self.requests.append, reply=self._reply,
             take_log=lambda end: "printed\n" if end else "cut\n",
         )  # fmt: skip
@@ -456,7 +469,7 @@ def test_a_function_that_does_not_start_is_a_failed_invocation(
 def test_a_worker_that_ended_while_idle_is_replaced(pool: WorkerPool, staff: Staff) -> None:
     pool.invoke("resize", {})
     (idle,) = pool._idle["resize"]
-    idle.process.poll = lambda: 0
+    idle.ended = True
     pool.invoke("resize", {})
     assert staff.killed == [idle]
     assert pool.pids() == {2: "resize"}
