@@ -8,8 +8,10 @@ import msgspec
 import pytest
 from darkroom.contracts import (
     MAX_PRESETS,
+    Contract,
     PdfOptions,
     Preset,
+    Report,
     Source,
     dump,
     event_source,
@@ -155,10 +157,20 @@ def test_only_inside_does_with_one_side(fit: str, side: str) -> None:
     )
 
 
-def test_models_cannot_change() -> None:
-    source = parse(SOURCE, Source)
-    with pytest.raises(AttributeError):
-        source.key = "other"  # type: ignore[misc]
+@pytest.mark.parametrize("model", Contract.__subclasses__())
+def test_a_model_cannot_change_and_takes_only_what_it_knows(model: type[Contract]) -> None:
+    config = model.__struct_config__
+    assert config.frozen
+    assert config.forbid_unknown_fields
+    assert config.omit_defaults
+
+
+@pytest.mark.parametrize("outcome", ["COMPLETE", "FAILED", "TIMED_OUT", "ABORTED"])
+def test_a_report_is_about_an_end(outcome: str) -> None:
+    given = {"execution": "e", "stateMachine": "m", "startedAt": "s", "input": None, "image": "i"}
+    assert parse(given | {"outcome": outcome}, Report).outcome == outcome
+    with pytest.raises(InvalidRequest, match="'outcome'"):
+        parse(given | {"outcome": "RUNNING"}, Report)
 
 
 LIKE = 'A request looks like {"source": {"bucket": "my-bucket", "key": "uploads/photo.jpg"}}.'
@@ -185,6 +197,14 @@ UNCHANGED = 'Send the event unchanged, or use {"source": {"bucket": "…", "key"
         (
             {"source": SOURCE | {"bucket": "A_B"}},
             "Expected the name of an S3 bucket in 'source.bucket', but received \"A_B\".",
+        ),
+        (
+            {"source": SOURCE | {"bucket": "ab"}},
+            "Expected `str` of length >= 3 in 'source.bucket', but received \"ab\".",
+        ),
+        (
+            {"source": SOURCE, "watermark": {"text": "x", "color": "red"}},
+            "Expected a colour as #rrggbb in 'watermark.color', but received \"red\".",
         ),
         (
             {"source": SOURCE, "notify": "yes"},

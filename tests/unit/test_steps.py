@@ -112,6 +112,25 @@ def test_prepare_passes_the_wishes_on(s3: Any) -> None:
     assert (prepared.pdf, prepared.notify) == (PdfOptions(page_size="A4", quality=33), False)
 
 
+def test_the_pdf_has_the_quality_that_was_asked_for(s3: Any) -> None:
+    """Its pages are made where the original is decoded, by Prepare."""
+    s3.put_object(Bucket="the-source", Key="a.png", Body=encoded(picture(160, 120), "PNG"))
+    storage, settings = Storage(s3), OutputSettings(output_bucket="the-output")
+    rough, fine = (
+        steps.make_pdf(
+            pdf_task(
+                prepare(
+                    s3, source={"bucket": "the-source", "key": "a.png"}, pdf={"quality": quality}
+                )
+            ),
+            storage,
+            settings,
+        ).bytes
+        for quality in (5, 95)
+    )
+    assert rough < 0.7 * fine
+
+
 def test_a_name_and_a_type_that_contradict_the_bytes_are_told(s3: Any) -> None:
     data = photo(64, 48)
     for key, content_type in (("a.png", "image/jpeg"), ("a.jpg", "image/png")):
