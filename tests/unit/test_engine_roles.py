@@ -204,3 +204,5 @@ def test_an_object_and_each_of_its_versions_have_their_own_tags(
     assert not moto_hooks.has_tags("photos", "a.jpg", plain.version_id)
     assert not moto_hooks.has_tags("photos", "a.jpg", None)
     assert not moto_hooks.has_tags("photos", "gone.jpg", None)
+    for each in (tagged, plain):
+        each.dispose()  # moto complains of files that are left open
