@@ -12,6 +12,7 @@ from darkroom.errors import CorruptImage, ImageTooLarge
 from darkroom.formats import sniff
 from darkroom.limits import Limits
 from darkroom.loaders import Opened, open_image
+from darkroom.metadata import read_credit
 from PIL import Image
 
 from tests.support import profiles
@@ -201,3 +202,16 @@ def test_the_reason_of_a_failure_is_one_short_line(reason: str, said: str) -> No
     assert str(error).startswith("This begins as a WebP image")
     assert said in str(error)
     assert "x" * 201 not in str(error)
+
+
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_credit_is_found_where_each_format_keeps_it(image_format: str) -> None:
+    exif = Image.Exif()
+    exif[0x8298] = "mine"
+    data = encoded(picture(16, 16), image_format, exif=exif)
+    assert read_credit(header(data).exif).copyright == "mine"
+
+
+@pytest.mark.parametrize("embedded", [b"no picture", b"", FILES["jpeg"][:100], FILES["png"][:30]])
+def test_a_damaged_picture_within_a_drawing_has_no_size(embedded: bytes) -> None:
+    assert loaders._sizes(embedded, Limits()) == []
