@@ -55,10 +55,7 @@ AREAS = {
     "engine": Area(90, ("ops/engine/*.py",)),
 }
 
-ELSEWHERE = {
-    f"{_CORE}worker.py": ("tests/unit/test_decode.py",),
-    "ops/engine/runtime.py": ("tests/engine/test_workers.py",),
-}
+ELSEWHERE = {f"{_CORE}worker.py": ("tests/unit/test_decode.py", "tests/unit/test_isolation.py")}
 """Tests of the files that run in a process of their own, where no measurement sees them."""
 
 

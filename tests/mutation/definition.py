@@ -7,6 +7,7 @@ DynamoDB's expressions and of JSONata that decide something are changed here, on
 from __future__ import annotations
 
 import copy
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from tests.mutation import hook
 from tests.mutation.areas import DEFINITION, ROOT
 
 Json = dict[str, Any]
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where it is
 Place = tuple[str | int, ...]
 
 LEFT_OUT = "(left out)"
@@ -73,9 +75,10 @@ class Mutant:
 
     def applied(self, definition: Json) -> Json:
         """Return a definition with the change: that of the file, or the deployed one."""
-        changed: Any = copy.deepcopy(definition)
+        changed: Any = copy.copy(definition)
         inner = changed
         for key in self.place[:-1]:
+            inner[key] = copy.copy(inner[key])  # the rest is shared, and nobody's to change
             inner = inner[key]
         if self.value is LEFT_OUT:
             del inner[self.place[-1]]
@@ -91,7 +94,7 @@ class Mutant:
 
 def put_in_place(definition: Json, folder: Path) -> None:
     """Have the file read as a definition. In a child."""
-    text = yaml.safe_dump(definition, sort_keys=False, allow_unicode=True, width=1 << 20)
+    text = json.dumps(definition)  # which is YAML
     hook.replace_file(ROOT / DEFINITION, text, folder)
 
 
@@ -113,7 +116,7 @@ class Source:
 
     @cached_property
     def parsed(self) -> Json:
-        found: Json = yaml.safe_load(self.text)
+        found: Json = yaml.load(self.text, Loader=_LOADER)  # noqa: S506 - a safe one
         return found
 
     def put_in_place(self, folder: Path) -> None:
@@ -122,11 +125,13 @@ class Source:
 
     def mutants(self) -> list[Mutant]:
         """Return every mutant, in the order of the file."""
-        lines = dict(_lines(yaml.compose(self.text), ()))
-        return [
-            Mutant(place, value, f"{_path(place)}: {before}", after, lines.get(place, 1))
-            for place, value, before, after in _changes(self.parsed, (), "", self.parsed)
-        ]
+        lines = dict(_lines(yaml.compose(self.text, Loader=_LOADER), ()))
+        found: dict[tuple[Place, Any], Mutant] = {}
+        for place, value, before, after in _changes(self.parsed, (), "", self.parsed):
+            at = f"{_path(place)}: {before}"
+            mutant = Mutant(place, value, at, after, lines.get(place, 1))
+            found.setdefault((place, value), mutant)
+        return list(found.values())
 
 
 def _changes(

@@ -15,7 +15,7 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 
 from tests.mutation import hook
 from tests.mutation.areas import ROOT
-from tests.mutation.operators import OPERATORS
+from tests.mutation.operators import OPERATORS, noise
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,11 +192,9 @@ def _bound(statement: ast.AST) -> tuple[str, ...]:
 
 
 def _used(node: ast.AST) -> tuple[str, ...]:
-    if isinstance(node, ast.Name):
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
         return (node.id,)
-    if isinstance(node, ast.Attribute):
-        return (node.attr,)
-    return ()
+    return (node.attr,) if isinstance(node, ast.Attribute) else ()
 
 
 def _nodes(module: cst.Module) -> Iterator[tuple[cst.CSTNode, cst.CSTNode]]:
@@ -204,7 +202,7 @@ def _nodes(module: cst.Module) -> Iterator[tuple[cst.CSTNode, cst.CSTNode]]:
     waiting: list[tuple[cst.CSTNode, cst.CSTNode]] = [(module, module)]
     while waiting:
         node, parent = waiting.pop()
-        if isinstance(node, cst.Decorator | cst.Import | cst.ImportFrom):
+        if isinstance(node, cst.Decorator | cst.Import | cst.ImportFrom) or noise(node):
             continue
         if isinstance(node, cst.Annotation):
             waiting.extend((call, node) for call in _limits(node))

@@ -13,6 +13,19 @@ import libcst as cst
 import libcst.matchers as m
 from mutmut.mutation import mutators
 
+_NOISE = (
+    m.Arg(keyword=m.Name("frozen") | m.Name("encoding")),  # nothing assigns; every file is UTF-8
+    m.Arg(keyword=m.Name("strict"), value=m.Name("True")),  # of a zip whose parts are as long
+    m.Arg(keyword=m.Name("check"), value=m.Name("False")),  # what holds anyway
+    m.Call(func=m.Name("TypeVar")),
+)
+
+
+def noise(node: cst.CSTNode) -> bool:
+    """Return whether a node, left out or changed, is for readers and checkers alone."""
+    return any(m.matches(node, each) for each in _NOISE)
+
+
 Operator = Callable[[Any], Iterable[cst.CSTNode]]
 
 
@@ -38,7 +51,7 @@ def number(node: cst.BaseNumber) -> Iterator[cst.CSTNode]:
 def argument(node: cst.Call) -> Iterator[cst.CSTNode]:
     """Leave out an argument that has a name, so that its default counts."""
     for index, each in enumerate(node.args):
-        if each.keyword is not None:
+        if each.keyword is not None and not noise(each):
             yield node.with_changes(args=[*node.args[:index], *node.args[index + 1 :]])
 
 
@@ -48,8 +61,9 @@ def operand(node: cst.BooleanOperation) -> Iterator[cst.CSTNode]:
 
 
 def negation(node: Any) -> Iterator[cst.CSTNode]:
-    """Turn a condition round."""
-    yield node.with_changes(test=_negated(node.test))
+    """Turn a condition round, unless another operator does just that."""
+    if not m.matches(node.test, _TURNED):
+        yield node.with_changes(test=_negated(node.test))
 
 
 def element(node: Any) -> Iterator[cst.CSTNode]:
@@ -70,8 +84,9 @@ def generator(node: cst.CompFor) -> Iterator[cst.CSTNode]:
     for index, each in enumerate(node.ifs):
         others = node.ifs[:index], node.ifs[index + 1 :]
         yield node.with_changes(ifs=[*others[0], *others[1]])
-        turned = each.with_changes(test=_negated(each.test))
-        yield node.with_changes(ifs=[*others[0], turned, *others[1]])
+        if not m.matches(each.test, _TURNED):
+            turned = each.with_changes(test=_negated(each.test))
+            yield node.with_changes(ifs=[*others[0], turned, *others[1]])
 
 
 def statement(node: cst.SimpleStatementLine) -> Iterator[cst.CSTNode]:
@@ -101,9 +116,16 @@ def handler(node: cst.Try) -> Iterator[cst.CSTNode]:
         yield node.with_changes(finalbody=None)
 
 
+_TURNED = m.UnaryOperation(operator=m.Not()) | m.Comparison(
+    comparisons=[
+        m.ComparisonTarget(
+            operator=m.Equal() | m.NotEqual() | m.Is() | m.IsNot() | m.In() | m.NotIn()
+        )
+    ]
+)
+
+
 def _negated(test: cst.BaseExpression) -> cst.BaseExpression:
-    if isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not):
-        return test.expression
     bare = test.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
     return cst.UnaryOperation(cst.Not(), bare)
 
