@@ -63,21 +63,6 @@ def test_the_event_is_s3s(pipeline: Pipeline) -> None:
     assert event["time"].endswith("Z")
 
 
-def test_sequencers_grow(pipeline: Pipeline, engine: Engine) -> None:
-    source = pipeline.put(photo())
-    pipeline.put_at(source["key"], photo(320, 200))
-    assert engine.wait_idle()
-    inputs = [
-        json.loads(pipeline.wait(arn).described["input"])
-        for arn in pipeline.executions(source["key"])
-    ]
-    by_time = sorted(inputs, key=lambda event: event["detail"]["object"]["sequencer"])
-    assert [event["detail"]["object"]["size"] for event in by_time] == [
-        len(photo()),
-        len(photo(320, 200)),
-    ]
-
-
 def test_an_execution_that_is_stopped_alerts(pipeline: Pipeline, engine: Engine) -> None:
     """No Catch sees an abort: the status-change rule does."""
     source = pipeline.put(photo(), prefix="manual/")
@@ -102,28 +87,6 @@ def test_an_execution_that_is_stopped_alerts(pipeline: Pipeline, engine: Engine)
     assert alert.topic == "darkroom-alerts"
     assert alert.text.startswith("An execution was stopped")
     assert f"redrive-execution --region {pipeline.at.region} --execution-arn {arn}" in alert.text
-
-
-def test_an_event_that_starts_nothing_goes_to_the_dead_letter_queue(
-    pipeline: Pipeline, engine: Engine
-) -> None:
-    events = engine.deployment.client("events")
-    rule = engine.deployment.upload_rule_name
-    (target,) = events.list_targets_by_rule(Rule=rule)["Targets"]
-    gone = target | {"Arn": f"{target['Arn']}-gone"}
-    events.put_targets(Rule=rule, Targets=[gone])
-    try:
-        source = pipeline.put(photo())
-        message = pipeline.take_dead_letter(source["key"])
-    finally:
-        events.put_targets(Rule=rule, Targets=[target])
-    event = json.loads(message["Body"])
-    attributes = {name: each["StringValue"] for name, each in message["MessageAttributes"].items()}
-    assert event["detail"]["object"]["key"] == source["key"]
-    assert attributes["TARGET_ARN"] == gone["Arn"]
-    # The rule's role may start the one machine only, whether another exists or not.
-    assert attributes["ERROR_CODE"] == "AccessDeniedException"
-    assert attributes["RULE_ARN"].endswith(rule)
 
 
 def test_a_taken_port_is_a_clear_error() -> None:
