@@ -35,6 +35,7 @@ from moto.stepfunctions.responses import StepFunctionResponse
 from ops.engine import events, moto_hooks
 from ops.engine.faults import Fault, Faults
 from ops.engine.inbox import Inbox
+from tests.support.pipeline import until
 
 Json = dict[str, Any]
 
@@ -140,9 +141,7 @@ def lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     if running is None:
         moto_hooks.install(made.services)
     else:  # an engine of other tests is there: what it still does must not come here
-        done = threading.Event()
-        while not running.router.idle() or moto_hooks.running_executions(REGION):
-            done.wait(0.02)
+        until(lambda: (running.router.idle() and not moto_hooks.running_executions(REGION)) or None)
         monkeypatch.setattr(moto_hooks, "_services", made.services)
     yield made
     if running is None:
