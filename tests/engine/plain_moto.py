@@ -448,7 +448,8 @@ PROBES: dict[str, Callable[[], bool]] = {
 
 def main() -> None:
     answers = {}
-    with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
+    quiet = contextlib.redirect_stdout(sys.stderr)  # moto says there that it found no Docker
+    with quiet, mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
         for name, probe in PROBES.items():
             try:
                 answers[name] = probe()
