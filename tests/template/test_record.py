@@ -16,8 +16,8 @@ import pytest
 from botocore.exceptions import ClientError
 from darkroom import announcing, contracts, keys
 from darkroom.contracts import Backup, Output
-from moto import mock_aws
 
+from tests.support.aws import empty_account
 from tests.support.definition import DEFINITION, EXECUTION, context, evaluated, states
 from tests.support.pipeline import _plain
 
@@ -30,9 +30,7 @@ TABLE = "images"
 
 @pytest.fixture(scope="module")
 def table() -> Iterator[Any]:
-    with pytest.MonkeyPatch.context() as patch, mock_aws():
-        patch.setenv("AWS_ACCESS_KEY_ID", "any")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "any")
+    with empty_account():
         client = boto3.client("dynamodb", region_name="us-east-1")
         client.create_table(
             TableName=TABLE,

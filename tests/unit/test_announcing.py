@@ -19,9 +19,9 @@ from darkroom.announcing import Services, announce, envelope
 from darkroom.errors import AccessDenied, DarkroomError, DeliveryError
 from darkroom.settings import NotifySettings
 from darkroom.storage import CLIENT_CONFIG
-from moto import mock_aws
 
 from tests.conftest import ROOT
+from tests.support.aws import empty_account
 
 Json = dict[str, Any]
 
@@ -92,10 +92,8 @@ class World:
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "any")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
-    with mock_aws():
+def world() -> Iterator[World]:
+    with empty_account():
         yield World()
 
 

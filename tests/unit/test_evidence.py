@@ -13,10 +13,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
-from moto import mock_aws
 
 from ops.audit import Upload
 from ops.evidence import Deployed
+from tests.support.aws import empty_account
 
 TABLE = "images"
 ROLE = "arn:aws:iam::123456789012:role/darkroom"
@@ -29,7 +29,7 @@ def clients() -> Iterator[SimpleNamespace]:
     given: Any = {
         "region_name": "us-east-1", "aws_access_key_id": "x", "aws_secret_access_key": "x",
     }  # fmt: skip
-    with mock_aws():
+    with empty_account():
         made = SimpleNamespace(
             s3=boto3.client("s3", **given),
             dynamodb=boto3.client("dynamodb", **given),

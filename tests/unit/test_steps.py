@@ -17,8 +17,8 @@ from darkroom.errors import ImageTooLarge, InvalidRequest, SourceNotFound, Super
 from darkroom.limits import Limits
 from darkroom.settings import BackupSettings, OutputSettings, PrepareSettings
 from darkroom.storage import Parameters, Storage
-from moto import mock_aws
 
+from tests.support.aws import empty_account
 from tests.support.images import encoded, opened, photo, picture
 
 SETTINGS = PrepareSettings(work_bucket="the-work", presets_parameter="/presets")
@@ -26,10 +26,8 @@ PRESETS = '[{"name": "small", "width": 300, "height": 300}, {"name": "large", "w
 
 
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "any")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
-    with mock_aws():
+def s3() -> Iterator[Any]:
+    with empty_account():
         client = boto3.client("s3", region_name="us-east-1")
         for bucket in ("the-source", "the-work", "the-output", "the-backup"):
             client.create_bucket(Bucket=bucket)

@@ -25,19 +25,17 @@ from darkroom.errors import (
 )
 from darkroom.limits import Limits
 from darkroom.storage import CLIENT_CONFIG, Parameters, Storage
-from moto import mock_aws
 
 from tests.support import stack
+from tests.support.aws import empty_account
 
 BUCKET = "a-bucket"
 LIMITS = Limits(max_bytes=100)
 
 
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "any")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
-    with mock_aws():
+def s3() -> Iterator[Any]:
+    with empty_account():
         client = boto3.client("s3", region_name="us-east-1")
         client.create_bucket(Bucket=BUCKET)
         client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})

@@ -1,0 +1,51 @@
+"""An AWS within the test's process, for what calls a service or two and needs no engine."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from moto import mock_aws
+from moto.core.base_backend import BackendDict
+
+
+@contextmanager
+def empty_account() -> Iterator[None]:
+    """Answer every call of boto3 from an empty account, as plain moto does.
+
+    ``mock_aws`` empties all that moto holds in this process, an engine's account too: that and the
+    engine's hooks are put aside and come back.
+    """
+    with _engine_aside(), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", "any")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "any")
+        with mock_aws():
+            yield
+
+
+@contextmanager
+def _engine_aside() -> Iterator[None]:
+    hooks: Any = sys.modules.get("ops.engine.moto_hooks")
+    services = hooks and hooks._services
+    if services:
+        hooks.uninstall()
+    others = [(service, dict(service)) for service in BackendDict._instances]
+    _forget()
+    try:
+        yield
+    finally:
+        _forget()
+        for service, accounts in others:
+            service.update(accounts)
+            BackendDict._instances.append(service)
+        if services:
+            hooks.install(services)
+
+
+def _forget() -> None:
+    for service in BackendDict._instances:
+        service.clear()
+    BackendDict._instances.clear()
