@@ -45,7 +45,7 @@ class Measured:
         wanted = set(lines)
         by_test = self._lines.get(product, {})
         found = {test for test, touched in by_test.items() if touched & wanted}
-        return set(self.seconds) if SHARED in found else found
+        return set(self.seconds) if SHARED in found else found & self.seconds.keys()
 
     def imports(self, product: str) -> bool:
         return product in self._lines
@@ -69,11 +69,13 @@ def _kept(child: children.Child, status: int) -> Json:
     found: Json | None = child.answer
     if found is None:
         raise SystemExit(f"{child.job} cannot be measured (status {status}):\n{child.output}")
-    if found["failed"]:
-        raise SystemExit(f"Without any mutant these tests fail: {found['failed']}\n{child.output}")
+    for test in found["failed"]:
+        print(f"Fails without any mutant, and is left out: {test}", flush=True)
+        del found["seconds"][test]
     touched = {product: _digest(product) for product in found["lines"]}
     found["state"] = {"tests": _digest_of_tests(child.job), "product": touched}
-    _cache_file(child.job).write_text(json.dumps(found))
+    if not found["failed"]:
+        _cache_file(child.job).write_text(json.dumps(found))
     return found
 
 
@@ -230,6 +232,8 @@ def _measure_one(file: str, folder: Path) -> Json:
     data = cover.get_data()
     lines: dict[str, dict[str, list[int]]] = {}
     for path in data.measured_files():
+        if not path.endswith(".py"):
+            continue  # a template of the console's
         product = str(Path(path).relative_to(ROOT))
         inside = _inside(product)
         by_test = lines.setdefault(product, {})
@@ -286,7 +290,7 @@ class _Measure:
         self._cover.switch_context("")
 
     def pytest_runtest_logreport(self, report: Any) -> None:
-        if report.failed:
+        if report.failed and report.nodeid not in self.failed:
             self.failed.append(report.nodeid)
 
     def pytest_fixture_setup(self, fixturedef: Any) -> Iterator[None]:
