@@ -64,6 +64,22 @@ def cases() -> Iterator[Case]:
                     yield Case(line["state"], error, None, ending, retries, *waits)
 
 
+def sample() -> Iterator[Case]:
+    """Yield one error of each class in each state, another one in every state.
+
+    The errors of a class share a retrier and a handler (tests/template/test_asl.py): what the state
+    machine does with one of them it does with all.
+    """
+    for number, line in enumerate(MATRIX["states"]):
+        for ending in MATRIX["endings"]:
+            for name in line.get(ending, []):
+                errors = MATRIX["classes"][name]["errors"]
+                chosen = errors[number % len(errors)]
+                yield from (
+                    case for case in cases() if (case.state, case.error) == (line["state"], chosen)
+                )
+
+
 def summary() -> list[str]:
     """Return the matrix in numbers, as the lines of a Markdown table."""
     counted: dict[str, Counter[str]] = {}

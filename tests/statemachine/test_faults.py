@@ -1,4 +1,7 @@
-"""The fault matrix, run against the real state machine: see faults.yaml."""
+"""The fault matrix, run against the real state machine: see faults.yaml.
+
+Of the errors of a class, one in each state; all of them with ``--every-fault``.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,12 @@ import yaml
 from darkroom.errors import DarkroomError, by_class
 
 from tests.conftest import ROOT
-from tests.statemachine.matrix import MATRIX, OVERCOME, Case, cases, summary
+from tests.statemachine.matrix import MATRIX, OVERCOME, Case, cases, sample, summary
 from tests.support.images import photo
 from tests.support.pipeline import Json, Pipeline, Run
 
 Canned = Callable[..., None]
 
-CASES = list(cases())
 TOLD = {"failed", "failed unrecorded"}
 
 
@@ -37,7 +39,12 @@ def first_of_the_map(given: Any) -> bool:
     return not isinstance(given, dict) or given.get("rendition", {}).get("name", "small") == "small"
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "case" in metafunc.fixturenames:
+        chosen = cases() if metafunc.config.getoption("--every-fault") else sample()
+        metafunc.parametrize("case", list(chosen), ids=str)
+
+
 def test_a_fault(pipeline: Pipeline, canned: Canned, source: Json, case: Case) -> None:
     if case.state in {"RecordFailure", "NotifyFailure"}:
         pipeline.fail("Prepare", "CorruptImage", cause=lambda_cause("CorruptImage", "It is torn."))
