@@ -11,13 +11,12 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 from darkroom import announcing, contracts, keys
 from darkroom.contracts import Backup, Output
 
-from tests.support.aws import empty_account
+from tests.support import aws
 from tests.support.definition import DEFINITION, EXECUTION, context, evaluated, states
 from tests.support.pipeline import _plain
 
@@ -30,8 +29,8 @@ TABLE = "images"
 
 @pytest.fixture(scope="module")
 def table() -> Iterator[Any]:
-    with empty_account():
-        client = boto3.client("dynamodb", region_name="us-east-1")
+    with aws.empty_account():
+        client = aws.client("dynamodb")
         client.create_table(
             TableName=TABLE,
             BillingMode="PAY_PER_REQUEST",

@@ -11,7 +11,6 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import MagicMock
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 from darkroom import announcing
@@ -21,7 +20,7 @@ from darkroom.settings import NotifySettings
 from darkroom.storage import CLIENT_CONFIG
 
 from tests.conftest import ROOT
-from tests.support.aws import empty_account
+from tests.support.aws import client, empty_account
 
 Json = dict[str, Any]
 
@@ -38,8 +37,7 @@ class World:
 
     def __init__(self) -> None:
         self.clients = {
-            name: boto3.client(name, region_name="us-east-1")  # type: ignore[call-overload]
-            for name in ("sns", "sqs", "dynamodb", "s3", "stepfunctions")
+            name: client(name) for name in ("sns", "sqs", "dynamodb", "s3", "stepfunctions")
         }
         self.services = Services(self.clients.__getitem__)
         topic = self.clients["sns"].create_topic(Name="any")["TopicArn"]

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 from unittest.mock import MagicMock
 
-import boto3
 import pypdfium2
 import pytest
 from darkroom import __version__, contracts, steps
@@ -18,7 +17,7 @@ from darkroom.limits import Limits
 from darkroom.settings import BackupSettings, OutputSettings, PrepareSettings
 from darkroom.storage import Parameters, Storage
 
-from tests.support.aws import empty_account
+from tests.support import aws
 from tests.support.images import encoded, opened, photo, picture
 
 SETTINGS = PrepareSettings(work_bucket="the-work", presets_parameter="/presets")
@@ -27,8 +26,8 @@ PRESETS = '[{"name": "small", "width": 300, "height": 300}, {"name": "large", "w
 
 @pytest.fixture
 def s3() -> Iterator[Any]:
-    with empty_account():
-        client = boto3.client("s3", region_name="us-east-1")
+    with aws.empty_account():
+        client = aws.client("s3")
         for bucket in ("the-source", "the-work", "the-output", "the-backup"):
             client.create_bucket(Bucket=bucket)
         client.put_object(Bucket="the-source", Key="a/b.jpg", Body=photo(640, 480))

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import Any
 from unittest.mock import MagicMock
 
-import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError, ConnectTimeoutError
@@ -26,8 +25,7 @@ from darkroom.errors import (
 from darkroom.limits import Limits
 from darkroom.storage import CLIENT_CONFIG, Parameters, Storage
 
-from tests.support import stack
-from tests.support.aws import empty_account
+from tests.support import aws, stack
 
 BUCKET = "a-bucket"
 LIMITS = Limits(max_bytes=100)
@@ -35,8 +33,8 @@ LIMITS = Limits(max_bytes=100)
 
 @pytest.fixture
 def s3() -> Iterator[Any]:
-    with empty_account():
-        client = boto3.client("s3", region_name="us-east-1")
+    with aws.empty_account():
+        client = aws.client("s3")
         client.create_bucket(Bucket=BUCKET)
         client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
         yield client
