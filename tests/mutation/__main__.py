@@ -21,14 +21,14 @@ from tests.mutation.areas import AREAS, DEFINITION, ROOT, files
 from tests.mutation.mutants import Source
 
 EQUIVALENT = Path(__file__).with_name("equivalent.yaml")
-TESTS = ("tests/unit", "tests/template")
+QUICK = ("tests/unit", "tests/template")
+ENGINE = ("tests/engine", "tests/statemachine")
 
 
 @dataclass(frozen=True)
 class Survivor:
     """A change that no test noticed."""
 
-    area: str
     file: str
     line: int
     before: str
@@ -74,6 +74,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="of the sample")
     parser.add_argument("--lines", metavar="FROM-TO", help="only mutants of these lines")
     parser.add_argument("--tests", action="append", help="judge by these tests (files or folders)")
+    parser.add_argument("--engine", action="store_true", help="then by those on the engine: slow")
     parser.add_argument(
         "--list-survivors", action="store_true", help="what changed, as it is found"
     )
@@ -121,60 +122,75 @@ def _judge(
     chosen: dict[str, str], options: argparse.Namespace, equivalent: _Equivalent
 ) -> Iterator[tuple[str, str, Survivor | None]]:
     """Yield the area and the verdict of each mutant, and what survived."""
-    machine = {file: area for file, area in chosen.items() if file == DEFINITION}
-    python = {file: area for file, area in chosen.items() if file != DEFINITION}
-    for some, tasks_of in ((machine, _of_definition), (python, _of_python)):
-        if not some:
-            continue
-        controls, mutants, task_of = tasks_of(some, options)
-        for child, status in children.run(controls, judging.judge, options.jobs):
+    bench = _Bench(options)
+    for area, files_of in _by_area(chosen).items():
+        sources = [bench.sources[file] for file in files_of]
+        bench.check(sources)
+        mutants = [
+            each
+            for source in sources
+            for each in source.mutants()
+            if _among(each.line, options.lines)
+        ]
+        equivalent.look_for(mutants)
+        if options.sample is not None and options.sample < len(mutants):
+            mutants = random.Random(options.seed).sample(mutants, options.sample)
+        for mutant, killed, tested in bench.judge(area, mutants):
+            line, before, after = (0, "", "") if killed else mutant.change
+            if killed:
+                yield area, "killed", None
+            elif equivalent.has(mutant.file, before, after):
+                yield area, "equivalent", None
+            else:
+                yield area, "survived", Survivor(mutant.file, line, before, after, not tested)
+
+
+def _by_area(chosen: dict[str, str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for file, area in chosen.items():
+        found.setdefault(area, []).append(file)
+    return found
+
+
+class _Bench:
+    """Where mutants are judged: by the quick tests, then, if asked, by those on the engine."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._jobs = options.jobs
+        self.sources: dict[str, Any] = {
+            file: definition.Source() if file == DEFINITION else Source(file) for file in files()
+        }
+        python = [each for file, each in self.sources.items() if file != DEFINITION]
+        quick = _test_files(options.tests or QUICK)
+        self._stages = [judging.Judge(judging.measure(quick, self._jobs), python)]
+        if options.engine:
+            slow = _test_files(ENGINE)
+            self._stages.append(judging.Judge(judging.measure(slow, self._jobs), python))
+
+    def check(self, sources: list[Any]) -> None:
+        """Judge the files as they are: the tests must pass, or a verdict means nothing."""
+        controls = [self._stages[0].control(each) for each in sources]
+        for child, status in children.run((c for c in controls if c.tests), judging.judge, 1):
             if child.answer is None or child.answer["killed"]:
                 what = f"{child.job.what.file}, unchanged, fails its tests (status {status})"
                 raise SystemExit(f"{what}:\n{child.output}")
-        for area, found in mutants.items():
-            among = [each for each in found if _among(each.line, options.lines)]
-            equivalent.look_for(among)
-            if options.sample is not None and options.sample < len(among):
-                among = random.Random(options.seed).sample(among, options.sample)
-            tasks = (task_of(each) for each in among)
-            for done, (child, _) in enumerate(children.run(tasks, judging.judge, options.jobs), 1):
-                _progress(f"{area}: {done} of {len(among)}")
-                yield area, *_verdict(area, child.job, child.answer, equivalent)
 
-
-def _of_definition(chosen: dict[str, str], options: argparse.Namespace) -> Any:
-    source = definition.Source()
-    reading = [each for each in _test_files(options.tests or TESTS) if definition.reads(each)]
-    measured = judging.measure(reading, options.jobs)
-    found = {chosen[DEFINITION]: source.mutants()}
-    return [judging.whole(source, measured)], found, lambda each: judging.whole(each, measured)
-
-
-def _of_python(chosen: dict[str, str], options: argparse.Namespace) -> Any:
-    sources = {file: Source(file) for file in files() if file != DEFINITION}
-    measured = judging.measure(_test_files(options.tests or TESTS), options.jobs)
-    judge = judging.Judge(measured, list(sources.values()))
-    found: dict[str, list[Any]] = {}
-    for file, area in chosen.items():
-        found.setdefault(area, []).extend(sources[file].mutants())
-    controls = [judge.control(sources[file]) for file in chosen]
-    return [each for each in controls if each.tests], found, judge.task
-
-
-def _verdict(
-    area: str, task: judging.Task, answer: Any, equivalent: _Equivalent
-) -> tuple[str, Survivor | None]:
-    if answer is None or answer["killed"]:
-        return "killed", None
-    line, before, after = task.what.change
-    if equivalent.has(task.what.file, before, after):
-        return "equivalent", None
-    return "survived", Survivor(area, task.what.file, line, before, after, not task.tests)
-
-
-def _progress(text: str) -> None:
-    if sys.stderr.isatty():
-        print(f"\r{text}", end="\r", file=sys.stderr)
+    def judge(self, area: str, mutants: list[Any]) -> Iterator[tuple[Any, bool, bool]]:
+        """Yield each mutant with whether it was killed, and whether any test ran it."""
+        left = dict.fromkeys(mutants, False)
+        for stage in self._stages:
+            tasks = (stage.task(each) for each in list(left))
+            judged = children.run(tasks, judging.judge, self._jobs)
+            for done, (child, status) in enumerate(judged, 1):
+                if sys.stderr.isatty():
+                    print(f"\r{area}: {done} of {len(mutants)}", end="\r", file=sys.stderr)
+                if child.answer is None and os.WIFEXITED(status):
+                    raise SystemExit(f"{child.job.what.change} cannot be judged:\n{child.output}")
+                mutant, tested = child.job.what, bool(child.job.tests)
+                left[mutant] |= tested
+                killed = child.answer is None or child.answer["killed"]
+                if killed or stage is self._stages[-1]:
+                    yield mutant, killed, left.pop(mutant)
 
 
 def _among(line: int, lines: str | None) -> bool:

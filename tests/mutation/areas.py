@@ -55,8 +55,11 @@ AREAS = {
     "engine": Area(90, ("ops/engine/*.py",)),
 }
 
-ELSEWHERE = {f"{_CORE}worker.py": ("tests/unit/test_decode.py", "tests/unit/test_isolation.py")}
-"""Tests of the files that run in a process of their own, where no measurement sees them."""
+ELSEWHERE = {
+    f"{_CORE}observability.py": ("tests/unit/test_observability.py",),
+    f"{_CORE}worker.py": ("tests/unit/test_decode.py", "tests/unit/test_isolation.py"),
+}
+"""Tests of what runs in a process of its own, where no measurement sees it."""
 
 
 def files() -> dict[str, str]:

@@ -102,6 +102,7 @@ def reads(tests: str) -> bool:
     """Return whether a file of tests is about the definition."""
     text = (ROOT / tests).read_text(encoding="utf-8")
     about = tests.startswith("tests/template/") and "image_pipeline.asl.yaml" in text
+    about |= tests.startswith("tests/statemachine/")
     return about or "from tests.support.definition" in text
 
 

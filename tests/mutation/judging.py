@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.mutation import children
-from tests.mutation.areas import ELSEWHERE, ROOT
-from tests.mutation.mutants import Mutant, Source
+from tests.mutation import children, definition
+from tests.mutation.areas import DEFINITION, ELSEWHERE, ROOT
+from tests.mutation.mutants import Source
 
 CACHE = ROOT / ".mutate"
 
@@ -94,8 +94,10 @@ class Judge:
         self._measured = measured
         self._sources = sources
 
-    def task(self, mutant: Mutant) -> Task:
+    def task(self, mutant: Any) -> Task:
         """Return a mutant with its tests."""
+        if mutant.file == DEFINITION:
+            return self._of_definition(mutant)
         lines, inside = mutant.source.statements.lines(mutant.line)
         places = [(mutant.file, lines)]
         names: frozenset[str] = frozenset()
@@ -104,10 +106,17 @@ class Judge:
             places += self._uses(names)
         return Task(mutant, self._tests(mutant.file, places, names))
 
-    def control(self, source: Source) -> Task:
+    def control(self, source: Any) -> Task:
         """Return a file as it is, with the quickest of its tests: they must pass."""
+        if source.file == DEFINITION:
+            return self._of_definition(source)
         tests = self._tests(source.file, [(source.file, range(1, 1 << 20))], frozenset())
         return Task(source, {file: _quickest(some) for file, some in list(tests.items())[:1]})
+
+    def _of_definition(self, what: Any) -> Task:
+        """Return a mutant of the definition, with every test that is about it."""
+        about = [each for each in self._measured if definition.reads(each.file)]
+        return Task(what, {each.file: each.seconds for each in about})
 
     def _tests(
         self, product: str, places: list[tuple[str, range]], names: frozenset[str]
@@ -146,11 +155,6 @@ class Judge:
                         bound.update(also)
             names = frozenset(bound)
         return found
-
-
-def whole(what: Any, measured: list[Measured]) -> Task:
-    """Return a mutant, or a file as it is, with every test that was measured."""
-    return Task(what, {each.file: each.seconds for each in measured})
 
 
 def _quickest(tests: dict[str, float]) -> dict[str, float]:
