@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import datetime
+import io
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
+from botocore.stub import Stubber
 
 from ops.deployment import Deployment, NotDeployed, _moment
 
@@ -75,3 +80,107 @@ def test_times_in_answers_are_read_whatever_their_form() -> None:
 
     for value in (1769860801, 1769860801.0, "2026-01-31T12:00:01Z"):
         assert _moment(value) == expected
+
+
+# ---------------------------------------------------------------------------- clients
+
+ENDPOINT = "http://127.0.0.1:1"
+KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE")
+
+
+@pytest.fixture
+def keyless(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine that has no credentials."""
+    for name in KEYS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+
+
+@pytest.mark.parametrize(
+    ("name", "service"),
+    [
+        ("s3", "s3"),
+        ("stepfunctions", "stepfunctions"),
+        ("dynamodb", "dynamodb"),
+        ("sns", "sns"),
+        ("sqs", "sqs"),
+        ("ssm", "ssm"),
+        ("lambda_", "lambda"),
+        ("logs", "logs"),
+    ],
+)
+@pytest.mark.usefixtures("keyless")
+def test_each_client_is_of_its_service_at_the_endpoint(name: str, service: str) -> None:
+    at = Deployment("photos", ENDPOINT, "eu-west-1")
+
+    client = getattr(at, name)
+
+    assert client.meta.service_model.service_name == service
+    assert (client.meta.endpoint_url, client.meta.region_name) == (ENDPOINT, "eu-west-1")
+    assert getattr(at, name) is client  # its connections are kept
+
+
+@pytest.mark.usefixtures("keyless")
+def test_on_aws_a_client_is_patient_and_an_emulator_that_is_gone_is_told_of_at_once() -> None:
+    aws = Deployment("photos", None, "eu-west-1").client("sqs").meta
+    local = Deployment("photos", ENDPOINT, "eu-west-1").client("sqs").meta
+
+    assert aws.endpoint_url == "https://sqs.eu-west-1.amazonaws.com"
+    assert aws.config.retries == {"mode": "standard", "total_max_attempts": 1 + 8}
+    assert "total_max_attempts" not in (local.config.retries or {})
+    assert {aws.config.max_pool_connections, local.config.max_pool_connections} == {50}
+
+
+@pytest.mark.usefixtures("keyless")
+def test_an_emulator_takes_any_credentials_and_aws_only_real_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def keys(endpoint: str | None) -> Any:
+        return Deployment("photos", endpoint)._session.get_credentials()
+
+    assert (keys(ENDPOINT).access_key, keys(ENDPOINT).secret_key) == ("darkroom", "darkroom")
+    assert keys(None) is None
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "mine")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    for endpoint in (ENDPOINT, None):
+        assert (keys(endpoint).access_key, keys(endpoint).secret_key) == ("mine", "secret")
+
+
+@pytest.mark.usefixtures("keyless")
+def test_a_stack_is_looked_up_in_cloudformation(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = Deployment("photos", ENDPOINT)
+    client = at.client("cloudformation")
+    monkeypatch.setattr(at, "client", {"cloudformation": client}.__getitem__)
+    stack = {"StackName": "photos", "CreationTime": 1, "StackStatus": "CREATE_COMPLETE"}
+    outputs = [{"OutputKey": "Url", "OutputValue": "https://x"}]
+    with Stubber(client) as stub:
+        stub.add_response(
+            "describe_stacks", {"Stacks": [stack | {"Outputs": outputs}]}, {"StackName": "photos"}
+        )
+        assert at.outputs == {"Url": "https://x"}
+
+
+@pytest.mark.usefixtures("keyless")
+def test_a_stack_that_cannot_be_asked_for_is_not_deployed() -> None:
+    with pytest.raises(
+        NotDeployed, match=r"named 'photos' at region eu-west-1, but: .*credentials"
+    ):
+        _ = Deployment("photos", None, "eu-west-1").outputs
+
+
+@pytest.mark.usefixtures("keyless")
+def test_times_in_a_client_s_answers_are_read_as_they_come() -> None:
+    client = Deployment("photos", ENDPOINT).client("stepfunctions")
+
+    def answered(request: Any, **_: Any) -> AWSResponse:
+        body = io.BytesIO(b'{"startDate": 1769860801.5, "executionArn": "arn"}')
+        return AWSResponse(request.url, 200, {}, SimpleNamespace(stream=lambda: [body.read()]))
+
+    client.meta.events.register("before-send.stepfunctions", answered)
+
+    started = client.start_execution(stateMachineArn="arn:aws:states")["startDate"]
+    assert started == datetime.datetime(2026, 1, 31, 12, 0, 1, 500000, tzinfo=datetime.UTC)
+    assert started.tzinfo is datetime.UTC

@@ -54,3 +54,32 @@ def test_more_than_a_parameter_holds_is_refused_before_it_is_written() -> None:
 
     with pytest.raises(InvalidRequest, match=r"4096 bytes.*Use fewer"):
         presets.put(SimpleNamespace(), presets.validate(json.dumps(many)))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("letter", ["w", "ü"])
+def test_the_limit_is_reached_in_bytes_and_not_in_letters(letter: str) -> None:
+    """A parameter's value is UTF-8, where letters that are not English take two bytes or more."""
+    written: list[str] = []
+
+    def put_parameter(**given: Any) -> dict[str, int]:
+        written.append(given["Value"])
+        return {"Version": 1}
+
+    deployment: Any = SimpleNamespace(
+        ssm=SimpleNamespace(put_parameter=put_parameter), presets_parameter_name="/darkroom/presets"
+    )
+
+    def of(size: int) -> tuple[Any, ...]:
+        """Return presets of so many bytes, by the length of the last one's text."""
+        found = [
+            {"name": f"preset{n:02}", "width": 1, "watermark": {"text": "w" * 200}}
+            for n in range(15)
+        ] + [{"name": "last", "width": 1, "watermark": {"text": letter * 10}}]
+        missing = size - len(json.dumps(found, ensure_ascii=False).encode())
+        found[-1]["watermark"] = {"text": letter * 10 + "w" * missing}
+        return presets.validate(json.dumps(found))
+
+    presets.put(deployment, of(presets.MAX_BYTES))
+    assert len(written[-1].encode()) == presets.MAX_BYTES
+    with pytest.raises(InvalidRequest, match=r"4096 bytes.*they take 4097"):
+        presets.put(deployment, of(presets.MAX_BYTES + 1))
