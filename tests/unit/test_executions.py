@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
+import json
 from collections import Counter
 from typing import Any
 
 import pytest
 
-from ops.executions import Execution, SourceObject, changes, read, source_of
+from ops.executions import Execution, Image, Made, SourceObject, changes, read, source_of
 from ops.following import Watcher, find_started, follow
 from tests.unit.recorded import at, partly, recorded, recording
 
@@ -122,6 +124,121 @@ def test_an_output_of_another_shape_is_read_as_far_as_it_goes(output: str, outco
 
     assert (execution.outcome, execution.outputs) == (outcome, ())
     assert (execution.image, execution.backup) == (None, None)
+
+
+def test_where_only_the_history_says_when_an_execution_ended_it_is_its_last_event() -> None:
+    described, events = recording("complete")
+    del described["stopDate"]
+
+    assert read(described, events).stopped == events[-1]["timestamp"]
+    assert read(described, []).stopped is None
+    assert read(described | {"status": "RUNNING"}, events).stopped is None
+
+
+def test_what_is_described_is_told() -> None:
+    described, _ = recording("corrupt")
+
+    execution = read(described, [])
+
+    assert (execution.arn, execution.name) == (described["executionArn"], described["name"])
+    assert (execution.error, execution.cause) == (described["error"], described["cause"])
+    assert (execution.started, execution.stopped) == (
+        described["startDate"], described["stopDate"],
+    )  # fmt: skip
+    assert (execution.states, execution.transitions, execution.failed_state) == ((), 0, None)
+    assert execution.output is None
+    assert isinstance(execution.input, dict)
+
+
+def test_a_duration_is_never_negative_and_grows_while_it_runs() -> None:
+    described, _ = recording("complete")
+    running = {key: value for key, value in described.items() if key != "stopDate"}
+    now = datetime.datetime.now(datetime.UTC)
+
+    def seconds(started: datetime.datetime, **more: Any) -> float:
+        return read(running | {"status": "RUNNING", "startDate": started} | more, []).seconds
+
+    assert seconds(now - datetime.timedelta(hours=1)) == pytest.approx(3600, abs=60)
+    assert seconds(now + datetime.timedelta(hours=1)) == 0
+    assert seconds(at(3), stopDate=at(5)) == 2
+    assert seconds(at(5), stopDate=at(3)) == 0
+
+
+MADE = {
+    "name": "small", "bucket": "b", "key": "k", "bytes": 7, "contentType": "image/jpeg",
+    "width": 3, "height": 2, "pages": 1,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changed", "made"),
+    [
+        ({}, Made("small", "b", "k", 7, "image/jpeg", 3, 2, 1)),
+        (
+            {"contentType": None, "width": None, "height": None, "pages": None},
+            Made("small", "b", "k", 7, ""),
+        ),
+        ({"bytes": 0}, Made("small", "b", "k", 0, "image/jpeg", 3, 2, 1)),
+        ({"name": None}, None),
+        ({"name": ""}, None),
+        ({"bucket": None}, None),
+        ({"key": 3}, None),
+        ({"bytes": "7"}, None),
+    ],
+)
+def test_what_was_made_is_told_if_it_can_be_found(
+    changed: dict[str, Any], made: Made | None
+) -> None:
+    described, _ = recording("complete")
+    output = {"renditions": [MADE | changed], "document": MADE, "backup": MADE}
+
+    execution = read(described | {"output": json.dumps(output)}, [])
+
+    assert execution.renditions == ((made,) if made else ())
+    whole = Made("small", "b", "k", 7, "image/jpeg", 3, 2, 1)
+    assert execution.document == dataclasses.replace(whole, name="document")
+    assert execution.backup == dataclasses.replace(whole, name="original")
+    assert execution.outputs == (*execution.renditions, execution.document)
+
+
+@pytest.mark.parametrize(
+    ("changed", "image"),
+    [
+        ({}, Image("png", 3, 2, 7)),
+        ({"width": "3"}, None),
+        ({"height": None}, None),
+        ({"bytes": None}, None),
+    ],
+)
+def test_an_image_is_told_with_all_that_is_known_of_it(
+    changed: dict[str, Any], image: Image | None
+) -> None:
+    described, _ = recording("complete")
+    found = {"format": "png", "width": 3, "height": 2, "bytes": 7} | changed
+
+    assert read(described | {"output": json.dumps({"image": found})}, []).image == image
+
+
+@pytest.mark.parametrize(
+    ("status", "output", "outcome"),
+    [
+        ("RUNNING", {"outcome": "COMPLETE"}, None),
+        ("SUCCEEDED", {}, "COMPLETE"),
+        ("SUCCEEDED", {"outcome": ""}, "COMPLETE"),
+        ("SUCCEEDED", {"outcome": 3}, "COMPLETE"),
+        ("SUCCEEDED", {"outcome": "SUPERSEDED"}, "SUPERSEDED"),
+        ("ABORTED", {"outcome": "COMPLETE"}, "FAILED"),
+        ("TIMED_OUT", {}, "FAILED"),
+    ],
+)
+def test_an_outcome_is_that_of_the_output_or_of_the_status(
+    status: str, output: dict[str, Any], outcome: str | None
+) -> None:
+    described, _ = recording("complete")
+
+    execution = read(described | {"status": status, "output": json.dumps(output)}, [])
+
+    assert (execution.outcome, execution.ended) == (outcome, status != "RUNNING")
 
 
 # ---------------------------------------------------------------------------- states

@@ -10,7 +10,7 @@ from unittest.mock import MagicMock
 
 import pypdfium2
 import pytest
-from darkroom import __version__, contracts, steps
+from darkroom import __version__, contracts, isolation, steps
 from darkroom.contracts import Output, PdfOptions, PdfTask, Prepared, ResizeTask, Source
 from darkroom.errors import ImageTooLarge, InvalidRequest, SourceNotFound, Superseded
 from darkroom.limits import Limits
@@ -77,6 +77,30 @@ def test_prepare_plans_every_deployed_preset(s3: Any) -> None:
     assert prepared.document_key == "a/b.jpg/document.pdf"
     assert prepared.source.etag
     assert s3.head_object(Bucket="the-work", Key=prepared.mezzanine.key)["ContentLength"] > 0
+
+
+@pytest.mark.parametrize(
+    ("key", "happened"),
+    [("a/b.jpg", ["the decoder starts", "the object is fetched"]), ("", [])],
+    ids=["valid", "invalid"],
+)
+def test_the_decoder_loads_while_the_object_is_fetched_if_anything_is_to_be_decoded(
+    monkeypatch: pytest.MonkeyPatch, key: str, happened: list[str]
+) -> None:
+    found: list[str] = []
+
+    def fetch(*_: object) -> None:
+        found.append("the object is fetched")
+        raise SourceNotFound
+
+    monkeypatch.setattr(isolation, "start", lambda: found.append("the decoder starts"))
+    storage = MagicMock(read_source=fetch)
+    request = {"source": {"bucket": "the-source", "key": key}}
+
+    with pytest.raises(SourceNotFound if key else InvalidRequest):
+        steps.prepare(request, "run-1", storage, parameters(), SETTINGS, Limits())
+
+    assert found == happened
 
 
 def test_prepare_keeps_what_later_steps_need_in_the_work_bucket(s3: Any) -> None:

@@ -1,0 +1,370 @@
+"""Passages through states, from a few events that are written here one by one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ops.history import Attempt, StateRun, parsed, states
+from tests.unit.recorded import at
+
+Event = dict[str, Any]
+
+
+class History:
+    """Events, each a second after the one before, and by default caused by it."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def add(self, kind: str, details: Event | None = None, *, after: int | None = None) -> int:
+        """Add an event; its details are named after its type, unless that has none."""
+        number = len(self.events) + 1
+        event = {
+            "id": number,
+            "previousEventId": number - 1 if after is None else after,
+            "type": kind,
+            "timestamp": at(number),
+        }
+        if details is not None:
+            name = "State" + kind.rpartition("State")[2] if "State" in kind else kind
+            event[f"{name[0].lower()}{name[1:]}EventDetails"] = details
+        self.events.append(event)
+        return number
+
+    def enter(self, name: str, kind: str = "Task", given: str = "", **how: int) -> int:
+        return self.add(f"{kind}StateEntered", {"name": name, "input": given}, **how)
+
+    def leave(self, name: str, kind: str = "Task", **how: int) -> int:
+        return self.add(f"{kind}StateExited", {"name": name, "output": "{}"}, **how)
+
+    def call(self, parameters: str = "") -> int:
+        called = {"resourceType": "lambda", "resource": "invoke", "parameters": parameters}
+        self.add("TaskScheduled", called)
+        return self.add("TaskStarted", {})
+
+    @property
+    def states(self) -> tuple[StateRun, ...]:
+        return states(self.events)
+
+
+@pytest.fixture
+def history() -> History:
+    found = History()
+    found.add("ExecutionStarted", {})
+    return found
+
+
+def test_a_call_is_timed_from_its_start_and_its_state_from_its_entry(history: History) -> None:
+    history.enter("Prepare", given='{"a": 1}')  # at 2 s
+    history.call()  # at 4 s
+    history.add("TaskSucceeded", {})
+    history.leave("Prepare")
+
+    (state,) = history.states
+
+    assert (state.id, state.name, state.type) == (2, "Prepare", "Task")
+    assert (state.entered, state.exited, state.seconds) == (at(2), at(6), 4.0)
+    assert (state.input, state.output) == ('{"a": 1}', "{}")
+    assert (state.parent, state.item, state.error, state.cause) == (None, None, None, None)
+    (attempt,) = state.attempts
+    assert (attempt.started, attempt.ended, attempt.seconds) == (at(4), at(5), 1.0)
+    assert (attempt.error, attempt.cause) == (None, None)
+
+
+def test_what_runs_has_taken_no_time_yet(history: History) -> None:
+    history.enter("Prepare")
+    history.call()
+
+    (state,) = history.states
+
+    assert (state.exited, state.seconds, state.output, state.retries) == (None, None, None, 0)
+    assert (state.attempts[0].ended, state.attempts[0].seconds) == (None, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "function"),
+    [
+        ('{"FunctionName": "arn:aws:lambda:us-east-1:123456789012:function:resize"}', "resize"),
+        ('{"FunctionName": "arn:aws:lambda:us-east-1:123456789012:function:resize:7"}', "resize"),
+        ('{"FunctionName": "resize"}', "resize"),
+        ('{"FunctionName": "resize:live"}', "resize"),
+        ('{"FunctionName": ""}', None),
+        ('{"TableName": "images"}', None),
+        ('["FunctionName"]', None),
+        ('{"FunctionName": "cut', None),
+        ("", None),
+    ],
+)
+def test_a_call_names_its_function(history: History, parameters: str, function: str | None) -> None:
+    history.enter("Prepare")
+    history.call(parameters)
+
+    (attempt,) = history.states[0].attempts
+
+    assert attempt == Attempt("lambda:invoke", function, parameters, at(4))
+
+
+def test_a_call_of_which_nothing_is_said_is_a_call(history: History) -> None:
+    history.enter("Prepare")
+    history.add("TaskScheduled")
+
+    assert history.states[0].attempts == (Attempt(":", None, "", at(3)),)
+
+
+@pytest.mark.parametrize("kind", ["TaskFailed", "TaskTimedOut", "TaskStartFailed"])
+def test_a_retry_forgives_the_failure_and_keeps_it_with_its_call(
+    history: History, kind: str
+) -> None:
+    history.enter("Prepare")
+    history.call()
+    history.add(kind, {"error": "StorageError", "cause": "throttled"})
+    (waiting,) = history.states
+    assert (waiting.error, waiting.cause, waiting.exited) == ("StorageError", "throttled", None)
+
+    history.call()
+    history.add("TaskSucceeded", {})
+    history.leave("Prepare")
+
+    (state,) = history.states
+    assert (state.error, state.cause, state.retries) == (None, None, 1)
+    assert [(a.error, a.cause, a.seconds) for a in state.attempts] == [
+        ("StorageError", "throttled", 1.0),
+        (None, None, 1.0),
+    ]
+
+
+def test_a_failure_without_a_name_is_called_by_its_event(history: History) -> None:
+    history.enter("Prepare")
+    history.call()
+    history.add("TaskTimedOut")
+
+    (state,) = history.states
+
+    assert (state.error, state.cause, state.attempts[0].error) == (
+        "TaskTimedOut", None, "TaskTimedOut",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("error", "handled"),
+    [("DynamoDB.ConditionalCheckFailedException", True), ("StorageError", False)],
+)
+def test_only_a_taken_claim_is_an_answer(history: History, error: str, handled: bool) -> None:
+    history.enter("ClaimImage")
+    history.call()
+    history.add("TaskFailed", {"error": error})
+
+    assert history.states[0].handled is handled
+
+
+def test_a_failure_of_the_execution_is_not_one_of_its_state(history: History) -> None:
+    history.enter("ImageFailed", "Fail")
+    history.add("ExecutionFailed", {"error": "CorruptImage", "cause": "It is torn."})
+
+    (state,) = history.states
+
+    assert (state.type, state.error, state.exited) == ("Fail", None, at(3))
+
+
+def test_a_failure_ends_its_state_when_the_execution_fails(history: History) -> None:
+    history.enter("Prepare")
+    history.call()
+    history.add("TaskFailed", {"error": "CorruptImage", "cause": "torn"})
+    history.add("ExecutionFailed", {"error": "CorruptImage"})
+
+    (state,) = history.states
+
+    assert (state.error, state.cause, state.exited) == ("CorruptImage", "torn", at(6))
+
+
+def test_a_state_that_has_ended_ends_once(history: History) -> None:
+    history.enter("Prepare")
+    history.leave("Prepare")
+    history.add("ExecutionFailed", {})
+
+    assert history.states[0].exited == at(3)
+
+
+def test_an_aborted_state_ends_without_an_error(history: History) -> None:
+    history.enter("Prepare")
+    history.call()
+    history.add("TaskStateAborted")
+
+    (state,) = history.states
+
+    assert (state.exited, state.error) == (at(5), None)
+
+
+def test_a_state_is_inside_of_the_nearest_map_or_parallel_that_is_open(history: History) -> None:
+    outer = history.enter("Outer", "Parallel")
+    history.enter("Before", "Pass")
+    history.leave("Before", "Pass")
+    inner = history.enter("Each", "Map")
+    history.add("MapStateStarted", {"length": 3})
+    history.add("MapIterationStarted", {"index": 2})
+    history.enter("Item", "Pass", '{"rendition": {"name": "small"}}')
+    history.leave("Item", "Pass")
+    history.enter("Next", "Pass")
+    history.leave("Next", "Pass")
+    history.leave("Each", "Map")
+    history.enter("Branch", "Pass")
+    history.leave("Branch", "Pass")
+    history.leave("Outer", "Parallel")
+    history.enter("After", "Pass")
+
+    found = {state.name: (state.parent, state.item) for state in history.states}
+
+    assert found == {
+        "Outer": (None, None),
+        "Before": (outer, None),
+        "Each": (outer, None),
+        "Item": (inner, 2),
+        "Next": (inner, 2),
+        "Branch": (outer, None),
+        "After": (None, None),
+    }
+    assert [s.rendition for s in history.states if s.item is not None] == ["small", None]
+    assert {state.retries for state in history.states} == {0}
+
+
+def test_the_item_of_an_outer_map_is_not_that_of_what_is_in_an_inner_one(history: History) -> None:
+    history.enter("Outer", "Map")
+    history.add("MapIterationStarted", {"index": 1})
+    inner = history.enter("Inner", "Parallel")
+    history.enter("Branch", "Pass")
+
+    found = {state.name: (state.parent, state.item) for state in history.states}
+
+    assert (found["Inner"], found["Branch"]) == ((2, 1), (inner, None))
+
+
+def test_an_item_after_another_map_in_it_is_its_own(history: History) -> None:
+    outer = history.enter("Outer", "Map")
+    history.add("MapIterationStarted", {"index": 1})
+    history.enter("Inner", "Map")
+    history.add("MapIterationStarted", {"index": 5})
+    history.leave("Inner", "Map")
+    history.enter("Last", "Pass")
+
+    last = history.states[-1]
+
+    assert (last.parent, last.item) == (outer, 1)
+
+
+def test_an_item_that_begins_when_another_has_ended_is_its_own(history: History) -> None:
+    history.enter("Outer", "Map")
+    for index in range(3):
+        history.add("MapIterationStarted", {"index": index})
+        history.enter("Item", "Pass")
+        history.leave("Item", "Pass")
+
+    assert [state.item for state in history.states] == [None, 0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("given", "rendition"),
+    [
+        ({"rendition": {"name": "small"}}, "small"),
+        ({"rendition": {"name": 3}}, None),
+        ({"rendition": "small"}, None),
+        ({}, None),
+        (["rendition"], None),
+    ],
+)
+def test_an_item_is_known_by_its_rendition(
+    history: History, given: object, rendition: str | None
+) -> None:
+    history.enter("Outer", "Map")
+    history.add("MapIterationStarted", {"index": 0})
+    history.enter("Resize", given=json.dumps(given))
+
+    assert history.states[-1].rendition == rendition
+
+
+def test_what_is_in_no_map_makes_no_rendition(history: History) -> None:
+    history.enter("Resize", given='{"rendition": {"name": "small"}}')
+
+    assert history.states[-1].rendition is None
+
+
+@pytest.mark.parametrize("kind", ["Map", "Parallel"])
+def test_a_failure_inside_fails_what_is_around_it(history: History, kind: str) -> None:
+    history.enter("Around", kind)
+    history.enter("Inside")
+    history.call()
+    history.add("TaskFailed", {"error": "ImageTooLarge", "cause": "big"})
+    history.add(f"{kind}StateFailed")
+    history.leave("Around", kind)
+
+    around, inside = history.states
+
+    assert (around.error, around.cause, around.exited) == ("ImageTooLarge", "big", at(8))
+    assert (inside.error, inside.exited) == ("ImageTooLarge", at(7))
+
+
+def test_a_map_that_fails_by_itself_says_so(history: History) -> None:
+    history.enter("Around", "Map")
+    history.add("MapStateFailed")
+
+    (around,) = history.states
+
+    assert (around.error, around.cause) == ("MapStateFailed", None)
+
+
+def test_a_map_around_fails_and_not_one_of_another_kind(history: History) -> None:
+    history.enter("Outer", "Map")
+    history.enter("Inner", "Parallel")
+    history.enter("Task")
+    history.call()
+    history.add("TaskFailed", {"error": "CorruptImage"})
+    history.add("MapStateFailed")
+
+    found = {state.name: state.error for state in history.states}
+
+    assert found == {"Outer": "CorruptImage", "Inner": None, "Task": "CorruptImage"}
+
+
+def test_an_exit_belongs_to_the_state_of_its_name(history: History) -> None:
+    history.enter("Around", "Parallel")
+    history.enter("Inside", "Pass")
+    history.leave("Around", "Parallel")
+
+    around, inside = history.states
+
+    assert (around.exited, around.output) == (at(4), "{}")
+    assert (inside.exited, inside.output) == (None, None)
+
+
+def test_what_belongs_to_no_known_state_is_left_out(history: History) -> None:
+    """The beginning of a long history may be missing."""
+    history.add("TaskSucceeded", {})
+    history.leave("Prepare")
+    history.add("ExecutionFailed", {})
+
+    assert history.states == ()
+
+
+def test_what_follows_nothing_belongs_to_no_state() -> None:
+    history = History()
+    history.enter("Prepare")
+    history.add("TaskScheduled", {})
+    del history.events[-1]["previousEventId"]
+
+    assert history.states[0].attempts == ()
+
+
+def test_an_input_that_is_not_told_is_empty(history: History) -> None:
+    history.add("TaskStateEntered", {"name": "Prepare"})
+
+    assert history.states[0].input == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [('{"a": [1]}', {"a": [1]}), ("0", 0), ("", None), (None, None), ('{"cut', None), ("x", None)],
+)
+def test_json_is_read_where_it_is_json(text: str | None, found: object) -> None:
+    assert parsed(text) == found
