@@ -136,6 +136,61 @@ def test_a_retry_forgives_the_failure_and_keeps_it_with_its_call(
     ]
 
 
+def test_each_call_keeps_its_own_failure(history: History) -> None:
+    history.enter("Prepare")
+    for number in range(3):
+        history.call()
+        history.add("TaskFailed", {"error": f"Error{number}", "cause": f"cause {number}"})
+
+    (state,) = history.states
+
+    assert [(a.error, a.cause, a.started, a.ended) for a in state.attempts] == [
+        ("Error0", "cause 0", at(4), at(5)),
+        ("Error1", "cause 1", at(7), at(8)),
+        ("Error2", "cause 2", at(10), at(11)),
+    ]
+    assert (state.error, state.retries) == ("Error2", 2)
+
+
+def test_what_comes_after_a_call_changes_nothing_of_it(history: History) -> None:
+    history.enter("Prepare")
+    history.call()
+    history.add("TaskSucceeded", {})
+    (before,) = history.states[0].attempts
+    history.add("MapIterationSucceeded", {})
+    history.add("MapRunStarted", {})
+    history.add("EvaluationFailed", {"error": "States.QueryEvaluationError", "cause": "undefined"})
+
+    (state,) = history.states
+
+    assert state.attempts == (before,)
+    assert (state.error, state.cause) == ("States.QueryEvaluationError", "undefined")
+
+
+def test_what_calls_nothing_succeeds_and_fails_as_well(history: History) -> None:
+    history.enter("Describe", "Pass")
+    history.add("MapIterationSucceeded", {})
+    history.add("MapRunStarted", {})
+    history.add("EvaluationFailed", {"error": "States.QueryEvaluationError"})
+
+    (state,) = history.states
+
+    assert (state.attempts, state.error) == ((), "States.QueryEvaluationError")
+
+
+@pytest.mark.parametrize("kind", ["ExecutionTimedOut", "ExecutionAborted"])
+def test_an_execution_that_is_stopped_leaves_its_state_as_it_was(
+    history: History, kind: str
+) -> None:
+    history.enter("Prepare")
+    history.call()
+    history.add(kind, {"error": "States.Timeout"})
+
+    (state,) = history.states
+
+    assert (state.error, state.exited, state.attempts[0].ended) == (None, None, None)
+
+
 def test_a_failure_without_a_name_is_called_by_its_event(history: History) -> None:
     history.enter("Prepare")
     history.call()
