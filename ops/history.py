@@ -250,14 +250,15 @@ def _end(
 ) -> None:
     """End the state that failed, and fail the Map or Parallel state around it."""
     inner = _owner(event, by_id, found)
-    if inner is not None and inner.exited is None:
+    if inner is None:
+        return
+    if inner.exited is None:
         inner.exited = event["timestamp"]
     kind = event["type"].removesuffix("StateFailed")
-    for before in _back(event, by_id) if kind in {"Map", "Parallel"} else ():
+    for before in _back(event, by_id):
         state = found.get(before["id"])
         if state is not None and state.type == kind:
-            state.error = (inner.error if inner else None) or event["type"]
-            state.cause = inner.cause if inner else None
+            state.error, state.cause = inner.error or event["type"], inner.cause
             return
 
 

@@ -360,6 +360,33 @@ def test_a_failure_inside_fails_what_is_around_it(history: History, kind: str) -
     assert (inside.error, inside.exited) == ("ImageTooLarge", at(7))
 
 
+def test_an_item_that_fails_ends_its_state_and_not_yet_the_map(history: History) -> None:
+    history.enter("Around", "Map")
+    history.add("MapIterationStarted", {"index": 0})
+    history.enter("Inside")
+    history.call()
+    history.add("TaskFailed", {"error": "ImageTooLarge", "cause": "big"})
+    history.add("MapIterationFailed", {"index": 0})
+
+    around, inside = history.states
+
+    assert (inside.error, inside.cause, inside.exited) == ("ImageTooLarge", "big", at(8))
+    assert (around.error, around.exited) == (None, None)
+
+
+def test_only_the_nearest_map_fails(history: History) -> None:
+    history.enter("Outer", "Map")
+    history.enter("Inner", "Map")
+    history.enter("Task")
+    history.call()
+    history.add("TaskFailed", {"error": "CorruptImage"})
+    history.add("MapStateFailed")
+
+    found = {state.name: state.error for state in history.states}
+
+    assert found == {"Outer": None, "Inner": "CorruptImage", "Task": "CorruptImage"}
+
+
 def test_a_map_that_fails_by_itself_says_so(history: History) -> None:
     history.enter("Around", "Map")
     history.add("MapStateFailed")

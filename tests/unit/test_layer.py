@@ -53,6 +53,7 @@ def test_only_binaries_for_another_processor_are_foreign(tmp_path: Path) -> None
             "arm.so": elf(0xB7),
             "deep/intel.so": elf(0x3E),
             "big-endian.so": elf(0xB700),
+            "unknown.so": elf(0x1B7),
             "text.py": "x" * 30,
             "short": "x",
         },
@@ -60,7 +61,7 @@ def test_only_binaries_for_another_processor_are_foreign(tmp_path: Path) -> None
 
     found = layer.foreign_binaries(tmp_path)
 
-    assert sorted(each.name for each in found) == ["big-endian.so", "intel.so"]
+    assert sorted(each.name for each in found) == ["big-endian.so", "intel.so", "unknown.so"]
 
 
 @pytest.mark.parametrize(
@@ -193,15 +194,22 @@ def test_everything_that_is_wrong_with_a_layer_is_told(
     ]
 
 
-def test_a_layer_may_be_as_large_as_the_limit(
+def test_a_layer_may_have_60_mb(
     functions: Path, opt: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(layer, "FUNCTIONS", functions)
     monkeypatch.setattr("sys.argv", ["layer", str(opt.parent)])
-    total = layer.size(opt.parent)
+    monkeypatch.setattr(layer, "digest", lambda _: "not of interest")
+    spare = 60_000_000 - layer.size(opt.parent)
+    with (opt / "large").open("wb") as file:
+        file.truncate(spare)
+        assert layer.main() == 0
+        file.truncate(spare + 1)
+        assert layer.main() == 1
+    assert capsys.readouterr().err == "It is larger than 60 MB.\n"
 
-    monkeypatch.setattr(layer, "MAX_BYTES", total)
-    assert layer.main() == 0
-    monkeypatch.setattr(layer, "MAX_BYTES", total - 1)
-    assert layer.main() == 1
-    assert "larger" in capsys.readouterr().err
+
+def test_the_functions_are_those_of_the_template() -> None:
+    found = {path.parent.name for path in layer.FUNCTIONS.glob("*/app.py")}
+
+    assert {"prepare", "resize", "pdf", "backup", "notify"} <= found
