@@ -128,6 +128,7 @@ def opt(tmp_path: Path) -> Path:
         ("from gone.deeper import name", ["gone.deeper"]),
         ("from darkroom.steps import prepare", []),
         ("from darkroom.gone import prepare", ["darkroom.gone"]),
+        ("from . import other", []),
         ("import app", []),  # the function's own
         ("def work():\n    import gone", ["gone"]),
         ("if True:\n    import gone", ["gone"]),
