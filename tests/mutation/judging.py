@@ -104,7 +104,10 @@ class Judge:
         if not inside:
             names = mutant.source.statements.names(mutant.line)
             places += self._uses(names)
-        return Task(mutant, self._tests(mutant.file, places, names))
+        tests = self._tests(mutant.file, places, names)
+        if not inside and not tests:  # whoever imports it
+            tests = {e.file: e.seconds for e in self._measured if e.imports(mutant.file)}
+        return Task(mutant, tests)
 
     def control(self, source: Any) -> Task:
         """Return a file as it is, with the quickest of its tests: they must pass."""

@@ -187,7 +187,8 @@ def _bound(statement: ast.AST) -> tuple[str, ...]:
         return tuple(
             n.id for t in statement.targets for n in ast.walk(t) if isinstance(n, ast.Name)
         )
-    if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+    changes = isinstance(statement, ast.AnnAssign | ast.AugAssign)
+    if changes and isinstance(statement.target, ast.Name):
         return (statement.target.id,)
     return ()
 
