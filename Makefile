@@ -79,7 +79,7 @@ mutate: $(VENV)/dev ## break what changed since main, line by line: does a test 
 	@$(BIN)/python -m tests.mutation $(ARGS)
 
 soak: $(VENV)/dev ## the whole suite N times, in any order, half of them under load: does luck decide?
-	@$(BIN)/python -m tests.soak $(N) $(ARGS)
+	@$(BIN)/python -u -m tests.soak $(N) $(ARGS)
 
 lock: $(VENV)/dev ## compile requirements from pyproject.toml; ARGS=--upgrade takes newer versions
 	@PATH="$(CURDIR)/$(BIN):$$PATH" requirements/compile.sh $(ARGS)
