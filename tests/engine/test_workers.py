@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import os
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from ops.engine.workers import FunctionSpec, Invocation, WorkerPool
@@ -163,13 +161,13 @@ def test_closing_ends_idle_and_busy_workers(pool: WorkerPool) -> None:
     )
     pool.invoke("sample", {})
     busy.start()
-    pids = until(lambda: pool.pids() or None)
-    time.sleep(0.1)
+    until(lambda: pool._busy or None)
+    pids = pool.pids()
     pool.close()
-    busy.join(5)
+    busy.join(120)
     assert not busy.is_alive()
     assert answers[0].failed
-    assert not any(psutil.pid_exists(pid) for pid in pids)
+    assert not any(lives(pid) for pid in pids)
 
 
 def test_a_worker_ends_with_its_engine(tmp_path: Path) -> None:

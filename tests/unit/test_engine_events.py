@@ -197,7 +197,7 @@ def test_a_machine_gets_the_event_and_holds_its_place_until_the_execution_ends(
     world.aws.during_start = lambda _: started.set()
     world.rules = [Rule([{"Arn": MACHINE}])]
     world.router.put(EVENT)
-    assert started.wait(10)
+    assert started.wait(120)
     assert world.aws.calls == [{"start": {"stateMachineArn": MACHINE, "input": BODY}}]
     assert not world.router.idle()
     world.router.execution_ended("execution-1")
@@ -403,7 +403,7 @@ def test_closing_ends_the_waits_for_executions(world: World) -> None:
     world.aws.during_start = lambda _: started.set()
     world.rules = [Rule([{"Arn": MACHINE}])]
     world.router.put(EVENT)
-    assert started.wait(10)
+    assert started.wait(120)
     world.router.close()
     world.finish()
     assert world.router.idle()
@@ -453,7 +453,7 @@ def test_what_waits_is_dropped_by_closing(world: World, caplog: pytest.LogCaptur
     world.aws.during_start = lambda _: started.set()
     world.rules = [Rule([{"Arn": MACHINE}, {"Arn": TOPIC}])]
     world.router.put(EVENT)
-    assert started.wait(10)
+    assert started.wait(120)
     world.router.close()
     world.finish()
     assert [next(iter(call)) for call in world.aws.calls] == ["start"]

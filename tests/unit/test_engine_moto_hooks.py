@@ -157,10 +157,10 @@ class Held:
 
     def _hold(self, _: Any) -> bool:
         self.reached.set()
-        return self.go.wait(10)
+        return self.go.wait(120)
 
     def wait(self) -> None:
-        assert self.reached.wait(10)
+        assert self.reached.wait(120)
 
 
 def watched(lab: Lab, *states: str) -> list[Any]:
@@ -243,7 +243,7 @@ def test_an_execution_that_takes_too_long_ends_at_once(lab: Lab) -> None:
 def _settle() -> None:
     """Wait until every thread of an execution is gone."""
     for thread in moto_hooks.TMP_THREADS:
-        thread.join(10)
+        thread.join(120)
 
 
 # ---------------------------------------------------------------------------- stopping
@@ -412,7 +412,7 @@ def test_a_redriven_execution_has_its_time_anew(lab: Lab) -> None:
     program, _ = AmazonStateLanguageParser.parse(json.dumps(definition))
     program.timeout_seconds.timeout_seconds = 0.01
     go = threading.Event()
-    lab.faults.inject(Fault("A", result={}, when=lambda _: go.wait(10)))
+    lab.faults.inject(Fault("A", result={}, when=lambda _: go.wait(120)))
     execution = lab.start(definition)
     lab.router.wait_for(execution.exec_arn)
     redrive(lab, execution)
