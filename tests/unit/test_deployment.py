@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import io
+import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from ops.deployment import Deployment, NotDeployed, _moment
+from tests.conftest import ROOT
 
 
 class CloudFormation:
@@ -184,3 +186,17 @@ def test_times_in_a_client_s_answers_are_read_as_they_come() -> None:
     started = client.start_execution(stateMachineArn="arn:aws:states")["startDate"]
     assert started == datetime.datetime(2026, 1, 31, 12, 0, 1, 500000, tzinfo=datetime.UTC)
     assert started.tzinfo is datetime.UTC
+
+
+@pytest.mark.usefixtures("keyless")
+def test_by_default_it_is_the_stack_that_sam_deploys_in_us_east_1(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    settings = tomllib.loads((ROOT / "samconfig.toml").read_text("utf-8"))
+    sam = settings["default"]["global"]["parameters"]
+
+    at = Deployment()
+
+    assert (at.stack, at.endpoint, at.region) == (sam["stack_name"], None, "us-east-1")

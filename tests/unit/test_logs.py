@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from ops import logs
 from ops.executions import Execution
 from tests.unit.recorded import START, at, recorded
@@ -124,3 +126,131 @@ def test_a_process_that_died_is_found_by_the_request_that_its_failure_names() ->
 
 def test_an_execution_that_called_nothing_has_no_lines() -> None:
     assert read(recorded("duplicate"), [(1, REPORT.format(ONE))]) == []
+
+
+def test_lines_are_looked_for_a_minute_around_the_execution() -> None:
+    execution = recorded("corrupt")
+    assert execution.stopped is not None
+    end = (execution.stopped - START).total_seconds()
+    times = [-60.01, -60, end + 60, end + 60.01]
+
+    found = read(execution, [(t, line(execution.arn, ONE, f"at {t}", t)) for t in times])
+
+    assert [each.message for each in found] == ["at -60", f"at {end + 60}"]
+
+
+def test_what_still_runs_is_looked_for_until_now() -> None:
+    now = (datetime.datetime.now(datetime.UTC) - START).total_seconds()
+    execution = dataclasses.replace(recorded("corrupt"), stopped=None)
+
+    found = read(execution, [(now, line(execution.arn, ONE, "just now", now))])
+
+    assert [each.message for each in found] == ["just now"]
+
+
+def test_a_line_says_more_than_its_text_and_nothing_twice() -> None:
+    execution = recorded("corrupt")
+    said = line(execution.arn, ONE, "done", 0.25, level="INFO", function_name="f", cold_start=True)
+
+    (found,) = read(execution, [(1, said + "\n")])
+
+    assert (found.time, found.function) == (at(0.25), "darkroom-prepare")
+    assert (found.level, found.message) == ("INFO", "done")
+    assert found.fields == {"function_request_id": ONE, "cold_start": True}
+
+
+@pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
+def test_a_level_is_told_as_it_is(level: str) -> None:
+    execution = recorded("corrupt")
+
+    (found,) = read(execution, [(1, line(execution.arn, ONE, "x", 1, level=level))])
+
+    assert found.level == level
+
+
+def test_a_line_that_says_little_is_told_with_what_the_service_knows() -> None:
+    execution = recorded("corrupt")
+    said = json.dumps({"correlation_id": execution.arn})
+
+    (found,) = read(execution, [(1.5, said)])
+
+    assert (found.time, found.level, found.message) == (at(1.5), "INFO", "")
+
+
+@pytest.mark.parametrize("level", ["TRACE", "", 30])
+def test_a_level_that_nobody_knows_is_taken_for_information(level: object) -> None:
+    execution = recorded("corrupt")
+
+    (found,) = read(execution, [(1, line(execution.arn, ONE, "x", 1, level=level))])
+
+    assert found.level == "INFO"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (f"INIT_START Runtime Version: python:3.13 {DEAD}", None),
+        (f"START RequestId: {DEAD} Version: $LATEST", None),
+        (f"END RequestId: {DEAD}", None),
+        (f"ENDED {DEAD}", f"ENDED {DEAD}"),
+        (f"{DEAD} START", f"{DEAD} START"),
+        (f"{{{DEAD}", None),
+    ],
+)
+def test_the_frame_of_a_call_is_left_out(text: str, message: str | None) -> None:
+    found = read(died(recorded("corrupt")), [(1, text)])
+
+    assert [(each.time, each.level, each.message, each.fields) for each in found] == (
+        [] if message is None else [(at(1), "ERROR", message, {})]
+    )
+
+
+def test_a_report_is_told_in_words_and_numbers() -> None:
+    warm = REPORT.partition("\tInit")[0]
+    found = read(
+        died(recorded("corrupt")),
+        [(1, warm.format(DEAD)), (2, f"REPORT RequestId: {DEAD}\tDuration: 3.00 ms")],
+    )
+
+    whole, cut = found
+    assert whole.message == "billed 13 ms, used 57 of 2048 MB"
+    assert whole.fields == {
+        "Duration": 12.34, "Billed Duration": 13, "Memory Size": 2048, "Max Memory Used": 57,
+        "function_request_id": DEAD,
+    }  # fmt: skip
+    assert (cut.level, cut.message) == ("REPORT", f"REPORT RequestId: {DEAD}\tDuration: 3.00 ms")
+
+
+@pytest.mark.parametrize("count", [19, 20, 21, 41])
+def test_no_request_is_forgotten_however_many_there_are(count: int) -> None:
+    """A filter pattern takes a limited number of requests."""
+    execution = recorded("corrupt")
+    requests = [f"{number:08x}-0000-0000-0000-000000000000" for number in range(count)]
+    said = [(1.0, line(execution.arn, request, "x", 1)) for request in requests]
+
+    found = read(execution, said + [(2.0, REPORT.format(request)) for request in requests])
+
+    reports = [each for each in found if each.level == "REPORT"]
+    assert [each.fields["function_request_id"] for each in reports] == requests
+
+
+@pytest.mark.parametrize("requests", [[], ["a"], [str(n) for n in range(20)]])
+def test_a_filter_pattern_is_as_long_as_it_may_be(requests: list[str]) -> None:
+    execution = recorded("corrupt")
+    asked: list[str] = []
+    names = [f"{int(each, 16):08x}-0000-0000-0000-000000000000" for each in requests]
+    lines = [(1.0, line(execution.arn, name, "x", 1)) for name in names]
+    fake = Logs("/aws/lambda/darkroom-prepare", lines)
+    pages = fake._pages
+
+    def noted(**given: Any) -> Iterator[dict[str, Any]]:
+        if given["logGroupName"].endswith("prepare"):
+            asked.append(given["filterPattern"])
+        return pages(**given)
+
+    fake._pages = noted  # type: ignore[method-assign]
+    logs.lines(SimpleNamespace(logs=fake), execution)  # type: ignore[arg-type]
+
+    some = " ".join(f'?"{name}"' for name in sorted(names))
+    assert asked == [f'"{execution.arn}"', *([some] if some else [])]
+    assert all(len(pattern) <= 1024 for pattern in asked), "as FilterLogEvents allows"
