@@ -218,3 +218,88 @@ def test_a_redrive_is_told_and_its_end_too() -> None:
         told.append([each.status for each in watcher.poll()])
 
     assert told == [["ABORTED"], ["RUNNING"], [], ["SUCCEEDED"], []]
+
+
+# ---------------------------------------------------------------------------- reading
+
+
+class Growing:
+    """One execution that goes on with every look: it enters a state, calls, and ends."""
+
+    EVENTS = (
+        {"type": "ExecutionStarted"},
+        {"type": "PassStateEntered", "stateEnteredEventDetails": {"name": "A"}},
+        {"type": "PassStateExited", "stateExitedEventDetails": {"name": "A"}},
+        {"type": "PassStateEntered", "stateEnteredEventDetails": {"name": "B"}},
+    )
+
+    def __init__(self, *shown: int) -> None:
+        self._shown = iter(shown)
+        self._now = 0
+
+    def describe_execution(self, *, executionArn: str) -> dict[str, Any]:
+        assert executionArn == "a"
+        self._now = next(self._shown)
+        ended = self._now > len(self.EVENTS)
+        status = {"status": "SUCCEEDED", "stopDate": NOON} if ended else {"status": "RUNNING"}
+        return {"executionArn": "a", "name": "a", "startDate": NOON} | status
+
+    def get_paginator(self, operation: str) -> SimpleNamespace:
+        assert operation == "get_execution_history"
+        return SimpleNamespace(paginate=self._pages)
+
+    def _pages(self, *, executionArn: str, PaginationConfig: Any) -> Iterator[dict[str, Any]]:
+        assert executionArn == "a"
+        assert PaginationConfig == {"PageSize": 1000}, "as many as one answer may have"
+        events = [
+            event | {"id": number, "previousEventId": number - 1, "timestamp": NOON}
+            for number, event in enumerate(self.EVENTS[: self._now], 1)
+        ]
+        for first in range(0, len(events), 2):
+            yield {"events": events[first : first + 2]}
+
+
+def test_every_page_of_a_history_is_read_oldest_first() -> None:
+    client: Any = Growing(4)
+    execution = following.fetch(client, "a")
+
+    assert [(state.name, state.exited) for state in execution.states] == [("A", NOON), ("B", None)]
+    assert [event["id"] for event in following.history(client, "a")] == [1, 2, 3, 4]
+
+
+def test_following_tells_what_is_new_until_the_end_and_waits_in_between(
+    slept: list[float],
+) -> None:
+    client: Any = Growing(1, 1, 2, 2, 4, 5)
+
+    told = [
+        (execution.status, [(each.kind, each.state.name) for each in happened])
+        for execution, happened in following.follow(client, "a", 0.5)
+    ]
+
+    assert told == [
+        ("RUNNING", []),  # at once, though nothing has happened
+        ("RUNNING", [("entered", "A")]),
+        ("RUNNING", [("exited", "A"), ("entered", "B")]),
+        ("SUCCEEDED", []),
+    ]
+    assert slept == [0.5] * 5
+
+
+def test_what_has_ended_is_told_once_without_waiting(slept: list[float]) -> None:
+    client: Any = Growing(5)
+
+    ((execution, happened),) = following.follow(client, "a")
+
+    assert (execution.ended, len(happened)) == (True, 3)
+    assert slept == []
+
+
+def test_aws_is_asked_once_a_second(slept: list[float]) -> None:
+    list(following.follow(Growing(1, 5), "a"))  # type: ignore[arg-type]
+    assert slept == [1.0]
+
+    slept.clear()
+    assert find_started(StepFunctions(), "machine", UPLOAD, NOON) is None  # type: ignore[arg-type]
+    assert set(slept) == {1.0}
+    assert sum(slept) == 61, "the time is over when more than a minute has passed"

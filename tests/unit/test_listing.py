@@ -267,6 +267,7 @@ def test_only_the_last_read_are_kept(executions: Executions, client: StepFunctio
     for arn in arns[:KEPT_WHOLE]:
         executions.get(arn)
     executions.get(arns[0])  # used again, so the next one is the oldest
+    assert client.asked["history"] == KEPT_WHOLE
     executions.get(arns[KEPT_WHOLE])
     client.asked.clear()
 
@@ -462,3 +463,88 @@ def test_names_for_the_shell(executions: Executions) -> None:
     ]
     assert len(executions.names()) == 50
     assert [name for name, _ in executions.names(limit=2)] == ["00000000-0000", "00000001-0000"]
+
+
+def test_more_is_listed_only_as_it_is_taken(executions: Executions, client: StepFunctions) -> None:
+    client.executions = [execution(number) for number in range(1001)]
+
+    found = executions.each(costs=False)
+    for _ in range(25):
+        next(found)
+    assert (client.asked["list"], client.asked["describe"]) == (1, 25)
+
+    assert len(list(executions.each(costs=False))) == 1001
+    assert client.asked["list"] == 1 + 2
+
+
+def test_few_are_asked_for_when_few_are_expected(
+    executions: Executions, client: StepFunctions
+) -> None:
+    assert len(list(itertools.islice(executions.each(costs=False, expected=3), 3))) == 3
+    assert (client.asked["describe"], client.sizes) == (3, [3])
+
+    assert next(executions.each(costs=False, expected=0)).name == "00000000-0000"
+    assert client.sizes == [3, 1]
+
+
+def test_an_execution_that_started_at_that_moment_is_since_then(executions: Executions) -> None:
+    since, second = NOON - datetime.timedelta(minutes=3), datetime.timedelta(seconds=1)
+
+    assert numbers(executions.recent(since=since)) == [0, 1, 2, 3]
+    assert numbers(executions.recent(since=since + second)) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("changed", "again"),
+    [({}, 0), ({"stopDate": NOON + datetime.timedelta(hours=1)}, 1), ({"redriveCount": 1}, 1)],
+)
+def test_what_says_that_an_execution_was_redriven(
+    executions: Executions, client: StepFunctions, changed: dict[str, Any], again: int
+) -> None:
+    executions.recent(limit=1)
+    client.asked.clear()
+
+    client.executions[0] |= changed
+    executions.recent(limit=1)
+
+    assert client.asked["describe"] == again
+
+
+def test_names_are_those_of_the_last_thousand(
+    executions: Executions, client: StepFunctions
+) -> None:
+    client.executions = [execution(number) for number in range(1001)]
+
+    assert len(executions.names(limit=2000)) == 1000
+    assert executions.names("00001000") == []
+    assert executions.names("00000999") == [("00000999-0000", "SUCCEEDED")]
+    assert client.sizes == [1000] * 3
+
+
+def test_the_beginning_of_a_name_is_looked_for_among_the_last_ten_thousand(
+    executions: Executions, client: StepFunctions
+) -> None:
+    client.executions = [execution(number) for number in range(10_001)]
+
+    assert executions.find("00009999") == f"{PREFIX}00009999-0000"
+    with pytest.raises(NoSuchExecution, match="none named '00010000'"):
+        executions.find("00010000")
+
+
+def test_what_is_not_known_names_where_it_was_looked_for(executions: Executions) -> None:
+    executions._deployment.endpoint = "http://127.0.0.1:1"
+
+    with pytest.raises(NoSuchExecution, match=r"\(http://127\.0\.0\.1:1\), but it has none named"):
+        executions.get(f"{PREFIX}gone")
+
+
+def test_an_execution_of_a_function_that_is_gone_is_listed_without_its_cost(
+    executions: Executions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> None:
+        raise KeyError("resize")
+
+    monkeypatch.setattr("ops.cost.estimate", gone)
+
+    (item,) = executions.recent(limit=1).items
+    assert (item.outcome, item.usd) == ("COMPLETE", None)

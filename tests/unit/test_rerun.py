@@ -107,3 +107,107 @@ def test_the_difference_marks_only_what_changed() -> None:
         '  -     "y": 2',
         '  +   "b": []',
     ]
+
+
+def test_what_cannot_be_run_again_is_shown_in_short() -> None:
+    execution = dataclasses.replace(recorded("silent"), input=["x" * 100], name="run-1")
+
+    with pytest.raises(InvalidRequest) as refused:
+        rerun.request_of(execution)
+
+    shown = json.dumps(["x" * 100])[:60]
+    assert str(refused.value).startswith(
+        f"Expected execution run-1 to have a JSON object as its input, but it has {shown}. Run"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ({"presets": []}, {"pdf": {"quality": 3}, "notify": True}),
+        ({"pdf": {}}, {"presets": [1], "notify": True}),
+        ({"pdf": {"quality": 9}}, {"presets": [1], "pdf": {"quality": 9}, "notify": True}),
+        ({"notify": True}, {"presets": [1], "pdf": {"quality": 3}, "notify": True}),
+        ({"notify": False}, {"presets": [1], "pdf": {"quality": 3}, "notify": False}),
+        (
+            {"watermark": {"text": "a"}},
+            {"presets": [1], "pdf": {"quality": 3}, "notify": True, "watermark": {"text": "a"}},
+        ),
+        ({"watermark": {}}, {"presets": [1], "pdf": {"quality": 3}, "notify": True}),
+    ],
+)
+def test_each_field_is_changed_by_itself(given: dict[str, Any], found: dict[str, Any]) -> None:
+    request = {"presets": [1], "pdf": {"quality": 3}, "notify": True}
+
+    assert rerun.changed(request, **given) == found
+
+
+def test_a_request_is_checked_as_the_workflow_does() -> None:
+    rerun.check({"source": {"bucket": "bucket", "key": "k"}})
+    with pytest.raises(InvalidRequest, match="source"):
+        rerun.check({})
+
+
+def test_a_request_is_the_input_of_the_execution_that_it_starts() -> None:
+    started: list[tuple[str, Any]] = []
+
+    def start_execution(*, stateMachineArn: str, input: str) -> dict[str, str]:  # noqa: N803, A002
+        started.append((stateMachineArn, json.loads(input)))
+        return {"executionArn": "arn:new"}
+
+    deployment: Any = SimpleNamespace(
+        state_machine_arn="arn:machine",
+        stepfunctions=SimpleNamespace(start_execution=start_execution),
+    )
+    request = {"source": {"bucket": "bucket", "key": "k"}}
+
+    assert rerun.start(deployment, request) == "arn:new"
+    assert started == [("arn:machine", request)]
+
+
+@pytest.mark.parametrize(
+    ("request_", "command"),
+    [
+        ({"source": {"bucket": "b", "key": "k"}}, "darkroom run s3://b/k"),
+        ({"source": {"bucket": "b", "key": "a b"}}, "darkroom run 's3://b/a b'"),
+        ({"source": {"bucket": "b"}}, "darkroom run s3://b/KEY"),
+        ({"source": {"key": "k"}}, "darkroom run s3://BUCKET/k"),
+        ({"source": "photo.jpg"}, "darkroom run s3://BUCKET/KEY"),
+        ({}, "darkroom run s3://BUCKET/KEY"),
+        (
+            {"source": {"bucket": "b", "key": "k", "versionId": 7}},
+            "darkroom run s3://b/k --version-id 7",
+        ),
+        (
+            {"source": {"bucket": "b", "key": "k"}, "notify": False},
+            "darkroom run s3://b/k --input '{\"notify\": false}'",
+        ),
+        (
+            {"source": {"bucket": "b", "key": "k"}, "watermark": {"text": "©"}},
+            'darkroom run s3://b/k --input \'{"watermark": {"text": "©"}}\'',
+        ),
+    ],
+)
+def test_the_command_of_a_request_also_of_half_a_one(
+    request_: dict[str, Any], command: str
+) -> None:
+    assert rerun.command(ENGINE, request_) == command  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("stack", "endpoint", "named"),
+    [
+        ("darkroom", "http://127.0.0.1:4599", False),
+        ("darkroom", None, True),
+        ("photos", "http://127.0.0.1:4599", True),
+        ("photos", None, True),
+    ],
+)
+def test_the_command_names_the_stack_unless_it_is_the_engine_s(
+    stack: str, endpoint: str | None, named: bool
+) -> None:
+    deployment: Any = SimpleNamespace(stack=stack, endpoint=endpoint)
+
+    found = rerun.command(deployment, {"source": {"bucket": "b", "key": "k"}})
+
+    assert found == "darkroom run s3://b/k" + (f" --stack {stack}" if named else "")
