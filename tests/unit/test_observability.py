@@ -245,10 +245,11 @@ def test_nothing_of_a_failure_is_said_of_the_next_execution(
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The segments that X-Ray is sent, as documents."""
-    monkeypatch.setenv("LAMBDA_TASK_ROOT", "/var/task")
     core = importlib.import_module("aws_xray_sdk.core")
     patcher = importlib.import_module("aws_xray_sdk.core.patcher")
     context = importlib.import_module("aws_xray_sdk.core.lambda_launcher").LambdaContext()
+    monkeypatch.setenv("LAMBDA_TASK_ROOT", "/var/task")
+    monkeypatch.setattr("aws_lambda_powertools.tracing.tracer.is_cold_start", True)
     found: list[Any] = []
     emitter = SimpleNamespace(send_entity=lambda each: found.append(json.loads(each.serialize())))
     monkeypatch.setattr(core.xray_recorder, "_emitter", emitter)
