@@ -141,7 +141,12 @@ def test_everything_is_reached_by_keyboard(page: Any, complete: Run) -> None:
     assert page.locator(".node[data-name=ImageFailed][href]").count() == 0
 
 
-def test_a_phone_needs_no_sideways_scrolling(phone: Any, complete: Run, failed: Run) -> None:
+def test_a_phone_needs_no_sideways_scrolling(
+    phone: Any, pipeline: Pipeline, complete: Run, failed: Run
+) -> None:
+    longest = "DynamoDB.ItemCollectionSizeLimitExceededException"
+    pipeline.fail("ClaimImage", longest, "It is full.")
+    pipeline.start({"source": {"bucket": pipeline.at.source_bucket_name, "key": "a" * 200}})
     base = f"/executions/{complete.name}"
     for path in (
         "/",
