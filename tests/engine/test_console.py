@@ -42,7 +42,7 @@ def complete(deployed: Pipeline) -> Run:
 
 
 @pytest.fixture(scope="module")
-def failed(deployed: Pipeline) -> Run:
+def failed(deployed: Pipeline, complete: Run) -> Run:
     return deployed.upload(truncated(), "failed.jpg")
 
 
@@ -54,6 +54,7 @@ def test_the_list_shows_filters_and_links(client: TestClient, complete: Run, fai
     everything = client.get("/").text
     assert address(complete) in everything
     assert address(failed) in everything
+    # `failed` is made after `complete`.
     older = client.get("/", params={"after": failed.arn}).text
     row = older.partition(f'id="x-{complete.name}"')[2].partition("</tr>")[0]
     assert re.search(r'class="num usd">\$0\.000', row)
