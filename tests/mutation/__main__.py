@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -44,6 +45,7 @@ class Survivor:
 
 def main() -> int:
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and so end the children
     os.nice(5)
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # its threads would be there before the first fork
     sys.dont_write_bytecode, sys.pycache_prefix = False, str(ROOT / ".mutate" / "bytecode")

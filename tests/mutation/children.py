@@ -103,6 +103,7 @@ def _start(job: Any, work: Callable[[Any, Path], Any]) -> Child:
         return Child(job, pid, folder)
     try:
         os.setsid()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         output = os.open(folder / "output", os.O_WRONLY | os.O_CREAT)
         os.dup2(output, 1)
         os.dup2(output, 2)
