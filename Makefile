@@ -31,7 +31,7 @@ quick: $(VENV)/dev ## lint, types and the tests that need no engine, in half a m
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/unit tests/template $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal tests/unit tests/template $(ARGS)
 
 test-e2e: $(VENV)/dev ## the end-to-end tests, against ENDPOINT=http://… or STACK=name (AWS); the engine by default
 	@$(BIN)/python -m pytest tests/engine -m e2e $(if $(ENDPOINT),--endpoint $(ENDPOINT)) $(if $(STACK),--stack $(STACK)) $(ARGS)
