@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from darkroom.vips import vips
 
-RELATIVE = "relative"
-"""Rendering intent. With black point compensation it is what browsers and print tools default to;
-the perceptual intent would shift colours that sRGB can show as they are."""
+DEEP = 65535
+"""White in 16 bits."""
+
+_MEASURED = frozenset({"lab", "labs", "lch", "xyz", "scrgb", "yxy"})
+"""Spaces whose numbers mean colours by themselves, whatever their format."""
 
 
 def to_srgb(image: Any) -> Any:
@@ -29,12 +32,13 @@ def to_srgb(image: Any) -> Any:
         1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) bands of uchar.
     """
     image = _usual_bands(image)
-    alpha, colour = None, image
     if image.hasalpha():
-        colour = image.extract_band(0, n=image.bands - 1)
-        alpha = _full_scale(image.extract_band(image.bands - 1))
-    colour = _convert(colour)
-    return colour if alpha is None else colour.bandjoin(alpha)
+        made = _convert(image.extract_band(0, n=image.bands - 1))
+        made = made.bandjoin(_eight_bits(image.extract_band(image.bands - 1), _opaque(image)))
+    else:
+        made = _convert(image)
+    made.remove("icc-profile-data")  # or it would be followed once more, by whoever comes next
+    return made
 
 
 def is_srgb(profile: bytes) -> bool:
@@ -55,8 +59,15 @@ def profile_of(image: Any) -> bytes | None:
 
 def _usual_bands(image: Any) -> Any:
     """Drop bands beyond colour and alpha, as some scientific TIFFs have."""
-    wanted = {"cmyk": 5}.get(image.interpretation, 4)
-    return image.extract_band(0, n=wanted) if image.bands > wanted else image
+    wanted = 5 if image.interpretation == "cmyk" else 4
+    return image.extract_band(0, n=min(image.bands, wanted))
+
+
+def _opaque(image: Any) -> float:
+    """Return the value of alpha that hides everything."""
+    if image.interpretation == "scrgb":
+        return 1
+    return DEEP if image.format == "ushort" else 255
 
 
 def _convert(image: Any) -> Any:
@@ -64,58 +75,38 @@ def _convert(image: Any) -> Any:
     image = _known_range(image)
     if has_other_profile(image):
         image = _by_profile(image)
-    elif image.interpretation == "cmyk":
-        image = image.icc_transform("srgb", input_profile="cmyk", intent=RELATIVE, depth=8)
-    elif image.interpretation in {"lab", "labs", "lch", "xyz", "scrgb", "yxy", "labq"}:
+    if image.interpretation == "cmyk":
+        image = image.icc_transform("srgb")
+    elif image.interpretation in _MEASURED:
         image = image.colourspace("srgb")
-    image = _full_scale(image)
+    if image.format == "ushort":
+        image = _eight_bits(image, DEEP)
     if grey:
-        return image.extract_band(0).copy(interpretation="b-w") if image.bands > 1 else image
-    return image.extract_band(0, n=3) if image.bands > 3 else image  # noqa: PLR2004
+        return image.extract_band(0).copy(interpretation="b-w")
+    return image.extract_band(0, n=min(image.bands, 3)).copy(interpretation="srgb")
 
 
 def _by_profile(image: Any) -> Any:
-    """Follow the embedded profile; where it does not suit the pixels, fall back as viewers do."""
-    fallback = "cmyk" if image.interpretation == "cmyk" else "srgb"
-    settings = {
-        "input_profile": fallback,
-        "intent": RELATIVE,
-        "black_point_compensation": True,
-        "depth": 8,
-    }
-    # Whether a profile suits shows only when pixels are computed: one is enough to see it.
-    probe = vips().Image.black(1, 1, bands=image.bands).cast(image.format)
-    probe = probe.copy(interpretation=image.interpretation)
-    probe.set_type(vips().GValue.blob_type, "icc-profile-data", profile_of(image))
-    try:
-        probe.icc_transform("srgb", embedded=True, **settings).avg()
-        converted = image.icc_transform("srgb", embedded=True, **settings)
-    except vips().Error:
-        converted = image.icc_transform("srgb", embedded=False, **settings)
-    converted = converted.copy()
-    converted.remove("icc-profile-data")
-    return converted
+    """Follow the embedded profile; one that does not suit the pixels is as good as none.
+
+    libvips's intent, relative colorimetric, is with black point compensation what browsers and
+    print tools default to; the perceptual one would shift colours that sRGB can show as they are.
+    """
+    with contextlib.suppress(vips().Error):
+        return image.icc_transform("srgb", black_point_compensation=True)
+    return image
 
 
 def _known_range(image: Any) -> Any:
     """Return float, signed and 32-bit values as 8 bits; unsigned 8 and 16 bits are left alone."""
-    if image.format in {"uchar", "ushort"}:
-        return image
-    if image.interpretation in {"lab", "labs", "lch", "xyz", "scrgb", "yxy", "cmyk"}:
+    if image.format in {"uchar", "ushort"} or image.interpretation in {*_MEASURED, "cmyk"}:
         return image
     low, high = image.min(), image.max()
     if image.format in {"float", "double"} and low >= 0 and high <= 1:
-        low, high = 0.0, 1.0
-    scale = 255 / (high - low) if high > low else 0.0
-    stretched = image.linear(scale, 0.5 - low * scale).cast("uchar")
-    return stretched.copy(interpretation="b-w" if image.bands == 1 else "srgb")
+        return _eight_bits(image, 1)
+    return _eight_bits(image - low, max(high - low, 1e-9))
 
 
-def _full_scale(image: Any) -> Any:
-    """Return 8 bits: 16-bit values divided by 257 and rounded, others clipped."""
-    if image.format == "uchar":
-        return image
-    if image.format == "ushort":
-        interpretation = "b-w" if image.bands == 1 else "srgb"
-        return image.linear(1 / 257, 0.5).cast("uchar").copy(interpretation=interpretation)
-    return image.linear(1, 0.5).cast("uchar")
+def _eight_bits(image: Any, white: float) -> Any:
+    """Return values from 0 to white as 8 bits, rounded, others clipped."""
+    return image.linear(255 / white, 0.5, uchar=True)
