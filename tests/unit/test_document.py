@@ -168,17 +168,18 @@ def by_hand(
     original: bytes | None = None,
     document: tuple[int, int] = (80, 60),
     mode: str = "RGB",
+    size: tuple[int, int] = (80, 60),
 ) -> bytes:
-    """Return a mezzanine of two pages, each 80 by 60 pixels of a source of that size."""
-    image = picture(80, 60, mode)
-    pixels = Pixels(image.tobytes(), (80, 60), len(image.getbands()))
+    """Return a mezzanine of two pages, each with all pixels of its source."""
+    image = picture(*size, mode)
+    pixels = Pixels(image.tobytes(), size, len(image.getbands()))
     builder = Builder()
-    builder.add_page(pixels, (80, 60), document)
+    builder.add_page(pixels, size, document)
     if jpeg is not None:
         builder.add_jpeg(jpeg, quality)
     if original is not None:
         builder.add_original(original)
-    builder.add_page(pixels, (80, 60), (40, 30))
+    builder.add_page(pixels, size, (40, 30))
     return b"".join(builder.finish(image_format, 1, Credit(), graphic=False))
 
 
@@ -198,7 +199,7 @@ def embedded(pdf: bytes) -> list[bytes]:
         ({"jpeg": SCAN, "original": NOTE}, NOTE),
         ({"jpeg": NOTE, "original": SCAN}, NOTE),
         ({"original": NOTE, "image_format": "png"}, None),
-        ({"original": NOTE, "document": (40, 30)}, None),
+        ({"original": b"tiny", "document": (40, 30)}, None),
     ],
 )
 def test_the_smallest_jpeg_of_the_very_page_is_embedded(
@@ -252,6 +253,18 @@ def test_the_picture_lies_in_the_middle_of_its_page(
     pdf = document(by_hand(), "t", options).data
     assert f"/MediaBox [0 0 {box}]".encode() in pdf
     assert f"q {drawn_at} cm /Image Do Q".encode() in pdf
+
+
+def test_a_wide_picture_reaches_from_margin_to_margin() -> None:
+    options = PdfOptions(page_size="A4", margin=50)
+    pdf = document(by_hand(size=(90, 30), document=(90, 30)), "t", options).data
+    assert b"q 741.89 0 0 247.297 50 173.992 cm /Image Do Q" in pdf
+
+
+def test_every_page_is_as_large_as_its_picture() -> None:
+    pdf = document(by_hand(), "t", PdfOptions())
+    assert re.findall(rb"/MediaBox \[0 0 ([\d. ]+)\]", pdf.data) == [b"60 45", b"30 22.5"]
+    assert (pdf.width, pdf.height) == (60, 45)
 
 
 def test_a_square_picture_is_on_upright_paper() -> None:

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 from darkroom.errors import CorruptImage, UnsupportedImage
-from darkroom.formats import mismatch, sniff
+from darkroom.formats import SourceFormat, mismatch, sniff
 
 
 def box(brand: bytes, *others: bytes, size: int | None = None) -> bytes:
@@ -50,7 +50,8 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg">'
         (b" \n<?xml version='1.0'?>\n<!-- a > b -->\n" + SVG, "svg"),
         (b'<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://x/y.dtd">' + SVG, "svg"),
         (b"<!DOCTYPE svg [<!ENTITY a 'b'>] >" + SVG, "svg"),
-        (b" " * (4096 - len(SVG)) + SVG, "svg"),
+        (SVG.decode().encode("utf-16") + b"\0", "svg"),
+        (b" " * (4096 - len(b"<svg ")) + SVG, "svg"),
     ],
 )  # fmt: skip
 def test_a_format_is_told_from_the_beginning(data: bytes, found: str) -> None:
@@ -63,10 +64,13 @@ def test_a_format_is_told_from_the_beginning(data: bytes, found: str) -> None:
     [
         (b"\xff\xd8\0", "unknown data beginning with ff d8 00"),
         (b"RIFF\1\2\3\4WAVE", "unknown data"),
+        (b"RIFX\1\2\3\4WEBP", "unknown data"),
+        (b"BA" + bitmap(60)[2:], "unknown data"),
         (bitmap(26), "unknown data beginning with 42 4d"),
         (bitmap(60, b"\0\0\0\1"), "unknown data"),
         (box(b"isom", b"mp42"), "unknown data"),
         (box(b"isom", size=16) + b"heic", "unknown data"),
+        (box(b"isom", size=19) + b"heic", "unknown data"),
         (b"\0\0\0\x14junkavif" + b"\0" * 8, "unknown data"),
         (b"%PDF-1.7", "a PDF document"),
         (b"PK\x03\x04", "a ZIP archive or an office document"),
@@ -81,8 +85,10 @@ def test_a_format_is_told_from_the_beginning(data: bytes, found: str) -> None:
         (b"<svgfoo>", "text"),
         (b"some\ttext\r\n\f\xc3\xa9", "text"),
         (b"\x1bescape", "unknown data beginning with 1b 65 73 63 61 70 65"),
-        (b"del\x7f", "unknown data"),
-        (b" " * 4096 + SVG, "text"),
+        (b"\x1b23456789", r"unknown data beginning with 1b 32 33 34 35 36 37 38\."),
+        *((b"a" + bytes([byte]), "unknown data") for byte in (0, 8, 11, 14, 31, 127)),
+        (bytes(range(32, 127)) + b"\t\n\f\r\xff", "text"),
+        (b" " * (4096 - len(b"<svg")) + SVG, "text"),
     ],
 )
 def test_something_else_is_named(data: bytes, looks: str) -> None:
@@ -99,7 +105,7 @@ def test_nothing_is_not_an_image() -> None:
 @pytest.mark.parametrize(
     ("found", "names"),
     [
-        ("jpeg", "a.jpg a.jpeg a.jpe a.jfif a.mpo A.JPG b.png/a.jpg photo jpg/photo a.xyz"),
+        ("jpeg", "a.jpg a.jpeg a.jpe a.jfif a.mpo A.JPG b.png/a.jpg"),
         ("png", "a.png a.apng"),
         ("webp", "a.webp"),
         ("avif", "a.avif"),
@@ -110,11 +116,19 @@ def test_nothing_is_not_an_image() -> None:
         ("svg", "a.svg"),
     ],
 )
-def test_names_that_fit_say_nothing(found: str, names: str) -> None:
+def test_names_that_fit_say_nothing(found: SourceFormat, names: str) -> None:
+    other: SourceFormat = "gif" if found != "gif" else "svg"
     for name in names.split():
-        assert mismatch(found, name, "") is None  # type: ignore[arg-type]
-    wrong = "a.gif" if found != "gif" else "a.svg"
-    assert "its name ends in" in str(mismatch(found, wrong, ""))  # type: ignore[arg-type]
+        assert mismatch(found, name, "") is None
+        extension = name.rpartition(".")[2]
+        assert mismatch(other, name, "") == (
+            f"The content is {other.upper()}, but its name ends in .{extension}."
+        )
+
+
+@pytest.mark.parametrize("name", ["photo", "png", "a.png/photo", "png/photo", "a.xyz", "a.", ""])
+def test_a_name_without_a_known_extension_claims_nothing(name: str) -> None:
+    assert mismatch("jpeg", name, "") is None
 
 
 @pytest.mark.parametrize(
@@ -125,13 +139,18 @@ def test_names_that_fit_say_nothing(found: str, names: str) -> None:
         ("heic", "image/heic image/heif"),
         ("bmp", "image/bmp image/x-ms-bmp image/x-bmp"),
         ("svg", "image/svg+xml"),
+        ("webp", "image/webp"),
+        ("avif", "image/avif"),
+        ("gif", "image/gif"),
+        ("tiff", "image/tiff"),
     ],
 )
-def test_types_that_fit_say_nothing(found: str, declared: str) -> None:
+def test_types_that_fit_say_nothing(found: SourceFormat, declared: str) -> None:
     for each in declared.split():
-        assert mismatch(found, "", each) is None  # type: ignore[arg-type]
-    for wrong in ("image/gif", "image/unheard-of", "text/plain", "video/mp4", "audio/mpeg"):
-        assert mismatch(found, "", wrong) is not None  # type: ignore[arg-type]
+        assert mismatch(found, "", each) is None
+    other = "image/gif" if found != "gif" else "image/png"
+    for wrong in (other, "image/unheard-of", "text/plain", "video/mp4", "audio/mpeg"):
+        assert mismatch(found, "", wrong) is not None
 
 
 def test_both_contradictions_are_told() -> None:

@@ -72,9 +72,9 @@ class _Picture(Struct, frozen=True):
 
 def _pictures(contents: Mezzanine, options: PdfOptions) -> Iterator[_Picture]:
     """Yield the pages as JPEGs, the smallest that there is of each."""
-    for index, page in enumerate(contents.header.pages):
+    for page in contents.header.pages:
         data = _jpeg(contents, page, options)
-        original = _original(contents, page) if index == 0 else None
+        original = _original(contents, page)
         if original is not None:
             data = min(original, data, key=len)
         # Only opaque grey stays grey: a transparent page is flattened to RGB.
@@ -123,7 +123,7 @@ def _add_page(
     options: PdfOptions,
 ) -> int:
     """Write a picture, its drawing and its page; return the page's number."""
-    room = (max(page[0] - 2 * options.margin, 1.0), max(page[1] - 2 * options.margin, 1.0))
+    room = page[0] - 2 * options.margin, page[1] - 2 * options.margin
     scale = min(room[0] / picture.size[0], room[1] / picture.size[1])
     width, height = picture.size[0] * scale, picture.size[1] * scale
     left, bottom = (page[0] - width) / 2, (page[1] - height) / 2
@@ -170,8 +170,8 @@ class _Writer:
 
     def finish(self, root: int, info: int) -> bytes:
         """Return the file. Its identifier is the digest of its objects: no clock, no chance."""
-        parts = [b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"]
-        offsets, at = [], len(parts[0])
+        head = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
+        parts, offsets, at = [head], [], len(head)
         for number, body in enumerate(self._objects, start=1):
             offsets.append(at)
             parts.append(b"%d 0 obj\n%b\nendobj\n" % (number, body))

@@ -99,6 +99,9 @@ _SVG_PROLOG = re.compile(
     rb"\A\s*(?:<\?[^>]*>\s*|<!--.*?-->\s*|<!DOCTYPE[^>\[]*(?:\[.*?\])?\s*>\s*)*<svg[\s>]", re.DOTALL
 )
 
+_BINARY = re.compile(rb"[\0-\x08\x0b\x0e-\x1f\x7f]")
+"""Control characters that text does not have."""
+
 _HEAD = 4096
 """How far into a file its beginning is looked for, in bytes."""
 
@@ -157,7 +160,7 @@ def mismatch(found: SourceFormat, name: str, content_type: str) -> str | None:
         A sentence for the record, or None where nothing contradicts.
     """
     claims = []
-    _, dot, extension = name.rpartition("/")[2].rpartition(".")
+    _, dot, extension = name.rpartition(".")
     if dot and _EXTENSIONS.get(extension.lower(), found) != found:
         claims.append(f"its name ends in .{extension}")
     declared = content_type.partition(";")[0].strip().lower()
@@ -190,14 +193,10 @@ def _svg(head: bytes) -> SourceFormat | None:
 def _refuse(head: bytes) -> SourceFormat:
     looks = next(
         (what for start, what in _OTHERS if head.lstrip().lower().startswith(start.lower())),
-        "text" if _is_text(head) else f"unknown data beginning with {head[:8].hex(' ')}",
+        f"unknown data beginning with {head[:8].hex(' ')}" if _BINARY.search(head) else "text",
     )
     *most, last = NAMES.values()
     raise UnsupportedImage(
         f"This is not a supported image: it looks like {looks}. Expected {', '.join(most)} or "
         f"{last}. Export it as one of these and upload that; renaming a file does not convert it."
     )
-
-
-def _is_text(head: bytes) -> bool:
-    return all(byte >= 0x20 or byte in b"\t\r\n\f" for byte in head) and b"\x7f" not in head  # noqa: PLR2004
