@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import struct
 import zlib
+from base64 import b64encode
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from darkroom import loaders
+from darkroom.colour import profile_of
 from darkroom.errors import CorruptImage, ImageTooLarge
 from darkroom.formats import sniff
 from darkroom.limits import Limits
 from darkroom.loaders import Opened, open_image
 from darkroom.metadata import read_credit
+from darkroom.vips import vips
 from PIL import Image
 
 from tests.support import profiles
 from tests.support.images import encoded, picture
 from tests.support.imaging import chunk, files, half_clear, png
+from tests.unit.test_svg import drawing
 
 FILES = files()
 P3 = profiles.matrix_profile(profiles.DISPLAY_P3, 2.2)
@@ -111,6 +116,8 @@ def test_a_larger_webp_is_decoded_as_it_fits_its_memory(
         (encoded(half_clear(), "WEBP", lossless=True, exact=True, icc_profile=P3), True),
         (encoded(picture(16, 16), "WEBP", icc_profile=P3 + b"x"), False),
         (b"RIFF\0\0\0\0WEBP", True),
+        (b"RIFF\0\0\0\0WEBPVP8 \0\0\0\0", False),
+        (b"RIFF\0\0\0\0WEBPVP8 \0\0\0", True),
     ],
 )
 def test_whether_a_webp_is_lossless_is_told_from_its_chunks(data: bytes, lossless: bool) -> None:
@@ -172,7 +179,8 @@ def animated(*before: tuple[bytes, bytes], after: bytes = b"") -> bytes:
         (animated((b"IDAT", b""), (b"acTL", struct.pack(">II", 7, 0))), 1),
         (animated((b"IEND", b""), (b"acTL", struct.pack(">II", 7, 0))), 1),
         (animated()[:33] + b"\0\0\0\4acTL\0\0\0\5", 5),
-        (animated()[:33] + b"\0\0\0\4acTL\0\0\0", 1),
+        (animated()[:33] + b"\0\0\0\4acTL\0\0\5", 1),
+        (animated()[:33] + b"\0\0\0\4acTL\1\0\0\5", (1 << 24) + 5),
         (animated()[:33], 1),
     ],
 )
@@ -215,3 +223,142 @@ def test_credit_is_found_where_each_format_keeps_it(image_format: str) -> None:
 @pytest.mark.parametrize("embedded", [b"no picture", b"", FILES["jpeg"][:100], FILES["png"][:30]])
 def test_a_damaged_picture_within_a_drawing_has_no_size(embedded: bytes) -> None:
     assert loaders._sizes(embedded, Limits()) == []
+
+
+def test_a_webp_that_leaves_no_memory_is_decoded_as_small_as_may_be() -> None:
+    assert loaders._webp_scale((20_000, 20_000), (300, 100), lossless=True) == 0.03
+
+
+# ------------------------------------------------------------------------------ of every format
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_what_a_header_tells(name: str) -> None:
+    opened = header(FILES[name])
+    assert opened.format == name.replace("apng", "png").partition("-")[0]
+    assert opened.frames == (2 if name in {"apng", "webp-animated", "gif-animated"} else 1)
+    assert len(opened.pages) == (3 if name == "tiff-pages" else 1)
+    assert {page.orientation for page in opened.pages} == {1}
+    assert bool(opened.exif) is name.startswith("tiff")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_limits_hold_before_a_pixel_is_decoded(name: str) -> None:
+    data = FILES[name]
+    with pytest.raises(ImageTooLarge, match="max_side"):
+        open_image(data, sniff(data), Limits(max_side=159))
+    assert open_image(data, sniff(data), Limits(max_side=160))
+
+
+@pytest.mark.parametrize("name", ["apng", "webp-animated", "gif-animated", "tiff-pages"])
+def test_all_frames_and_pages_count(name: str) -> None:
+    data, what = FILES[name], "pages" if name == "tiff-pages" else "frames"
+    count = 3 if what == "pages" else 2
+    with pytest.raises(ImageTooLarge, match=rf"{count} {what}, .* \(max_{what}\)"):
+        open_image(data, sniff(data), Limits(max_frames=1, max_pages=2))
+    with pytest.raises(ImageTooLarge, match=f"{count} frames or pages, the first 160 by 120"):
+        open_image(data, sniff(data), Limits(max_pixels=count * 160 * 120 - 1))
+    assert open_image(data, sniff(data), Limits(max_pixels=count * 160 * 120))
+
+
+@pytest.mark.parametrize("name", ["jpeg", "png", "webp", "gif", "tiff", "avif"])
+def test_rows_are_read_once_from_top_to_bottom(name: str) -> None:
+    """Or a large picture would be decoded whole, into memory, before its first row is used."""
+    assert header(FILES[name]).pages[0].draw((160, 120)).get_typeof("vips-sequential")
+
+
+def test_a_jpeg_is_decoded_whole_by_a_scale_of_one() -> None:
+    assert loaders._jpeg_shrink((160, 120), (100, 100)) == 1
+
+
+def test_a_gifs_screen_is_weighed_before_its_frames_are_looked_at() -> None:
+    with pytest.raises(ImageTooLarge, match="65,535 by 65,535"):
+        header(b"GIF89a\xff\xff\xff\xff")
+    with pytest.raises(vips().Error):
+        header(b"GIF89a\xff\xff\xff")
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB"])
+def test_a_bitmap_of_every_kind(mode: str) -> None:
+    stored = picture(16, 12).convert(mode)
+    image = header(encoded(stored, "BMP")).pages[0].draw((16, 12))
+    shown = {"1": "L", "P": "RGB"}.get(mode, mode)
+    assert image.interpretation == ("b-w" if shown == "L" else "srgb")
+    assert image.write_to_memory() == stored.convert(shown).tobytes()
+
+
+def test_a_transparent_bitmap() -> None:
+    masks = (0xFF, 0xFF00, 0xFF0000, 0xFF000000)
+    info = struct.pack("<IiiHHI20x4I52x", 108, 2, -1, 1, 32, 3, *masks)
+    data = b"BM" + struct.pack("<III", 130, 0, 122) + info + bytes(range(1, 9))
+    image = header(data).pages[0].draw((2, 1))
+    assert image.hasalpha()
+    assert image.write_to_memory() == bytes(range(1, 9))
+
+
+class Heif:
+    """A HEIC's only picture, two by one pixels, as the decoder hands it over."""
+
+    size = (2, 1)
+    primary_index = 0
+
+    def __init__(self, mode: str, *, padding: int = 0, **info: bytes) -> None:
+        channels, _, deep = mode.partition(";")
+        self.mode, self.info, self.stride = mode, info, 2 * len(channels) * (2 if deep else 1)
+        self.data = bytes(range(1, self.stride + 1))
+        self.stride += padding
+
+    def __getitem__(self, index: int) -> Heif:
+        assert index == 0
+        return self
+
+
+@pytest.fixture
+def heic(monkeypatch: pytest.MonkeyPatch) -> Callable[[Heif], Opened]:
+    """Return what opens such a picture; no free encoder makes these varieties of it."""
+
+    def opened(picture: Heif) -> Opened:
+        def open_heif(_: bytes, *, convert_hdr_to_8bit: bool = True) -> Heif:
+            return Heif(picture.mode.partition(";")[0]) if convert_hdr_to_8bit else picture
+
+        monkeypatch.setattr("pi_heif.open_heif", open_heif)
+        return open_image(b"", "heic", Limits())
+
+    return opened
+
+
+@pytest.mark.parametrize("depth", ["", ";16"])
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+def test_a_heic_of_every_kind(mode: str, depth: str, heic: Callable[[Heif], Opened]) -> None:
+    stored = Heif(mode + depth)
+    image = heic(stored).pages[0].draw((2, 1))
+    assert (image.width, image.height, image.bands) == (2, 1, len(mode))
+    assert image.format == ("ushort" if depth else "uchar")
+    assert image.interpretation == ("rgb16" if depth else "srgb")
+    assert image.write_to_memory() == stored.data
+    assert profile_of(image) is None
+
+
+def test_a_heics_profile_and_credit_are_found(heic: Callable[[Heif], Opened]) -> None:
+    opened = heic(Heif("RGB", icc_profile=P3, exif=b"its exif"))
+    assert profile_of(opened.pages[0].draw((2, 1))) == P3
+    assert opened.exif == b"its exif"
+
+
+def test_a_heics_colours_are_freed_of_their_transparency(heic: Callable[[Heif], Opened]) -> None:
+    """Colours of 1 to 3 and 5 to 7 at alphas of 4 and 8, in files that keep the product of both."""
+    image = heic(Heif("RGBa")).pages[0].draw((2, 1))
+    assert image.write_to_memory() == bytes([64, 128, 191, 4, 159, 191, 223, 8])
+
+
+def test_a_heic_with_padded_rows_is_not_guessed_at(heic: Callable[[Heif], Opened]) -> None:
+    with pytest.raises(CorruptImage, match="padded"):
+        heic(Heif("RGB", padding=2)).pages[0].draw((2, 1))
+
+
+def test_all_pictures_within_a_drawing_count() -> None:
+    inner = f'<image href="data:image/png;base64,{b64encode(FILES["png"]).decode()}"/>'
+    data = drawing('width="9" height="9"', 2 * inner)
+    with pytest.raises(ImageTooLarge, match="38,400 pixels"):
+        open_image(data, "svg", Limits(max_pixels=38_399))
+    assert open_image(data, "svg", Limits(max_pixels=38_400))

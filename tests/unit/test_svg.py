@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 from darkroom import svg
-from darkroom.errors import CorruptImage, UnsupportedImage
+from darkroom.errors import CorruptImage, ImageTooLarge, UnsupportedImage
 from PIL import Image
 
 from tests.support.images import encoded
@@ -45,6 +45,12 @@ def rasterised(data: bytes, size: tuple[int, int]) -> Image.Image:
         ('viewBox="0 0 160 nan"', (300, 150)),
         ('viewBox="0 0 a b"', (300, 150)),
         ('viewBox="0 0 1e9 5"', (300, 150)),
+        ('viewBox="0 0 999999999.5 5"', (1_000_000, 5)),
+        ('viewBox="0 0 1 1"', (1, 1)),
+        ('viewBox="0 0 160 0"', (300, 150)),
+        ('viewBox="0 0 160 -0.5"', (300, 150)),
+        ('viewBox="0 0 -0.5 120"', (300, 150)),
+        ('width="999999999.5" height="9"', (1_000_000, 9)),
         ('width="0" height="-5"', (300, 150)),
         ('width="1e9" height="9"', (300, 9)),
         ('width="999999" height="2000000"', (999_999, 1_000_000)),
@@ -103,6 +109,7 @@ def test_references_to_the_outside_are_cut_off(
         ('width="20" height="10"', (200, 100), (99, 49)),
         ('width="20" height="10" viewBox="0 0 20 10"', (40, 20), (19, 9)),
         ('viewBox="0 0 40 20"', (40, 20), (9, 4)),
+        ('width="20" height="10" viewBox="-5 -2 20 10"', (20, 10), (14, 6)),
     ],
 )
 def test_a_drawing_fills_the_size_it_is_drawn_at(
@@ -116,7 +123,11 @@ def test_a_drawing_fills_the_size_it_is_drawn_at(
 
 
 @pytest.mark.parametrize(
-    "family", ["serif", "sans-serif", "monospace", "cursive", "fantasy", "Never Heard Of", ""]
+    "family",
+    [
+        *("serif", "sans-serif", "monospace", "cursive", "fantasy", "Never Heard Of", ""),
+        *("DejaVu Serif", "Liberation Serif"),  # which a machine may have, and Lambda has not
+    ],
 )
 def test_text_of_every_family_is_in_the_bundled_font(family: str) -> None:
     text = '<text x="2" y="30" font-size="30" font-family="{}">Äg1</text>'
@@ -134,6 +145,7 @@ def test_text_of_every_family_is_in_the_bundled_font(family: str) -> None:
         (b"<svg", CorruptImage, "not well-formed XML"),
         (b"<svg>&nothing;</svg>", CorruptImage, "not well-formed XML"),
         (b"<?xml version='1.0' encoding='no-such'?><svg/>", CorruptImage, "not well-formed XML"),
+        (b"<?xml version='1.0' encoding='shift_jis'?><svg/>", CorruptImage, "not well-formed XML"),
         (b"<svg/>", UnsupportedImage, "begins with <svg>"),
         (b'<html xmlns="http://www.w3.org/1999/xhtml"/>', UnsupportedImage, "Expected an SVG"),
     ],
@@ -152,3 +164,38 @@ def test_an_embedded_picture_is_drawn() -> None:
     inner = f'<image href="data:image/png;base64,{DATA}" width="10" height="10"/>'
     made = rasterised(drawing('width="10" height="10"', inner), (10, 10))
     assert made.getpixel((5, 5)) == (255, 0, 0, 255)
+
+
+@pytest.mark.parametrize(
+    ("largest", "larger", "words"),
+    [
+        (
+            drawing("").ljust(10_485_760),
+            drawing("").ljust(10_485_761),
+            "has 10,485,761 bytes, but the limit is 10,485,760",
+        ),
+        (
+            drawing("", "<g/>" * 199_999),
+            drawing("", "<g/>" * 200_000),
+            "nests more than 128 levels deep or has more than 200,000 elements",
+        ),
+        (
+            drawing("", "<g>" * 127 + "</g>" * 127),
+            drawing("", "<g>" * 128 + "</g>" * 128),
+            "nests more than 128 levels deep or has more than 200,000 elements",
+        ),
+    ],
+    ids=["bytes", "elements", "levels"],
+)
+def test_a_drawing_has_bounds(largest: bytes, larger: bytes, words: str) -> None:
+    assert svg.read(largest).size == (300, 150)
+    with pytest.raises(ImageTooLarge) as caught:
+        svg.read(larger)
+    assert str(caught.value) == (
+        f"The SVG {words}. Simplify the drawing, or export it as PNG and upload that."
+    )
+
+
+def test_a_drawing_that_cannot_be_drawn_is_damaged() -> None:
+    with pytest.raises(CorruptImage, match="This SVG cannot be drawn: SVG has an invalid size"):
+        svg.read(drawing("")).rasterise((0, 0))

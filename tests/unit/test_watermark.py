@@ -118,14 +118,15 @@ def test_the_coverage_is_the_fonts_own() -> None:
 
     font = ImageFont.truetype(fonts.SANS, 40)
     box = font.getmask("\U0010fffe").getbbox(), bytes(font.getmask("\U0010fffe"))
+    covered = fonts.coverage.__wrapped__()  # not what another test has already asked for
     for char in "AzÄß©€ΩЖאع✓":
-        assert ord(char) in fonts.coverage()
+        assert ord(char) in covered
         assert (font.getmask(char).getbbox(), bytes(font.getmask(char))) != box
     for char in "日\U0010fffe":
-        assert ord(char) not in fonts.coverage()
+        assert ord(char) not in covered
     # The first and the last code point of the font's tables, of 16 bits and of 32.
-    assert {0x20, 0xFFFD, 0x1D538, 0x1F643} <= fonts.coverage()
-    assert not {0x1F, 0xFFFE, 0x1D537, 0x1F644} & fonts.coverage()
+    assert {0x20, 0xFFFD, 0x1D538, 0x1F643} <= covered
+    assert not {0x1F, 0xFFFE, 0x1D537, 0x1F644} & covered
 
 
 @pytest.mark.parametrize(

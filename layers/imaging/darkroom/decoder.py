@@ -38,8 +38,8 @@ once instead of twice then buys 1.5 dB and more for a few bytes more."""
 SAME_QUALITY = 3
 """A JPEG of up to this much more than the quality asked for is as good as encoded anew."""
 
-_UNSUPPORTED = ("unsupported", "not supported", "labq")
-"""What libvips says of sound files that it cannot read; 8-bit CIELab TIFFs are among them."""
+_UNSUPPORTED = ("unsupported", "not supported", "labq", "samples out of range")
+"""What libvips says of sound files that it cannot read, as TIFFs of 8-bit CIELab or of 64 bits."""
 
 
 def decode_here(data: Data, spec: DecodeSpec) -> Decoded:
@@ -89,7 +89,7 @@ def decode_parts(data: Data, spec: DecodeSpec) -> tuple[ImageInfo, list[bytes]]:
         raise cannot_decode(found, f"{type(error).__name__}: {error}") from error
 
 
-_NAMES = re.compile(r"^(?:Vips\w+|vips\w+|\w+load\w*): ", re.MULTILINE)
+_NAMES = re.compile(r"^(?:Vips\w+|vips\w+|\w+load\w*|\w+2vips): ", re.MULTILINE)
 """What libvips puts before its messages: names of its own, which tell an uploader nothing."""
 
 

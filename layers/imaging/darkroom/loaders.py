@@ -15,6 +15,7 @@ from darkroom.errors import CorruptImage, UnsupportedImage
 from darkroom.formats import NAMES, SourceFormat, sniff
 from darkroom.geometry import Size
 from darkroom.limits import Limits
+from darkroom.pixels import from_bytes
 from darkroom.vips import vips
 
 Data = bytes | memoryview
@@ -119,8 +120,7 @@ def _size(image: Any) -> Size:
 
 
 def _orientation(image: Any) -> int:
-    found = image.get("orientation") if image.get_typeof("orientation") else 1
-    return found if found in range(1, 9) else 1
+    return int(image.get("orientation")) if image.get_typeof("orientation") else 1
 
 
 def _exif(image: Any) -> bytes:
@@ -188,8 +188,8 @@ def _apng_frames(data: Data) -> int:
     at = 8
     while at + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
-        if kind == b"acTL" and at + 12 <= len(data):
-            return max(1, int(struct.unpack_from(">I", data, at + 8)[0]))
+        if kind == b"acTL":
+            return max(1, int.from_bytes(data[at + 8 : at + 12], "big"))
         if kind in {b"IDAT", b"IEND"}:
             break
         at += 12 + int(length)
@@ -197,14 +197,14 @@ def _apng_frames(data: Data) -> int:
 
 
 def _webp(data: Data, limits: Limits) -> Opened:
-    image = vips().Image.webpload_source(_source(data), n=1, **SEQUENTIAL)
+    image = vips().Image.webpload_source(_source(data), **SEQUENTIAL)
     frames = _frames(image)
     limit.check_count(frames, "frames", limits)
     limit.check_sizes([_size(image)] * frames, limits)
 
     def draw(wanted: Size) -> Any:
         scale = _webp_scale(_size(image), wanted, lossless=_is_lossless(data))
-        return vips().Image.webpload_source(_source(data), n=1, scale=scale, **SEQUENTIAL)
+        return vips().Image.webpload_source(_source(data), scale=scale, **SEQUENTIAL)
 
     page = Page(_size(image), _orientation(image), draw)
     return Opened("webp", (page,), frames=frames, exif=_exif(image), plain=_is_plain(image))
@@ -217,19 +217,19 @@ def _webp_scale(size: Size, wanted: Size, *, lossless: bool) -> float:
     of 4 bytes a pixel. What remains is at least twice the size wanted, as with a JPEG.
     """
     pixels = size[0] * size[1]
-    room = WEBP_MEMORY - (4 * pixels if lossless else 0)
+    room = WEBP_MEMORY - 4 * pixels * lossless
     fitting = (max(0, room) / (8 * pixels)) ** 0.5
     enough = max(2 * want / side for side, want in zip(size, wanted, strict=True))
     return float(min(1.0, max(fitting, enough)))
 
 
 def _is_lossless(data: Data) -> bool:
-    """Tell whether a WebP has a VP8L chunk, which decodes in memory of its own."""
+    """Tell whether a WebP has no VP8 chunk but VP8L, which decodes in memory of its own."""
     at = 12
     while at + 8 <= len(data):
         kind, length = struct.unpack_from("<4sI", data, at)
-        if kind in {b"VP8L", b"VP8 "}:
-            return bool(kind == b"VP8L")
+        if kind == b"VP8 ":
+            return False
         at += 8 + length + length % 2
     return True
 
@@ -237,7 +237,7 @@ def _is_lossless(data: Data) -> bool:
 def _gif(data: Data, limits: Limits) -> Opened:
     if len(data) >= 10:  # noqa: PLR2004 - the screen size, before libvips scans the frames
         limit.check_sizes([struct.unpack_from("<HH", data, 6)], limits)
-    image = vips().Image.gifload_source(_source(data), n=1, **SEQUENTIAL)
+    image = vips().Image.gifload_source(_source(data), **SEQUENTIAL)
     frames = _frames(image)
     limit.check_count(frames, "frames", limits)
     limit.check_sizes([_size(image)] * frames, limits)
@@ -256,13 +256,7 @@ def _tiff(data: Data, limits: Limits) -> Opened:
 
 def _tiff_page(data: Data, index: int) -> Page:
     image = vips().Image.tiffload_source(_source(data), page=index, **SEQUENTIAL)
-    if image.format in {"complex", "dpcomplex"}:
-        raise UnsupportedImage(
-            f"Page {index + 1} of this TIFF holds complex numbers, which are no colours. Expected "
-            "grey, RGB, CMYK or Lab pixels. Export it as an ordinary image and upload that."
-        )
-    pixels = image.LabQ2LabS() if image.coding == "labq" else image
-    return Page(_size(image), _orientation(image), lambda _: pixels)
+    return Page(_size(image), _orientation(image), lambda _: image)
 
 
 def _avif(data: Data, limits: Limits) -> Opened:
@@ -282,15 +276,14 @@ def _heic(data: Data, limits: Limits) -> Opened:
     limit.check_sizes([picture.size], limits)
 
     def draw(_: Size) -> Any:
-        bands = {"L": 1, "RGB": 3, "RGBA": 4}[picture.mode.partition(";")[0]]
-        deep = ";" in picture.mode
-        if picture.stride != picture.size[0] * bands * (2 if deep else 1):
+        bands, deep = len(picture.mode.partition(";")[0]), ";" in picture.mode
+        kind, interpretation, width = ("ushort", "rgb16", 2) if deep else ("uchar", "srgb", 1)
+        if picture.stride != picture.size[0] * bands * width:
             raise CorruptImage("HEIC rows are padded in a way that was not expected.")
-        image = vips().Image.new_from_memory(
-            picture.data, *picture.size, bands, "ushort" if deep else "uchar"
-        )
-        grey, colour = ("grey16", "rgb16") if deep else ("b-w", "srgb")
-        image = image.copy(interpretation=grey if bands == 1 else colour)
+        image = vips().Image.new_from_memory(picture.data, *picture.size, bands, kind)
+        image = image.copy(interpretation=interpretation)
+        if "a" in picture.mode:
+            image = image.unpremultiply().linear(1, 0.5).cast(kind)
         if picture.info.get("icc_profile"):
             image.set_type(vips().GValue.blob_type, "icc-profile-data", picture.info["icc_profile"])
         return image
@@ -308,11 +301,7 @@ def _bmp(data: Data, limits: Limits) -> Opened:
 
     def draw(_: Size) -> Any:
         mode = {"1": "L", "L": "L", "RGBA": "RGBA"}.get(picture.mode, "RGB")
-        pixels = picture.convert(mode)
-        image = vips().Image.new_from_memory(
-            pixels.tobytes(), *pixels.size, len(pixels.getbands()), "uchar"
-        )
-        return image.copy(interpretation="b-w" if mode == "L" else "srgb")
+        return from_bytes(picture.convert(mode).tobytes(), picture.size, len(mode))
 
     return Opened("bmp", (Page(picture.size, 1, draw),))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import re
 import urllib.parse
 from collections.abc import Iterator
@@ -34,7 +35,9 @@ DEFAULT_SIZE = (300.0, 150.0)
 _PIXELS = {"": 1.0, "px": 1.0, "in": 96.0, "cm": 96 / 2.54, "mm": 9.6 / 2.54, "pt": 96 / 72}
 _PIXELS |= {"pc": 16.0, "em": 16.0, "ex": 8.0, "rem": 16.0, "q": 2.4 / 2.54}
 _LENGTH = re.compile(r"\s*\+?(\d*\.?\d+(?:[eE][-+]?\d+)?)\s*([a-zA-Z]*)\s*\Z")
-_DATA = re.compile(r"data:image/(png|jpe?g|gif|webp)\s*(;[^,]*)?,(.*)\Z", re.DOTALL | re.IGNORECASE)
+_DATA = re.compile(
+    r"data:image/(png|jpe?g|gif|webp)\s*((?:;[^,]*)?),(.*)\Z", re.DOTALL | re.IGNORECASE
+)
 
 
 class Drawing(Struct, frozen=True):
@@ -80,12 +83,7 @@ class Drawing(Struct, frozen=True):
                     svg_string=ET.tostring(root, encoding="unicode"),
                     skip_system_fonts=True,
                     font_files=[str(fonts.SANS)],
-                    font_family=fonts.SANS_FAMILY,
-                    serif_family=fonts.SANS_FAMILY,
-                    sans_serif_family=fonts.SANS_FAMILY,
-                    cursive_family=fonts.SANS_FAMILY,
-                    fantasy_family=fonts.SANS_FAMILY,
-                    monospace_family=fonts.SANS_FAMILY,
+                    serif_family=fonts.SANS_FAMILY,  # where every other family ends too
                 )
             )
         except ValueError as error:
@@ -170,7 +168,7 @@ def _embedded(reference: str) -> bytes | None:
     match = _DATA.match(reference.strip())
     if match is None:
         return None
-    parameters, body = match[2] or "", urllib.parse.unquote_to_bytes(match[3])
+    parameters, body = match[2], urllib.parse.unquote_to_bytes(match[3])
     if "base64" not in parameters.lower():
         return body
     try:
@@ -182,18 +180,16 @@ def _embedded(reference: str) -> bytes | None:
 def _size(root: ET.Element) -> Size:
     box = _view_box(root.get("viewBox", ""))
     width, height = _pixels(root.get("width")), _pixels(root.get("height"))
-    basis = box or DEFAULT_SIZE
-    if width is None and height is None:
-        width, height = basis
-    elif width is None and height is not None:
-        width = height * basis[0] / basis[1] if box else basis[0]
-    elif height is None and width is not None:
-        height = width * basis[1] / basis[0] if box else basis[1]
-    return _whole(width), _whole(height)
+    basis, scale = box or DEFAULT_SIZE, 1.0
+    if box and width:
+        scale = width / box[0]
+    elif box and height:
+        scale = height / box[1]
+    return _whole(width or basis[0] * scale), _whole(height or basis[1] * scale)
 
 
-def _whole(length: float | None) -> int:
-    return max(1, min(int((length or 0) + 0.5), 1_000_000))
+def _whole(length: float) -> int:
+    return max(1, min(int(length + 0.5), 1_000_000))
 
 
 def _view_box(text: str) -> tuple[float, float] | None:
@@ -207,9 +203,8 @@ def _view_box(text: str) -> tuple[float, float] | None:
 
 def _pixels(text: str | None) -> float | None:
     """Return a length in pixels; percentages and the absurd count as not given."""
-    match = _LENGTH.match(text or "")
-    factor = _PIXELS.get(match[2].lower()) if match else None
-    if match is None or factor is None:
+    match = _LENGTH.match(text) if text else None
+    if match is None:
         return None
-    length = float(match[1]) * factor
+    length = float(match[1]) * _PIXELS.get(match[2].lower(), math.inf)
     return length if 0 < length < 1e9 else None  # noqa: PLR2004
