@@ -11,7 +11,7 @@ from darkroom import fonts
 from darkroom.contracts import Preset
 from darkroom.decode import DecodeSpec, decode
 from darkroom.errors import InvalidRequest
-from darkroom.watermark import check
+from darkroom.watermark import _text_layer, check
 from PIL import Image
 
 from tests.support.images import encoded, picture
@@ -122,7 +122,9 @@ def test_the_coverage_is_the_fonts_own() -> None:
     for char in "AzÄß©€ΩЖאع✓":
         assert ord(char) in covered
         assert (font.getmask(char).getbbox(), bytes(font.getmask(char))) != box
-    for char in "日\U0010fffe":
+    drawn = [bytes(font.getmask(chr(code))) for code in covered]
+    assert box[1] not in drawn
+    for char in "日✅\U0010fffe":
         assert ord(char) not in covered
     # The first and the last code point of the font's tables, of 16 bits and of 32.
     assert {0x20, 0xFFFD, 0x1D538, 0x1F643} <= covered
@@ -178,7 +180,7 @@ def test_the_margin_is_a_share_of_the_shorter_side() -> None:
 
 SHADES = {
     "#ffffff": 60,
-    "#818181": 60,
+    "#808080": 60,
     "#7f7f7f": 162,
     "#000000": 162,
     "#00db00": 60,
@@ -226,3 +228,65 @@ def test_at_most_five_characters_are_named(text: str, named: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         check((msgspec.convert({"name": "p", "width": 9}, Preset), marked(text=text)), {})
     assert f"cannot draw: {named}" in str(caught.value)
+
+
+def test_what_can_be_drawn_is_not_refused() -> None:
+    check((marked(text="© Me"), marked(image=LOGO)), BLUE)
+
+
+@pytest.mark.parametrize("size", [(40, 20), (20, 40)])
+def test_the_least_mark_is_one_pixel(size: tuple[int, int]) -> None:
+    """Where the margins leave no room, in the middle, one of an even number to the left."""
+    logo = {"logos/logo.png": encoded(Image.new("RGB", size, "blue"), "PNG")}
+    ground = encoded(Image.new("RGB", (40, 40), (100, 100, 100)), "PNG")
+    preset = marked(image=LOGO, position="top", scale=1, margin=0.5, opacity=1)
+    assert box(rendition(ground, preset, watermark_images=logo)) == (19, 20, 20, 21)
+    text = marked(text="M", position="left", scale=1, margin=0.5, opacity=1)
+    assert box(rendition(ground, text)) == (20, 19, 21, 20)
+
+
+def drawn(text: str, colour: str, width: float, room: tuple[int, int]) -> Image.Image:
+    """Return text as drawn on a sheet with ample room, cut out."""
+    from PIL import ImageDraw, ImageFont
+
+    mask = ImageFont.truetype(fonts.SANS, 100).getmask(text, stroke_width=6.0)
+    left, top, right, bottom = mask.getbbox()
+    points = max(1.0, 100 * min(width / (right - left), room[1] / (bottom - top)))
+    font = ImageFont.truetype(fonts.SANS, points)
+    shade = (0, 0, 0) if colour == "#ffffff" else (255, 255, 255)
+    sheet = Image.new("RGBA", (600, 600), (*shade, 0))
+    left, top, _, _ = font.getbbox(text, stroke_width=0.06 * points)
+    pen = ImageDraw.Draw(sheet)
+    pen.text((1 - left, 1 - top), text, (*shade, 102), font, stroke_width=0.06 * points)
+    pen.text((1 - left, 1 - top), text, colour, font)
+    inked = sheet.crop(sheet.getbbox())
+    return inked.crop((0, 0, min(room[0], inked.width), min(room[1], inked.height)))
+
+
+@pytest.mark.parametrize("colour", ["#ffffff", "#200040"])
+@pytest.mark.parametrize(
+    ("text", "width", "room"),
+    [
+        ("Ünïcödé", 120.0, (300, 200)),
+        ("Wide and low", 390.5, (400, 300)),
+        ("I", 340.0, (340, 120)),
+        ("|", 61.3, (150, 90)),
+        ("small", 4.5, (30, 20)),
+        ("smallest", 1.0, (5, 2)),
+        ("nothing", 1.0, (1, 1)),
+        ("_.-", 33.3, (40, 40)),
+        ("ÄÇ", 200.0, (200, 50)),
+    ],
+)
+def test_text_is_cut_out_to_the_last_pixel(
+    text: str, colour: str, width: float, room: tuple[int, int]
+) -> None:
+    layer, wanted = _text_layer(text, colour, width, room), drawn(text, colour, width, room)
+    assert (layer.width, layer.height) == wanted.size
+    assert layer.write_to_memory() == wanted.tobytes()
+
+
+@pytest.mark.parametrize("text", [" ", "\u00a0 \u2003"])
+def test_blanks_mark_nothing(text: str) -> None:
+    made = array(rendition(GREY, marked(text=text, opacity=1)))
+    assert np.abs(made - 100).max() == 0

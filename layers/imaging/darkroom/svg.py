@@ -207,4 +207,4 @@ def _pixels(text: str | None) -> float | None:
     if match is None:
         return None
     length = float(match[1]) * _PIXELS.get(match[2].lower(), math.inf)
-    return length if 0 < length < 1e9 else None  # noqa: PLR2004
+    return length if length < 1e9 else None  # noqa: PLR2004

@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 OUTLINE = 0.06
 """Width of the outline around text, of its size: light text stays legible on a light sky."""
 
-OUTLINE_OPACITY = 0.4
+LIGHT, DARK = "#ffffff", "#000000"
+OPACITY, CLEAR = "66", "00"
+"""Of the outline, 0.4, and of what lies around it: the alpha of a colour, in hexadecimal."""
 
 MEASURE_SIZE = 100
 """Font size at which a text's width is measured, in pixels."""
 
-_LUMA = (0.299, 0.587, 0.114)
-_MIDDLE = 128
+_LUMA = (299, 587, 114)
+_MIDDLE = 128_000
 
 
 def image_name(image: ObjectRef) -> str:
@@ -82,15 +84,16 @@ def put(image: Any, mark: Watermark, contents: Mezzanine) -> Any:
     size = (image.width, image.height)
     margin = round(mark.margin * min(size))
     room = (max(1, size[0] - 2 * margin), max(1, size[1] - 2 * margin))
-    width = max(1.0, min(mark.scale * size[0], room[0]))
-    layer = (
-        _text_layer(mark, width, room) if mark.text else _picture_layer(mark, width, room, contents)
-    )
+    width = min(mark.scale * size[0], room[0])
+    if mark.text is not None:
+        layer = _text_layer(mark.text, mark.color, width, room)
+    else:
+        layer = _picture_layer(mark, width, room, contents)
     alpha = layer.extract_band(3).linear(mark.opacity, 0.5, uchar=True)
-    layer = layer.extract_band(0, n=3).bandjoin(alpha).copy(interpretation="srgb")
+    layer = layer.extract_band(0, n=3).bandjoin(alpha)
     left, top = _corner(mark.position, size, (layer.width, layer.height), margin)
     base = coloured(image)
-    marked = base.composite2(layer, "over", x=left, y=top, compositing_space="srgb").cast("uchar")
+    marked = base.composite2(layer, "over", x=left, y=top).cast("uchar")
     return marked if base.hasalpha() else marked.extract_band(0, n=3)
 
 
@@ -105,54 +108,50 @@ def _check_text(text: str, preset: str) -> None:
         )
 
 
-def _text_layer(mark: Watermark, width: float, room: Size) -> Any:
+def _text_layer(text: str, colour: str, width: float, room: Size) -> Any:
     """Draw text as wide as asked, with a faint outline in the opposite shade."""
     from PIL import Image, ImageDraw, ImageFont
 
     from darkroom.pixels import from_bytes, rgb
 
-    text = mark.text or ""
     measured = ImageFont.truetype(fonts.SANS, MEASURE_SIZE)
-    ink = measured.getmask(text, stroke_width=OUTLINE * MEASURE_SIZE).getbbox() or (0, 0, 1, 1)
+    ink = measured.getmask(text, stroke_width=OUTLINE * MEASURE_SIZE).getbbox()
+    if ink is None:  # nothing but blanks
+        return from_bytes(bytes(4), (1, 1), 4)
     fitting = min(width / (ink[2] - ink[0]), room[1] / (ink[3] - ink[1]))
     points = max(1.0, MEASURE_SIZE * fitting)
-    font = ImageFont.truetype(fonts.SANS, points)
-    left, top, right, bottom = font.getbbox(text, stroke_width=OUTLINE * points)
-    colour = rgb(mark.color)
-    light = sum(weight * channel for weight, channel in zip(_LUMA, colour, strict=True)) >= _MIDDLE
-    shade = 0 if light else 255
-    canvas = Image.new("RGBA", (int(right - left) + 2, int(bottom - top) + 2), (*[shade] * 3, 0))
-    outline = (shade, shade, shade, round(255 * OUTLINE_OPACITY))
-    draw = ImageDraw.Draw(canvas)
-    draw.text((1 - left, 1 - top), text, outline, font, stroke_width=OUTLINE * points)
-    draw.text((1 - left, 1 - top), text, (*colour, 255), font)
-    found = canvas.getchannel("A").getbbox() or (0, 0, 1, 1)
-    inked = canvas.crop(
-        (*found[:2], min(found[2], found[0] + room[0]), min(found[3], found[1] + room[1]))
-    )
+    font, stroke = ImageFont.truetype(fonts.SANS, points), OUTLINE * points
+    left, top, right, bottom = font.getbbox(text, stroke_width=stroke)
+    light = sum(weight * part for weight, part in zip(_LUMA, rgb(colour), strict=True)) >= _MIDDLE
+    shade = DARK if light else LIGHT
+    canvas = Image.new("RGBA", (int(right - left) + 3, int(bottom - top) + 3), shade + CLEAR)
+    draw, at = ImageDraw.Draw(canvas), (1 - left, 1 - top)
+    draw.text(at, text, shade + OPACITY, font, stroke_width=stroke)
+    draw.text(at, text, colour, font)
+    inked = canvas.crop(canvas.getbbox())
+    inked = inked.crop((0, 0, min(inked.width, room[0]), min(inked.height, room[1])))
     return from_bytes(inked.tobytes(), inked.size, 4)
 
 
 def _picture_layer(mark: Watermark, width: float, room: Size, contents: Mezzanine) -> Any:
-    from darkroom.pixels import coloured, reduce
+    from darkroom.pixels import OPAQUE, coloured, reduce
 
     assert mark.image is not None  # noqa: S101 - the contract allows nothing else
     picture = contents.image(contents.header.marks[image_name(mark.image)])
     scale = min(width / picture.width, room[1] / picture.height)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    layer = coloured(reduce(picture, size))
-    return layer if layer.hasalpha() else layer.bandjoin(255).copy(interpretation="srgb")
+    return coloured(reduce(picture, size)).bandjoin(OPAQUE)  # a fifth band, if it has transparency
 
 
 def _corner(position: str, size: Size, layer: Size, margin: int) -> tuple[int, int]:
     """Return where the layer's top left corner goes."""
     left, top = (size[0] - layer[0]) // 2, (size[1] - layer[1]) // 2
     if "left" in position:
-        left = min(margin, size[0] - layer[0])
+        left = margin
     if "right" in position:
-        left = max(0, size[0] - layer[0] - margin)
+        left = size[0] - layer[0] - margin
     if "top" in position:
-        top = min(margin, size[1] - layer[1])
+        top = margin
     if "bottom" in position:
-        top = max(0, size[1] - layer[1] - margin)
+        top = size[1] - layer[1] - margin
     return left, top
