@@ -39,6 +39,18 @@ def test_a_message_without_a_file(ends: tuple[socket.socket, socket.socket]) -> 
     assert received is None
 
 
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_what_is_shared_is_written_at_once(
+    in_memory: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Into memory where the system can: nothing waits in a buffer of this process's own."""
+    if not in_memory:
+        monkeypatch.delattr(os, "memfd_create", raising=False)
+    with shared_file() as file:
+        file.write(b"the picture")
+        assert os.pread(file.fileno(), 100, 0) == b"the picture"
+
+
 @pytest.mark.parametrize("sent", [b"", b"\0\0", b"\0\0\0\5", b"\0\0\0\5four"])
 def test_the_other_side_going_away_is_an_empty_message(
     sent: bytes, ends: tuple[socket.socket, socket.socket]

@@ -122,8 +122,10 @@ def test_the_coverage_is_the_fonts_own() -> None:
     for char in "AzÄß©€ΩЖאع✓":
         assert ord(char) in covered
         assert (font.getmask(char).getbbox(), bytes(font.getmask(char))) != box
-    drawn = [bytes(font.getmask(chr(code))) for code in covered]
-    assert box[1] not in drawn
+    small = ImageFont.truetype(fonts.SANS, 12)
+    assert bytes(small.getmask("\U0010fffe")) not in {
+        bytes(small.getmask(chr(code))) for code in covered
+    }
     for char in "日✅\U0010fffe":
         assert ord(char) not in covered
     # The first and the last code point of the font's tables, of 16 bits and of 32.
@@ -275,6 +277,7 @@ def drawn(text: str, colour: str, width: float, room: tuple[int, int]) -> Image.
         ("smallest", 1.0, (5, 2)),
         ("nothing", 1.0, (1, 1)),
         ("_.-", 33.3, (40, 40)),
+        ("ĵfÅ", 333.7, (350, 350)),
         ("ÄÇ", 200.0, (200, 50)),
     ],
 )
@@ -286,7 +289,20 @@ def test_text_is_cut_out_to_the_last_pixel(
     assert layer.write_to_memory() == wanted.tobytes()
 
 
+@pytest.mark.parametrize(
+    ("colour", "outline"), [("#5f7de6", (0, 0, 0, 102)), ("#f25147", (255, 255, 255, 102))]
+)
+def test_colours_next_to_the_middle_are_light_and_dark(
+    colour: str, outline: tuple[int, ...]
+) -> None:
+    """By 128,000 and 127,999 thousandths of luma, 299 of them red, 587 green and 114 blue."""
+    layer = _text_layer("l", colour, 60.0, (60, 60)).write_to_memory()
+    assert outline in {tuple(layer[at : at + 4]) for at in range(0, len(layer), 4)}
+
+
 @pytest.mark.parametrize("text", [" ", "\u00a0 \u2003"])
 def test_blanks_mark_nothing(text: str) -> None:
+    layer = _text_layer(text, "#ffffff", 30.0, (30, 30))
+    assert (layer.width, layer.height, layer.write_to_memory()) == (1, 1, b"\0\0\0\0")
     made = array(rendition(GREY, marked(text=text, opacity=1)))
     assert np.abs(made - 100).max() == 0

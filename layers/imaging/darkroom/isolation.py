@@ -85,8 +85,6 @@ def receive(sock: socket.socket) -> tuple[bytes, BinaryIO | None]:
     """Receive a message's body and its file; an empty body where the other side is gone."""
     head, files, _, _ = socket.recv_fds(sock, 4, 1)
     file = os.fdopen(files[0], "r+b", buffering=0) if files else None
-    if len(head) < 4:  # noqa: PLR2004
-        return b"", file
     left, parts = min(int.from_bytes(head, "big"), MAX_MESSAGE), []
     while left:
         part = sock.recv(min(left, MIB))
@@ -163,13 +161,10 @@ class DecoderProcess:
         if self._ready:
             return
         self._socket.settimeout(START_SECONDS)
-        try:
+        with contextlib.suppress(OSError):
             self._ready = self._socket.recv(1) == b"+"
-        except (TimeoutError, OSError):
-            self._ready = False
         self._socket.settimeout(None)
         if not self._ready:
-            self.stop()
             raise RuntimeError(
                 "The decoder's process did not start. Expected `python -m darkroom.worker` to "
                 "find the layer's libraries; its own error is in the log above."
@@ -181,14 +176,12 @@ class DecoderProcess:
             selector.register(self._socket, selectors.EVENT_READ)
             while not selector.select(WATCH_SECONDS):
                 if time.monotonic() > deadline:
-                    self.stop()
                     raise ImageTooLarge(
                         f"Decoding this image took longer than {limits.max_decode_seconds:g} s "
                         "(max_decode_seconds). Make it smaller or simpler, or have the limit "
                         "raised."
                     )
                 if _memory(self.pid) > limits.max_memory:
-                    self.stop()
                     raise ImageTooLarge(
                         f"Decoding this image took more than {limits.max_memory // MIB:,} MiB of "
                         "memory (max_memory). Make it smaller, or have the limit raised."

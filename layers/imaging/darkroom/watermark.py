@@ -117,8 +117,8 @@ def _text_layer(text: str, colour: str, width: float, room: Size) -> Any:
     measured = ImageFont.truetype(fonts.SANS, MEASURE_SIZE)
     ink = measured.getmask(text, stroke_width=OUTLINE * MEASURE_SIZE).getbbox()
     if ink is None:  # nothing but blanks
-        return from_bytes(bytes(4), (1, 1), 4)
-    fitting = min(width / (ink[2] - ink[0]), room[1] / (ink[3] - ink[1]))
+        return from_bytes(b"\0\0\0\0", (1, 1), 4)
+    fitting = min(width / (ink[2] - ink[0]), room[1] / ink[3])
     points = max(1.0, MEASURE_SIZE * fitting)
     font, stroke = ImageFont.truetype(fonts.SANS, points), OUTLINE * points
     left, top, right, bottom = font.getbbox(text, stroke_width=stroke)
@@ -139,8 +139,10 @@ def _picture_layer(mark: Watermark, width: float, room: Size, contents: Mezzanin
     assert mark.image is not None  # noqa: S101 - the contract allows nothing else
     picture = contents.image(contents.header.marks[image_name(mark.image)])
     scale = min(width / picture.width, room[1] / picture.height)
-    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    return coloured(reduce(picture, size)).bandjoin(OPAQUE)  # a fifth band, if it has transparency
+    across, down = (max(1, round(side * scale)) for side in (picture.width, picture.height))
+    return coloured(reduce(picture, (across, down))).bandjoin(
+        OPAQUE
+    )  # a fifth band, if it has transparency
 
 
 def _corner(position: str, size: Size, layer: Size, margin: int) -> tuple[int, int]:
