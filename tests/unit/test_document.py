@@ -264,7 +264,7 @@ def test_a_wide_picture_reaches_from_margin_to_margin() -> None:
 def test_every_page_is_as_large_as_its_picture() -> None:
     pdf = document(by_hand(), "t", PdfOptions())
     assert re.findall(rb"/MediaBox \[0 0 ([\d. ]+)\]", pdf.data) == [b"60 45", b"30 22.5"]
-    assert (pdf.width, pdf.height) == (60, 45)
+    assert (pdf.width, pdf.height, pdf.content_type) == (60, 45, "application/pdf")
 
 
 def test_a_square_picture_is_on_upright_paper() -> None:

@@ -44,7 +44,7 @@ def test_jpeg_keeps_colour_whole_from_quality_90_and_for_drawings(
 
 
 @pytest.mark.parametrize(
-    ("width", "height", "progressive"), [(2000, 1000, True), (1999, 1000, False), (16, 16, False)]
+    ("width", "height", "progressive"), [(2000, 1000, True), (1207, 1657, False), (16, 16, False)]
 )
 def test_jpeg_is_progressive_from_two_megapixels(
     width: int, height: int, progressive: bool

@@ -71,6 +71,27 @@ def test_from_three_and_a_half_times_it_is_halved_on_the_way(size: tuple[int, in
     assert (made != values(pixels.reduce(image_of(SCENE), size))).any()
 
 
+def test_exactly_three_and_a_half_times_is_halved_too() -> None:
+    image = image_of(SCENE.crop((0, 0, 350, 210)))
+    halved = pixels.reduce(pixels.reduce(image, (200, 120)), (100, 60))
+    assert (values(pixels.reduce_in_steps(image, (100, 60))) == values(halved)).all()
+
+
+def test_what_has_its_size_already_is_left_alone() -> None:
+    """Weighed in and out again, faint colours would come back rounded."""
+    faint = bytes([200, 100, 50, 3, 9, 8, 7, 1])
+    assert pixels.reduce(pixels.from_bytes(faint, (2, 1), 4), (2, 1)).write_to_memory() == faint
+
+
+def test_floats_are_not_rounded() -> None:
+    stored = np.tile(np.array([0.25, 0.5, 0.75, 0.5], np.float32), 64)
+    image = vips().Image.new_from_memory(stored.tobytes(), 8, 8, 4, "float")
+    made = pixels.reduce(image.copy(interpretation="scrgb"), (4, 4))
+    assert made.format == "float"
+    found = np.frombuffer(made.write_to_memory(), np.float32).reshape(16, 4)
+    assert np.abs(found - stored[:4]).max() < 0.001
+
+
 @pytest.mark.parametrize("deep", [False, True])
 def test_transparency_is_weighed_in_without_losing_light(deep: bool) -> None:
     alpha = np.asarray(Image.linear_gradient("L").resize(SCENE.size), dtype=np.float64)

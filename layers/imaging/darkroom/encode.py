@@ -90,7 +90,7 @@ def encode(
             Q=quality, effort=WEBP_EFFORT, smart_subsample=graphic, keep="none"
         )
     elif image_format == "png":
-        data = image.pngsave_buffer(compression=6, filter="all", keep="none")
+        data = image.pngsave_buffer(filter="all", keep="none")
     else:
         return _avif(image, quality, credit)
     return add_exif(bytes(data), image_format, exif(credit)) if credit else bytes(data)
@@ -118,13 +118,4 @@ def _avif(image: Any, quality: int, credit: Credit | None) -> bytes:
         image = image.copy()
         image.set_type(vips().GValue.blob_type, "exif-data", b"Exif\0\0" + exif(credit))
         keep = "exif"
-    scaled = max(1, round(quality * AVIF_SCALE))
-    return bytes(
-        image.heifsave_buffer(
-            Q=scaled,
-            compression="av1",
-            effort=4,
-            bitdepth=8,
-            keep=keep,
-        )
-    )
+    return bytes(image.heifsave_buffer(Q=round(quality * AVIF_SCALE), compression="av1", keep=keep))

@@ -142,11 +142,12 @@ def rgb(colour: str) -> list[int]:
 def _resize(image: Any, size: Size) -> Any:
     """Scale both axes on their own, so that whole image meets whole image to the pixel.
 
-    For large factors libvips averages whole blocks first and leaves a factor of two or more to the
-    filter, its ``gap``: 45 dB and more of an unhurried Lanczos filter in every measurement.
+    libvips's kernel is Lanczos, of three lobes. For large factors it averages whole blocks first
+    and leaves a factor of two or more to the filter, its ``gap``: 45 dB and more of an unhurried
+    Lanczos filter in every measurement.
     """
     x, y = size[0] / image.width, size[1] / image.height
-    return image.resize(x, vscale=y, kernel="lanczos3", gap=2.0)
+    return image.resize(x, vscale=y)
 
 
 def _rounded(image: Any, number: str, whole: bool) -> Any:  # noqa: FBT001

@@ -11,8 +11,6 @@ from darkroom.geometry import Placement, Size, place
 from darkroom.metadata import Credit, add_exif, exif
 from darkroom.mezzanine import Header, Mezzanine, unpack
 
-__all__ = ["Encoded", "render"]
-
 LEAST_QUALITY = 30
 """A rendition that must not outgrow its source goes no lower than this."""
 

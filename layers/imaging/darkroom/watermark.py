@@ -89,6 +89,8 @@ def put(image: Any, mark: Watermark, contents: Mezzanine) -> Any:
         layer = _text_layer(mark.text, mark.color, width, room)
     else:
         layer = _picture_layer(mark, width, room, contents)
+    if layer is None:
+        return image
     alpha = layer.extract_band(3).linear(mark.opacity, 0.5, uchar=True)
     layer = layer.extract_band(0, n=3).bandjoin(alpha)
     left, top = _corner(mark.position, size, (layer.width, layer.height), margin)
@@ -109,15 +111,15 @@ def _check_text(text: str, preset: str) -> None:
 
 
 def _text_layer(text: str, colour: str, width: float, room: Size) -> Any:
-    """Draw text as wide as asked, with a faint outline in the opposite shade."""
+    """Draw text as wide as asked, with a faint outline in the opposite shade; None for blanks."""
     from PIL import Image, ImageDraw, ImageFont
 
     from darkroom.pixels import from_bytes, rgb
 
     measured = ImageFont.truetype(fonts.SANS, MEASURE_SIZE)
     ink = measured.getmask(text, stroke_width=OUTLINE * MEASURE_SIZE).getbbox()
-    if ink is None:  # nothing but blanks
-        return from_bytes(b"\0\0\0\0", (1, 1), 4)
+    if ink is None:
+        return None
     fitting = min(width / (ink[2] - ink[0]), room[1] / ink[3])
     points = max(1.0, MEASURE_SIZE * fitting)
     font, stroke = ImageFont.truetype(fonts.SANS, points), OUTLINE * points
