@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import struct
+import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -363,6 +364,32 @@ class TestDecoderProcess:
         monkeypatch.setattr("sys.executable", "/bin/false")
         process = isolation.DecoderProcess()
         with pytest.raises(RuntimeError, match="did not start"):
+            process.decode(FILES["jpeg"], _spec())
+        assert not process.alive
+
+    @pytest.mark.parametrize(
+        ("ending", "how"),
+        [
+            ("os._exit(3)", "exit code 3"),
+            ("os._exit(0)", "exit code 0"),
+            ("os.kill(os.getpid(), 1)", "SIGHUP"),
+        ],
+    )
+    def test_the_end_of_a_decoder_is_told(
+        self, ending: str, how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It takes the file and is gone."""
+        program = tmp_path / "python"
+        program.write_text(
+            f"#!{sys.executable} -IS\nimport os, sys\nsocket = int(sys.argv[-1])\n"
+            "os.write(socket, b'+')\nleft = int.from_bytes(os.read(socket, 4), 'big')\n"
+            f"while left:\n    left -= len(os.read(socket, left))\n{ending}\n",
+            encoding="utf-8",
+        )
+        program.chmod(0o700)
+        monkeypatch.setattr("sys.executable", str(program))
+        process = isolation.DecoderProcess()
+        with pytest.raises(CorruptImage, match=rf"crashed its decoder \({how}\)"):
             process.decode(FILES["jpeg"], _spec())
         assert not process.alive
 

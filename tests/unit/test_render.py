@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from darkroom.contracts import PdfOptions, Preset
+from darkroom.contracts import ImageInfo, PdfOptions, Preset
 from darkroom.plan import plan
 from darkroom.render import render
 from darkroom.strip import jpeg_quality
@@ -16,6 +16,7 @@ from PIL import Image
 
 from tests.support.images import encoded, opened, picture
 from tests.support.imaging import array, develop, files, half_clear, rendition, renditions
+from tests.unit.test_document import NOTE, by_hand
 
 FILES = files()
 GPS, MAKER_NOTE, COPYRIGHT, ARTIST = 0x8825, 0x927C, 0x8298, 0x013B
@@ -274,6 +275,26 @@ def test_a_png_cannot_be_lowered_and_may_grow() -> None:
 
 
 # ------------------------------------------------------------------------------ composition
+
+
+@pytest.mark.parametrize("other", [(160, 120), (60, 120)])
+def test_renditions_show_the_first_page(other: tuple[int, int]) -> None:
+    pages = {"save_all": True, "append_images": [picture(*other, "L")]}
+    several = rendition(encoded(picture(160, 120), "TIFF", **pages), preset(format="png"))
+    alone = rendition(FILES["tiff"], preset(format="png"))
+    assert (several.mode, several.tobytes()) == (alone.mode, alone.tobytes())
+
+
+def test_the_pdfs_jpeg_of_the_first_page_is_used() -> None:
+    image = ImageInfo("png", "image/png", 80, 60, 1)
+    (planned,) = plan("k", image, (preset(format="jpeg", quality=80),))
+    assert render(by_hand(jpeg=NOTE, image_format="png"), planned).data == NOTE
+
+
+@pytest.mark.parametrize(("name", "sampling"), [("png-palette", (1, 1)), ("png", (2, 2))])
+def test_a_drawing_keeps_its_coloured_edges(name: str, sampling: tuple[int, int]) -> None:
+    made = rendition(FILES[name], preset(format="jpeg"))
+    assert made.layer[0][1:3] == sampling  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

@@ -97,8 +97,6 @@ def _shown(image: Any, placement: Placement) -> Any:
     from darkroom.pixels import reduce_in_steps
 
     scaled = reduce_in_steps(image, placement.whole)
-    if placement.shown == placement.whole:
-        return scaled
     left, top = _middle(placement.whole, placement.shown)
     return scaled.crop(left, top, *placement.shown)
 
@@ -108,7 +106,7 @@ def _on_canvas(image: Any, canvas: Size, background: str) -> Any:
 
     flat = coloured(flatten(image, background))
     left, top = _middle(canvas, (flat.width, flat.height))
-    return flat.embed(left, top, *canvas, extend="background", background=rgb(background))
+    return flat.embed(left, top, *canvas, background=rgb(background))
 
 
 def _middle(outer: Size, inner: Size) -> tuple[int, int]:
