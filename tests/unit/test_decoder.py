@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from darkroom.colour import to_srgb
 from darkroom.contracts import PdfOptions, Preset
 from darkroom.encode import jpeg
 from darkroom.errors import CorruptImage, ImageTooLarge, UnsupportedImage
@@ -16,6 +17,7 @@ from darkroom.limits import Limits
 from darkroom.mezzanine import Mezzanine, unpack
 from darkroom.pixels import from_bytes, reduce
 from darkroom.strip import jpeg_quality, strip
+from darkroom.vips import vips
 from PIL import Image
 
 from benchmarks.photos import scene
@@ -58,6 +60,7 @@ def turned(orientation: int, **options: Any) -> bytes:
         ((2400, 30), [(100, 10), (1400, 100)], (1400, 18), (1400, 18)),
         ((900, 30), [(100, 10)], (900, 30), (900, 30)),  # never larger than it was
         ((30, 2400), [(10, 100)], (15, 1200), (15, 1200)),
+        ((30, 2600), [(100, 1300)], (15, 1300), (15, 1300)),
     ],
 )
 def test_a_picture_is_kept_as_large_as_its_largest_use(
@@ -308,6 +311,48 @@ def test_what_was_found_is_told() -> None:
     )
 
 
+def test_the_first_page_is_the_image() -> None:
+    pages = {"save_all": True, "append_images": [picture(90, 50)]}
+    image = develop(encoded(picture(160, 120), "TIFF", **pages)).image
+    assert (image.width, image.height, image.pages) == (160, 120, 2)
+
+
+def test_more_bytes_than_allowed_are_not_looked_at() -> None:
+    with pytest.raises(ImageTooLarge, match="max_bytes"):
+        develop(FILES["jpeg"], limits=Limits(max_bytes=len(FILES["jpeg"]) - 1))
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_colours_of_eight_bits_are_converted_before_they_are_reduced(deep: bool) -> None:
+    """And of sixteen after it, at the smaller size, as they lose nothing."""
+    noise = np.random.default_rng(7).integers(0, 65536, (30, 2400, 3)).astype(np.uint16)
+    stored = noise if deep else (noise >> 8).astype(np.uint8)
+    image = (
+        vips()
+        .Image.new_from_memory(stored.tobytes(), 2400, 30, 3, "ushort" if deep else "uchar")
+        .copy(interpretation="rgb16" if deep else "srgb")
+    )
+    image.set_type(vips().GValue.blob_type, "icc-profile-data", P3)
+    page = bytes(mezzanine(bytes(image.pngsave_buffer())).parts[0])
+    size = (1200, 15)
+    before, after = reduce(to_srgb(image), size), to_srgb(reduce(image, size))
+    wanted, other = (after, before) if deep else (before, after)
+    assert page == wanted.write_to_memory()
+    assert page != other.write_to_memory()
+
+
+def test_a_turned_picture_is_reduced_as_it_lies() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encoded(picture(2400, 30), "PNG", exif=exif)
+    upright = opened(data).transpose(Image.Transpose.ROTATE_270)
+    (page,) = mezzanine(data).header.pages
+    assert (page.source, page.size) == ((30, 2400), (15, 1200))
+    lying, alone = mezzanine(data), mezzanine(encoded(upright, "PNG"))
+    made, wanted = (np.frombuffer(each.parts[0], np.uint8).astype(int) for each in (lying, alone))
+    assert np.abs(made - wanted).mean() < 0.1
+
+
 def test_the_first_page_tells_whether_a_document_is_transparent() -> None:
     data = encoded(half_clear(), "TIFF", save_all=True, append_images=[picture(160, 120)])
     assert develop(data).image.transparent
@@ -321,6 +366,15 @@ def test_the_first_page_tells_whether_a_document_is_transparent() -> None:
         (MemoryError(), ImageTooLarge, "more memory than a decoder may have (max_memory)"),
         (ValueError("odd\n value"), CorruptImage, "cannot be decoded: ValueError: odd value."),
         (UnsupportedImage("as it is"), UnsupportedImage, "as it is"),
+        (vips().Error("it broke", ""), CorruptImage, "cannot be decoded: it broke."),
+        (vips().Error("m", "VipsJpeg: it broke"), CorruptImage, "cannot be decoded: it broke."),
+        (vips().Error("m", "Unsupported ink"), UnsupportedImage, "supported: Unsupported ink. Exp"),
+        (vips().Error("m", "Not supported\nink"), UnsupportedImage, "ed: Not supported ink. Exp"),
+        (
+            vips().Error("m", "unsupported " + "x" * 300),
+            UnsupportedImage,
+            "unsupported " + "x" * 188 + ". Expected",
+        ),
     ],
 )
 def test_every_failure_of_a_decoder_has_its_name(

@@ -64,6 +64,11 @@ HEADER = segment(0xE0, b"JFIF\0\1\2\1\1\x2c\1\x2c\1\1abc")
         ([b"\xff\x01", b"\xff\xd8", TABLE, SCAN], [b"\xff\x01", b"\xff\xd8", TABLE, SCAN]),
         ([b"\xff\xff\xff" + TABLE, b"\xff" + SCAN], [TABLE, SCAN]),
         ([b"stray", TABLE, SCAN], [TABLE, SCAN]),
+        ([b"\xff\xd0", SCAN], [b"\xff\xd0", SCAN]),
+        ([segment(0xCF, b"frame"), SCAN], [segment(0xCF, b"frame"), SCAN]),
+        ([segment(0xDF, b"expand"), SCAN], [segment(0xDF, b"expand"), SCAN]),
+        ([segment(0xE1, b"JFIF\0 no"), SCAN], [SCAN]),
+        ([segment(0xDA, b"scan") + b"\x01\xff\x00"], [segment(0xDA, b"scan") + b"\x01\xff\x00"]),
         ([], []),
     ],
 )
@@ -125,8 +130,11 @@ def test_a_webp_keeps_what_its_picture_needs() -> None:
         (b"XMP ", b"secret"),
         (b"ALPH", b""),
     )
-    stripped = strip(data + b"odd", "webp")
+    stripped = strip(data + b"7 bytes", "webp")
     assert stripped is not None
+    assert strip(data, "webp") == stripped
+    opaque = strip(riff((b"VP8X", b"\x0f\0\0\0canvas")), "webp")
+    assert opaque == riff((b"VP8X", b"\0\0\0\0canvas"))
     assert list(chunks_of(stripped)) == [
         (b"VP8X", b"\x10\0\0\0" + b"canvas"),  # of its flags only that of transparency
         (b"ALPH", b"alpha"),

@@ -15,7 +15,7 @@ from darkroom.watermark import _text_layer, check
 from PIL import Image
 
 from tests.support.images import encoded, picture
-from tests.support.imaging import array, rendition
+from tests.support.imaging import array, develop, rendition
 
 LOGO = {"bucket": "logos", "key": "logo.png"}
 BLUE = {"logos/logo.png": encoded(Image.new("RGBA", (40, 20), (0, 0, 255, 255)), "PNG")}
@@ -146,6 +146,9 @@ def test_a_picture_that_cannot_be_used_is_named(images: dict[str, bytes], words:
     presets = (marked(image=LOGO),)
     with pytest.raises(InvalidRequest, match=words):
         decode(GREY, DecodeSpec(presets=presets, watermark_images=images))
+    if images:
+        with pytest.raises(InvalidRequest, match=words):
+            develop(GREY, *presets, watermark_images=images)
 
 
 # ------------------------------------------------------------------------------ sizes by example

@@ -64,13 +64,13 @@ def jpeg_quality(data: bytes) -> int:
     int
         100 where there is no table to be found.
     """
-    at = data.find(b"\xff\xdb")
-    table = data[at + 5 : at + 69] if at >= 0 and data[at + 4 : at + 5] == b"\0" else b""
-    if len(table) < 64:  # noqa: PLR2004 - a table of 8 by 8
+    rest = data.partition(b"\xff\xdb")[2]
+    table = rest[3:67]
+    if len(table) < 64 or rest[2] != 0:  # noqa: PLR2004 - 8 by 8, of a byte each
         return 100
     percent = 100 * sum(table) / _ANNEX_K_SUM
     quality = (200 - percent) / 2 if percent <= 100 else 5000 / percent  # noqa: PLR2004
-    return max(1, min(100, round(quality)))
+    return round(quality)
 
 
 def _jpeg(data: bytes) -> bytes:
