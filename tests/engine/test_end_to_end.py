@@ -15,7 +15,7 @@ from tests.support.pipeline import Json, Pipeline, Run, until
 
 pytestmark = pytest.mark.e2e
 
-AT_ONCE = 16
+AT_ONCE = 8
 
 
 def test_an_upload_becomes_every_output(pipeline: Pipeline) -> None:
