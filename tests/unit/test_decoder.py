@@ -353,6 +353,29 @@ def test_a_turned_picture_is_reduced_as_it_lies() -> None:
     assert np.abs(made - wanted).mean() < 0.1
 
 
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG"])
+def test_a_long_picture_is_turned(orientation: int, image_format: str) -> None:
+    """Longer than what libvips keeps of a file that it reads row by row."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    contents = mezzanine(encoded(picture(60, 1200), image_format, exif=exif))
+    turn = {1: 0, 3: 180, 6: 270}[orientation]
+    wanted = picture(60, 1200).rotate(turn, expand=True)
+    made = np.frombuffer(contents.parts[0], np.uint8).reshape(wanted.height, wanted.width, 3)
+    assert np.abs(made - array(wanted)).mean() < 3
+
+
+@pytest.mark.parametrize("mode", ["F", "RGBA"])
+def test_a_long_picture_of_another_kind(mode: str) -> None:
+    ramp = np.linspace(0, 1, 60 * 1200, dtype=np.float32).reshape(1200, 60)
+    stored = Image.fromarray(ramp) if mode == "F" else half_clear().resize((60, 1200))
+    contents = mezzanine(encoded(stored, "TIFF"))
+    made = np.frombuffer(contents.parts[0], np.uint8).astype(float)
+    wanted = ramp * 255 if mode == "F" else np.asarray(stored, dtype=np.float64)
+    assert np.abs(made - wanted.ravel()).max() <= 1
+
+
 def test_the_first_page_tells_whether_a_document_is_transparent() -> None:
     data = encoded(half_clear(), "TIFF", save_all=True, append_images=[picture(160, 120)])
     assert develop(data).image.transparent

@@ -57,6 +57,7 @@ def test_credit_is_read_in_either_byte_order(order: str, prefix: bytes, offset: 
         ("Größe 日本\0".encode(), "Größe 日本"),
         ("Müller\0".encode("latin-1"), "M\ufffdller"),
         (b"\xe9\0", ""),
+        ("é\0".encode(), "é"),
         (b"\0\0\0\0\0\0", ""),
         (b"x" * 1000, "x" * 1000),
         (b"x" * 1001, "x" * 1000),
@@ -121,7 +122,13 @@ TABLE = segment(0xDB, b"table")
 
 
 @pytest.mark.parametrize(
-    ("before", "after"), [(JFIF, TABLE), (b"", TABLE), (b"", segment(0xEE, b"Adobe"))]
+    ("before", "after"),
+    [
+        (JFIF, TABLE),
+        (segment(0xE0, b"JFIF with a thumbnail".ljust(300)), TABLE),
+        (b"", TABLE),
+        (b"", segment(0xEE, b"Adobe")),
+    ],
 )
 def test_in_a_jpeg_exif_comes_first_but_for_jfif(before: bytes, after: bytes) -> None:
     data = b"\xff\xd8" + before + after + b"\xff\xd9"
@@ -142,7 +149,7 @@ def test_in_a_png_exif_follows_the_header() -> None:
 @pytest.mark.parametrize(
     "options", [{"quality": 60}, {"lossless": True}], ids=["lossy", "lossless"]
 )
-@pytest.mark.parametrize("size", [(1, 1), (300, 2), (160, 120)])
+@pytest.mark.parametrize("size", [(1, 1), (300, 2), (2, 1500), (160, 120)])
 @pytest.mark.parametrize("credit", [Credit("abcd"), Credit("abcde"), CREDIT])
 def test_in_a_webp_exif_comes_last_and_the_header_says_so(
     transparent: bool, options: dict[str, object], size: tuple[int, int], credit: Credit

@@ -183,6 +183,10 @@ def test_bytes_become_an_image_whose_alpha_is_known(bands: int, interpretation: 
 def test_libvips_is_set_up_for_one_image_at_a_time() -> None:
     """Without the loaders that libvips calls unfit for untrusted files, and without a cache."""
     library = vips()
+    library.concurrency_set(2)
+    library.cache_set_max(9)
+    library.block_untrusted_set(False)
+    assert vips.__wrapped__() is library
     assert library.concurrency_get() == 1
     assert library.cache_get_max() == 0
     with pytest.raises(library.Error, match="blocked"):

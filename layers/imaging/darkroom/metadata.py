@@ -48,18 +48,17 @@ def read_credit(tiff: bytes | memoryview) -> Credit:
     data = memoryview(tiff)
     if bytes(data[:6]) == b"Exif\0\0":
         data = data[6:]
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(bytes(data[:4]))
-    if order is None:
-        return Credit()
     try:
+        order = {b"II*\0": "<", b"MM\0*": ">"}[bytes(data[:4])]
         (at,) = struct.unpack_from(f"{order}I", data, 4)
         (count,) = struct.unpack_from(f"{order}H", data, at)
         found = {}
-        for entry in range(at + 2, at + 2 + min(count, _MAX_ENTRIES) * _ENTRY, _ENTRY):
+        for index in range(min(count, _MAX_ENTRIES)):
+            entry = at + 2 + index * _ENTRY
             tag, kind, length = struct.unpack_from(f"{order}HHI", data, entry)
-            if tag in {ARTIST, COPYRIGHT} and kind == 2:  # noqa: PLR2004 - 2 is ASCII
+            if kind == 2:  # noqa: PLR2004 - ASCII
                 found[tag] = _text(data, entry + 8, length, order)
-    except struct.error:
+    except (KeyError, struct.error):
         return Credit()
     return Credit(found.get(ARTIST, ""), found.get(COPYRIGHT, ""))
 
@@ -115,7 +114,7 @@ def _text(data: memoryview, at: int, length: int, order: str) -> str:
         (at,) = struct.unpack_from(f"{order}I", data, at)
     raw = bytes(data[at : at + min(length, MAX_FIELD_BYTES)]).split(b"\0")[0]
     text = raw.decode("utf-8", errors="replace").strip()
-    return "" if "\ufffd" in text and not raw.isascii() and len(text) == 1 else text
+    return "" if text == "\ufffd" else text
 
 
 def _png_chunk(kind: bytes, body: bytes) -> bytes:
