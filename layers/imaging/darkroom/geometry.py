@@ -51,27 +51,25 @@ def place(source: Size, preset: Preset) -> Placement:
         Sizes in whole pixels, each at least 1.
     """
     width, height = source
-    frame = (preset.width or preset.height or 0, preset.height or preset.width or 0)
     ratios = [
         wanted / side
         for wanted, side in ((preset.width, width), (preset.height, height))
         if wanted is not None
     ]
+    inside = _times(source, min(ratios) if preset.enlarge else min(1.0, *ratios))
+    if preset.width is None or preset.height is None or preset.fit == "inside":
+        return Placement(inside, inside)
+    frame = preset.width, preset.height
+    if preset.fit == "contain":
+        return Placement((min(inside[0], frame[0]), min(inside[1], frame[1])), frame)
     if preset.fit == "fill":
         size = frame if preset.enlarge else (min(frame[0], width), min(frame[1], height))
         return Placement(size, size)
-    if preset.fit == "cover":
-        scale = max(ratios)
-        if scale > 1 and not preset.enlarge:
-            frame, scale = _times(frame, 1 / scale), 1.0
-        frame = frame if preset.enlarge else (min(frame[0], width), min(frame[1], height))
-        whole = _times(source, scale)
-        return Placement((max(whole[0], frame[0]), max(whole[1], frame[1])), frame)
-    scale = min(ratios) if preset.enlarge else min(1.0, *ratios)
+    scale = max(ratios)
+    if scale > 1 and not preset.enlarge:
+        frame, scale = _times(frame, 1 / scale), 1.0
     whole = _times(source, scale)
-    if preset.fit == "contain":
-        return Placement((min(whole[0], frame[0]), min(whole[1], frame[1])), frame)
-    return Placement(whole, whole)
+    return Placement((max(whole[0], frame[0]), max(whole[1], frame[1])), frame)
 
 
 def fit_inside(size: Size, side: int) -> Size:
