@@ -44,10 +44,22 @@ def test_what_is_put_in_comes_out() -> None:
     assert (np.frombuffer(image.write_to_memory(), np.uint8) == range(18)).all()
 
 
+@pytest.mark.parametrize("before", range(3))
+def test_a_jpeg_is_the_last_pages(before: int) -> None:
+    builder = Builder()
+    for _ in range(before + 1):
+        builder.add_page(GREY, (2, 2), (2, 2))
+    builder.add_jpeg(b"a jpeg", 70)
+    *others, last = unpack(b"".join(builder.finish("png", 1, Credit(), graphic=False))).header.pages
+    assert [page.jpeg for page in others] == [None] * before
+    assert (last.jpeg, last.jpeg_quality) == (before + 1, 70)
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [
         (b"", "a mezzanine of this version"),
+        (b"x" * 40, "but received b'" + "x" * 32 + r"'\. Run the execution anew"),
         (b"darkroom mezzanine 0\n" + built()[len(MAGIC) :], "written by another version"),
         (built()[:-1], rf"a mezzanine of {len(built())} bytes, but received {len(built()) - 1}"),
         (built() + b"x", f"but received {len(built()) + 1}"),

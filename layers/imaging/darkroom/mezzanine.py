@@ -74,7 +74,7 @@ class Header(Struct, frozen=True):
     lengths: tuple[int, ...]
     format: str
     bytes: int
-    graphic: bool = False
+    graphic: bool
     original: int | None = None
     credit: Credit = Credit()
     marks: dict[str, Page] = {}
