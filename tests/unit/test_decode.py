@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import struct
+import subprocess
 import sys
 import zlib
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import psutil
 import pytest
 from darkroom import isolation
 from darkroom.contracts import Preset
@@ -330,6 +332,20 @@ class TestDecoderProcess:
         os.kill(process.pid, signal.SIGINT)  # Ctrl-C is the parent's
         assert self._still_works()
         assert isolation.start() is process
+
+    def test_a_program_that_ends_leaves_none_behind(self) -> None:
+        program = (
+            "from darkroom import isolation; isolation.start(); isolation._running.stop();"
+            "print(isolation.start().pid)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", program],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stderr == ""
+        assert not psutil.pid_exists(int(done.stdout))
 
     def test_has_no_credentials(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "do-not-tell")

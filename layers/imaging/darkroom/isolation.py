@@ -7,6 +7,7 @@ killed, the file gets its named error, and the next file gets a new process.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import selectors
@@ -212,8 +213,15 @@ def start() -> DecoderProcess:
     """Start the decoder's process, unless it runs. It loads while the caller goes on."""
     global _running  # noqa: PLW0603 - one process for as long as this one lives
     if _running is None or not _running.alive:
+        _end()  # one that died holds a socket still
         _running = DecoderProcess()
     return _running
+
+
+@atexit.register
+def _end() -> None:
+    if _running is not None:
+        _running.stop()
 
 
 def decode(data: bytes, spec: DecodeSpec) -> Decoded:
