@@ -13,9 +13,10 @@ import pytest
 from ops.console.serve import serving
 from tests.support.pipeline import Pipeline
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+"""Debian's chromium-headless-shell first: it draws the same and takes half of the processor."""
+
+CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), None)
 ARGUMENTS = [
     "--no-sandbox",  # CI runs as root, which Chromium's sandbox refuses
     "--disable-gpu",
@@ -33,7 +34,7 @@ Measured = Callable[[Any], AbstractContextManager[Any]]
 def browser() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine: apt-get install chromium")
+        pytest.skip("no Chromium on this machine: apt-get install chromium-headless-shell")
     with playwright.sync_playwright() as driver:
         started = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield started

@@ -131,7 +131,10 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the pictures go")
     options = parser.parse_args()
     if CHROMIUM is None:
-        print("There is no Chromium on this machine: apt-get install chromium", file=sys.stderr)
+        print(
+            "There is no Chromium on this machine: apt-get install chromium-headless-shell",
+            file=sys.stderr,
+        )
         return 2
     folder = options.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
