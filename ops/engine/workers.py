@@ -518,7 +518,8 @@ class WorkerPool:
     def _give_back(self, spec: FunctionSpec, worker: Worker) -> None:
         with self._lock:
             self._busy.discard(worker)
-            if not self._closed.is_set():
+            # A function that was registered anew meanwhile has no use for a worker as it was.
+            if not self._closed.is_set() and self._specs[spec.name] == spec:
                 self._idle.setdefault(spec.name, []).append(worker)
                 return
         worker.kill()

@@ -484,6 +484,18 @@ def test_a_function_registered_anew_gets_new_workers(pool: WorkerPool, staff: St
     assert [spec.timeout for spec, _, _ in staff.started] == [5.0, 9.0]
 
 
+def test_a_function_registered_anew_in_the_middle_of_work_gets_new_workers(
+    pool: WorkerPool, staff: Staff
+) -> None:
+    changed = dataclasses.replace(SPEC, timeout=9.0)
+    staff.during = lambda: pool.register(changed)
+    pool.invoke("resize", {})
+    assert len(staff.killed) == 1
+    pool.invoke("resize", {})
+    pool.invoke("resize", {})
+    assert [spec.timeout for spec, _, _ in staff.started] == [5.0, 9.0]
+
+
 def test_warming_starts_one_worker_of_each_function(pool: WorkerPool, staff: Staff) -> None:
     pool.register(dataclasses.replace(SPEC, name="other"))
     pool.warm()

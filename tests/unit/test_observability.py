@@ -15,6 +15,7 @@ from typing import Any
 
 import boto3
 import botocore.client
+import botocore.endpoint
 import pytest
 from aws_lambda_powertools.logging import logger as powertools
 from botocore.stub import Stubber
@@ -243,8 +244,8 @@ def test_nothing_of_a_failure_is_said_of_the_next_execution(
 
 
 @pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The segments that X-Ray is sent, as documents."""
+def sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    """The segments that X-Ray is sent, as documents; botocore is left as it was."""
     core = importlib.import_module("aws_xray_sdk.core")
     patcher = importlib.import_module("aws_xray_sdk.core.patcher")
     context = importlib.import_module("aws_xray_sdk.core.lambda_launcher").LambdaContext()
@@ -256,9 +257,13 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.setattr(core.xray_recorder, "_context", context)
     monkeypatch.setattr(core.xray_recorder, "streaming_threshold", 30)
     monkeypatch.setattr(patcher, "_PATCHED_MODULES", set())
-    really = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
-    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", really)
-    return found
+    for owner, name in (
+        (botocore.client.BaseClient, "_make_api_call"),
+        (botocore.endpoint.Endpoint, "prepare_request"),
+    ):
+        monkeypatch.setattr(owner, name, getattr(owner, name))
+    yield found
+    vars(botocore.client).pop("_xray_enabled", None)
 
 
 def test_a_sampled_invocation_is_traced_with_its_calls(
