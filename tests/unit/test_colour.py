@@ -148,6 +148,14 @@ def test_a_profile_that_is_rubbish_is_as_good_as_none(
         assert profile_of(given) == rubbish
 
 
+def test_a_profile_that_fails_only_on_pixels_is_as_good_as_none() -> None:
+    press = bytes(vips().Operation.call("profile_load", "cmyk"))
+    torn = press[:400] + b"\xff" * 1600 + press[2000:]
+    inks = row([0, 0, 0, 0], [0, 255, 255, 0])
+    made, wanted = (to_srgb(image(inks, "uchar", "cmyk", each)) for each in (torn, None))
+    assert (values(made) == values(wanted)).all()
+
+
 def test_a_grey_image_under_a_profile_of_colours_stays_grey() -> None:
     made = to_srgb(image([[[90]]], "uchar", "b-w", P3))
     assert made.bands == 1

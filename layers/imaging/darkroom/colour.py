@@ -92,9 +92,20 @@ def _by_profile(image: Any) -> Any:
     libvips's intent, relative colorimetric, is with black point compensation what browsers and
     print tools default to; the perceptual one would shift colours that sRGB can show as they are.
     """
+    # Some show only when pixels are computed that they do not suit: one is enough to see it.
+    probe = vips().Image.black(1, 1, bands=image.bands).cast(image.format)
+    probe = probe.copy(interpretation=image.interpretation)
+    probe.set_type(vips().GValue.blob_type, "icc-profile-data", profile_of(image))
     with contextlib.suppress(vips().Error):
-        return image.icc_transform("srgb", black_point_compensation=True)
+        _followed(probe).avg()
+        return _followed(image)
+    image = image.copy()
+    image.remove("icc-profile-data")
     return image
+
+
+def _followed(image: Any) -> Any:
+    return image.icc_transform("srgb", black_point_compensation=True)
 
 
 def _known_range(image: Any) -> Any:
