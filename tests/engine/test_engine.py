@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
@@ -99,34 +98,6 @@ def test_a_taken_port_is_a_clear_error() -> None:
 def test_one_engine_a_process(engine: Engine) -> None:
     with pytest.raises(RuntimeError, match="already runs"):
         Engine(TEMPLATE)
-
-
-def test_closing_leaves_nothing_behind(tmp_path: Path) -> None:
-    """In a process of its own: another engine, closed after an image."""
-    script = (
-        "import json, sys, threading; from pathlib import Path; from ops.engine import Engine\n"
-        "from tests.support.images import photo\n"
-        "engine = Engine(Path(sys.argv[1])); at = engine.deployment\n"
-        "at.s3.put_object(Bucket=at.source_bucket_name, Key='uploads/a.jpg', Body=photo())\n"
-        "assert engine.wait_idle()\n"
-        "pids = sorted(engine.workers.pids()); engine.close(); engine.close()\n"
-        "print(json.dumps([engine.port, pids]))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(TEMPLATE)],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    port, pids = json.loads(done.stdout)
-    assert len(pids) >= 4
-    assert not any(map(lives, pids))
-    assert done.stderr == ""
-    with socket.create_server(("127.0.0.1", port)):
-        pass
 
 
 def test_an_unmodified_aws_cli_would_find_everything(pipeline: Pipeline) -> None:

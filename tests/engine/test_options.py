@@ -1,12 +1,17 @@
-"""Options of the template on the engine: in a process of its own, since each has one engine."""
+"""An engine from its start to its end, with the template's options on.
+
+In a process of its own, since each has one engine.
+"""
 
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 
 from tests.conftest import ROOT
+from tests.support.processes import lives
 
 PROGRAM = """
 import json, sys, time
@@ -43,7 +48,10 @@ with Engine(Path("template.yaml"), parameters=options, skip_waits=True) as engin
         "record": [records[0]["image"]["S"], records[0]["status"]["S"]],
         "made": sorted(each["Key"] for each in keys),
         "denied": [str(each) for each in engine.guard.denials],
+        "workers": sorted(engine.workers.pids()),
+        "port": engine.port,
     }
+engine.close()  # once more, which does nothing
 
 express = {"WorkflowType": "EXPRESS"}
 with Engine(Path("template.yaml"), parameters=express, skip_waits=True) as engine:
@@ -57,7 +65,7 @@ print(json.dumps(told))
 """
 
 
-def test_an_image_goes_through_with_the_options_on() -> None:
+def test_an_image_goes_through_with_the_options_on_and_nothing_is_left_behind() -> None:
     """From a bucket that was there, encrypted by the stack's key: no role lacks a right."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
@@ -79,3 +87,9 @@ def test_an_image_goes_through_with_the_options_on() -> None:
     ]
     assert told["express"] == "COMPLETE"
     assert told["denied"] == []
+
+    assert len(told["workers"]) >= 4
+    assert not any(map(lives, told["workers"]))
+    assert done.stderr == ""
+    with socket.create_server(("127.0.0.1", told["port"])):
+        pass
