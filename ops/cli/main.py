@@ -135,6 +135,26 @@ Stack = Annotated[
 ]
 
 
+def _version(asked: bool) -> None:  # noqa: FBT001 - Typer passes it so
+    if asked:
+        from darkroom import __version__
+
+        print(f"darkroom {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def darkroom(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, metavar="", help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Take the options that belong to no command."""
+
+
 @app.command(
     rich_help_panel=MACHINE,
     epilog=(

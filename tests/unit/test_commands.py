@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import typer
 from botocore.exceptions import ClientError
+from darkroom import __version__
 
 from ops.cli import display
 from ops.cli.failures import explain
@@ -42,6 +43,12 @@ def told(monkeypatch: pytest.MonkeyPatch, capsys: Any, *words: str) -> tuple[int
     out, err = capsys.readouterr()
     assert isinstance(left.value.code, int)
     return left.value.code, out, err
+
+
+def test_the_version_is_the_one_that_the_functions_have(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    assert told(monkeypatch, capsys, "--version") == (0, f"darkroom {__version__}\n", "")
 
 
 @pytest.mark.parametrize(
