@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
+import tarfile
 import tomllib
+import zipfile
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -14,9 +21,9 @@ WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_actions_are_pinned_by_commit(path: object) -> None:
+def test_actions_are_pinned_by_commit(path: Path) -> None:
     """A tag can be moved to other code; a commit cannot."""
-    text = path.read_text()  # type: ignore[attr-defined]
+    text = path.read_text()
     used = re.findall(r"uses: (\S+)(.*)", text)
     assert used
     for action, comment in used:
@@ -50,3 +57,101 @@ def test_deploying_needs_a_role_and_no_key() -> None:
     assert deploy["permissions"]["id-token"] == "write"
     assert "role-to-assume" in text
     assert "secrets." not in text
+
+
+@pytest.fixture(scope="module")
+def release() -> Any:
+    return yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())
+
+
+def steps(job: Any) -> dict[str, str]:
+    """Return the scripts of a job, in order, by name or else by themselves."""
+    return {each.get("name", each["run"]): each["run"] for each in job["steps"] if "run" in each}
+
+
+def test_a_release_needs_notes_and_passes_the_gate_before_it_is_packed(release: Any) -> None:
+    assert list(steps(release["jobs"]["build"])) == ["Notes", ".ci/run", "make build", "Pack"]
+    assert release["jobs"]["publish"]["needs"] == "build"
+
+
+def test_what_may_write_a_release_runs_no_code_of_the_repository(release: Any) -> None:
+    """Nor that of a dependency: it takes what the other job made, and publishes it."""
+    assert release["permissions"] == {"contents": "read"}
+    assert "permissions" not in release["jobs"]["build"]
+    publish = release["jobs"]["publish"]
+    assert publish["permissions"] == {"contents": "write"}
+    assert [each["uses"].partition("@")[0] for each in publish["steps"] if "uses" in each] == [
+        "actions/download-artifact"
+    ]
+    assert [each.split()[0] for each in steps(publish).values()] == ["gh"]
+    assert "secrets." not in str(release)
+
+
+def run(script: str, folder: Path, **settings: str) -> None:
+    subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", script],  # noqa: S607 - any bash
+        cwd=folder,
+        env=os.environ | {"GITHUB_REF_NAME": "v1.2.3"} | settings,
+        check=True,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_release_has_the_layer_and_what_is_deployed(release: Any, tmp_path: Path) -> None:
+    """Its scripts, on a small build, and with a `gh` that tells what it was asked."""
+    files = {
+        "build/layer/python/darkroom/__init__.py": "",
+        ".aws-sam/build/template.yaml": "DefinitionUri: ../../statemachine/it.yaml",
+        "statemachine/it.yaml": "",
+        "samconfig.toml": "",
+        "LICENSE": "",
+        "build/release/notes.md": "",  # as the step before left it
+        "bin/gh": '#!/bin/sh\nprintf "%s\\n" "$@" > asked',
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "bin" / "gh").chmod(0o755)
+
+    run(steps(release["jobs"]["build"])["Pack"], tmp_path)
+    made = tmp_path / "build" / "release"
+    with zipfile.ZipFile(made / "darkroom-layer-v1.2.3.zip") as layer:
+        assert "python/darkroom/__init__.py" in layer.namelist()
+    with tarfile.open(made / "darkroom-v1.2.3.tar.gz") as stack:
+        packed = {f"darkroom-v1.2.3/{name}" for name in files if not name.startswith(("bu", "bi"))}
+        assert {each.name for each in stack.getmembers() if each.isfile()} == packed
+
+    (script,) = steps(release["jobs"]["publish"]).values()
+    run(script, made, PATH=f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    asked = (made / "asked").read_text().split("\n")
+    assert asked[:3] == ["release", "create", "v1.2.3"]
+    given = {each for each in asked if (made / each).is_file()}
+    assert given == {"notes.md", "darkroom-v1.2.3.tar.gz", "darkroom-layer-v1.2.3.zip"}
+
+
+def test_a_wrong_tag_is_told_before_anything_is_installed(release: Any, tmp_path: Path) -> None:
+    for name in ("checks", "layers"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    script = steps(release["jobs"]["build"])["Notes"]
+    bare = script.replace("python3", f"'{sys.executable}' -S")  # without packages
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        run(bare, tmp_path, GITHUB_REF_NAME="v0.0.0")
+    assert refused.value.stderr.startswith("Expected the tag v")
+
+
+def test_every_pinned_package_is_watched() -> None:
+    dependabot = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text())
+    watched = {
+        (each["package-ecosystem"], folder)
+        for each in dependabot["updates"]
+        for folder in each["directories"]
+    }
+    places = {"pip": ("requirements/*.txt", "layers/*/*.txt"), "npm": ("*/*/package.json",)}
+    pinned = {
+        (kind, f"/{path.parent.relative_to(ROOT).as_posix()}")
+        for kind, patterns in places.items()
+        for pattern in patterns
+        for path in ROOT.glob(pattern)
+    }
+    assert watched == pinned | {("github-actions", "/")}
