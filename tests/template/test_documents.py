@@ -9,11 +9,13 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
+import yaml
 
 from checks import smoke
 from checks.__main__ import CHECKS
@@ -21,17 +23,25 @@ from ops.cli.main import app
 from tests.conftest import ROOT
 
 DOCUMENTS = [
-    ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "samples/README.md")
-] + sorted((ROOT / "docs").glob("*.md"))
-SCRIPTS = [ROOT / ".ci" / "run", *sorted((ROOT / ".github" / "workflows").glob("*.yml"))]
+    *sorted(ROOT.glob("*.md")),
+    ROOT / "samples" / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    ROOT / ".github" / "pull_request_template.md",
+    *sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml")),
+]
+SCRIPTS = [
+    ROOT / ".ci" / "run",
+    ROOT / ".devcontainer" / "devcontainer.json",
+    *sorted((ROOT / ".github" / "workflows").glob("*.yml")),
+]
 MAKE = shutil.which("make") or "make"
 
 
 def commands(path: Path) -> list[str]:
     """Return what stands in a document as code: in its text, and in its examples of a shell."""
     text = path.read_text()
-    if path.suffix != ".md":
-        return re.sub("#.*", "", text).splitlines()
+    if path in SCRIPTS:
+        return re.sub("(?m)#.*|^//.*", "", text).splitlines()
     blocks = re.findall(r"^```(\w*)\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
     shell = "".join(block for language, block in blocks if language == "sh")
     typed = re.findall(r"^\$ (.*)", "".join(block for _, block in blocks), flags=re.MULTILINE)
@@ -42,7 +52,7 @@ def commands(path: Path) -> list[str]:
 
 
 def named(path: Path) -> set[str]:
-    return set(re.findall(r"\bmake ([a-z][a-z0-9-]*)", "\n".join(commands(path))))
+    return set(re.findall(r"(?:\bmake|\.ci/run) ([a-z][a-z0-9-]*)", "\n".join(commands(path))))
 
 
 def options(command: Any) -> set[str]:
@@ -132,7 +142,8 @@ DARKROOM = [(path, command) for path in DOCUMENTS for command in darkroom(path)]
 
 
 def test_the_documents_name_commands() -> None:
-    assert {path.name for path, _ in DARKROOM} >= {"README.md", "operations.md", "reliability.md"}
+    named = {"README.md", "operations.md", "reliability.md", "SECURITY.md", "bug.yml"}
+    assert {path.name for path, _ in DARKROOM} >= named
 
 
 @pytest.mark.parametrize(
@@ -140,6 +151,26 @@ def test_the_documents_name_commands() -> None:
 )
 def test_a_command_that_is_named_is_understood(path: Path, command: str) -> None:
     check(command)
+
+
+def test_a_decision_says_when_it_was_made() -> None:
+    text = (ROOT / "docs" / "decisions.md").read_text()
+    made = re.findall(r"^- (?:(\S+): )?\*\*|^### [^\n]+\n\n(\S+): ", text, flags=re.MULTILINE)
+    assert made
+    for each in made:
+        date.fromisoformat("".join(each))
+
+
+def test_what_is_looked_at_before_a_commit_is_what_make_looks_at() -> None:
+    """The same programs, so the same versions; only, they mend what they can."""
+    repos = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    hooks = [hook["entry"].split() for repo in repos for hook in repo["hooks"]]
+    _, quick = make("--dry-run", "quick")
+    looks = {tuple(each.split()[:2]) for each in quick.splitlines() if each.startswith(".venv/bin")}
+    assert {repo["repo"] for repo in repos} == {"local"}
+    assert {tuple(each[:2]) for each in hooks} == {
+        each for each in looks if each[0] != ".venv/bin/python"
+    }
 
 
 def rows() -> Iterator[tuple[list[str], list[str]]]:
