@@ -85,7 +85,7 @@ lock: $(VENV)/dev ## compile requirements from pyproject.toml; ARGS=--upgrade ta
 	@PATH="$(CURDIR)/$(BIN):$$PATH" requirements/compile.sh $(ARGS)
 
 build: $(VENV)/dev ## build the layer and check it; with the SAM CLI, all that is deployed (no Docker)
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(MAKE) --silent -C layers/imaging build-ImagingLayer ARTIFACTS_DIR="$(CURDIR)/build/layer"
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(MAKE) --silent -C layers/darkroom build-ImagingLayer ARTIFACTS_DIR="$(CURDIR)/build/layer"
 	@$(BIN)/python -m ops.layer build/layer
 	@if command -v sam >/dev/null; then PATH="$(CURDIR)/$(BIN):$$PATH" sam build; fi
 

@@ -8,7 +8,7 @@ import subprocess
 from checks.findings import Finding, Skipped
 from checks.stack import ROOT, tool
 
-PINNED = ("requirements/dev.txt", "layers/imaging/requirements.txt")
+PINNED = ("requirements/dev.txt", "layers/darkroom/requirements.txt")
 """What runs on developers' machines, and what ships to Lambda."""
 
 

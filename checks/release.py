@@ -39,7 +39,7 @@ def notes(tags: list[str], changelog: str, version: str = __version__) -> str:
     if tags != [f"v{version}"]:
         raise NotReady(
             f"Expected the tag v{version}, but received {' '.join(tags) or 'none'}. Tag the commit "
-            "in which layers/imaging/darkroom/__init__.py has the version of the release."
+            "in which layers/darkroom/darkroom/__init__.py has the version of the release."
         )
     _, *sections = re.split(r"^## ", changelog, flags=re.MULTILINE)
     found = {heading: body for heading, _, body in (each.partition("\n") for each in sections)}

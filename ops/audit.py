@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from darkroom.keys import record_key
+from darkroom.contract.keys import record_key
 
 from ops.executions import RUNNING, Execution
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from darkroom.contracts import event_source
+from darkroom.contract.requests import event_source
 
 from ops.history import StateRun, parsed, states
 

@@ -1,6 +1,6 @@
 """The log lines of one execution, from all functions.
 
-Every structured line has the execution's ARN as ``correlation_id`` (``darkroom.observability``).
+Every structured line has the execution's ARN as ``correlation_id`` (``steps.observability``).
 What Lambda itself writes, such as a report or the end of a process that ran out of memory, only
 names the request: the structured lines and the causes of failures tell which requests are
 the execution's.

@@ -7,8 +7,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from darkroom.contracts import Preset, dump, parse_presets
-from darkroom.errors import InvalidRequest
+from darkroom.contract.errors import InvalidRequest
+from darkroom.contract.requests import Preset, dump, parse_presets
 
 from ops.deployment import Deployment
 

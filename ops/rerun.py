@@ -7,8 +7,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from darkroom.contracts import parse_request, rerun_request
-from darkroom.errors import InvalidRequest
+from darkroom.contract.errors import InvalidRequest
+from darkroom.contract.requests import parse_request, rerun_request
 
 from ops.deployment import DEFAULT_STACK, Deployment
 from ops.executions import Execution

@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from darkroom.contracts import schema
+from darkroom.contract.requests import schema
 
 PATH = Path(__file__).resolve().parent.parent / "events" / "request.schema.json"
 

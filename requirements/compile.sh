@@ -16,6 +16,6 @@ compile() {
 
 compile requirements/dev.txt pyproject.toml --extra ops --extra dev "$@"
 compile requirements/ops.txt pyproject.toml --extra ops --constraint requirements/dev.txt
-compile layers/imaging/requirements.txt pyproject.toml --constraint requirements/dev.txt
+compile layers/darkroom/requirements.txt pyproject.toml --constraint requirements/dev.txt
 # The checks pin older versions of what Darkroom itself uses, so they get an environment of their own.
 compile requirements/checks.txt requirements/checks.in --python-version 3.11 "$@"

@@ -6,15 +6,15 @@ import time
 
 from measure import SIZES, Pixels, main, peak_mib
 
-from darkroom import isolation
-from darkroom.contracts import PdfOptions, Preset
-from darkroom.decode import Decoded, DecodeSpec, decode
-from darkroom.document import document
-from darkroom.geometry import place
-from darkroom.mezzanine import unpack
-from darkroom.pixels import flatten
-from darkroom.plan import plan
-from darkroom.render import compose, render
+from darkroom.image.sandbox import parent as isolation
+from darkroom.contract.requests import PdfOptions, Preset
+from darkroom.image.sandbox.decode import Decoded, DecodeSpec, decode
+from darkroom.image.pdf import document
+from darkroom.image.geometry import place
+from darkroom.image.mezzanine import unpack
+from darkroom.image.pixels import flatten
+from darkroom.image.plan import plan
+from darkroom.image.render import compose, render
 
 PRESETS = tuple(Preset(name=f"to-{side}", width=side, height=side) for side in SIZES)
 

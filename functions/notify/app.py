@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from darkroom import announcing, settings
-from darkroom.contracts import Announcement
-from darkroom.observability import step
+from darkroom.contract.requests import Announcement
+from darkroom.steps import notify as announcing
+from darkroom.steps import settings
+from darkroom.steps.observability import step
 
 SERVICES = announcing.Services()
 SETTINGS = settings.from_environment(settings.NotifySettings)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from darkroom import settings, steps
-from darkroom.contracts import Output, PdfTask, parse
-from darkroom.observability import step
-from darkroom.storage import Storage
+from darkroom.aws.storage import Storage
+from darkroom.contract.requests import Output, PdfTask, parse
+from darkroom.steps import settings, steps
+from darkroom.steps.observability import step
 
 STORAGE = Storage()
 SETTINGS = settings.from_environment(settings.OutputSettings)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from darkroom import settings, steps
-from darkroom.contracts import Prepared
-from darkroom.observability import step
-from darkroom.storage import Parameters, Storage
+from darkroom.aws.storage import Parameters, Storage
+from darkroom.contract.requests import Prepared
+from darkroom.steps import settings, steps
+from darkroom.steps.observability import step
 
 STORAGE = Storage()
 PARAMETERS = Parameters()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from darkroom import settings, starting
-from darkroom.contracts import dump
+from darkroom.contract.requests import dump
+from darkroom.steps import settings
+from darkroom.steps import start as starting
 
 STEPFUNCTIONS = starting.client()
 SETTINGS = settings.from_environment(settings.StartSettings)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
-from darkroom import errors
+from darkroom.contract import errors
 from rich.console import Console, Group
 from rich.live import Live
 from rich.padding import Padding

@@ -85,7 +85,7 @@ def explain(error: Exception) -> str | None:
     # Imported here so that `darkroom --help` does not load boto3.
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
     from botocore.exceptions import ConnectionError as NoConnection
-    from darkroom.errors import DarkroomError
+    from darkroom.contract.errors import DarkroomError
 
     from ops.deployment import NotDeployed
     from ops.listing import NoSuchExecution

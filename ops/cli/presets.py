@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from darkroom.contracts import Preset, dump
-from darkroom.errors import InvalidRequest
+from darkroom.contract.errors import InvalidRequest
+from darkroom.contract.requests import Preset, dump
 from rich.table import Table
 from rich.text import Text
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from darkroom.errors import InvalidRequest
+from darkroom.contract.errors import InvalidRequest
 from rich.console import Console
 from rich.text import Text
 

@@ -6,7 +6,7 @@ import datetime
 import math
 import re
 
-from darkroom import messages
+from darkroom.notify import compose as messages
 
 from ops.executions import Made
 

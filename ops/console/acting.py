@@ -7,8 +7,8 @@ import json
 from typing import Any
 from urllib.parse import parse_qs, quote
 
-from darkroom.errors import InvalidRequest
-from darkroom.limits import MIB, Limits
+from darkroom.contract.errors import InvalidRequest
+from darkroom.contract.limits import MIB, Limits
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response

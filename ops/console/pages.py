@@ -9,9 +9,9 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from darkroom import errors
-from darkroom.contracts import dump
-from darkroom.errors import InvalidRequest
+from darkroom.contract import errors
+from darkroom.contract.errors import InvalidRequest
+from darkroom.contract.requests import dump
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 

@@ -1,9 +1,9 @@
 """What an execution's pictures are, and bytes that are safe to show.
 
 The source is a stranger's file. The browser never gets it: it goes through the workflow's own
-decoder, in a process without credentials (:mod:`darkroom.isolation`), and a JPEG or WebP made of
-its pixels is shown. Renditions are the workflow's own work; they are shown as they are if their
-bytes begin as a picture that browsers draw. Of a PDF, its first page is drawn.
+decoder, in a process without credentials (:mod:`darkroom.image.sandbox.parent`), and a JPEG or
+WebP made of its pixels is shown. Renditions are the workflow's own work; they are shown as they are
+if their bytes begin as a picture that browsers draw. Of a PDF, its first page is drawn.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
-from darkroom.contracts import Preset, Source
-from darkroom.decode import DecodeSpec, decode
-from darkroom.errors import DarkroomError
-from darkroom.limits import MIB, Limits
-from darkroom.plan import plan
-from darkroom.storage import Storage
+from darkroom.aws.storage import Storage
+from darkroom.contract.errors import DarkroomError
+from darkroom.contract.limits import MIB, Limits
+from darkroom.contract.requests import Preset, Source
+from darkroom.image.plan import plan
+from darkroom.image.sandbox.decode import DecodeSpec, decode
 
 from ops.deployment import Deployment
 from ops.executions import Execution, Image, Made
@@ -178,7 +178,7 @@ class Pictures:
                 decoded = decode(stored.data, spec)
             except DarkroomError as error:
                 raise NoPicture(str(error)) from None
-            from darkroom.render import render  # loads libvips, which the lists do without
+            from darkroom.image.render import render  # loads libvips, which the lists do without
 
             (rendition,) = plan("preview", decoded.image, (PREVIEW,))
             encoded = render(decoded.mezzanine, rendition)

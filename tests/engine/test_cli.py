@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 import pytest
 import requests
-from darkroom.errors import InvalidRequest
+from darkroom.contract.errors import InvalidRequest
 from PIL import Image
 
 from ops.cli.failures import WrongUse, explain

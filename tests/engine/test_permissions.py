@@ -10,9 +10,9 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from darkroom import storage
-from darkroom.contracts import ObjectRef, Source
-from darkroom.errors import SourceNotFound, StorageError
+from darkroom.aws import storage
+from darkroom.contract.errors import SourceNotFound, StorageError
+from darkroom.contract.requests import ObjectRef, Source
 
 from ops import dlq
 from ops.engine import Engine, moto_hooks

@@ -12,13 +12,13 @@ from datetime import timedelta
 from random import Random
 
 import pytest
-from darkroom.contracts import PdfOptions, Preset
-from darkroom.decode import DecodeSpec, decode
-from darkroom.document import document
-from darkroom.errors import CorruptImage, ImageTooLarge, UnsupportedImage
-from darkroom.limits import MIB, Limits
-from darkroom.plan import plan
-from darkroom.render import render
+from darkroom.contract.errors import CorruptImage, ImageTooLarge, UnsupportedImage
+from darkroom.contract.limits import MIB, Limits
+from darkroom.contract.requests import PdfOptions, Preset
+from darkroom.image.pdf import document
+from darkroom.image.plan import plan
+from darkroom.image.render import render
+from darkroom.image.sandbox.decode import DecodeSpec, decode
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

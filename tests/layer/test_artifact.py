@@ -34,7 +34,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
         folder = tmp_path_factory.mktemp("artifact")
         done = subprocess.run(
             ["make", "build-ImagingLayer", f"ARTIFACTS_DIR={folder}", *variables],  # noqa: S607
-            cwd=ROOT / "layers" / "imaging",
+            cwd=ROOT / "layers" / "darkroom",
             env=os.environ
             | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
             capture_output=True,
@@ -66,7 +66,7 @@ def test_every_import_of_our_code_is_there(layer: Path) -> None:
 def test_an_import_that_is_not_there_is_seen(layer: Path, tmp_path: Path) -> None:
     (tmp_path / "start").mkdir()
     (tmp_path / "start" / "app.py").write_text(
-        "import numpy\nfrom darkroom import steps\nimport boto3\nboto3.client('any')\n"
+        "import numpy\nfrom darkroom.steps import steps\nimport boto3\nboto3.client('any')\n"
         'boto3.client("kinesis")\n'
     )
     assert unresolved(tmp_path, layer) == [

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFINITION = "statemachine/image_pipeline.asl.yaml"
-_CORE = "layers/imaging/darkroom/"
+_CORE = "layers/darkroom/darkroom/"
 
 
 @dataclass(frozen=True)
@@ -32,32 +32,23 @@ AREAS = {
     "definition": Area(95, (DEFINITION,)),
     "claims": Area(
         95,
-        tuple(f"{_CORE}{name}.py" for name in ("announcing", "keys", "messages", "storage")),
+        tuple(
+            f"{_CORE}{name}.py"
+            for name in ("steps/notify", "contract/keys", "notify/compose", "aws/storage")
+        ),
     ),
     "steps": Area(
         90,
-        tuple(
-            f"{_CORE}{name}.py"
-            for name in (
-                "contracts",
-                "errors",
-                "limits",
-                "observability",
-                "plan",
-                "settings",
-                "starting",
-                "steps",
-            )
-        ),
+        tuple(f"{_CORE}{name}.py" for name in ("contract/*", "steps/*", "image/plan")),
     ),
-    "image": Area(90, (f"{_CORE}*.py", f"{_CORE}fonts/*.py")),
+    "image": Area(90, (f"{_CORE}image/**/*.py",)),
     "operations": Area(90, ("ops/*.py",)),
     "engine": Area(90, ("ops/engine/*.py",)),
 }
 
 ELSEWHERE = {
-    f"{_CORE}observability.py": ("tests/unit/test_observability.py",),
-    f"{_CORE}worker.py": ("tests/unit/test_decode.py", "tests/unit/test_isolation.py"),
+    f"{_CORE}steps/observability.py": ("tests/unit/test_observability.py",),
+    f"{_CORE}image/sandbox/child.py": ("tests/unit/test_decode.py", "tests/unit/test_isolation.py"),
 }
 """Tests of what runs in a process of its own, where no measurement sees it."""
 

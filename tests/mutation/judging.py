@@ -228,7 +228,7 @@ def _measure_one(file: str, folder: Path) -> Json:
     """Run a file's tests and note what each touches. In a child."""
     import coverage
 
-    include = [str(ROOT / part) for part in ("layers/imaging/darkroom/*", "ops/*")]
+    include = [str(ROOT / part) for part in ("layers/darkroom/darkroom/*", "ops/*")]
     cover = coverage.Coverage(data_file=None, include=include, config_file=False)
     plugin = _Measure(cover)
     cover.start()

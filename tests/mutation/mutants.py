@@ -81,7 +81,7 @@ class Source:
     @property
     def module_name(self) -> str:
         """The name that it is imported by."""
-        path = self.file.removeprefix("layers/imaging/").removesuffix(".py")
+        path = self.file.removeprefix("layers/darkroom/").removesuffix(".py")
         return path.removesuffix("/__init__").replace("/", ".")
 
     @cached_property

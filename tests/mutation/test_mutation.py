@@ -48,7 +48,7 @@ def test_a_condition_is_turned_round_and_what_it_guards_left_out(tmp_path: Path)
 
 
 def test_every_mutant_is_another_program() -> None:
-    source = Source("layers/imaging/darkroom/keys.py")
+    source = Source("layers/darkroom/darkroom/contract/keys.py")
     texts = {mutant.text for mutant in source.mutants()} | {source.text}
     assert len(texts) == len(source.mutants()) + 1
     for text in texts:
@@ -66,7 +66,7 @@ def test_a_constant_is_judged_by_those_who_use_it(tmp_path: Path) -> None:
 
 
 def test_every_module_of_the_core_and_the_engine_is_in_an_area() -> None:
-    folders = ("layers/imaging/darkroom", "ops", "ops/engine")
+    folders = ("layers/darkroom/darkroom", "ops", "ops/engine")
     modules = {
         str(path.relative_to(ROOT)) for each in folders for path in (ROOT / each).glob("*.py")
     }
@@ -78,12 +78,13 @@ import subprocess, sys
 from pathlib import Path
 from tests.mutation import hook
 
-text = Path("layers/imaging/darkroom/keys.py").read_text().replace("document.pdf", "mutant.pdf")
-hook.put_in_place("darkroom.keys", text, Path(sys.argv[1]))
-from darkroom import keys
+text = Path("layers/darkroom/darkroom/contract/keys.py").read_text()
+text = text.replace("document.pdf", "mutant.pdf")
+hook.put_in_place("darkroom.contract.keys", text, Path(sys.argv[1]))
+from darkroom.contract import keys
 
 print(keys.DOCUMENT, flush=True)
-subprocess.run([sys.executable, "-c", "from darkroom import keys; print(keys.DOCUMENT)"])
+subprocess.run([sys.executable, "-c", "from darkroom.contract import keys; print(keys.DOCUMENT)"])
 hook.replace_file(Path("Makefile").absolute(), "changed", Path(sys.argv[1]))
 print(Path("Makefile").read_text())
 """
@@ -94,7 +95,7 @@ def test_a_process_and_its_children_meet_the_mutant(tmp_path: Path) -> None:
         [sys.executable, "-c", SEES, tmp_path], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert told.stdout.splitlines() == ["mutant.pdf", "mutant.pdf", "changed"]
-    assert "mutant" not in (ROOT / "layers/imaging/darkroom/keys.py").read_text()
+    assert "mutant" not in (ROOT / "layers/darkroom/darkroom/contract/keys.py").read_text()
 
 
 @pytest.fixture(scope="module")

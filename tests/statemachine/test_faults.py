@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
-from darkroom.errors import DarkroomError, by_class
+from darkroom.contract.errors import DarkroomError, by_class
 
 from tests.conftest import ROOT
 from tests.statemachine.matrix import MATRIX, OVERCOME, Case, cases, sample, summary

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable
 
 import pytest
-from darkroom.messages import shown
+from darkroom.notify.compose import shown
 
 from tests.support.pipeline import Json, Pipeline
 

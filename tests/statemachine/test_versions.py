@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from darkroom import keys
+from darkroom.contract import keys
 
 from tests.support.images import opened, photo
 from tests.support.pipeline import Json, Pipeline

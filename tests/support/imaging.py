@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from darkroom.contracts import ImageInfo, Preset, Rendition
-from darkroom.decode import Decoded, DecodeSpec
-from darkroom.decoder import decode_here
-from darkroom.encode import Encoded
-from darkroom.plan import plan
-from darkroom.render import render
+from darkroom.contract.requests import ImageInfo, Preset, Rendition
+from darkroom.image.decoder import decode_here
+from darkroom.image.encode import Encoded
+from darkroom.image.plan import plan
+from darkroom.image.render import render
+from darkroom.image.sandbox.decode import Decoded, DecodeSpec
 from numpy.typing import NDArray
 from PIL import Image
 

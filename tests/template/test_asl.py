@@ -9,7 +9,7 @@ from typing import Any
 
 import botocore.session
 import pytest
-from darkroom.errors import DarkroomError, PermanentError, TransientError, by_class
+from darkroom.contract.errors import DarkroomError, PermanentError, TransientError, by_class
 
 from tests.conftest import ROOT
 from tests.statemachine.matrix import MATRIX

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from darkroom.contracts import parse_request
-from darkroom.errors import InvalidRequest
+from darkroom.contract.errors import InvalidRequest
+from darkroom.contract.requests import parse_request
 
 from ops.schema import PATH, rendered
 

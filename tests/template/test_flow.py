@@ -10,8 +10,8 @@ import json
 from typing import Any
 
 import pytest
-from darkroom import contracts
-from darkroom.contracts import BackupTask, PdfTask, Report, ResizeTask
+from darkroom.contract import requests as contracts
+from darkroom.contract.requests import BackupTask, PdfTask, Report, ResizeTask
 
 from tests.support.definition import (
     EXECUTION,

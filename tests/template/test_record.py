@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from darkroom import announcing, contracts, keys
-from darkroom.contracts import Backup, Output
+from darkroom.contract import keys
+from darkroom.contract import requests as contracts
+from darkroom.contract.requests import Backup, Output
+from darkroom.steps import notify as announcing
 
 from tests.support import aws
 from tests.support.definition import DEFINITION, EXECUTION, context, evaluated, states

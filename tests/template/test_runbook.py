@@ -6,7 +6,7 @@ import re
 
 import pytest
 import yaml
-from darkroom.errors import DarkroomError, by_class
+from darkroom.contract.errors import DarkroomError, by_class
 
 from tests.conftest import ROOT
 from tests.support.stack import of_type, translated

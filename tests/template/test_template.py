@@ -6,17 +6,17 @@ import json
 import re
 
 import pytest
-from darkroom.announcing import ANNOUNCING_SECONDS
-from darkroom.contracts import parse_presets
-from darkroom.limits import MIB, Limits
-from darkroom.settings import (
+from darkroom.aws.storage import CLIENT_CONFIG
+from darkroom.contract.limits import MIB, Limits
+from darkroom.contract.requests import parse_presets
+from darkroom.steps.notify import ANNOUNCING_SECONDS
+from darkroom.steps.settings import (
     BackupSettings,
     NotifySettings,
     OutputSettings,
     PrepareSettings,
     StartSettings,
 )
-from darkroom.storage import CLIENT_CONFIG
 
 from tests.conftest import ROOT
 from tests.support import stack

@@ -13,11 +13,11 @@ from unittest.mock import MagicMock
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
-from darkroom import announcing
-from darkroom.announcing import Services, announce, envelope
-from darkroom.errors import AccessDenied, DarkroomError, DeliveryError
-from darkroom.settings import NotifySettings
-from darkroom.storage import CLIENT_CONFIG
+from darkroom.aws.storage import CLIENT_CONFIG
+from darkroom.contract.errors import AccessDenied, DarkroomError, DeliveryError
+from darkroom.steps import notify as announcing
+from darkroom.steps.notify import Services, announce, envelope
+from darkroom.steps.settings import NotifySettings
 
 from tests.conftest import ROOT
 from tests.support.aws import client, empty_account

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from darkroom.colour import has_other_profile, profile_of, to_srgb
-from darkroom.vips import vips
+from darkroom.image.colour import has_other_profile, profile_of, to_srgb
+from darkroom.image.vips import vips
 from numpy.typing import NDArray
 
 from tests.support import profiles

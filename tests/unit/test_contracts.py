@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from darkroom.contracts import (
+from darkroom.contract.errors import InvalidRequest
+from darkroom.contract.requests import (
     MAX_PRESETS,
     Contract,
     PdfOptions,
@@ -20,7 +21,6 @@ from darkroom.contracts import (
     parse_request,
     rerun_request,
 )
-from darkroom.errors import InvalidRequest
 
 SOURCE = {"bucket": "my-bucket", "key": "uploads/photo.jpg"}
 

@@ -20,14 +20,14 @@ import msgspec
 import numpy as np
 import psutil
 import pytest
-from darkroom import isolation
-from darkroom.contracts import Preset
-from darkroom.decode import Decoded, DecodeSpec, decode
-from darkroom.errors import CorruptImage, ImageTooLarge, InvalidRequest, UnsupportedImage
-from darkroom.formats import CONTENT_TYPES
-from darkroom.limits import Limits
-from darkroom.mezzanine import unpack
-from darkroom.vips import vips
+from darkroom.contract.errors import CorruptImage, ImageTooLarge, InvalidRequest, UnsupportedImage
+from darkroom.contract.limits import Limits
+from darkroom.contract.requests import Preset
+from darkroom.image.formats import CONTENT_TYPES
+from darkroom.image.mezzanine import unpack
+from darkroom.image.sandbox import parent as isolation
+from darkroom.image.sandbox.decode import Decoded, DecodeSpec, decode
+from darkroom.image.vips import vips
 from PIL import Image, ImageOps
 
 from tests.support import profiles
@@ -335,8 +335,8 @@ class TestDecoderProcess:
 
     def test_a_program_that_ends_leaves_none_behind(self) -> None:
         program = (
-            "from darkroom import isolation; isolation.start(); isolation._running.stop();"
-            "print(isolation.start().pid)"
+            "from darkroom.image.sandbox import parent; parent.start(); parent._running.stop();"
+            "print(parent.start().pid)"
         )
         done = subprocess.run(
             [sys.executable, "-W", "error", "-c", program],

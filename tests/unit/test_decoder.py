@@ -8,16 +8,16 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from darkroom.colour import to_srgb
-from darkroom.contracts import PdfOptions, Preset
-from darkroom.encode import jpeg
-from darkroom.errors import CorruptImage, ImageTooLarge, UnsupportedImage
-from darkroom.geometry import Size
-from darkroom.limits import Limits
-from darkroom.mezzanine import Mezzanine, unpack
-from darkroom.pixels import from_bytes, reduce
-from darkroom.strip import jpeg_quality, strip
-from darkroom.vips import vips
+from darkroom.contract.errors import CorruptImage, ImageTooLarge, UnsupportedImage
+from darkroom.contract.limits import Limits
+from darkroom.contract.requests import PdfOptions, Preset
+from darkroom.image.colour import to_srgb
+from darkroom.image.encode import jpeg
+from darkroom.image.geometry import Size
+from darkroom.image.mezzanine import Mezzanine, unpack
+from darkroom.image.pixels import from_bytes, reduce
+from darkroom.image.strip import jpeg_quality, strip
+from darkroom.image.vips import vips
 from PIL import Image
 
 from benchmarks.photos import scene
@@ -406,7 +406,7 @@ def test_every_failure_of_a_decoder_has_its_name(
     def fail(*_: object) -> None:
         raise fault
 
-    monkeypatch.setattr("darkroom.decoder.open_image", fail)
+    monkeypatch.setattr("darkroom.image.decoder.open_image", fail)
     with pytest.raises(error) as caught:
         develop(FILES["jpeg"])
     assert words in str(caught.value)

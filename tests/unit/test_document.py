@@ -13,13 +13,13 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from darkroom.contracts import PdfOptions, Preset
-from darkroom.document import document
-from darkroom.encode import Encoded
-from darkroom.metadata import Credit
-from darkroom.mezzanine import Builder
-from darkroom.pixels import Pixels
-from darkroom.strip import jpeg_quality
+from darkroom.contract.requests import PdfOptions, Preset
+from darkroom.image.encode import Encoded
+from darkroom.image.metadata import Credit
+from darkroom.image.mezzanine import Builder
+from darkroom.image.pdf import document
+from darkroom.image.pixels import Pixels
+from darkroom.image.strip import jpeg_quality
 from PIL import Image
 
 from tests.support.images import encoded, opened, picture

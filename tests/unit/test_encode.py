@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from darkroom.encode import encode
-from darkroom.metadata import Credit, read_credit
-from darkroom.pixels import from_bytes
-from darkroom.plan import OutputFormat
+from darkroom.image.encode import encode
+from darkroom.image.metadata import Credit, read_credit
+from darkroom.image.pixels import from_bytes
+from darkroom.image.plan import OutputFormat
 from PIL import Image
 
 from benchmarks.photos import scene
@@ -138,7 +138,7 @@ def test_credit_is_the_only_metadata(image_format: OutputFormat) -> None:
 
 
 def _blob() -> Any:
-    from darkroom.vips import vips
+    from darkroom.image.vips import vips
 
     return vips().GValue.blob_type
 

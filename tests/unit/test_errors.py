@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from darkroom import errors
-from darkroom.errors import DarkroomError, PermanentError, TransientError, by_class, named
+from darkroom.contract import errors
+from darkroom.contract.errors import DarkroomError, PermanentError, TransientError, by_class, named
 
 
 def test_only_faults_of_the_services_may_pass() -> None:

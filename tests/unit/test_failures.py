@@ -15,7 +15,7 @@ from botocore.exceptions import (
     NoCredentialsError,
     NoRegionError,
 )
-from darkroom.errors import CorruptImage
+from darkroom.contract.errors import CorruptImage
 
 from ops.cli.failures import LeftRunning, WrongUse, explain, told
 from ops.deployment import NotDeployed

@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 
 import pytest
-from darkroom.errors import CorruptImage, UnsupportedImage
-from darkroom.formats import SourceFormat, mismatch, sniff
+from darkroom.contract.errors import CorruptImage, UnsupportedImage
+from darkroom.image.formats import SourceFormat, mismatch, sniff
 
 
 def box(brand: bytes, *others: bytes, size: int | None = None) -> bytes:

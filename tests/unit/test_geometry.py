@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from darkroom.contracts import ImageInfo, Preset
-from darkroom.geometry import fit_inside, place
-from darkroom.plan import output_format, plan
+from darkroom.contract.requests import ImageInfo, Preset
+from darkroom.image.geometry import fit_inside, place
+from darkroom.image.plan import output_format, plan
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from darkroom import isolation
-from darkroom.isolation import Reply, receive, send, shared_file
+from darkroom.image.sandbox import parent as isolation
+from darkroom.image.sandbox.parent import Reply, receive, send, shared_file
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 
 import pytest
-from darkroom import keys
-from darkroom.contracts import Source
-from darkroom.errors import InvalidRequest
+from darkroom.contract import keys
+from darkroom.contract.errors import InvalidRequest
+from darkroom.contract.requests import Source
 from hypothesis import given
 from hypothesis import strategies as st
 

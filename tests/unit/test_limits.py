@@ -9,12 +9,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from darkroom import limits as limit
-from darkroom import svg
-from darkroom.errors import ImageTooLarge
-from darkroom.formats import sniff
-from darkroom.limits import Limits
-from darkroom.loaders import open_image
+from darkroom.contract import limits as limit
+from darkroom.contract.errors import ImageTooLarge
+from darkroom.contract.limits import Limits
+from darkroom.image.formats import sniff
+from darkroom.image.input import svg
+from darkroom.image.input.open import open_image
 
 from tests.support.imaging import chunk, develop, files, png
 

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from darkroom import loaders
-from darkroom.colour import profile_of
-from darkroom.errors import CorruptImage, ImageTooLarge
-from darkroom.formats import sniff
-from darkroom.limits import Limits
-from darkroom.loaders import Opened, open_image
-from darkroom.metadata import read_credit
-from darkroom.vips import vips
+from darkroom.contract.errors import CorruptImage, ImageTooLarge
+from darkroom.contract.limits import Limits
+from darkroom.image.colour import profile_of
+from darkroom.image.formats import sniff
+from darkroom.image.input import open as loaders
+from darkroom.image.input.open import Opened, open_image
+from darkroom.image.metadata import read_credit
+from darkroom.image.vips import vips
 from PIL import Image
 
 from tests.support import profiles

@@ -9,11 +9,11 @@ import unicodedata
 from typing import Any
 
 import pytest
-from darkroom import messages
-from darkroom.contracts import Backup, Failure, ImageInfo, Made, Output, Report, Source
-from darkroom.errors import DarkroomError, PermanentError, by_class, named
-from darkroom.messages import Message, compose
-from darkroom.storage import StoredKey
+from darkroom.aws.storage import StoredKey
+from darkroom.contract.errors import DarkroomError, PermanentError, by_class, named
+from darkroom.contract.requests import Backup, Failure, ImageInfo, Made, Output, Report, Source
+from darkroom.notify import compose as messages
+from darkroom.notify.compose import Message, compose
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -6,7 +6,7 @@ import struct
 
 import numpy as np
 import pytest
-from darkroom.metadata import Credit, add_exif, exif, read_credit
+from darkroom.image.metadata import Credit, add_exif, exif, read_credit
 
 from tests.support.images import encoded, opened, picture
 from tests.support.imaging import chunk, half_clear

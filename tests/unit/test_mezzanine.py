@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from darkroom.metadata import Credit
-from darkroom.mezzanine import MAGIC, Builder, unpack
-from darkroom.pixels import Pixels
+from darkroom.image.metadata import Credit
+from darkroom.image.mezzanine import MAGIC, Builder, unpack
+from darkroom.image.pixels import Pixels
 
 RGB = Pixels(bytes(range(18)), (3, 2), 3)
 GREY = Pixels(b"\1\2\3\4", (2, 2), 1)

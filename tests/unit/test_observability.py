@@ -19,7 +19,8 @@ import botocore.endpoint
 import pytest
 from aws_lambda_powertools.logging import logger as powertools
 from botocore.stub import Stubber
-from darkroom.contracts import (
+from darkroom.contract.errors import CorruptImage
+from darkroom.contract.requests import (
     Announcement,
     Backup,
     Contract,
@@ -31,7 +32,6 @@ from darkroom.contracts import (
     Source,
     Started,
 )
-from darkroom.errors import CorruptImage
 
 from tests.conftest import ROOT
 
@@ -93,18 +93,18 @@ def invoke(monkeypatch: pytest.MonkeyPatch) -> Iterator[Invoke]:
     monkeypatch.delenv("_X_AMZN_TRACE_ID", raising=False)
     monkeypatch.setattr(powertools, "is_cold_start", True)
     monkeypatch.delitem(logging.Logger.manager.loggerDict, "darkroom", raising=False)
-    before = sys.modules.pop("darkroom.observability", None)
+    before = sys.modules.pop("darkroom.steps.observability", None)
 
     @functools.cache
     def handler() -> Any:
         """Start where the test itself runs: the logger keeps the output that it then finds."""
-        return importlib.import_module("darkroom.observability").step(made)
+        return importlib.import_module("darkroom.steps.observability").step(made)
 
     yield lambda payload: handler()({"execution": EXECUTION, "input": payload}, CONTEXT)
     logging.Logger.manager.loggerDict.pop("darkroom", None)
-    sys.modules.pop("darkroom.observability", None)
+    sys.modules.pop("darkroom.steps.observability", None)
     if before is not None:
-        sys.modules["darkroom.observability"] = before
+        sys.modules["darkroom.steps.observability"] = before
 
 
 class Written:
@@ -296,7 +296,7 @@ def test_an_invocation_that_is_not_sampled_is_not_traced(
 
 def test_a_function_starts_without_what_only_traces_need() -> None:
     """In a process of its own: here, others have imported it."""
-    script = "import sys, darkroom.observability; print('aws_xray_sdk' in sys.modules)"
+    script = "import sys, darkroom.steps.observability; print('aws_xray_sdk' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", script],
         capture_output=True,

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from darkroom import pixels
-from darkroom.vips import vips
+from darkroom.image import pixels
+from darkroom.image.vips import vips
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from darkroom.errors import InvalidRequest
+from darkroom.contract.errors import InvalidRequest
 
 from ops import presets
 

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from darkroom.contracts import ImageInfo, PdfOptions, Preset
-from darkroom.plan import plan
-from darkroom.render import render
-from darkroom.strip import jpeg_quality
+from darkroom.contract.requests import ImageInfo, PdfOptions, Preset
+from darkroom.image.plan import plan
+from darkroom.image.render import render
+from darkroom.image.strip import jpeg_quality
 from PIL import Image
 
 from tests.support.images import encoded, opened, picture

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from darkroom.errors import InvalidRequest
+from darkroom.contract.errors import InvalidRequest
 
 from ops import rerun
 from ops.cli import wishes

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from darkroom import settings
-from darkroom.limits import Limits
-from darkroom.settings import OutputSettings, PrepareSettings, StartSettings
+from darkroom.contract.limits import Limits
+from darkroom.steps import settings
+from darkroom.steps.settings import OutputSettings, PrepareSettings, StartSettings
 
 
 def test_fields_are_variables_in_upper_case() -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from botocore.stub import Stubber
-from darkroom.contracts import Started
-from darkroom.settings import StartSettings
-from darkroom.starting import RESERVE_SECONDS, client, run
+from darkroom.contract.requests import Started
+from darkroom.steps.settings import StartSettings
+from darkroom.steps.start import RESERVE_SECONDS, client, run
 
 from tests.support import stack
 

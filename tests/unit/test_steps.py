@@ -10,12 +10,15 @@ from unittest.mock import MagicMock
 
 import pypdfium2
 import pytest
-from darkroom import __version__, contracts, isolation, steps
-from darkroom.contracts import Output, PdfOptions, PdfTask, Prepared, ResizeTask, Source
-from darkroom.errors import ImageTooLarge, InvalidRequest, SourceNotFound, Superseded
-from darkroom.limits import Limits
-from darkroom.settings import BackupSettings, OutputSettings, PrepareSettings
-from darkroom.storage import Parameters, Storage
+from darkroom import __version__
+from darkroom.aws.storage import Parameters, Storage
+from darkroom.contract import requests as contracts
+from darkroom.contract.errors import ImageTooLarge, InvalidRequest, SourceNotFound, Superseded
+from darkroom.contract.limits import Limits
+from darkroom.contract.requests import Output, PdfOptions, PdfTask, Prepared, ResizeTask, Source
+from darkroom.image.sandbox import parent as isolation
+from darkroom.steps import steps
+from darkroom.steps.settings import BackupSettings, OutputSettings, PrepareSettings
 
 from tests.support import aws
 from tests.support.images import encoded, opened, photo, picture

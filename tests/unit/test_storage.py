@@ -12,8 +12,8 @@ from unittest.mock import MagicMock
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError, ConnectTimeoutError
-from darkroom.contracts import Backup, ObjectRef, Source
-from darkroom.errors import (
+from darkroom.aws.storage import CLIENT_CONFIG, Parameters, Storage
+from darkroom.contract.errors import (
     AccessDenied,
     DarkroomError,
     ImageTooLarge,
@@ -22,8 +22,8 @@ from darkroom.errors import (
     StorageError,
     Superseded,
 )
-from darkroom.limits import Limits
-from darkroom.storage import CLIENT_CONFIG, Parameters, Storage
+from darkroom.contract.limits import Limits
+from darkroom.contract.requests import Backup, ObjectRef, Source
 
 from tests.support import aws, stack
 
@@ -393,7 +393,7 @@ def test_parameters_are_kept_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> No
         {"Parameter": {"Value": "two"}},
     ]
     now = 1000.0
-    monkeypatch.setattr("darkroom.storage.time.monotonic", lambda: now)
+    monkeypatch.setattr("darkroom.aws.storage.time.monotonic", lambda: now)
     parameters = Parameters(client)
     assert [parameters.read("/p"), parameters.read("/p")] == ["one", "one"]
     now += 59.9

@@ -6,9 +6,9 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
-from darkroom.contracts import ObjectRef, Source
-from darkroom.errors import StorageError
-from darkroom.storage import Storage
+from darkroom.aws.storage import Storage
+from darkroom.contract.errors import StorageError
+from darkroom.contract.requests import ObjectRef, Source
 
 ORIGINAL, COPY = "a" * 32, "b" * 32
 PLAIN = {"ServerSideEncryption": "AES256"}

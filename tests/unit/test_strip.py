@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from darkroom.strip import JFIF, jpeg_quality, strip
+from darkroom.image.strip import JFIF, jpeg_quality, strip
 from PIL import Image
 
 from tests.support.images import encoded, opened, picture

@@ -8,8 +8,8 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from darkroom import svg
-from darkroom.errors import CorruptImage, ImageTooLarge, UnsupportedImage
+from darkroom.contract.errors import CorruptImage, ImageTooLarge, UnsupportedImage
+from darkroom.image.input import svg
 from PIL import Image
 
 from tests.support.images import encoded

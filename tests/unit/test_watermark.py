@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from darkroom import fonts
-from darkroom.contracts import Preset
-from darkroom.decode import DecodeSpec, decode
-from darkroom.errors import InvalidRequest
-from darkroom.watermark import _text_layer, check
+from darkroom.contract.errors import InvalidRequest
+from darkroom.contract.requests import Preset
+from darkroom.image import fonts
+from darkroom.image.sandbox.decode import DecodeSpec, decode
+from darkroom.image.watermark import _text_layer, check
 from PIL import Image
 
 from tests.support.images import encoded, picture

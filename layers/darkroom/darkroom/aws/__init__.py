@@ -1,0 +1,1 @@
+"""The services of AWS that the steps use. Nothing else here imports boto3."""

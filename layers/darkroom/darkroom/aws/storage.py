@@ -1,0 +1,392 @@
+"""The S3 and SSM adapter: the only module that talks to AWS.
+
+Every failure of the services becomes one of the names in :mod:`darkroom.contract.errors`, so that
+the state machine can tell what to retry.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from msgspec import Struct
+
+from darkroom.contract.errors import (
+    AccessDenied,
+    DarkroomError,
+    ImageTooLarge,
+    SourceChanged,
+    SourceNotFound,
+    StorageError,
+    Superseded,
+)
+from darkroom.contract.limits import Limits, check_bytes
+from darkroom.contract.requests import Backup, ObjectRef, Source
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CopySourceTypeDef, HeadObjectOutputTypeDef
+    from mypy_boto3_ssm import SSMClient
+
+GIB = 1024**3
+
+COPY_PART_BYTES = 512 * 1024**2
+SINGLE_COPY_BYTES = 5 * GIB
+"""CopyObject takes at most 5 GB (S3 API reference, CopyObject); more is copied in parts."""
+
+PARAMETER_SECONDS = 60.0
+"""How long a parameter is kept before it is read again."""
+
+# The state machine retries with longer waits than a client should, so the client gives up early; a
+# call that hangs does so within the shortest time that a function has, 30 s.
+CLIENT_CONFIG = Config(
+    connect_timeout=5,
+    read_timeout=20,
+    retries={"mode": "standard", "max_attempts": 3},
+)
+
+_DENIED = {"403", "AccessDenied", "AccessDeniedException", "AllAccessDisabled"}
+_MISSING = {"404", "405", "NoSuchKey", "NoSuchVersion", "NoSuchBucket", "MethodNotAllowed"}
+_CHANGED = {"412", "PreconditionFailed"}
+_OVERTAKEN = _CHANGED | _MISSING | {"409", "ConditionalRequestConflict"}
+
+CLAIM = "claim"
+"""Metadata of an output: the number of the claim that wrote it."""
+
+WRITE_ATTEMPTS = 5
+"""How often a write is tried again because another run wrote the same object meanwhile."""
+
+
+class StoredObject(Struct, frozen=True):
+    """An object's bytes, and what S3 says of it."""
+
+    data: bytes
+    etag: str
+    version_id: str | None
+    content_type: str
+
+
+class StoredKey(Struct, frozen=True):
+    """An object in a listing. ``modified`` is in seconds since the epoch."""
+
+    key: str
+    bytes: int
+    modified: float
+
+
+class Storage:
+    """Objects in S3.
+
+    Parameters
+    ----------
+    client
+        A boto3 S3 client; one is made when none is given.
+    """
+
+    def __init__(self, client: S3Client | None = None) -> None:
+        self._s3: S3Client = client or boto3.client("s3", config=CLIENT_CONFIG)
+
+    def read_source(self, source: Source, limits: Limits) -> StoredObject:
+        """Read an uploaded object, at the version or etag that the request names.
+
+        Parameters
+        ----------
+        source
+            The object. With a version, that version is read; with only an etag, the object must
+            still have it.
+        limits
+            A larger object is refused before its bytes are read.
+
+        Returns
+        -------
+        StoredObject
+            The bytes and what pins them.
+
+        Raises
+        ------
+        SourceNotFound, SourceChanged, ImageTooLarge, AccessDenied, StorageError
+            As their names say.
+        """
+        pin: dict[str, str] = {}
+        if source.version_id is not None:
+            pin["VersionId"] = source.version_id
+        elif source.etag is not None:
+            pin["IfMatch"] = f'"{source.etag}"'
+        with _classified(_named(source)):
+            found = self._s3.get_object(Bucket=source.bucket, Key=source.key, **pin)  # type: ignore[arg-type]
+            try:
+                check_bytes(found["ContentLength"], limits)
+            except ImageTooLarge:
+                found["Body"].close()
+                raise
+            data = found["Body"].read()
+        return StoredObject(
+            data=data,
+            etag=found["ETag"].strip('"'),
+            version_id=found.get("VersionId"),
+            content_type=found.get("ContentType", ""),
+        )
+
+    def read(self, ref: ObjectRef) -> bytes:
+        """Read an object that an earlier step wrote.
+
+        Raises
+        ------
+        SourceNotFound
+            It is gone: the work bucket keeps a mezzanine for a day.
+        AccessDenied, StorageError
+            As their names say.
+        """
+        with _classified(f"The working copy s3://{ref.bucket}/{ref.key}"):
+            return self._s3.get_object(Bucket=ref.bucket, Key=ref.key)["Body"].read()
+
+    def write(
+        self,
+        ref: ObjectRef,
+        data: bytes,
+        content_type: str,
+        metadata: dict[str, str],
+        claim: int | None = None,
+    ) -> str:
+        """Write an object, its bytes verified by S3 against their SHA-256.
+
+        With a claim, what a newer claim wrote is never replaced: the object carries the number of
+        the claim that wrote it, and S3 replaces only the object that was looked at (S3 user guide,
+        conditional writes).
+
+        Parameters
+        ----------
+        ref
+            Where to.
+        data
+            The bytes.
+        content_type
+            Their media type.
+        metadata
+            User-defined metadata, ASCII.
+        claim
+            The number of the run's claim on the image.
+
+        Returns
+        -------
+        str
+            The SHA-256 of the bytes, in hexadecimal.
+
+        Raises
+        ------
+        Superseded
+            A newer claim has written this object.
+        AccessDenied, StorageError
+            As their names say.
+        """
+        digest = hashlib.sha256(data)
+        what = f"The output s3://{ref.bucket}/{ref.key}"
+        fence = {} if claim is None else {CLAIM: str(claim)}
+        for _ in range(WRITE_ATTEMPTS):
+            condition = {} if claim is None else self._still_older(ref, claim, what)
+            with _classified(what):
+                try:
+                    self._s3.put_object(
+                        Bucket=ref.bucket,
+                        Key=ref.key,
+                        Body=data,
+                        ContentType=content_type,
+                        Metadata=metadata | fence,
+                        ChecksumSHA256=base64.b64encode(digest.digest()).decode(),
+                        **condition,  # type: ignore[arg-type]
+                    )
+                except ClientError as error:
+                    if claim is None or _code(error) not in _OVERTAKEN:
+                        raise
+                else:
+                    return digest.hexdigest()
+        raise StorageError(
+            f"{what} is being written by another run at the same time. Run it again."
+        )
+
+    def _still_older(self, ref: ObjectRef, claim: int, what: str) -> dict[str, str]:
+        """Return the condition under which an object may be written: it is as it is now."""
+        try:
+            found = self._s3.head_object(Bucket=ref.bucket, Key=ref.key)
+        except ClientError as error:
+            if _code(error) in _MISSING:
+                return {"IfNoneMatch": "*"}
+            raise _classify(what, error) from error
+        except BotoCoreError as error:
+            raise _unreachable(what, error) from error
+        written = found["Metadata"].get(CLAIM, "")
+        if written.isdecimal() and int(written) > claim:
+            raise Superseded(f"{what} was written by a newer run of the same image.")
+        return {"IfMatch": found["ETag"]}
+
+    def copy(self, source: Source, size: int, target: ObjectRef) -> Backup:
+        """Copy an object inside S3, pinned to its version and etag, and compare.
+
+        Parameters
+        ----------
+        source
+            The object, with the etag that was read.
+        size
+            Its bytes.
+        target
+            Where to.
+
+        Returns
+        -------
+        Backup
+            The copy.
+
+        Raises
+        ------
+        StorageError
+            The copy differs from the original.
+        SourceNotFound, SourceChanged, AccessDenied
+            As their names say.
+        """
+        # The managed transfer is imported here: only this step needs it.
+        from boto3.s3.transfer import TransferConfig
+
+        copy_from: CopySourceTypeDef = {"Bucket": source.bucket, "Key": source.key}
+        if source.version_id is not None:
+            copy_from["VersionId"] = source.version_id
+        extra = {"CopySourceIfMatch": f'"{source.etag}"'} if source.etag is not None else {}
+        with _classified(_named(source)):
+            self._s3.copy(
+                copy_from,
+                target.bucket,
+                target.key,
+                ExtraArgs=extra,
+                Config=TransferConfig(
+                    multipart_threshold=SINGLE_COPY_BYTES, multipart_chunksize=COPY_PART_BYTES
+                ),
+            )
+        with _classified(f"The backup s3://{target.bucket}/{target.key}"):
+            copied = self._s3.head_object(Bucket=target.bucket, Key=target.key)
+        etag = copied["ETag"].strip('"')
+        same_size = copied["ContentLength"] == size
+        # An etag with a dash names parts, not bytes: then S3 has checked each part it copied.
+        comparable = source.etag is not None and "-" not in source.etag and "-" not in etag
+        differs = comparable and etag != source.etag
+        if differs and (_by_kms(copied) or _by_kms(self._head(source))):
+            differs = False  # such an etag is not a digest; S3 compares checksums when it copies
+        if not same_size or differs:
+            raise StorageError(
+                f"The backup s3://{target.bucket}/{target.key} differs from the original: "
+                f"{copied['ContentLength']:,} bytes with etag {etag}, expected {size:,} with "
+                f"{source.etag}. Run it again."
+            )
+        return Backup(
+            bucket=target.bucket,
+            key=target.key,
+            bytes=size,
+            etag=etag,
+            version_id=copied.get("VersionId"),
+        )
+
+    def _head(self, source: Source) -> HeadObjectOutputTypeDef:
+        pin = {} if source.version_id is None else {"VersionId": source.version_id}
+        with _classified(_named(source)):
+            return self._s3.head_object(Bucket=source.bucket, Key=source.key, **pin)  # type: ignore[arg-type]
+
+    def listed(self, bucket: str, folder: str) -> list[StoredKey]:
+        """Return the objects directly in a folder, a key that ends with ``/``; at most 1,000.
+
+        Raises
+        ------
+        AccessDenied, StorageError
+            As their names say.
+        """
+        with _classified(f"The bucket {bucket}"):
+            found = self._s3.list_objects_v2(Bucket=bucket, Prefix=folder, Delimiter="/")
+        return [
+            StoredKey(
+                key=item["Key"], bytes=item["Size"], modified=item["LastModified"].timestamp()
+            )
+            for item in found.get("Contents", [])
+        ]
+
+
+def _by_kms(head: HeadObjectOutputTypeDef) -> bool:
+    """Tell whether an object is encrypted with a KMS key (S3 API reference, "Object": ETag)."""
+    return head.get("ServerSideEncryption", "AES256") != "AES256"
+
+
+class Parameters:
+    """Values in SSM Parameter Store, kept for a minute.
+
+    Parameters
+    ----------
+    client
+        A boto3 SSM client; one is made when the first value is read and none is given.
+    """
+
+    def __init__(self, client: SSMClient | None = None) -> None:
+        self._ssm = client
+        self._kept: dict[str, tuple[float, str]] = {}
+
+    def read(self, name: str) -> str:
+        """Return a parameter's value, at most :data:`PARAMETER_SECONDS` old.
+
+        Raises
+        ------
+        AccessDenied, StorageError
+            As their names say.
+        """
+        kept = self._kept.get(name)
+        if kept is not None and time.monotonic() - kept[0] < PARAMETER_SECONDS:
+            return kept[1]
+        with _classified(f"The SSM parameter {name}"):
+            self._ssm = self._ssm or boto3.client("ssm", config=CLIENT_CONFIG)
+            value = self._ssm.get_parameter(Name=name)["Parameter"]["Value"]
+        self._kept[name] = (time.monotonic(), value)
+        return value
+
+
+def _named(source: Source) -> str:
+    version = f" (version {source.version_id})" if source.version_id else ""
+    return f"The object s3://{source.bucket}/{source.key}{version}"
+
+
+@contextmanager
+def _classified(what: str) -> Iterator[None]:
+    """Turn what the client raises into one of our errors."""
+    try:
+        yield
+    except ClientError as error:
+        raise _classify(what, error) from error
+    except BotoCoreError as error:
+        raise _unreachable(what, error) from error
+
+
+def _unreachable(what: str, error: BotoCoreError) -> StorageError:
+    return StorageError(f"{what} could not be reached: {error}. Run it again.")
+
+
+def _code(error: ClientError) -> str:
+    return error.response.get("Error", {}).get("Code", "")
+
+
+def _classify(what: str, error: ClientError) -> DarkroomError:
+    code = _code(error)
+    if code in _MISSING:
+        return SourceNotFound(
+            f"{what} does not exist. Check the bucket, the key (it is case-sensitive) and the "
+            "version, or upload the image again."
+        )
+    if code in _CHANGED:
+        return SourceChanged(
+            f"{what} was replaced after this run was asked for. The newer upload has a run of its "
+            "own; to process what is there now, start a run without version and etag."
+        )
+    if code in _DENIED:
+        return AccessDenied(
+            f"{what} may not be used by this step. Check the step's role and the bucket's policy."
+        )
+    return StorageError(f"{what} could not be used: {code}. Run it again.")

@@ -1,0 +1,123 @@
+"""Any pixels to sRGB, 8 bits a channel, so that colours look right on every screen."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from darkroom.image.vips import vips
+
+DEEP = 65535
+"""White in 16 bits."""
+
+_MEASURED = frozenset({"lab", "labs", "lch", "xyz", "scrgb", "yxy"})
+"""Spaces whose numbers mean colours by themselves, whatever their format."""
+
+
+def to_srgb(image: Any) -> Any:
+    """Return an image as 8-bit sRGB or grey, its transparency kept.
+
+    An embedded ICC profile is followed, CMYK without one is read as libvips's built-in press
+    profile, 16-bit values are rounded, and values without a fixed range (float, signed) are
+    stretched from black to white.
+
+    Parameters
+    ----------
+    image
+        A pyvips image.
+
+    Returns
+    -------
+    pyvips.Image
+        1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) bands of uchar.
+    """
+    image = _usual_bands(image)
+    if image.hasalpha():
+        made = _convert(image.extract_band(0, n=image.bands - 1))
+        made = made.bandjoin(_eight_bits(image.extract_band(image.bands - 1), _opaque(image)))
+    else:
+        made = _convert(image)
+    made.remove("icc-profile-data")  # or it would be followed once more, by whoever comes next
+    return made
+
+
+def is_srgb(profile: bytes) -> bool:
+    """Tell whether an ICC profile names itself sRGB, as cameras, phones and editors do."""
+    return b"sRGB" in profile or "sRGB".encode("utf-16-be") in profile
+
+
+def has_other_profile(image: Any) -> bool:
+    """Tell whether an image carries a profile that is not sRGB."""
+    profile = profile_of(image)
+    return profile is not None and not is_srgb(profile)
+
+
+def profile_of(image: Any) -> bytes | None:
+    """Return the embedded ICC profile, if the image has one."""
+    return bytes(image.get("icc-profile-data")) if image.get_typeof("icc-profile-data") else None
+
+
+def _usual_bands(image: Any) -> Any:
+    """Drop bands beyond colour and alpha, as some scientific TIFFs have."""
+    wanted = 5 if image.interpretation == "cmyk" else 4
+    return image.extract_band(0, n=min(image.bands, wanted))
+
+
+def _opaque(image: Any) -> float:
+    """Return the value of alpha that hides everything."""
+    if image.interpretation == "scrgb":
+        return 1
+    return DEEP if image.format == "ushort" else 255
+
+
+def _convert(image: Any) -> Any:
+    grey = image.bands == 1
+    image = _known_range(image)
+    if has_other_profile(image):
+        image = _by_profile(image)
+    if image.interpretation == "cmyk":
+        image = image.icc_transform("srgb")
+    elif image.interpretation in _MEASURED:
+        image = image.colourspace("srgb")
+    if image.format == "ushort":
+        image = _eight_bits(image, DEEP)
+    if grey:
+        return image.extract_band(0).copy(interpretation="b-w")
+    return image.extract_band(0, n=min(image.bands, 3)).copy(interpretation="srgb")
+
+
+def _by_profile(image: Any) -> Any:
+    """Follow the embedded profile; one that does not suit the pixels is as good as none.
+
+    libvips's intent, relative colorimetric, is with black point compensation what browsers and
+    print tools default to; the perceptual one would shift colours that sRGB can show as they are.
+    """
+    # Some show only when pixels are computed that they do not suit: one is enough to see it.
+    probe = vips().Image.black(1, 1, bands=image.bands).cast(image.format)
+    probe = probe.copy(interpretation=image.interpretation)
+    probe.set_type(vips().GValue.blob_type, "icc-profile-data", profile_of(image))
+    with contextlib.suppress(vips().Error):
+        _followed(probe).avg()
+        return _followed(image)
+    image = image.copy()
+    image.remove("icc-profile-data")
+    return image
+
+
+def _followed(image: Any) -> Any:
+    return image.icc_transform("srgb", black_point_compensation=True)
+
+
+def _known_range(image: Any) -> Any:
+    """Return float, signed and 32-bit values as 8 bits; unsigned 8 and 16 bits are left alone."""
+    if image.format in {"uchar", "ushort"} or image.interpretation in {*_MEASURED, "cmyk"}:
+        return image
+    low, high = image.min(), image.max()
+    if image.format in {"float", "double"} and low >= 0 and high <= 1:
+        return _eight_bits(image, 1)
+    return _eight_bits(image - low, max(high - low, 1e-9))
+
+
+def _eight_bits(image: Any, white: float) -> Any:
+    """Return values from 0 to white as 8 bits, rounded, others clipped."""
+    return image.linear(255 / white, 0.5, uchar=True)

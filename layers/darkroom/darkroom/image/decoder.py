@@ -1,0 +1,273 @@
+"""The decoding itself: from a file's bytes to the parts of a mezzanine, in this process."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from darkroom.contract.errors import DarkroomError, ImageTooLarge, InvalidRequest, UnsupportedImage
+from darkroom.contract.limits import check_bytes
+from darkroom.contract.requests import ImageInfo, Preset
+from darkroom.image.colour import has_other_profile, to_srgb
+from darkroom.image.encode import jpeg
+from darkroom.image.formats import CONTENT_TYPES, SourceFormat, mismatch, sniff
+from darkroom.image.geometry import Size, fit_inside, place
+from darkroom.image.input.open import Data, Opened, Page, cannot_decode, open_image
+from darkroom.image.metadata import read_credit
+from darkroom.image.mezzanine import Builder
+from darkroom.image.pixels import Pixels, finish, reduce, upright
+from darkroom.image.plan import output_format
+from darkroom.image.sandbox.decode import Decoded, DecodeSpec
+from darkroom.image.strip import jpeg_quality, strip
+from darkroom.image.vips import forget_errors, vips
+from darkroom.image.watermark import image_name
+
+DOCUMENT_SIDE = 1200
+"""The least that a document's page is kept at: longer side, in pixels."""
+
+TEXT_PAGE_SIDE = 2000
+"""The same for a document of several pages, mostly scans: A4 at 170 pixels an inch is legible."""
+
+
+KEPT_WHOLE = 1.5
+"""An image whose sides are up to this many times those needed is kept at its own size: reducing it
+once instead of twice then buys 1.5 dB and more for a few bytes more."""
+
+SAME_QUALITY = 3
+"""A JPEG of up to this much more than the quality asked for is as good as encoded anew."""
+
+_UNSUPPORTED = ("unsupported", "not supported", "labq", "samples out of range")
+"""What libvips says of sound files that it cannot read, as TIFFs of 8-bit CIELab or of 64 bits."""
+
+
+def decode_here(data: Data, spec: DecodeSpec) -> Decoded:
+    """Decode an upload in this process.
+
+    The same as :func:`darkroom.image.sandbox.decode.decode`, without the process of its own around
+    it: for the decoder's process, and for tests.
+
+    Parameters
+    ----------
+    data
+        The source object.
+    spec
+        What the mezzanine must serve, and what the source may be.
+
+    Returns
+    -------
+    Decoded
+        What was found, and the mezzanine.
+
+    Raises
+    ------
+    UnsupportedImage, CorruptImage, ImageTooLarge
+        As of :func:`darkroom.image.sandbox.decode.decode`.
+    """
+    image, parts = decode_parts(data, spec)
+    return Decoded(image, b"".join(parts))
+
+
+def decode_parts(data: Data, spec: DecodeSpec) -> tuple[ImageInfo, list[bytes]]:
+    """Decode an upload; return the mezzanine in pieces, to be written one after the other."""
+    check_bytes(len(data), spec.limits)
+    found = sniff(data)
+    forget_errors()
+    try:
+        return _decode(data, found, spec)
+    except DarkroomError:
+        raise
+    except vips().Error as error:
+        raise _explain(found, error) from None
+    except MemoryError:
+        raise ImageTooLarge(
+            "Decoding this image needs more memory than a decoder may have (max_memory). Make it "
+            "smaller, or have the limit raised."
+        ) from None
+    except Exception as error:  # every failure of a decoder is the file's, whatever its type
+        raise cannot_decode(found, f"{type(error).__name__}: {error}") from error
+
+
+_NAMES = re.compile(r"^(?:Vips\w+|vips\w+|\w+load\w*|\w+2vips): ", re.MULTILINE)
+"""What libvips puts before its messages: names of its own, which tell an uploader nothing."""
+
+
+def _explain(found: SourceFormat, error: Any) -> DarkroomError:
+    detail = _NAMES.sub("", str(error.detail or error.message))
+    if any(word in detail.lower() for word in _UNSUPPORTED):
+        return UnsupportedImage(
+            f"This variety of {found.upper()} is not supported: {' '.join(detail.split())[:200]}. "
+            "Expected an ordinary one. Open it in an image editor, export it as JPEG, PNG or "
+            "TIFF, and upload that."
+        )
+    return cannot_decode(found, detail)
+
+
+def _decode(data: Data, found: SourceFormat, spec: DecodeSpec) -> tuple[ImageInfo, list[bytes]]:
+    opened = open_image(data, found, spec.limits)
+    sizes = [_upright_size(page, opened, spec.presets) for page in opened.pages]
+    builder = Builder()
+    transparent = _add_pages(builder, data, opened, sizes, spec)
+    image = ImageInfo(
+        format=found,
+        content_type=CONTENT_TYPES[found],
+        width=sizes[0][0],
+        height=sizes[0][1],
+        bytes=len(data),
+        pages=len(sizes),
+        frames=opened.frames,
+        transparent=transparent,
+        mismatch=mismatch(found, spec.name, spec.content_type),
+    )
+    _add_original(builder, data, opened, image, spec.presets)
+    _add_marks(builder, image, spec)
+    credit = read_credit(opened.exif)
+    return image, builder.finish(found, len(data), credit, graphic=opened.graphic)
+
+
+def _add_pages(
+    builder: Builder, data: Data, opened: Opened, sizes: list[Size], spec: DecodeSpec
+) -> bool:
+    """Decode every page; tell whether the first is transparent."""
+    first, *others = zip(opened.pages, sizes, strict=True)
+    transparent = _add_first(builder, *first, data, opened, spec, alone=not others)
+    for page, size in others:
+        shown = fit_inside(size, TEXT_PAGE_SIDE)
+        builder.add_page(_draw(page, shown), size, shown)
+    return transparent
+
+
+def _add_first(
+    builder: Builder,
+    page: Page,
+    size: Size,
+    data: Data,
+    opened: Opened,
+    spec: DecodeSpec,
+    *,
+    alone: bool,
+) -> bool:
+    """Decode the page that renditions are made of; tell whether it is transparent."""
+    need = _need(size, spec.presets)
+    shown = need if alone else fit_inside(size, TEXT_PAGE_SIDE)
+    if max(shown) < DOCUMENT_SIDE:
+        shown = fit_inside(size, DOCUMENT_SIDE)
+    need = (max(need[0], shown[0]), max(need[1], shown[1]))
+    whole = not opened.vector and all(
+        side <= KEPT_WHOLE * least for side, least in zip(size, need, strict=True)
+    )
+    pixels = _draw(page, size if whole else need)
+    builder.add_page(pixels, size, shown)
+    if not pixels.transparent and _shares_jpeg(shown, size, opened.format, spec):
+        builder.add_jpeg(_jpeg(data, pixels, shown, opened, spec), spec.pdf.quality)
+    return pixels.transparent
+
+
+def _jpeg(data: Data, pixels: Pixels, shown: Size, opened: Opened, spec: DecodeSpec) -> bytes:
+    """Return a page as a JPEG: the source's own, if encoding it anew could only lose."""
+    quality = spec.pdf.quality
+    if opened.format == "jpeg" and opened.plain and opened.pages[0].size == shown:
+        original = strip(bytes(data), "jpeg")
+        if original is not None and jpeg_quality(original) <= quality + SAME_QUALITY:
+            return original
+    return jpeg(reduce(pixels.image, shown), quality, graphic=opened.graphic)
+
+
+def _shares_jpeg(shown: Size, source: Size, source_format: str, spec: DecodeSpec) -> bool:
+    """Tell whether some rendition of an opaque page is the very JPEG that the PDF embeds."""
+    for preset in spec.presets:
+        placement = place(source, preset)
+        plain = preset.watermark is None and preset.quality == spec.pdf.quality
+        as_jpeg = output_format(preset, source_format, transparent=False) == "jpeg"
+        if plain and as_jpeg and placement.canvas == placement.whole == shown:
+            return True
+    return False
+
+
+def _add_original(
+    builder: Builder, data: Data, opened: Opened, image: ImageInfo, presets: tuple[Preset, ...]
+) -> None:
+    """Keep the source's own bytes where a rendition could otherwise outgrow them."""
+    size = (image.width, image.height)
+    rivals = any(
+        place(size, preset).canvas == place(size, preset).whole == size
+        and output_format(preset, image.format, transparent=image.transparent) == image.format
+        for preset in presets
+    )
+    if rivals and opened.plain and image.frames == 1:
+        original = strip(bytes(data), image.format)
+        if original is not None:
+            builder.add_original(original)
+
+
+def _add_marks(builder: Builder, image: ImageInfo, spec: DecodeSpec) -> None:
+    """Decode the pictures that watermarks name, as large as their largest use."""
+    wanted: dict[str, int] = {}
+    for preset in spec.presets:
+        mark = preset.watermark
+        if mark is not None and mark.image is not None:
+            name = image_name(mark.image)
+            width = place((image.width, image.height), preset).canvas[0]
+            wanted[name] = max(wanted.get(name, 1), round(mark.scale * width))
+    for name, width in sorted(wanted.items()):
+        builder.add_mark(name, _mark(name, spec.watermark_images[name], width, spec))
+
+
+def _mark(name: str, data: bytes, width: int, spec: DecodeSpec) -> Pixels:
+    try:
+        if sniff(data) != "png":
+            raise UnsupportedImage("it is not a PNG")
+        page = open_image(data, "png", spec.limits).pages[0]
+        scale = min(1.0, width / page.size[0])
+        return _draw(
+            page, (max(1, round(page.size[0] * scale)), max(1, round(page.size[1] * scale)))
+        )
+    except (DarkroomError, vips().Error) as error:
+        raise InvalidRequest(
+            f"The watermark picture {name!r} cannot be used. Expected a sound PNG within the "
+            f"limits for images. Replace it. What was found: {error}"
+        ) from None
+
+
+def _upright_size(page: Page, opened: Opened, presets: tuple[Preset, ...]) -> Size:
+    """Return a page's size as a viewer shows it.
+
+    A drawing has no pixels of its own: it counts as large as its largest use, and so it is
+    rasterised at exactly the size needed, and no rendition of it is an enlargement.
+    """
+    if not opened.vector:
+        return page.upright
+    enlarged = [place(page.upright, _with_enlarge(preset)).whole for preset in presets]
+    return max([page.upright, *enlarged])
+
+
+def _with_enlarge(preset: Preset) -> Preset:
+    return msgspec.structs.replace(preset, enlarge=True)
+
+
+def _need(source: Size, presets: tuple[Preset, ...]) -> Size:
+    """Return the smallest size that serves every rendition without loss."""
+    sizes = [place(source, preset).whole for preset in presets]
+    return (
+        min(source[0], max(width for width, _ in sizes)),
+        min(source[1], max(height for _, height in sizes)),
+    )
+
+
+def _draw(page: Page, need: Size) -> Pixels:
+    """Decode a page, reduced to the size needed, upright, in 8-bit sRGB.
+
+    Colours of 8 bits are converted before the image is reduced: rounded again only after that,
+    they come out up to 12 dB better. 16 bits lose nothing, and are converted at the smaller size.
+    """
+    turned = page.upright != page.size
+    wanted = (need[1], need[0]) if turned else need
+    image = page.draw(wanted)
+    if image.format == "uchar" and has_other_profile(image):
+        image = to_srgb(image)
+    image = reduce(image, wanted)
+    # Rows stream from the file through every operation, unless one needs more than the next row.
+    if image.format != "uchar" or image.hasalpha() or page.orientation != 1:
+        image = image.copy_memory()
+    return finish(upright(to_srgb(image), page.orientation))

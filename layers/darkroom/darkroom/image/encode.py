@@ -1,0 +1,121 @@
+"""Pixels in, a file out: the encoders and their settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from darkroom.image.metadata import Credit, add_exif, exif
+from darkroom.image.plan import OutputFormat
+
+CONTENT_TYPES: dict[str, str] = {
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "webp": "image/webp",
+    "avif": "image/avif",
+    "pdf": "application/pdf",
+}
+
+WEBP_EFFORT = 2
+"""0 to 6. At 4, the usual, an image takes twice as long for 2 to 5 % fewer bytes."""
+
+AVIF_SCALE = 0.75
+"""AVIF reaches the same looks at a lower number: quality is given on JPEG's scale."""
+
+FULL_CHROMA_QUALITY = 90
+"""From here on, JPEG keeps colour at full resolution: who asks for this much wants to see it."""
+
+
+PROGRESSIVE_PIXELS = 2_000_000
+"""From here on, JPEGs are progressive. That doubles the work of encoding, and made files of default
+renditions between 6 % smaller and 3 % larger; only a large file shows early for it."""
+
+
+class Encoded(Struct, frozen=True):
+    """A finished file.
+
+    Attributes
+    ----------
+    data
+        The file.
+    content_type
+        Its media type.
+    width, height
+        Pixels; for a PDF the size of its first page, in points.
+    pages
+        Number of pages of a PDF, otherwise None.
+    """
+
+    data: bytes
+    content_type: str
+    width: int
+    height: int
+    pages: int | None = None
+
+
+def encode(
+    image: Any,
+    image_format: OutputFormat,
+    quality: int,
+    *,
+    graphic: bool = False,
+    credit: Credit | None = None,
+) -> bytes:
+    """Write an image.
+
+    Parameters
+    ----------
+    image
+        A pyvips image, 8-bit sRGB or grey. JPEG takes no transparency.
+    image_format
+        The file format.
+    quality
+        1 to 100, on JPEG's scale; PNG, which is lossless, ignores it.
+    graphic
+        The image is drawn and not photographed: its coloured edges must not be blurred, so JPEG
+        keeps colour at full resolution.
+    credit
+        The only metadata that is written.
+
+    Returns
+    -------
+    bytes
+        The same for the same pixels, always.
+    """
+    if image_format == "jpeg":
+        data = jpeg(image, quality, graphic=graphic)
+    elif image_format == "webp":
+        data = image.webpsave_buffer(
+            Q=quality, effort=WEBP_EFFORT, smart_subsample=graphic, keep="none"
+        )
+    elif image_format == "png":
+        data = image.pngsave_buffer(filter="all", keep="none")
+    else:
+        return _avif(image, quality, credit)
+    return add_exif(bytes(data), image_format, exif(credit)) if credit else bytes(data)
+
+
+def jpeg(image: Any, quality: int, *, graphic: bool) -> bytes:
+    """Write a JPEG with optimised Huffman tables, progressive unless small, without metadata."""
+    full_chroma = graphic or quality >= FULL_CHROMA_QUALITY
+    return bytes(
+        image.jpegsave_buffer(
+            Q=quality,
+            optimize_coding=True,
+            interlace=image.width * image.height >= PROGRESSIVE_PIXELS,
+            subsample_mode="off" if full_chroma else "on",
+            keep="none",
+        )
+    )
+
+
+def _avif(image: Any, quality: int, credit: Credit | None) -> bytes:
+    from darkroom.image.vips import vips
+
+    keep = "none"
+    if credit:
+        image = image.copy()
+        image.set_type(vips().GValue.blob_type, "exif-data", b"Exif\0\0" + exif(credit))
+        keep = "exif"
+    return bytes(image.heifsave_buffer(Q=round(quality * AVIF_SCALE), compression="av1", keep=keep))

@@ -1,0 +1,202 @@
+"""Which format bytes are in, told from the bytes alone. Names and declared types only mislead."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from darkroom.contract.errors import CorruptImage, UnsupportedImage
+
+SourceFormat = Literal["jpeg", "png", "webp", "avif", "gif", "tiff", "bmp", "heic", "svg"]
+
+CONTENT_TYPES: dict[SourceFormat, str] = {
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "webp": "image/webp",
+    "avif": "image/avif",
+    "gif": "image/gif",
+    "tiff": "image/tiff",
+    "bmp": "image/bmp",
+    "heic": "image/heic",
+    "svg": "image/svg+xml",
+}
+
+NAMES: dict[SourceFormat, str] = {
+    "jpeg": "JPEG",
+    "png": "PNG",
+    "webp": "WebP",
+    "avif": "AVIF",
+    "gif": "GIF",
+    "tiff": "TIFF",
+    "bmp": "BMP",
+    "heic": "HEIC",
+    "svg": "SVG",
+}
+"""The formats as people write them."""
+
+_EXTENSIONS: dict[str, SourceFormat] = {
+    "jpg": "jpeg",
+    "jpeg": "jpeg",
+    "jpe": "jpeg",
+    "jfif": "jpeg",
+    "mpo": "jpeg",
+    "png": "png",
+    "apng": "png",
+    "webp": "webp",
+    "avif": "avif",
+    "gif": "gif",
+    "tif": "tiff",
+    "tiff": "tiff",
+    "bmp": "bmp",
+    "dib": "bmp",
+    "heic": "heic",
+    "heif": "heic",
+    "hif": "heic",
+    "svg": "svg",
+}
+
+_DECLARED: dict[str, SourceFormat] = {
+    **{content_type: name for name, content_type in CONTENT_TYPES.items()},
+    "image/jpg": "jpeg",
+    "image/pjpeg": "jpeg",
+    "image/apng": "png",
+    "image/x-png": "png",
+    "image/heif": "heic",
+    "image/x-ms-bmp": "bmp",
+    "image/x-bmp": "bmp",
+}
+
+_SIGNATURES: tuple[tuple[bytes, SourceFormat], ...] = (
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"GIF87a", "gif"),
+    (b"GIF89a", "gif"),
+    (b"II*\0", "tiff"),
+    (b"MM\0*", "tiff"),
+    (b"II+\0", "tiff"),
+    (b"MM\0+", "tiff"),
+)
+
+_AVIF_BRANDS = frozenset({b"avif", b"avis"})
+_HEIC_BRANDS = frozenset(
+    {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+)
+
+_OTHERS: tuple[tuple[bytes, str], ...] = (
+    (b"%PDF-", "a PDF document"),
+    (b"PK\x03\x04", "a ZIP archive or an office document"),
+    (b"\x1f\x8b", "a gzip archive, perhaps a compressed SVG (.svgz)"),
+    (b"8BPS", "a Photoshop document"),
+    (b"\0\0\1\0", "an icon (.ico)"),
+    (b"\xff\x0a", "a JPEG XL image"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL image"),
+    (b"\0\0\0\x0cjP  ", "a JPEG 2000 image"),
+    (b"<!DOCTYPE html", "a web page"),
+    (b"<html", "a web page"),
+)
+
+_SVG_PROLOG = re.compile(
+    rb"\A\s*(?:<\?[^>]*>\s*|<!--.*?-->\s*|<!DOCTYPE[^>\[]*(?:\[.*?\])?\s*>\s*)*<svg[\s>]", re.DOTALL
+)
+
+_BINARY = re.compile(rb"[\0-\x08\x0b\x0e-\x1f\x7f]")
+"""Control characters that text does not have."""
+
+_HEAD = 4096
+"""How far into a file its beginning is looked for, in bytes."""
+
+
+def sniff(data: bytes | memoryview) -> SourceFormat:
+    """Tell the format of an image from its first bytes.
+
+    Parameters
+    ----------
+    data
+        A file.
+
+    Returns
+    -------
+    SourceFormat
+        One of the supported formats.
+
+    Raises
+    ------
+    CorruptImage
+        The file is empty.
+    UnsupportedImage
+        It is something else; the message says what it looks like and what was expected.
+    """
+    head = bytes(data[:_HEAD])
+    if not head:
+        raise CorruptImage(
+            "The file is empty (0 bytes). Expected an image. Upload it again: an interrupted "
+            "upload or export often leaves an empty file."
+        )
+    for signature, name in _SIGNATURES:
+        if head.startswith(signature):
+            return name
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "webp"
+    if head[:2] == b"BM" and len(head) > 26 and head[6:10] == b"\0\0\0\0":  # noqa: PLR2004
+        return "bmp"
+    return _iso_media(head) or _svg(head) or _refuse(head)
+
+
+def mismatch(found: SourceFormat, name: str, content_type: str) -> str | None:
+    """Say how a file's name or declared type contradicts its content.
+
+    Parameters
+    ----------
+    found
+        What the content is.
+    name
+        The object's key or file name; without an extension it claims nothing.
+    content_type
+        The declared media type; empty or a generic one claims nothing.
+
+    Returns
+    -------
+    str or None
+        A sentence for the record, or None where nothing contradicts.
+    """
+    claims = []
+    _, dot, extension = name.rpartition(".")
+    if dot and _EXTENSIONS.get(extension.lower(), found) != found:
+        claims.append(f"its name ends in .{extension}")
+    declared = content_type.partition(";")[0].strip().lower()
+    wrong_type = declared.startswith(("image/", "text/", "video/", "audio/"))
+    if wrong_type and _DECLARED.get(declared) != found:
+        claims.append(f"it was declared as {declared}")
+    if not claims:
+        return None
+    return f"The content is {NAMES[found]}, but {' and '.join(claims)}."
+
+
+def _iso_media(head: bytes) -> SourceFormat | None:
+    """Return avif or heic by the brands of the file type box (ISO/IEC 14496-12, 4.3)."""
+    if head[4:8] != b"ftyp":
+        return None
+    end = min(int.from_bytes(head[:4], "big"), len(head))
+    brands = {head[8:12], *(head[at : at + 4] for at in range(16, end - 3, 4))}
+    if brands & _AVIF_BRANDS:
+        return "avif"
+    return "heic" if brands & _HEIC_BRANDS else None
+
+
+def _svg(head: bytes) -> SourceFormat | None:
+    text = head.removeprefix(b"\xef\xbb\xbf")
+    if text[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+        text = head.decode("utf-16", errors="ignore").encode()
+    return "svg" if _SVG_PROLOG.match(text) else None
+
+
+def _refuse(head: bytes) -> SourceFormat:
+    looks = next(
+        (what for start, what in _OTHERS if head.lstrip().lower().startswith(start.lower())),
+        f"unknown data beginning with {head[:8].hex(' ')}" if _BINARY.search(head) else "text",
+    )
+    *most, last = NAMES.values()
+    raise UnsupportedImage(
+        f"This is not a supported image: it looks like {looks}. Expected {', '.join(most)} or "
+        f"{last}. Export it as one of these and upload that; renaming a file does not convert it."
+    )

@@ -1,0 +1,81 @@
+"""How large a rendition is and which part of the image it shows. Whole pixels, no image needed."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from darkroom.contract.requests import Preset
+
+Size = tuple[int, int]
+"""Width and height, in pixels."""
+
+
+class Placement(Struct, frozen=True):
+    """Where the image lies on a rendition.
+
+    Attributes
+    ----------
+    whole
+        The size to which the whole image is scaled.
+    canvas
+        The size of the rendition. Where it is smaller than `whole`, the middle of the image is
+        shown; where it is larger, the image lies in the middle of the background.
+    """
+
+    whole: Size
+    canvas: Size
+
+    @property
+    def shown(self) -> Size:
+        """The size of the visible part of the scaled image."""
+        return min(self.whole[0], self.canvas[0]), min(self.whole[1], self.canvas[1])
+
+
+def place(source: Size, preset: Preset) -> Placement:
+    """Work out the size of a rendition from the size of the upright source.
+
+    Without ``enlarge`` no pixel is ever made larger than it was: ``inside`` and ``fill`` stop at
+    the source's size, ``cover`` shrinks its frame in the frame's proportions until the source
+    covers it, and ``contain`` leaves the image as it is in the middle of its canvas.
+
+    Parameters
+    ----------
+    source
+        Width and height of the upright source, in pixels.
+    preset
+        What is asked for.
+
+    Returns
+    -------
+    Placement
+        Sizes in whole pixels, each at least 1.
+    """
+    width, height = source
+    ratios = [
+        wanted / side
+        for wanted, side in ((preset.width, width), (preset.height, height))
+        if wanted is not None
+    ]
+    inside = _times(source, min(ratios) if preset.enlarge else min(1.0, *ratios))
+    if preset.width is None or preset.height is None or preset.fit == "inside":
+        return Placement(inside, inside)
+    frame = preset.width, preset.height
+    if preset.fit == "contain":
+        return Placement((min(inside[0], frame[0]), min(inside[1], frame[1])), frame)
+    if preset.fit == "fill":
+        size = frame if preset.enlarge else (min(frame[0], width), min(frame[1], height))
+        return Placement(size, size)
+    scale = max(ratios)
+    if scale > 1 and not preset.enlarge:
+        frame, scale = _times(frame, 1 / scale), 1.0
+    whole = _times(source, scale)
+    return Placement((max(whole[0], frame[0]), max(whole[1], frame[1])), frame)
+
+
+def fit_inside(size: Size, side: int) -> Size:
+    """Return a size reduced, never enlarged, so that no side is longer than `side` pixels."""
+    return _times(size, min(1.0, side / max(size)))
+
+
+def _times(size: Size, scale: float) -> Size:
+    return max(1, int(size[0] * scale + 0.5)), max(1, int(size[1] * scale + 0.5))

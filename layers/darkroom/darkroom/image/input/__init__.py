@@ -1,0 +1,1 @@
+"""From bytes of any format to lazy pixels."""

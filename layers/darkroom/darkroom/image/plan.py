@@ -1,0 +1,71 @@
+"""Which renditions an image gets: sizes, formats and keys, decided once from the source."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from darkroom.contract.keys import rendition_key
+from darkroom.contract.requests import ImageInfo, Preset, Rendition
+from darkroom.image.geometry import place
+
+OutputFormat = Literal["jpeg", "png", "webp", "avif"]
+
+_ORIGINAL: dict[str, OutputFormat] = {
+    "jpeg": "jpeg",
+    "png": "png",
+    "webp": "webp",
+    "avif": "avif",
+    "gif": "png",
+    "bmp": "png",
+    "svg": "png",
+}
+"""What ``original`` means. TIFF and HEIC, which browsers do not show, are treated as ``auto``."""
+
+
+def plan(source_key: str, image: ImageInfo, presets: tuple[Preset, ...]) -> tuple[Rendition, ...]:
+    """Decide every rendition of an image.
+
+    Parameters
+    ----------
+    source_key
+        The key of the source object; outputs are named after it.
+    image
+        What was found in the bytes.
+    presets
+        What is asked for.
+
+    Returns
+    -------
+    tuple of Rendition
+        One for each preset, in their order. Sizes derive from the source's upright size, never
+        from the mezzanine's, so rounding cannot differ by a pixel between steps.
+
+    Raises
+    ------
+    InvalidRequest
+        The source key leaves no room for the output's name.
+    """
+    return tuple(_rendition(source_key, image, preset) for preset in presets)
+
+
+def output_format(preset: Preset, source_format: str, *, transparent: bool) -> OutputFormat:
+    """Resolve ``auto`` and ``original``: JPEG for opaque images, WebP for transparent ones."""
+    auto: OutputFormat = "webp" if transparent else "jpeg"
+    if preset.format == "auto":
+        return auto
+    if preset.format == "original":
+        return _ORIGINAL.get(source_format, auto)
+    return preset.format
+
+
+def _rendition(source_key: str, image: ImageInfo, preset: Preset) -> Rendition:
+    width, height = place((image.width, image.height), preset).canvas
+    chosen = output_format(preset, image.format, transparent=image.transparent)
+    return Rendition(
+        name=preset.name,
+        key=rendition_key(source_key, preset.name, chosen),
+        width=width,
+        height=height,
+        format=chosen,
+        preset=preset,
+    )

@@ -1,0 +1,145 @@
+"""One rendition from the mezzanine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from darkroom.contract.requests import Rendition
+from darkroom.image.encode import CONTENT_TYPES, Encoded, encode
+from darkroom.image.geometry import Placement, Size, place
+from darkroom.image.metadata import Credit, add_exif, exif
+from darkroom.image.mezzanine import Header, Mezzanine, unpack
+
+LEAST_QUALITY = 30
+"""A rendition that must not outgrow its source goes no lower than this."""
+
+
+def render(mezzanine: bytes, rendition: Rendition) -> Encoded:
+    """Make one rendition.
+
+    Parameters
+    ----------
+    mezzanine
+        What :func:`darkroom.image.sandbox.decode.decode` made.
+    rendition
+        A rendition of the plan for the same image.
+
+    Returns
+    -------
+    Encoded
+        Exactly ``rendition.width`` by ``rendition.height`` pixels.
+    """
+    contents = unpack(mezzanine)
+    header, preset = contents.header, rendition.preset
+    placement = place(header.pages[0].source, preset)
+    credit = header.credit if preset.metadata == "credit" else Credit()
+
+    def draw(quality: int) -> bytes:
+        image = compose(contents, placement, rendition)
+        return encode(image, rendition.format, quality, graphic=header.graphic, credit=credit)
+
+    ready = _ready_made(contents, placement, rendition, credit)
+    data = draw(preset.quality) if ready is None else ready
+    if _rivals_source(header, placement, rendition):
+        data = _not_larger(data, draw, contents, rendition, credit)
+    return Encoded(data, CONTENT_TYPES[rendition.format], *placement.canvas)
+
+
+def compose(contents: Mezzanine, placement: Placement, rendition: Rendition) -> Any:
+    """Return a rendition's pixels, before they are encoded.
+
+    Parameters
+    ----------
+    contents
+        The mezzanine.
+    placement
+        Where the image lies on the rendition.
+    rendition
+        What is asked for.
+
+    Returns
+    -------
+    pyvips.Image
+        8-bit sRGB or grey, as large as the placement's canvas.
+    """
+    preset = rendition.preset
+    image = _shown(contents.image(contents.header.pages[0]), placement)
+    if rendition.format == "jpeg":
+        from darkroom.image.pixels import flatten
+
+        image = flatten(image, preset.background)
+    if placement.shown != placement.canvas:
+        image = _on_canvas(image, placement.canvas, preset.background)
+    if preset.watermark is not None:
+        from darkroom.image.watermark import put
+
+        image = put(image, preset.watermark, contents)
+    return image
+
+
+def _ready_made(
+    contents: Mezzanine, placement: Placement, rendition: Rendition, credit: Credit
+) -> bytes | None:
+    """Return the JPEG that Prepare has already made for the PDF, if it is this very rendition."""
+    page, preset = contents.header.pages[0], rendition.preset
+    wanted = rendition.format == "jpeg" and preset.watermark is None
+    if not wanted or page.jpeg is None or page.jpeg_quality != preset.quality:
+        return None
+    if not placement.canvas == placement.whole == page.document:
+        return None
+    data = bytes(contents.parts[page.jpeg])
+    return add_exif(data, "jpeg", exif(credit)) if credit else data
+
+
+def _shown(image: Any, placement: Placement) -> Any:
+    """Return the visible part of the image at its final size."""
+    from darkroom.image.pixels import reduce_in_steps
+
+    scaled = reduce_in_steps(image, placement.whole)
+    left, top = _middle(placement.whole, placement.shown)
+    return scaled.crop(left, top, *placement.shown)
+
+
+def _on_canvas(image: Any, canvas: Size, background: str) -> Any:
+    from darkroom.image.pixels import coloured, flatten, rgb
+
+    flat = coloured(flatten(image, background))
+    left, top = _middle(canvas, (flat.width, flat.height))
+    return flat.embed(left, top, *canvas, background=rgb(background))
+
+
+def _middle(outer: Size, inner: Size) -> tuple[int, int]:
+    return (outer[0] - inner[0]) // 2, (outer[1] - inner[1]) // 2
+
+
+def _rivals_source(header: Header, placement: Placement, rendition: Rendition) -> bool:
+    """Tell whether a rendition has the source's pixel size and format."""
+    same_size = placement.canvas == placement.whole == header.pages[0].source
+    return same_size and header.format == rendition.format
+
+
+def _not_larger(
+    data: bytes,
+    draw: Callable[[int], bytes],
+    contents: Mezzanine,
+    rendition: Rendition,
+    credit: Credit,
+) -> bytes:
+    """Return the better of an encoding and its source, where it is the larger of the two.
+
+    The source's own bytes, stripped of metadata, if they show the same picture. Otherwise (it was
+    turned, its colours were converted, it has a watermark now) the quality is lowered until the
+    rendition is not larger than the source was.
+    """
+    header = contents.header
+    if header.original is not None and rendition.preset.watermark is None:
+        original = bytes(contents.parts[header.original])
+        if credit:
+            original = add_exif(original, rendition.format, exif(credit))
+        return min(original, data, key=len)
+    quality = rendition.preset.quality
+    while len(data) > header.bytes and quality > LEAST_QUALITY and rendition.format != "png":
+        quality = max(LEAST_QUALITY, quality - 10)
+        data = draw(quality)
+    return data

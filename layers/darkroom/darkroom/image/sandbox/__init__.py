@@ -1,0 +1,1 @@
+"""The one place where untrusted bytes are opened: a process without credentials."""

@@ -1,0 +1,248 @@
+"""A process of its own for the decoders, so that no file can take the worker down with it.
+
+The process is started once and decodes one file after the other. It has no credentials in its
+environment. If a file crashes it, keeps it busy for too long or makes it grow too large, it is
+killed, the file gets its named error, and the next file gets a new process.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+from msgspec import Struct
+
+from darkroom.contract import errors
+from darkroom.contract.errors import CorruptImage, DarkroomError, ImageTooLarge
+from darkroom.contract.limits import MIB, Limits
+from darkroom.contract.requests import ImageInfo
+from darkroom.image.sandbox.decode import Decoded, DecodeSpec
+
+START_SECONDS = 30.0
+"""How long the process may take to start; it takes 0.1 s on an idle machine."""
+
+WATCH_SECONDS = 0.02
+"""How often memory is looked at. Memory is filled at a few GB/s, so little can pass in between."""
+
+MAX_MESSAGE = 16 * MIB
+
+_KEPT = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR")
+"""Environment that the process gets. Everything else, credentials above all, stays out."""
+
+
+_ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(8 * MIB), "MALLOC_ARENA_MAX": "2"}
+"""Settings of glibc's allocator (mallopt(3)): large blocks go back to the system when they are
+freed. By default the process keeps them, and had grown fourfold after eight images."""
+
+
+class Job(Struct, frozen=True):
+    """What is sent with a file: the specification, and the length of the file."""
+
+    spec: DecodeSpec
+    length: int
+
+
+class Reply(Struct, frozen=True):
+    """What comes back: the image and its mezzanine's length, or the name and text of an error."""
+
+    image: ImageInfo | None = None
+    length: int = 0
+    error: str = ""
+    message: str = ""
+
+
+class DecoderDiedError(Exception):
+    """The decoder's process ended before it answered."""
+
+
+def shared_file() -> BinaryIO:
+    """Return an empty file that only descriptors reach: in memory where the system can."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("darkroom"), "w+b", buffering=0)
+    return tempfile.TemporaryFile(buffering=0)
+
+
+def send(sock: socket.socket, message: Struct, file: BinaryIO | None) -> None:
+    """Send a message, and with it an open file."""
+    body = msgspec.msgpack.encode(message)
+    files = [file.fileno()] if file else []
+    socket.send_fds(sock, [len(body).to_bytes(4, "big")], files)
+    sock.sendall(body)
+
+
+def receive(sock: socket.socket) -> tuple[bytes, BinaryIO | None]:
+    """Receive a message's body and its file; an empty body where the other side is gone."""
+    head, files, _, _ = socket.recv_fds(sock, 4, 1)
+    file = os.fdopen(files[0], "r+b", buffering=0) if files else None
+    left, parts = min(int.from_bytes(head, "big"), MAX_MESSAGE), []
+    while left:
+        part = sock.recv(min(left, MIB))
+        if not part:
+            return b"", file
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts), file
+
+
+class DecoderProcess:
+    """A running decoder."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
+            environment |= _ALLOCATOR
+            paths = [str(Path(path).absolute()) for path in sys.path]
+            environment["PYTHONPATH"] = os.pathsep.join(paths)
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "darkroom.image.sandbox.child", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                cwd="/",
+            )
+        self._socket = ours
+        self._ready = False
+
+    @property
+    def pid(self) -> int:
+        """The process's identifier, for those who measure it."""
+        return self._process.pid
+
+    def decode(self, data: bytes, spec: DecodeSpec) -> Decoded:
+        """Decode one file; on any trouble the process is gone afterwards.
+
+        Raises
+        ------
+        DarkroomError
+            What the file is found to be.
+        RuntimeError
+            The process does not start: the deployment is at fault, not the file.
+        """
+        try:
+            self._await_ready()
+            with shared_file() as file:
+                view = memoryview(data)
+                while view:
+                    view = view[file.write(view) :]
+                send(self._socket, Job(spec, len(data)), file)
+            body, result = self._await_reply(spec.limits)
+        except DecoderDiedError:
+            raise self._explain_death() from None
+        except BaseException:
+            self.stop()
+            raise
+        return _read(msgspec.msgpack.decode(body, type=Reply), result)
+
+    def stop(self) -> None:
+        """Kill the process."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        self._process.wait()
+        self._socket.close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can take a file."""
+        return self._process.poll() is None and self._socket.fileno() >= 0
+
+    def _await_ready(self) -> None:
+        if self._ready:
+            return
+        self._socket.settimeout(START_SECONDS)
+        with contextlib.suppress(OSError):
+            self._ready = self._socket.recv(1) == b"+"
+        self._socket.settimeout(None)
+        if not self._ready:
+            raise RuntimeError(
+                "The decoder's process did not start. Expected `python -m "
+                "darkroom.image.sandbox.child` to find the layer's libraries; its own error is in "
+                "the log above."
+            )
+
+    def _await_reply(self, limits: Limits) -> tuple[bytes, BinaryIO | None]:
+        deadline = time.monotonic() + limits.max_decode_seconds
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._socket, selectors.EVENT_READ)
+            while not selector.select(WATCH_SECONDS):
+                if time.monotonic() > deadline:
+                    raise ImageTooLarge(
+                        f"Decoding this image took longer than {limits.max_decode_seconds:g} s "
+                        "(max_decode_seconds). Make it smaller or simpler, or have the limit "
+                        "raised."
+                    )
+                if _memory(self.pid) > limits.max_memory:
+                    raise ImageTooLarge(
+                        f"Decoding this image took more than {limits.max_memory // MIB:,} MiB of "
+                        "memory (max_memory). Make it smaller, or have the limit raised."
+                    )
+        try:
+            body, result = receive(self._socket)
+        except OSError:
+            raise DecoderDiedError from None
+        if not body:
+            raise DecoderDiedError
+        return body, result
+
+    def _explain_death(self) -> DarkroomError:
+        self.stop()
+        code = self._process.returncode
+        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return CorruptImage(
+            f"This image crashed its decoder ({how}), which a sound file does not do. Open it on "
+            "your computer; if it shows, save it anew and upload that."
+        )
+
+
+_running: DecoderProcess | None = None
+_one_at_a_time = threading.Lock()
+
+
+def start() -> DecoderProcess:
+    """Start the decoder's process, unless it runs. It loads while the caller goes on."""
+    global _running  # noqa: PLW0603 - one process for as long as this one lives
+    if _running is None or not _running.alive:
+        _end()  # one that died holds a socket still
+        _running = DecoderProcess()
+    return _running
+
+
+@atexit.register
+def _end() -> None:
+    if _running is not None:
+        _running.stop()
+
+
+def decode(data: bytes, spec: DecodeSpec) -> Decoded:
+    """Decode one file in the decoder's process; see :mod:`darkroom.image.sandbox.decode`."""
+    with _one_at_a_time:
+        return start().decode(data, spec)
+
+
+def _read(reply: Reply, result: BinaryIO | None) -> Decoded:
+    if reply.image is None or result is None:
+        raise getattr(errors, reply.error)(reply.message)
+    with result:
+        result.seek(0)
+        return Decoded(reply.image, result.read(reply.length))
+
+
+def _memory(pid: int) -> int:
+    """Return the resident memory of a process in bytes; 0 where the system does not tell."""
+    try:
+        fields = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()
+    except OSError:
+        return 0
+    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,396 @@
+"""Every message that people and machines get: one composer for success, failure and alert.
+
+A recipient must know from the message alone what became of which image, whether trying again
+helps, and the command to do it. All three kinds of outcome have the same fields, in the same order.
+Keys and error texts are hostile: nothing in them may break a line, a subject or a command.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import shlex
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from msgspec import Struct
+
+from darkroom.contract import errors, keys
+from darkroom.contract import requests as contracts
+from darkroom.contract.requests import Failure, Made, Output, Report
+
+if TYPE_CHECKING:  # the adapter loads boto3, which a composer of texts does not need
+    from darkroom.aws.storage import StoredKey
+
+SMS_CHARACTERS = 140
+"""What fits one SMS with room for the sender's name: 160 in the GSM alphabet."""
+
+SUBJECT_CHARACTERS = 99
+"""SNS takes subjects of less than 100 ASCII characters (SNS API reference, Publish)."""
+
+REQUEST_CHARACTERS = 8192
+"""The longest request that a message repeats, as JSON: it does so several times, and SNS takes
+256 KB. Every request that can be carried out is shorter."""
+
+LABEL_WIDTH = 11
+KIB, MIB = 1024, 1024**2
+
+STATUS_ERRORS = {"TIMED_OUT": "ExecutionTimedOut", "ABORTED": "ExecutionAborted"}
+"""The error of an execution that ended as a whole, by its status."""
+
+UNCAUGHT = "unknown"
+"""The state of a failure that no Catch saw."""
+
+_ENDINGS = {
+    "COMPLETE": "Your image is ready.",
+    "FAILED": "Darkroom could not finish an image.",
+    "TIMED_OUT": "An execution ran out of time, so its image is not finished.",
+    "ABORTED": "An execution was stopped, so its image is not finished.",
+}
+_REDRIVE = "Yes: resume it where it stopped, with the first command, or start anew with the second."
+_NO_IMAGE = "Darkroom could not read a request."
+
+
+class Message(Struct, frozen=True):
+    """A message for SNS: a text for each protocol, and what subscriptions filter on."""
+
+    subject: str
+    email: str
+    sms: str
+    data: dict[str, Any]
+    attributes: dict[str, str]
+
+    def body(self) -> str:
+        """Return the body for ``MessageStructure: json``; all but people get the data."""
+        return json.dumps({"default": dumps(self.data), "email": self.email, "sms": self.sms})
+
+
+def compose(report: Report, outputs: Sequence[StoredKey], ended: float) -> Message:
+    """Put an outcome into words.
+
+    Parameters
+    ----------
+    report
+        How the execution ended.
+    outputs
+        What lies in the image's folder of the output bucket now.
+    ended
+        When it ended, in seconds since the epoch.
+
+    Returns
+    -------
+    Message
+        For SNS.
+    """
+    return _Composer(report, outputs, ended).message()
+
+
+def dumps(data: object) -> str:
+    """Return compact JSON in ASCII, which every terminal and mailbox shows and copies unharmed."""
+    return json.dumps(data, separators=(",", ":"))
+
+
+def shown(text: str) -> str:
+    """Return a text on one line: whatever is not printable is escaped as Python would."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode()
+        for c in text
+    )
+
+
+def ascii_only(text: str) -> str:
+    """Return a text in printable ASCII, with ``?`` for everything else."""
+    return "".join(c if " " <= c <= "~" else "?" for c in text)
+
+
+def shortened(text: str, limit: int) -> str:
+    """Return a text of at most `limit` characters, with dots for what was cut from its middle."""
+    if len(text) <= limit:
+        return text
+    tail = (limit - 3) // 3
+    return f"{text[: limit - 3 - tail]}...{text[len(text) - tail :]}"
+
+
+def size(number: int) -> str:
+    """Return a number of bytes for people, as ``76.7 KB``."""
+    return f"{number / MIB:.1f} MB" if number >= MIB else f"{number / KIB:.1f} KB"
+
+
+class _Composer:
+    def __init__(self, report: Report, outputs: Sequence[StoredKey], ended: float) -> None:
+        self.report = report
+        self.outputs = outputs
+        self.started = datetime.datetime.fromisoformat(report.started_at)
+        self.seconds = max(0.0, ended - self.started.timestamp())
+        self.rerun = contracts.rerun_request(report.input)
+        self.repeats = len(dumps(self.rerun)) <= REQUEST_CHARACTERS
+        if not self.repeats:
+            self.rerun = {}
+        source = self.rerun.get("source")
+        named = source if isinstance(source, dict) else {}
+        bucket, key = named.get("bucket"), named.get("key")
+        # A request that names no object as text is itself what failed.
+        self.valid = isinstance(bucket, str) and isinstance(key, str) and key != ""
+        self.bucket = bucket if isinstance(bucket, str) else ""
+        self.key = key if isinstance(key, str) else ""
+        version = named.get("versionId")
+        self.version = version if isinstance(version, str) else None
+        if report.made is not None:
+            self.version = report.made.source.version_id or self.version
+        self.failure = report.failure
+        self.error = errors.named(self.failure.error) if self.failure else None
+
+    # ------------------------------------------------------------------ parts
+
+    def message(self) -> Message:
+        return Message(
+            subject=self.subject(),
+            email="\n".join(self.email()),
+            sms=self.sms(),
+            data=self.data(),
+            attributes=self.attributes(),
+        )
+
+    def word(self) -> str:
+        """Return the outcome in one or two words: ``ready``, ``FAILED: CorruptImage``."""
+        if self.failure is None:
+            return "ready"
+        return f"FAILED: {ascii_only(shortened(self.failure.error, 40))}"
+
+    def subject(self) -> str:
+        name = ascii_only(self.key) if self.valid else "a request"
+        start = f"Darkroom: {self.word()}: "
+        return start + shortened(name, SUBJECT_CHARACTERS - len(start))
+
+    def sms(self) -> str:
+        name = ascii_only(self.key.rpartition("/")[2] or self.key) if self.valid else "a request"
+        name = shortened(name, 40)
+        if self.report.made is not None and self.failure is None:
+            sizes = len(self.report.made.renditions)
+            kinds = f"{sizes} size" if sizes == 1 else f"{sizes} sizes"
+            return f"Darkroom: ready: {name} ({kinds}, PDF, backup)."
+        reason = self.failure.message if self.failure else ""
+        error = shortened(ascii_only(self.failure.error), 40) if self.failure else ""
+        text = f"Darkroom: FAILED: {name}: {error}. {ascii_only(reason)}"
+        return text if len(text) <= SMS_CHARACTERS else f"{text[: SMS_CHARACTERS - 3]}..."
+
+    def attributes(self) -> dict[str, str]:
+        """Return what subscriptions filter on, and recipients match messages by.
+
+        SNS takes neither an empty value nor a control character (SNS API reference,
+        MessageAttributeValue and Publish), and a subscription with raw delivery to SQS drops a
+        message with more than ten attributes. No alert may be lost for that: values are escaped,
+        and of a key that is none in S3 nothing is said but in the body.
+        """
+        known = self.valid and len(self.key.encode(errors="replace")) <= keys.MAX_KEY_BYTES
+        found = {
+            "outcome": self.report.outcome,
+            "execution": shown(self.report.execution),
+            "image": shown(keys.record_key(self.bucket, self.key) if known else self.report.image),
+            "notify": json.dumps(self.report.notify),
+        }
+        if self.failure is not None:
+            found["error"] = ascii_only(self.failure.error)[:256] or "unknown"
+        if known and "/" in self.key:
+            found["prefix"] = shown(self.key.rpartition("/")[0] + "/")
+        return found
+
+    def data(self) -> dict[str, Any]:
+        report = self.report
+        found: dict[str, Any] = {
+            "outcome": report.outcome,
+            "source": self.rerun.get("source"),
+            "bytes": self.bytes(),
+            "startedAt": report.started_at,
+            "seconds": round(self.seconds, 1),
+            "execution": report.execution,
+            "console": self.console(),
+            "outputs": [{"key": each.key, "bytes": each.bytes} for each in self.outputs],
+            "rerunInput": self.rerun,
+            "commands": [command for _, command in self.commands()],
+        }
+        if report.made is not None:
+            found |= contracts.dump(report.made)
+        if self.failure is not None:
+            found |= {
+                "error": self.failure.error,
+                "message": self.failure.message,
+                "state": self.failure.state,
+                "permanent": self.permanent(),
+                "advice": self.advice(),
+            }
+        return {name: value for name, value in found.items() if value is not None}
+
+    def email(self) -> Iterable[str]:
+        yield _ENDINGS[self.report.outcome] if self.valid or self.failure is None else _NO_IMAGE
+        yield ""
+        if self.valid:
+            yield _line("Image", self.key)
+            yield from self.about()
+            yield _line("Bucket", self.bucket)
+            if self.version is not None:
+                yield _line("Version", self.version)
+            if (number := self.bytes()) is not None:
+                yield _line("Size", f"{number:,} bytes")
+        if not self.repeats:
+            yield _line("Request", "Too long to repeat here; the execution has it.")
+        yield from self.result()
+        yield from self.made()
+        yield _line("Source", "Untouched.")
+        # The seconds follow: milliseconds would only make the date harder to read.
+        yield _line("Started", f"{self.started:%Y-%m-%d %H:%M:%S} UTC, took {self.seconds:,.1f} s")
+        yield f"{'Execution':{LABEL_WIDTH}}{self.console()}"
+        for title, command in self.commands():
+            yield from ("", title, "", command)
+
+    # ------------------------------------------------------------------ e-mail
+
+    def about(self) -> Iterable[str]:
+        if self.report.made is None:
+            return
+        image = self.report.made.image
+        yield _line("", f"{image.format.upper()}, {image.width} x {image.height} pixels")
+        if image.mismatch:
+            yield _line("Note", image.mismatch)
+
+    def result(self) -> Iterable[str]:
+        if self.failure is None:
+            yield _line("Result", "COMPLETE: all outputs are made, recorded and backed up.")
+            return
+        where = "" if self.uncaught() else f" in step {self.failure.state}"
+        yield _line("Result", f"{self.failure.error}{where}")
+        yield _line("Reason", self.failure.message)
+        yield _line("Try again?", self.advice())
+
+    def made(self) -> Iterable[str]:
+        if self.report.made is not None and self.failure is None:
+            yield from _table(self.report.made)
+            return
+        if self.failure is not None and self.failure.error == errors.NotificationFailed.__name__:
+            yield _line("Outputs", "All are complete and recorded.")
+            return
+        since = self.started.timestamp() - 1  # S3 keeps whole seconds
+        new = [each for each in self.outputs if each.modified >= since]
+        old = [each for each in self.outputs if each.modified < since]
+        if not new:
+            yield _line("Outputs", "This run made none.")
+        else:
+            names = ", ".join(each.key.rpartition("/")[2] for each in new)
+            yield _line("Outputs", f"Made so far: {names}. Use none of them until a run completes.")
+        if old:
+            names = ", ".join(each.key.rpartition("/")[2] for each in old)
+            yield _line("", f"From an earlier run: {names}.")
+
+    # ------------------------------------------------------------------ facts
+
+    def advice(self) -> str:
+        if self.report.outcome in STATUS_ERRORS or self.uncaught():
+            return _REDRIVE
+        return (self.error or errors.DarkroomError).advice
+
+    def permanent(self) -> bool:
+        return self.error is not None and issubclass(self.error, errors.PermanentError)
+
+    def uncaught(self) -> bool:
+        """Tell whether no Catch saw the failure, so that a redrive resumes where it happened."""
+        return self.failure is not None and self.failure.state == UNCAUGHT and self.error is None
+
+    def bytes(self) -> int | None:
+        if self.report.made is not None:
+            return self.report.made.image.bytes
+        found = self.report.input
+        for name in ("detail", "object", "size"):
+            found = found.get(name) if isinstance(found, dict) else None
+        return found if isinstance(found, int) else None
+
+    def region(self) -> str:
+        return self.report.execution.split(":")[3]
+
+    def console(self) -> str:
+        region, arn = self.region(), quote(self.report.execution, safe=":/")
+        return (
+            f"https://{region}.console.aws.amazon.com/states/home?region={region}"
+            f"#/v2/executions/details/{arn}"
+        )
+
+    def commands(self) -> Iterable[tuple[str, str]]:
+        """Return every command that helps, with a title."""
+        if not self.repeats:
+            return
+        if self.failure is None:
+            yield "To make it anew, with other presets if you add them to the input:", self.start()
+        elif self.report.outcome in STATUS_ERRORS or self.uncaught():
+            redrive = f"aws stepfunctions redrive-execution --region {self.region()} "
+            yield (
+                "To resume it where it stopped:",
+                redrive + f"--execution-arn {shlex.quote(self.report.execution)}",
+            )
+            yield "To run it again from the start:", self.start()
+        elif self.error is not None and issubclass(self.error, errors.ImageError):
+            yield "To run by hand whatever lies under this key:", self.start(pinned=False)
+        elif self.permanent():
+            yield "The command to run it again, once that is done:", self.start()
+        else:
+            yield "The command to run it again:", self.start()
+
+    def start(self, *, pinned: bool = True) -> str:
+        """Return the command that starts an execution, for this version or for the newest."""
+        request = dict(self.rerun)
+        if not pinned and isinstance(request.get("source"), dict):
+            request["source"] = {"bucket": self.bucket, "key": self.key}
+        return (
+            f"aws stepfunctions start-execution --region {self.region()} "
+            f"--state-machine-arn {shlex.quote(self.report.state_machine)} "
+            f"--input {shlex.quote(dumps(request))}"
+        )
+
+
+def status_failure(status: str, error: str | None, cause: str | None) -> Failure:
+    """Put into words why an execution ended as a whole.
+
+    Parameters
+    ----------
+    status
+        TIMED_OUT, ABORTED or FAILED, as DescribeExecution says.
+    error, cause
+        What it says of them.
+
+    Returns
+    -------
+    Failure
+        For a report.
+    """
+    told = ": ".join(part for part in (error, cause) if part)
+    if status == "TIMED_OUT":
+        message = "The execution as a whole did not finish in its time."
+    elif status == "ABORTED":
+        message = "Somebody, or a program, stopped the execution." + (
+            f" They said: {told.rstrip('.')}." if told else ""
+        )
+    else:
+        message = "The workflow itself failed, outside of any step's error handling."
+        message += f" {told}" if told else ""
+    name = STATUS_ERRORS.get(status, error or "States.Runtime")
+    # A custom error name must not begin with "States." (Amazon States Language, Errors).
+    return Failure(state=UNCAUGHT, error=name.replace("States.", "States"), message=message[:1000])
+
+
+def _line(label: str, text: str) -> str:
+    return f"{label:{LABEL_WIDTH}}{shown(text)}"
+
+
+def _table(made: Made) -> Iterable[str]:
+    yield "Renditions"
+    for output in made.renditions:
+        yield _row(output.name, f"{output.width} x {output.height}", output)
+    yield "PDF"
+    pages = made.document.pages or 1
+    yield _row("document", f"{pages} page" if pages == 1 else f"{pages} pages", made.document)
+    yield "Backup"
+    yield _row("original", "", made.backup)
+
+
+def _row(name: str, measure: str, at: Output | contracts.Backup) -> str:
+    where = shown(f"s3://{at.bucket}/{at.key}")
+    return f"  {name:12}{measure:14}{size(at.bytes):10}{where}"

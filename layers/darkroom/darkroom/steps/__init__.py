@@ -1,0 +1,1 @@
+"""One step of the state machine each: read, call the image core, write."""

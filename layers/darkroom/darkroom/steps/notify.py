@@ -1,0 +1,365 @@
+"""The step Notify: learn how an execution ended, publish it once, and mark it announced."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import msgspec
+from aws_lambda_powertools import Logger
+from botocore.exceptions import BotoCoreError, ClientError
+from msgspec import Struct
+
+from darkroom.aws.storage import CLIENT_CONFIG, Storage, StoredKey
+from darkroom.contract import keys
+from darkroom.contract import requests as contracts
+from darkroom.contract.errors import AccessDenied, DarkroomError, DeliveryError
+from darkroom.contract.requests import Announcement, Failure, Report
+from darkroom.notify import compose as messages
+from darkroom.steps.settings import NotifySettings
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_stepfunctions import SFNClient
+
+logger = Logger()
+
+TOLD = "ImageFailed"
+"""The Fail state behind NotifyFailure: an execution that ended there has sent its alert."""
+
+NOT_TOLD = "AlertNotSent"
+"""The Fail state of an execution whose alert could not be sent."""
+
+ANNOUNCING_SECONDS = 50
+"""How long one delivery of a status change keeps others out: Lambda tries again after a minute."""
+
+_DENIED = {"AuthorizationError", "AuthorizationErrorException", "KMSAccessDenied", "AccessDenied",
+           "AccessDeniedException", "KMSAccessDeniedException"}  # fmt: skip
+
+
+class Services:
+    """What Notify needs of AWS; each client is made when it is first used.
+
+    Parameters
+    ----------
+    make
+        Makes a boto3 client of a service.
+    """
+
+    def __init__(self, make: Callable[[str], Any] | None = None) -> None:
+        self._make = make or (lambda service: boto3.client(service, config=CLIENT_CONFIG))  # type: ignore[call-overload]
+
+    @cached_property
+    def sns(self) -> SNSClient:
+        """The client of SNS."""
+        return self._make("sns")  # type: ignore[no-any-return]
+
+    @cached_property
+    def dynamodb(self) -> DynamoDBClient:
+        """The client of DynamoDB."""
+        return self._make("dynamodb")  # type: ignore[no-any-return]
+
+    @cached_property
+    def stepfunctions(self) -> SFNClient:
+        """The client of Step Functions."""
+        return self._make("stepfunctions")  # type: ignore[no-any-return]
+
+    @cached_property
+    def storage(self) -> Storage:
+        """Objects in S3."""
+        return Storage(self._make("s3"))
+
+
+def envelope(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an event in the form that every step takes: ``{"execution": ARN, "input": …}``.
+
+    Parameters
+    ----------
+    event
+        That form already, or an "Execution Status Change" event from EventBridge.
+    """
+    if "detail-type" in event:
+        return {"execution": event["detail"]["executionArn"], "input": dict(event)}
+    return dict(event)
+
+
+def announce(payload: object, services: Services, settings: NotifySettings) -> Announcement:
+    """Publish how an execution ended, unless that has been done.
+
+    Parameters
+    ----------
+    payload
+        A :class:`darkroom.contract.requests.Report`, or a status-change event.
+    services, settings
+        The adapters, and the deployment's names.
+
+    Returns
+    -------
+    Announcement
+        Whether a message was published now.
+
+    Raises
+    ------
+    AccessDenied, DeliveryError
+        SNS, or Step Functions when asked about the execution, as their names say.
+    """
+    ended = time.time()
+    event = payload if isinstance(payload, Mapping) and "detail-type" in payload else None
+    if event is not None:
+        found = _status_change(event["detail"]["executionArn"], services, settings)
+        if found is None:
+            return Announcement(published=False)
+        report, ended = found
+        _record_failure(report, services, settings)
+    else:
+        report = contracts.parse(payload, Report)
+    mark = _mark_of(report)
+    if _record(report.image, services, settings).announced == mark:
+        return Announcement(published=False)
+    if event is not None:
+        _reserve(report, services, settings)
+    message = messages.compose(report, _outputs(report, services, settings), ended)
+    topic = settings.notifications_topic if report.outcome == "COMPLETE" else settings.alerts_topic
+    try:
+        _publish(topic, message, services)
+    except DarkroomError:
+        if event is not None:
+            _release(report, services, settings)
+        raise
+    _mark(report, mark, services, settings)
+    return Announcement(published=True, subject=message.subject)
+
+
+def _publish(topic: str, message: messages.Message, services: Services) -> None:
+    with _named_errors(f"The topic {topic}"):
+        services.sns.publish(
+            TopicArn=topic,
+            Subject=message.subject,
+            Message=message.body(),
+            MessageStructure="json",
+            MessageAttributes={
+                name: {"DataType": "String", "StringValue": value}
+                for name, value in message.attributes.items()
+            },
+        )
+
+
+def _mark_of(report: Report) -> str:
+    """Return what the record says once an outcome has been announced."""
+    return f"{report.outcome} {report.execution} {report.redrive_count}"
+
+
+def _reserve(report: Report, services: Services, settings: NotifySettings) -> None:
+    """Keep two deliveries of one status change from alerting twice: EventBridge may deliver again.
+
+    Raises
+    ------
+    DeliveryError
+        Another invocation announces it at this moment. Lambda tries again a minute later, and finds
+        it announced.
+    """
+    now = int(time.time())
+    try:
+        services.dynamodb.update_item(
+            TableName=settings.images_table,
+            Key={"image": {"S": report.image}},
+            UpdateExpression="SET announcing = :mark, announcingUntil = :until",
+            ConditionExpression=(
+                "attribute_exists(image) AND (attribute_not_exists(announcing) "
+                "OR announcing <> :mark OR announcingUntil < :now)"
+            ),
+            ExpressionAttributeValues={
+                ":mark": {"S": _mark_of(report)},
+                ":now": {"N": str(now)},
+                ":until": {"N": str(now + ANNOUNCING_SECONDS)},
+            },
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            logger.warning("the announcement could not be reserved: %s", error)
+        elif error.response.get("Item"):  # else there is no record to keep it in
+            raise DeliveryError(
+                f"The end of {report.execution} is announced by another invocation at this moment."
+            ) from error
+    except BotoCoreError as error:
+        logger.warning("the announcement could not be reserved: %s", error)
+
+
+def _release(report: Report, services: Services, settings: NotifySettings) -> None:
+    """Let the next delivery try at once: nothing was published."""
+    with _tolerated("the announcement could not be released"):
+        services.dynamodb.update_item(
+            TableName=settings.images_table,
+            Key={"image": {"S": report.image}},
+            UpdateExpression="REMOVE announcing, announcingUntil",
+            ConditionExpression="announcing = :mark",
+            ExpressionAttributeValues={":mark": {"S": _mark_of(report)}},
+        )
+
+
+def _status_change(
+    arn: str, services: Services, settings: NotifySettings
+) -> tuple[Report, float] | None:
+    """Return how an execution ended and when; None when there is nothing left to tell."""
+    with _named_errors(f"The execution {arn}"):
+        described = services.stepfunctions.describe_execution(executionArn=arn)
+        status = described["status"]
+        if status not in ("FAILED", "TIMED_OUT", "ABORTED"):
+            return None  # redriven meanwhile
+        ended_in = _ended_in(arn, services) if status == "FAILED" else None
+        if ended_in == TOLD:
+            return None
+    payload = msgspec.json.decode(described.get("input", "{}"))
+    image = _image(payload, described["name"])
+    error, cause = described.get("error"), described.get("cause")
+    if ended_in == NOT_TOLD:
+        record = _record(image, services, settings)
+        state = record.failed_state if record.execution == arn else ""
+        failure = Failure(state=state or messages.UNCAUGHT, error=error or "", message=cause or "")
+    else:
+        failure = messages.status_failure(status, error, cause)
+    report = Report(
+        outcome=status,
+        execution=arn,
+        state_machine=described["stateMachineArn"],
+        started_at=described["startDate"].isoformat(),
+        input=payload,
+        image=image,
+        redrive_count=described.get("redriveCount", 0),
+        failure=failure,
+    )
+    return report, described["stopDate"].timestamp()
+
+
+def _ended_in(arn: str, services: Services) -> str | None:
+    """Return the Fail state that an execution ended in, if it did.
+
+    Such an execution's last two events are the state and the end; before them may be the end of a
+    run that was redriven.
+    """
+    history = services.stepfunctions.get_execution_history(
+        executionArn=arn, reverseOrder=True, maxResults=2, includeExecutionData=False
+    )
+    for event in history["events"]:
+        if event["type"] == "FailStateEntered":
+            return event["stateEnteredEventDetails"]["name"]
+    return None
+
+
+def _image(payload: object, execution: str) -> str:
+    """Return the key of the record that ClaimImage took for an input."""
+    source = contracts.rerun_request(payload).get("source")
+    named = source if isinstance(source, Mapping) else {}
+    bucket, key = named.get("bucket"), named.get("key")
+    if isinstance(bucket, str) and isinstance(key, str) and 0 < len(key) <= keys.MAX_KEY_BYTES:
+        return keys.record_key(bucket, key)
+    return f"invalid request/{execution}"
+
+
+# What follows must not keep an alert from going out: each part only logs its failure.
+
+
+class _Record(Struct, frozen=True):
+    """What Notify needs of an image's record."""
+
+    execution: str = ""
+    announced: str = ""
+    failed_state: str = ""
+
+
+def _record(image: str, services: Services, settings: NotifySettings) -> _Record:
+    item: dict[str, Any] = {}
+    with _tolerated("the record could not be read"):
+        item = services.dynamodb.get_item(
+            TableName=settings.images_table, Key={"image": {"S": image}}, ConsistentRead=True
+        ).get("Item", {})
+    names = {"execution": "execution", "announced": "announced", "failed_state": "failedState"}
+    return _Record(**{field: item[name]["S"] for field, name in names.items() if name in item})
+
+
+def _record_failure(report: Report, services: Services, settings: NotifySettings) -> None:
+    """Release the claim of an execution that could not do it itself."""
+    assert report.failure is not None  # noqa: S101 - status changes always have one
+    with _tolerated("the failure could not be recorded"):
+        services.dynamodb.update_item(
+            TableName=settings.images_table,
+            Key={"image": {"S": report.image}},
+            UpdateExpression=(
+                "SET #status = :failed, #error = :error, message = :message, "
+                "failedState = :state, finishedAt = :now REMOVE leaseUntil"
+            ),
+            ConditionExpression="#execution = :execution AND #status = :inProgress",
+            ExpressionAttributeNames={
+                "#status": "status",
+                "#error": "error",
+                "#execution": "execution",
+            },
+            ExpressionAttributeValues={
+                ":failed": {"S": "FAILED"},
+                ":inProgress": {"S": "IN_PROGRESS"},
+                ":error": {"S": report.failure.error},
+                ":message": {"S": report.failure.message},
+                ":state": {"S": report.failure.state},
+                ":now": {"S": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())},
+                ":execution": {"S": report.execution},
+            },
+        )
+
+
+def _outputs(report: Report, services: Services, settings: NotifySettings) -> list[StoredKey]:
+    source = contracts.rerun_request(report.input).get("source")
+    key = source.get("key") if isinstance(source, Mapping) else None
+    if report.made is not None or not isinstance(key, str) or not key:
+        return []  # a success lists what it made
+    found: list[StoredKey] = []
+    with _tolerated("the outputs could not be listed"):
+        found += services.storage.listed(settings.output_bucket, f"{key}/")
+    return found
+
+
+def _mark(report: Report, mark: str, services: Services, settings: NotifySettings) -> None:
+    with _tolerated("the record could not be marked as announced"):
+        services.dynamodb.update_item(
+            TableName=settings.images_table,
+            Key={"image": {"S": report.image}},
+            UpdateExpression="SET announced = :mark",
+            ConditionExpression="#execution = :execution",
+            ExpressionAttributeNames={"#execution": "execution"},
+            ExpressionAttributeValues={
+                ":mark": {"S": mark},
+                ":execution": {"S": report.execution},
+            },
+        )
+
+
+@contextmanager
+def _tolerated(what: str) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            logger.warning("%s: %s", what, error)
+    except (BotoCoreError, DarkroomError) as error:
+        logger.warning("%s: %s", what, error)
+
+
+@contextmanager
+def _named_errors(what: str) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code in _DENIED:
+            raise AccessDenied(
+                f"{what} may not be used by this step: {code}. Check the step's role and the "
+                "topic's policy and key."
+            ) from error
+        raise DeliveryError(f"{what} could not be used: {code}. Run it again.") from error
+    except BotoCoreError as error:
+        raise DeliveryError(f"{what} could not be reached: {error}. Run it again.") from error

@@ -1,0 +1,96 @@
+"""What the template tells a function through its environment, checked when the function starts.
+
+A missing or impossible setting is a fault of the deployment: the function does not start, and the
+message names the variable.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Literal, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from darkroom.contract.limits import Limits
+
+
+class PrepareSettings(Struct, frozen=True):
+    """Environment of Prepare."""
+
+    work_bucket: str
+    presets_parameter: str
+
+
+class OutputSettings(Struct, frozen=True):
+    """Environment of Resize and MakePdf."""
+
+    output_bucket: str
+
+
+class BackupSettings(Struct, frozen=True):
+    """Environment of BackupOriginal."""
+
+    backup_bucket: str
+
+
+class NotifySettings(Struct, frozen=True):
+    """Environment of Notify: ARNs of the topics, and names."""
+
+    notifications_topic: str
+    alerts_topic: str
+    images_table: str
+    output_bucket: str
+
+
+class StartSettings(Struct, frozen=True):
+    """Environment of Start: the state machine's ARN and type, and how many images at once."""
+
+    state_machine: str
+    workflow_type: Literal["STANDARD", "EXPRESS"]
+    concurrency: int
+
+
+SettingsT = TypeVar("SettingsT", bound=Struct)
+
+
+def from_environment(
+    model: type[SettingsT], *, prefix: str = "", environ: Mapping[str, str] | None = None
+) -> SettingsT:
+    """Read settings from environment variables named like the model's fields, in upper case.
+
+    Parameters
+    ----------
+    model
+        The settings to read.
+    prefix
+        What precedes each field's name, as ``LIMIT_``.
+    environ
+        The environment; the process's own by default.
+
+    Returns
+    -------
+    Struct
+        An instance of `model`; fields that are not set keep their defaults.
+
+    Raises
+    ------
+    RuntimeError
+        Naming the variable that is missing or wrong.
+    """
+    environ = os.environ if environ is None else environ
+    names = {field: f"{prefix}{field.upper()}" for field in model.__struct_fields__}
+    found = {field: environ[name] for field, name in names.items() if name in environ}
+    try:
+        return msgspec.convert(found, model, strict=False)
+    except msgspec.ValidationError as error:
+        text = str(error)
+        for field, name in names.items():
+            text = text.replace(f"`$.{field}`", f"`{name}`").replace(f"`{field}`", f"`{name}`")
+        raise RuntimeError(f"The function's environment is wrong: {text}") from None
+
+
+def limits() -> Limits:
+    """Return the deployment's limits: ``LIMIT_MAX_PIXELS`` and its like, or the defaults."""
+    return from_environment(Limits, prefix="LIMIT_")
