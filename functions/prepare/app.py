@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from darkroom.aws.storage import Parameters, Storage
 from darkroom.contract.requests import Prepared
-from darkroom.steps import settings, steps
+from darkroom.steps import settings
 from darkroom.steps.observability import step
+from darkroom.steps.prepare import prepare
 
 STORAGE = Storage()
 PARAMETERS = Parameters()
@@ -16,4 +17,4 @@ LIMITS = settings.limits()
 @step
 def handler(payload: object, execution: str) -> Prepared:
     """Prepare the image that an execution's input names."""
-    return steps.prepare(payload, execution, STORAGE, PARAMETERS, SETTINGS, LIMITS)
+    return prepare(payload, execution, STORAGE, PARAMETERS, SETTINGS, LIMITS)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from darkroom.aws.storage import Storage
 from darkroom.contract.requests import Output, ResizeTask, parse
-from darkroom.steps import settings, steps
+from darkroom.steps import settings
 from darkroom.steps.observability import step
+from darkroom.steps.resize import resize
 
 STORAGE = Storage()
 SETTINGS = settings.from_environment(settings.OutputSettings)
@@ -14,4 +15,4 @@ SETTINGS = settings.from_environment(settings.OutputSettings)
 @step
 def handler(payload: object, execution: str) -> Output:  # noqa: ARG001
     """Make one rendition."""
-    return steps.resize(parse(payload, ResizeTask), STORAGE, SETTINGS)
+    return resize(parse(payload, ResizeTask), STORAGE, SETTINGS)

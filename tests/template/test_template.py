@@ -73,8 +73,8 @@ CODE = {
         {"WORK_BUCKET": "WorkBucket", "PRESETS_PARAMETER": "PresetsParameter"},
     ),
     "ResizeFunction": ("resize", OutputSettings, {"OUTPUT_BUCKET": "OutputBucket"}),
-    "MakePdfFunction": ("pdf", OutputSettings, {"OUTPUT_BUCKET": "OutputBucket"}),
-    "BackupOriginalFunction": ("backup", BackupSettings, {"BACKUP_BUCKET": "BackupBucket"}),
+    "MakePdfFunction": ("make_pdf", OutputSettings, {"OUTPUT_BUCKET": "OutputBucket"}),
+    "BackupOriginalFunction": ("backup_original", BackupSettings, {"BACKUP_BUCKET": "BackupBucket"}),
     "NotifyFunction": (
         "notify", NotifySettings,
         {

@@ -213,4 +213,4 @@ def test_a_layer_may_have_60_mb(
 def test_the_functions_are_those_of_the_template() -> None:
     found = {path.parent.name for path in layer.FUNCTIONS.glob("*/app.py")}
 
-    assert {"prepare", "resize", "pdf", "backup", "notify"} <= found
+    assert {"prepare", "resize", "make_pdf", "backup_original", "notify"} <= found

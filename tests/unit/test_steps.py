@@ -12,12 +12,15 @@ import pypdfium2
 import pytest
 from darkroom import __version__
 from darkroom.aws.storage import Parameters, Storage
-from darkroom.contract import requests as contracts
+from darkroom.contract import requests
 from darkroom.contract.errors import ImageTooLarge, InvalidRequest, SourceNotFound, Superseded
 from darkroom.contract.limits import Limits
 from darkroom.contract.requests import Output, PdfOptions, PdfTask, Prepared, ResizeTask, Source
-from darkroom.image.sandbox import parent as isolation
-from darkroom.steps import steps
+from darkroom.image.sandbox import parent
+from darkroom.steps.backup_original import backup_original
+from darkroom.steps.make_pdf import make_pdf
+from darkroom.steps.prepare import prepare
+from darkroom.steps.resize import resize
 from darkroom.steps.settings import BackupSettings, OutputSettings, PrepareSettings
 
 from tests.support import aws
@@ -43,13 +46,11 @@ def parameters(value: str = PRESETS) -> Parameters:
     return Parameters(client)
 
 
-def prepare(
+def run_prepare(
     s3: Any, deployed: str = PRESETS, limits: Limits | None = None, **request: Any
 ) -> Prepared:
     given = {"source": {"bucket": "the-source", "key": "a/b.jpg"}} | request
-    return steps.prepare(
-        given, "run-1", Storage(s3), parameters(deployed), SETTINGS, limits or Limits()
-    )
+    return prepare(given, "run-1", Storage(s3), parameters(deployed), SETTINGS, limits or Limits())
 
 
 def resize_task(prepared: Prepared, number: int = 0, claim: int = 1) -> ResizeTask:
@@ -72,7 +73,7 @@ def pdf_task(prepared: Prepared, claim: int = 1) -> PdfTask:
 
 
 def test_prepare_plans_every_deployed_preset(s3: Any) -> None:
-    prepared = prepare(s3)
+    prepared = run_prepare(s3)
     assert [(r.name, r.key, r.width, r.height) for r in prepared.renditions] == [
         ("small", "a/b.jpg/small.jpg", 300, 225),
         ("large", "a/b.jpg/large.jpg", 640, 480),
@@ -96,12 +97,12 @@ def test_the_decoder_loads_while_the_object_is_fetched_if_anything_is_to_be_deco
         found.append("the object is fetched")
         raise SourceNotFound
 
-    monkeypatch.setattr(isolation, "start", lambda: found.append("the decoder starts"))
+    monkeypatch.setattr(parent, "start", lambda: found.append("the decoder starts"))
     storage = MagicMock(read_source=fetch)
     request = {"source": {"bucket": "the-source", "key": key}}
 
     with pytest.raises(SourceNotFound if key else InvalidRequest):
-        steps.prepare(request, "run-1", storage, parameters(), SETTINGS, Limits())
+        prepare(request, "run-1", storage, parameters(), SETTINGS, Limits())
 
     assert found == happened
 
@@ -113,7 +114,7 @@ def test_prepare_keeps_what_later_steps_need_in_the_work_bucket(s3: Any) -> None
     etag, version = put["ETag"].strip('"'), put["VersionId"]
     s3.put_object(Bucket="the-source", Key="a/b.jpg", Body=photo(240, 320))
     source = {"bucket": "the-source", "key": "a/b.jpg", "versionId": version}
-    prepared = prepare(s3, source=source)
+    prepared = run_prepare(s3, source=source)
     assert prepared.source == Source("the-source", "a/b.jpg", version, etag)
     assert (prepared.image.width, prepared.image.height) == (320, 240)
     mezzanine = s3.head_object(Bucket="the-work", Key=prepared.mezzanine.key)
@@ -131,8 +132,8 @@ def test_prepare_keeps_what_later_steps_need_in_the_work_bucket(s3: Any) -> None
 
 
 def test_prepare_passes_the_wishes_on(s3: Any) -> None:
-    assert (prepare(s3).pdf, prepare(s3).notify) == (PdfOptions(), True)
-    prepared = prepare(s3, pdf={"pageSize": "A4", "quality": 33}, notify=False)
+    assert (run_prepare(s3).pdf, run_prepare(s3).notify) == (PdfOptions(), True)
+    prepared = run_prepare(s3, pdf={"pageSize": "A4", "quality": 33}, notify=False)
     assert (prepared.pdf, prepared.notify) == (PdfOptions(page_size="A4", quality=33), False)
 
 
@@ -141,9 +142,9 @@ def test_the_pdf_has_the_quality_that_was_asked_for(s3: Any) -> None:
     s3.put_object(Bucket="the-source", Key="a.png", Body=encoded(picture(160, 120), "PNG"))
     storage, settings = Storage(s3), OutputSettings(output_bucket="the-output")
     rough, fine = (
-        steps.make_pdf(
+        make_pdf(
             pdf_task(
-                prepare(
+                run_prepare(
                     s3, source={"bucket": "the-source", "key": "a.png"}, pdf={"quality": quality}
                 )
             ),
@@ -159,42 +160,42 @@ def test_a_name_and_a_type_that_contradict_the_bytes_are_told(s3: Any) -> None:
     data = photo(64, 48)
     for key, content_type in (("a.png", "image/jpeg"), ("a.jpg", "image/png")):
         s3.put_object(Bucket="the-source", Key=key, Body=data, ContentType=content_type)
-        mismatch = prepare(s3, source={"bucket": "the-source", "key": key}).image.mismatch
+        mismatch = run_prepare(s3, source={"bucket": "the-source", "key": key}).image.mismatch
         assert mismatch is not None
         assert "png" in mismatch.lower()
     s3.put_object(Bucket="the-source", Key="a.jpg", Body=data, ContentType="image/jpeg")
-    assert prepare(s3, source={"bucket": "the-source", "key": "a.jpg"}).image.mismatch is None
+    assert run_prepare(s3, source={"bucket": "the-source", "key": "a.jpg"}).image.mismatch is None
 
 
 def test_the_deployment_s_limits_hold_for_the_image_and_for_a_watermark(s3: Any) -> None:
     s3.put_object(Bucket="the-source", Key="logo.png", Body=b"x" * 100_000)
     marked = {"image": {"bucket": "the-source", "key": "logo.png"}}
     with pytest.raises(ImageTooLarge, match="max_pixels"):
-        prepare(s3, limits=Limits(max_pixels=640 * 480 - 1))
+        run_prepare(s3, limits=Limits(max_pixels=640 * 480 - 1))
     with pytest.raises(ImageTooLarge, match=r"100,000 bytes.*99,999 \(max_bytes"):
-        prepare(s3, limits=Limits(max_bytes=99_999), watermark=marked)
+        run_prepare(s3, limits=Limits(max_bytes=99_999), watermark=marked)
 
 
 def test_a_key_that_leaves_no_room_is_refused_before_anything_is_read(s3: Any) -> None:
     storage = MagicMock()
     given = {"source": {"bucket": "the-source", "key": "k" * 1024}}
     with pytest.raises(InvalidRequest, match="shorter key"):
-        steps.prepare(given, "run-1", storage, parameters(), SETTINGS, Limits())
+        prepare(given, "run-1", storage, parameters(), SETTINGS, Limits())
     assert storage.mock_calls == []
 
 
 def test_a_request_overrides_the_deployed_presets(s3: Any) -> None:
-    (rendition,) = prepare(s3, presets=[{"name": "own", "width": 10}]).renditions
+    (rendition,) = run_prepare(s3, presets=[{"name": "own", "width": 10}]).renditions
     assert rendition.name == "own"
 
 
 def test_a_watermark_of_the_request_is_on_every_preset(s3: Any) -> None:
-    prepared = prepare(s3, watermark={"text": "mine"})
+    prepared = run_prepare(s3, watermark={"text": "mine"})
     marks = [rendition.preset.watermark for rendition in prepared.renditions]
     assert [mark.text for mark in marks if mark is not None] == ["mine", "mine"]
     own = [{"name": "own", "width": 10, "watermark": {"text": "the preset's"}}]
-    (kept,) = prepare(s3, presets=own).renditions
-    (replaced,) = prepare(s3, presets=own, watermark={"text": "the run's"}).renditions
+    (kept,) = run_prepare(s3, presets=own).renditions
+    (replaced,) = run_prepare(s3, presets=own, watermark={"text": "the run's"}).renditions
     assert kept.preset.watermark is not None
     assert replaced.preset.watermark is not None
     assert (kept.preset.watermark.text, replaced.preset.watermark.text) == (
@@ -208,15 +209,15 @@ def test_a_watermark_picture_comes_from_s3(s3: Any) -> None:
     storage, settings = Storage(s3), OutputSettings(output_bucket="the-output")
     seen = []
     for options in ({"watermark": marked}, {}):
-        prepared = prepare(s3, **options)
-        output = steps.resize(resize_task(prepared), storage, settings)
+        prepared = run_prepare(s3, **options)
+        output = resize(resize_task(prepared), storage, settings)
         seen.append(s3.get_object(Bucket="the-output", Key=output.key)["Body"].read())
     assert seen[0] != seen[1]
 
 
 def test_a_watermark_picture_that_is_missing_is_named(s3: Any) -> None:
     with pytest.raises(SourceNotFound, match=r"nowhere\.png"):
-        prepare(s3, watermark={"image": {"bucket": "the-source", "key": "nowhere.png"}})
+        run_prepare(s3, watermark={"image": {"bucket": "the-source", "key": "nowhere.png"}})
 
 
 @pytest.mark.parametrize("value", ["not json", "null", "[]", '[{"name": "x"}]', '{"a": 1}'])
@@ -224,21 +225,21 @@ def test_wrong_deployed_presets_name_the_parameter(s3: Any, value: str) -> None:
     with pytest.raises(
         InvalidRequest, match=r"^The deployed presets \(SSM parameter /presets\): Expected"
     ):
-        prepare(s3, deployed=value)
+        run_prepare(s3, deployed=value)
 
 
 def test_nothing_is_read_for_a_wrong_request(s3: Any) -> None:
     storage = MagicMock()
     with pytest.raises(InvalidRequest):
-        steps.prepare({"sauce": {}}, "run-1", storage, parameters(), SETTINGS, Limits())
+        prepare({"sauce": {}}, "run-1", storage, parameters(), SETTINGS, Limits())
     assert storage.mock_calls == []
 
 
 def test_resize_and_make_pdf_tell_what_they_wrote(s3: Any) -> None:
-    prepared = prepare(s3)
+    prepared = run_prepare(s3)
     storage, settings = Storage(s3), OutputSettings(output_bucket="the-output")
-    small = steps.resize(resize_task(prepared, claim=7), storage, settings)
-    pdf = steps.make_pdf(pdf_task(prepared, claim=7), storage, settings)
+    small = resize(resize_task(prepared, claim=7), storage, settings)
+    pdf = make_pdf(pdf_task(prepared, claim=7), storage, settings)
     for name, key, content_type, made in (
         ("small", "a/b.jpg/small.jpg", "image/jpeg", small),
         ("document", "a/b.jpg/document.pdf", "application/pdf", pdf),
@@ -268,21 +269,21 @@ def test_resize_and_make_pdf_tell_what_they_wrote(s3: Any) -> None:
 )
 def test_a_pdf_is_titled_by_its_file(s3: Any, key: str, title: str) -> None:
     s3.put_object(Bucket="the-source", Key=key, Body=photo(64, 48))
-    prepared = prepare(s3, source={"bucket": "the-source", "key": key})
-    steps.make_pdf(pdf_task(prepared), Storage(s3), OutputSettings(output_bucket="the-output"))
+    prepared = run_prepare(s3, source={"bucket": "the-source", "key": key})
+    make_pdf(pdf_task(prepared), Storage(s3), OutputSettings(output_bucket="the-output"))
     data = s3.get_object(Bucket="the-output", Key=f"{key}/document.pdf")["Body"].read()
     assert pypdfium2.PdfDocument(data).get_metadata_value("Title") == title
 
 
 def test_an_older_claim_replaces_no_output_of_a_newer_one(s3: Any) -> None:
-    prepared = prepare(s3)
+    prepared = run_prepare(s3)
     storage, settings = Storage(s3), OutputSettings(output_bucket="the-output")
-    steps.resize(resize_task(prepared, claim=2), storage, settings)
-    steps.make_pdf(pdf_task(prepared, claim=2), storage, settings)
+    resize(resize_task(prepared, claim=2), storage, settings)
+    make_pdf(pdf_task(prepared, claim=2), storage, settings)
     with pytest.raises(Superseded):
-        steps.resize(resize_task(prepared, claim=1), storage, settings)
+        resize(resize_task(prepared, claim=1), storage, settings)
     with pytest.raises(Superseded):
-        steps.make_pdf(pdf_task(prepared, claim=1), storage, settings)
+        make_pdf(pdf_task(prepared, claim=1), storage, settings)
 
 
 def test_steps_are_idempotent(s3: Any) -> None:
@@ -290,17 +291,15 @@ def test_steps_are_idempotent(s3: Any) -> None:
     storage, settings = Storage(s3), OutputSettings(output_bucket="the-output")
     digests = []
     for _ in range(2):
-        prepared = prepare(s3)
-        digests += [
-            steps.resize(resize_task(prepared, n), storage, settings).sha256 for n in range(2)
-        ]
+        prepared = run_prepare(s3)
+        digests += [resize(resize_task(prepared, n), storage, settings).sha256 for n in range(2)]
     assert digests[:2] == digests[2:]
 
 
 def test_back_up_copies_the_original(s3: Any) -> None:
-    prepared = prepare(s3)
-    backup = steps.back_up(
-        contracts.BackupTask(
+    prepared = run_prepare(s3)
+    backup = backup_original(
+        requests.BackupTask(
             source=prepared.source, original=prepared.original, image=prepared.image
         ),
         Storage(s3),
@@ -314,7 +313,7 @@ def test_back_up_copies_the_original(s3: Any) -> None:
 
 def test_what_prepare_returns_is_what_the_next_step_takes(s3: Any) -> None:
     """Through JSON and the state machine's own selection of fields."""
-    prepared = json.loads(json.dumps(contracts.dump(prepare(s3))))
+    prepared = json.loads(json.dumps(requests.dump(run_prepare(s3))))
     for rendition in prepared["renditions"]:
         task = {
             "source": prepared["source"],
@@ -322,4 +321,4 @@ def test_what_prepare_returns_is_what_the_next_step_takes(s3: Any) -> None:
             "mezzanine": prepared["mezzanine"],
             "rendition": rendition,
         }
-        assert contracts.parse(task, contracts.ResizeTask).rendition.name == rendition["name"]
+        assert requests.parse(task, requests.ResizeTask).rendition.name == rendition["name"]

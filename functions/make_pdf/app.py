@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from darkroom.aws.storage import Storage
 from darkroom.contract.requests import Output, PdfTask, parse
-from darkroom.steps import settings, steps
+from darkroom.steps import settings
+from darkroom.steps.make_pdf import make_pdf
 from darkroom.steps.observability import step
 
 STORAGE = Storage()
@@ -14,4 +15,4 @@ SETTINGS = settings.from_environment(settings.OutputSettings)
 @step
 def handler(payload: object, execution: str) -> Output:  # noqa: ARG001
     """Make the PDF."""
-    return steps.make_pdf(parse(payload, PdfTask), STORAGE, SETTINGS)
+    return make_pdf(parse(payload, PdfTask), STORAGE, SETTINGS)

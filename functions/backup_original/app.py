@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from darkroom.aws.storage import Storage
 from darkroom.contract.requests import Backup, BackupTask, parse
-from darkroom.steps import settings, steps
+from darkroom.steps import settings
+from darkroom.steps.backup_original import backup_original
 from darkroom.steps.observability import step
 
 STORAGE = Storage()
@@ -14,4 +15,4 @@ SETTINGS = settings.from_environment(settings.BackupSettings)
 @step
 def handler(payload: object, execution: str) -> Backup:  # noqa: ARG001
     """Back the original up."""
-    return steps.back_up(parse(payload, BackupTask), STORAGE, SETTINGS)
+    return backup_original(parse(payload, BackupTask), STORAGE, SETTINGS)

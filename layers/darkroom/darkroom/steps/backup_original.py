@@ -1,0 +1,32 @@
+"""The step BackupOriginal: copy the original to the backup bucket."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from darkroom.contract import keys
+from darkroom.contract.requests import Backup, BackupTask, ObjectRef
+
+if TYPE_CHECKING:
+    from darkroom.aws.storage import Storage
+    from darkroom.steps.settings import BackupSettings
+
+
+def backup_original(task: BackupTask, storage: Storage, settings: BackupSettings) -> Backup:
+    """Copy the original to the backup bucket, inside S3.
+
+    The backup bucket is versioned and the record names the version, so every original that was
+    processed is kept, whichever run copies last.
+
+    Returns
+    -------
+    Backup
+        The copy.
+
+    Raises
+    ------
+    DarkroomError
+        Any of them; see :mod:`darkroom.contract.errors`.
+    """
+    target = ObjectRef(bucket=settings.backup_bucket, key=keys.backup_key(task.source))
+    return storage.copy(task.original, task.image.bytes, target)

@@ -1,0 +1,33 @@
+"""The step MakePdf: make the PDF from the mezzanine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from darkroom.contract.requests import ObjectRef, Output, PdfTask
+from darkroom.steps.outputs import write
+
+if TYPE_CHECKING:
+    from darkroom.aws.storage import Storage
+    from darkroom.steps.settings import OutputSettings
+
+
+def make_pdf(task: PdfTask, storage: Storage, settings: OutputSettings) -> Output:
+    """Make the PDF from the mezzanine and write it.
+
+    Returns
+    -------
+    Output
+        What was written.
+
+    Raises
+    ------
+    DarkroomError
+        Any of them; see :mod:`darkroom.contract.errors`.
+    """
+    from darkroom.image.pdf import document
+
+    title = task.source.key.rpartition("/")[2] or task.source.key
+    encoded = document(storage.read(task.mezzanine), title, task.pdf)
+    ref = ObjectRef(bucket=settings.output_bucket, key=task.document_key)
+    return write("document", encoded, ref, task, storage)

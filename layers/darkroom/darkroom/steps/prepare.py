@@ -1,0 +1,120 @@
+"""The step Prepare: check the request and the image, write the mezzanine and the plan."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from darkroom.contract import keys, requests
+from darkroom.contract.errors import InvalidRequest
+from darkroom.contract.requests import ObjectRef, Prepared, Preset, Request, Source
+from darkroom.steps.outputs import provenance
+
+if TYPE_CHECKING:
+    from darkroom.aws.storage import Parameters, Storage
+    from darkroom.contract.limits import Limits
+    from darkroom.steps.settings import PrepareSettings
+
+MEZZANINE_TYPE = "application/x-darkroom-mezzanine"
+
+
+def prepare(
+    payload: object,
+    execution: str,
+    storage: Storage,
+    parameters: Parameters,
+    settings: PrepareSettings,
+    limits: Limits,
+) -> Prepared:
+    """Check the request and the image, and write the mezzanine.
+
+    Parameters
+    ----------
+    payload
+        The execution's input: an S3 event or a person's request.
+    execution
+        The execution's name; it keeps two runs on one image apart.
+    storage, parameters
+        The adapters.
+    settings, limits
+        The deployment's.
+
+    Returns
+    -------
+    Prepared
+        The plan for the later steps.
+
+    Raises
+    ------
+    DarkroomError
+        Any of them; see :mod:`darkroom.contract.errors`.
+    """
+    from darkroom.image.plan import plan
+    from darkroom.image.sandbox import parent
+    from darkroom.image.sandbox.decode import DecodeSpec, decode
+
+    request = requests.parse_request(payload)
+    presets = _presets(request, parameters, settings.presets_parameter)
+    document_key = keys.document_key(request.source.key)
+    parent.start()  # it loads while the object is fetched
+    stored = storage.read_source(request.source, limits)
+    source = Source(
+        bucket=request.source.bucket,
+        key=request.source.key,
+        version_id=stored.version_id,
+        etag=stored.etag,
+    )
+    spec = DecodeSpec(
+        presets=presets,
+        limits=limits,
+        pdf=request.pdf,
+        name=source.key,
+        content_type=stored.content_type,
+        watermark_images=_watermark_images(presets, storage, limits),
+    )
+    decoded = decode(stored.data, spec)
+    renditions = plan(source.key, decoded.image, presets)
+    mezzanine = ObjectRef(bucket=settings.work_bucket, key=keys.mezzanine_key(source, execution))
+    storage.write(mezzanine, decoded.mezzanine, MEZZANINE_TYPE, provenance(source))
+    original = ObjectRef(bucket=settings.work_bucket, key=keys.original_key(source, execution))
+    copied = storage.copy(source, decoded.image.bytes, original)
+    return Prepared(
+        source=source,
+        image=decoded.image,
+        mezzanine=mezzanine,
+        original=Source(bucket=copied.bucket, key=copied.key, etag=copied.etag),
+        renditions=renditions,
+        document_key=document_key,
+        pdf=request.pdf,
+        notify=request.notify,
+    )
+
+
+def _presets(request: Request, parameters: Parameters, name: str) -> tuple[Preset, ...]:
+    """Return the run's presets or else the deployed ones, with the run's watermark on each."""
+    presets = request.presets or _deployed_presets(parameters.read(name), name)
+    if request.watermark is None:
+        return presets
+    return tuple(msgspec.structs.replace(p, watermark=request.watermark) for p in presets)
+
+
+def _watermark_images(
+    presets: tuple[Preset, ...], storage: Storage, limits: Limits
+) -> dict[str, bytes]:
+    """Return the pictures that the presets' watermarks name, by ``bucket/key``."""
+    refs = {preset.watermark.image for preset in presets if preset.watermark is not None}
+    return {
+        f"{ref.bucket}/{ref.key}": storage.read_source(
+            Source(bucket=ref.bucket, key=ref.key), limits
+        ).data
+        for ref in refs
+        if ref is not None
+    }
+
+
+def _deployed_presets(text: str, name: str) -> tuple[Preset, ...]:
+    try:
+        return requests.parse_presets(text)
+    except InvalidRequest as error:
+        raise InvalidRequest(f"The deployed presets (SSM parameter {name}): {error}") from None

@@ -1,0 +1,32 @@
+"""The step Resize: make one rendition from the mezzanine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from darkroom.contract.requests import ObjectRef, Output, ResizeTask
+from darkroom.steps.outputs import write
+
+if TYPE_CHECKING:
+    from darkroom.aws.storage import Storage
+    from darkroom.steps.settings import OutputSettings
+
+
+def resize(task: ResizeTask, storage: Storage, settings: OutputSettings) -> Output:
+    """Make one rendition from the mezzanine and write it.
+
+    Returns
+    -------
+    Output
+        What was written.
+
+    Raises
+    ------
+    DarkroomError
+        Any of them; see :mod:`darkroom.contract.errors`.
+    """
+    from darkroom.image.render import render
+
+    encoded = render(storage.read(task.mezzanine), task.rendition)
+    ref = ObjectRef(bucket=settings.output_bucket, key=task.rendition.key)
+    return write(task.rendition.name, encoded, ref, task, storage)
