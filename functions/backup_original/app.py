@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from darkroom.aws.storage import Storage
+from darkroom.aws.objects import Objects
 from darkroom.contract.requests import Backup, BackupTask, parse
 from darkroom.steps import settings
 from darkroom.steps.backup_original import backup_original
 from darkroom.steps.observability import step
 
-STORAGE = Storage()
+STORAGE = Objects()
 SETTINGS = settings.from_environment(settings.BackupSettings)
 
 

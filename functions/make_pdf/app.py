@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from darkroom.aws.storage import Storage
+from darkroom.aws.objects import Objects
 from darkroom.contract.requests import Output, PdfTask, parse
 from darkroom.steps import settings
 from darkroom.steps.make_pdf import make_pdf
 from darkroom.steps.observability import step
 
-STORAGE = Storage()
+STORAGE = Objects()
 SETTINGS = settings.from_environment(settings.OutputSettings)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from darkroom.aws.storage import Parameters, Storage
+from darkroom.aws.objects import Objects
+from darkroom.aws.parameters import Parameters
 from darkroom.contract.requests import Prepared
 from darkroom.steps import settings
 from darkroom.steps.observability import step
 from darkroom.steps.prepare import prepare
 
-STORAGE = Storage()
+STORAGE = Objects()
 PARAMETERS = Parameters()
 SETTINGS = settings.from_environment(settings.PrepareSettings)
 LIMITS = settings.limits()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from darkroom.aws.storage import Storage
+from darkroom.aws.objects import Objects
 from darkroom.contract.requests import Output, ResizeTask, parse
 from darkroom.steps import settings
 from darkroom.steps.observability import step
 from darkroom.steps.resize import resize
 
-STORAGE = Storage()
+STORAGE = Objects()
 SETTINGS = settings.from_environment(settings.OutputSettings)
 
 

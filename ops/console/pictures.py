@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
-from darkroom.aws.storage import Storage
+from darkroom.aws.objects import Objects
 from darkroom.contract.errors import DarkroomError
 from darkroom.contract.limits import MIB, Limits
 from darkroom.contract.requests import Preset, Source
@@ -173,7 +173,7 @@ class Pictures:
 
         def make() -> Picture:
             try:
-                stored = Storage(self._deployment.s3).read_source(source, Limits())
+                stored = Objects(self._deployment.s3).read_source(source, Limits())
                 spec = DecodeSpec(presets=(PREVIEW,), name=at.key)
                 decoded = decode(stored.data, spec)
             except DarkroomError as error:

@@ -10,7 +10,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from darkroom.aws import storage
+from darkroom.aws import objects
 from darkroom.contract.errors import SourceNotFound, StorageError
 from darkroom.contract.requests import ObjectRef, Source
 
@@ -232,8 +232,8 @@ def _working_copies_that_are_gone(pipeline: Pipeline, engine: Engine) -> None:
     gone = ObjectRef(bucket=at.work_bucket_name, key="mezzanines/gone")
     for function in (at.resize_function_name, at.make_pdf_function_name):
         with pytest.raises(SourceNotFound):
-            storage.Storage(client_of(engine, function, "s3")).read(gone)
-    backup = storage.Storage(client_of(engine, at.backup_original_function_name, "s3"))
+            objects.Objects(client_of(engine, function, "s3")).read(gone)
+    backup = objects.Objects(client_of(engine, at.backup_original_function_name, "s3"))
     with pytest.raises(SourceNotFound):
         backup.copy(
             Source(bucket=at.work_bucket_name, key="originals/gone"),
@@ -247,7 +247,7 @@ def _unversioned_source(pipeline: Pipeline, engine: Engine) -> None:
     at = engine.deployment
     key = "manual/unversioned.jpg"
     at.s3.put_object(Bucket=at.source_bucket_name, Key=key, Body=photo(), Tagging="album=holiday")
-    prepare = storage.Storage(client_of(engine, at.prepare_function_name, "s3"))
+    prepare = objects.Objects(client_of(engine, at.prepare_function_name, "s3"))
     original = ObjectRef(bucket=at.work_bucket_name, key="originals/unversioned")
     source = Source(bucket=at.source_bucket_name, key=key)
     assert prepare.copy(source, len(photo()), original).bytes == len(photo())
@@ -273,12 +273,12 @@ def _lost_status_change(pipeline: Pipeline, engine: Engine) -> None:
 
 def _large_copy_that_breaks(pipeline: Pipeline, engine: Engine, monkeypatch: Any) -> None:
     """A copy above 5 GB is made in parts; here one above 5 MB, that breaks off."""
-    monkeypatch.setattr(storage, "SINGLE_COPY_BYTES", 5 * 2**20)
-    monkeypatch.setattr(storage, "COPY_PART_BYTES", 5 * 2**20)
+    monkeypatch.setattr(objects, "SINGLE_COPY_BYTES", 5 * 2**20)
+    monkeypatch.setattr(objects, "COPY_PART_BYTES", 5 * 2**20)
     at, data = engine.deployment, bytes(6 * 2**20)
     at.s3.put_object(Bucket=at.work_bucket_name, Key="originals/large", Body=data)
     monkeypatch.setattr(engine, "disturb", _no_second_part)
-    backup = storage.Storage(client_of(engine, at.backup_original_function_name, "s3"))
+    backup = objects.Objects(client_of(engine, at.backup_original_function_name, "s3"))
     source = Source(bucket=at.work_bucket_name, key="originals/large")
     with pytest.raises(StorageError):
         backup.copy(source, len(data), ObjectRef(bucket=at.backup_bucket_name, key="large"))

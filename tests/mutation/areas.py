@@ -33,8 +33,7 @@ AREAS = {
     "claims": Area(
         95,
         tuple(
-            f"{_CORE}{name}.py"
-            for name in ("steps/notify", "contract/keys", "notify/compose", "aws/storage")
+            f"{_CORE}{name}.py" for name in ("steps/notify", "contract/keys", "notify/*", "aws/*")
         ),
     ),
     "steps": Area(

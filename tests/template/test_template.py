@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from darkroom.aws.storage import CLIENT_CONFIG
+from darkroom.aws.calls import CONFIG
 from darkroom.contract.limits import MIB, Limits
 from darkroom.contract.requests import parse_presets
 from darkroom.steps.notify import ANNOUNCING_SECONDS
@@ -74,7 +74,9 @@ CODE = {
     ),
     "ResizeFunction": ("resize", OutputSettings, {"OUTPUT_BUCKET": "OutputBucket"}),
     "MakePdfFunction": ("make_pdf", OutputSettings, {"OUTPUT_BUCKET": "OutputBucket"}),
-    "BackupOriginalFunction": ("backup_original", BackupSettings, {"BACKUP_BUCKET": "BackupBucket"}),
+    "BackupOriginalFunction": (
+        "backup_original", BackupSettings, {"BACKUP_BUCKET": "BackupBucket"}
+    ),
     "NotifyFunction": (
         "notify", NotifySettings,
         {
@@ -113,7 +115,7 @@ def test_prepare_has_memory_and_time_for_the_largest_upload_that_it_takes() -> N
     prepare = RESOURCES["PrepareFunction"]["Properties"]
     limits = Limits()
     assert prepare["MemorySize"] * MIB - limits.max_memory >= 256 * MIB
-    a_call_that_hangs = CLIENT_CONFIG.connect_timeout + CLIENT_CONFIG.read_timeout
+    a_call_that_hangs = CONFIG.connect_timeout + CONFIG.read_timeout
     assert limits.max_decode_seconds + a_call_that_hangs < prepare["Timeout"] <= 120
 
 

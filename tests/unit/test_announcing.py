@@ -13,7 +13,7 @@ from unittest.mock import MagicMock
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
-from darkroom.aws.storage import CLIENT_CONFIG
+from darkroom.aws.calls import CONFIG
 from darkroom.contract.errors import AccessDenied, DarkroomError, DeliveryError
 from darkroom.steps import notify as announcing
 from darkroom.steps.notify import Services, announce, envelope
@@ -527,7 +527,7 @@ def test_every_client_gives_up_as_early_as_that_of_the_storage(
         client = getattr(services, name)
         assert client is getattr(services, name)  # made once
         assert client.meta.service_model.service_name == name
-        assert client.meta.config.read_timeout == CLIENT_CONFIG.read_timeout
+        assert client.meta.config.read_timeout == CONFIG.read_timeout
     assert services.storage is services.storage
 
 

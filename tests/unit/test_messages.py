@@ -9,7 +9,7 @@ import unicodedata
 from typing import Any
 
 import pytest
-from darkroom.aws.storage import StoredKey
+from darkroom.aws.objects import StoredKey
 from darkroom.contract.errors import DarkroomError, PermanentError, by_class, named
 from darkroom.contract.requests import Backup, Failure, ImageInfo, Made, Output, Report, Source
 from darkroom.notify import compose as messages

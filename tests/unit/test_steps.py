@@ -11,7 +11,8 @@ from unittest.mock import MagicMock
 import pypdfium2
 import pytest
 from darkroom import __version__
-from darkroom.aws.storage import Parameters, Storage
+from darkroom.aws.objects import Objects
+from darkroom.aws.parameters import Parameters
 from darkroom.contract import requests
 from darkroom.contract.errors import ImageTooLarge, InvalidRequest, SourceNotFound, Superseded
 from darkroom.contract.limits import Limits
@@ -50,7 +51,7 @@ def run_prepare(
     s3: Any, deployed: str = PRESETS, limits: Limits | None = None, **request: Any
 ) -> Prepared:
     given = {"source": {"bucket": "the-source", "key": "a/b.jpg"}} | request
-    return prepare(given, "run-1", Storage(s3), parameters(deployed), SETTINGS, limits or Limits())
+    return prepare(given, "run-1", Objects(s3), parameters(deployed), SETTINGS, limits or Limits())
 
 
 def resize_task(prepared: Prepared, number: int = 0, claim: int = 1) -> ResizeTask:
@@ -140,7 +141,7 @@ def test_prepare_passes_the_wishes_on(s3: Any) -> None:
 def test_the_pdf_has_the_quality_that_was_asked_for(s3: Any) -> None:
     """Its pages are made where the original is decoded, by Prepare."""
     s3.put_object(Bucket="the-source", Key="a.png", Body=encoded(picture(160, 120), "PNG"))
-    storage, settings = Storage(s3), OutputSettings(output_bucket="the-output")
+    storage, settings = Objects(s3), OutputSettings(output_bucket="the-output")
     rough, fine = (
         make_pdf(
             pdf_task(
@@ -206,7 +207,7 @@ def test_a_watermark_of_the_request_is_on_every_preset(s3: Any) -> None:
 def test_a_watermark_picture_comes_from_s3(s3: Any) -> None:
     s3.put_object(Bucket="the-source", Key="logo.png", Body=encoded(picture(40, 20), "PNG"))
     marked = {"image": {"bucket": "the-source", "key": "logo.png"}, "opacity": 1.0}
-    storage, settings = Storage(s3), OutputSettings(output_bucket="the-output")
+    storage, settings = Objects(s3), OutputSettings(output_bucket="the-output")
     seen = []
     for options in ({"watermark": marked}, {}):
         prepared = run_prepare(s3, **options)
@@ -237,7 +238,7 @@ def test_nothing_is_read_for_a_wrong_request(s3: Any) -> None:
 
 def test_resize_and_make_pdf_tell_what_they_wrote(s3: Any) -> None:
     prepared = run_prepare(s3)
-    storage, settings = Storage(s3), OutputSettings(output_bucket="the-output")
+    storage, settings = Objects(s3), OutputSettings(output_bucket="the-output")
     small = resize(resize_task(prepared, claim=7), storage, settings)
     pdf = make_pdf(pdf_task(prepared, claim=7), storage, settings)
     for name, key, content_type, made in (
@@ -270,14 +271,14 @@ def test_resize_and_make_pdf_tell_what_they_wrote(s3: Any) -> None:
 def test_a_pdf_is_titled_by_its_file(s3: Any, key: str, title: str) -> None:
     s3.put_object(Bucket="the-source", Key=key, Body=photo(64, 48))
     prepared = run_prepare(s3, source={"bucket": "the-source", "key": key})
-    make_pdf(pdf_task(prepared), Storage(s3), OutputSettings(output_bucket="the-output"))
+    make_pdf(pdf_task(prepared), Objects(s3), OutputSettings(output_bucket="the-output"))
     data = s3.get_object(Bucket="the-output", Key=f"{key}/document.pdf")["Body"].read()
     assert pypdfium2.PdfDocument(data).get_metadata_value("Title") == title
 
 
 def test_an_older_claim_replaces_no_output_of_a_newer_one(s3: Any) -> None:
     prepared = run_prepare(s3)
-    storage, settings = Storage(s3), OutputSettings(output_bucket="the-output")
+    storage, settings = Objects(s3), OutputSettings(output_bucket="the-output")
     resize(resize_task(prepared, claim=2), storage, settings)
     make_pdf(pdf_task(prepared, claim=2), storage, settings)
     with pytest.raises(Superseded):
@@ -288,7 +289,7 @@ def test_an_older_claim_replaces_no_output_of_a_newer_one(s3: Any) -> None:
 
 def test_steps_are_idempotent(s3: Any) -> None:
     """The same source and presets give the same bytes, run after run."""
-    storage, settings = Storage(s3), OutputSettings(output_bucket="the-output")
+    storage, settings = Objects(s3), OutputSettings(output_bucket="the-output")
     digests = []
     for _ in range(2):
         prepared = run_prepare(s3)
@@ -302,7 +303,7 @@ def test_back_up_copies_the_original(s3: Any) -> None:
         requests.BackupTask(
             source=prepared.source, original=prepared.original, image=prepared.image
         ),
-        Storage(s3),
+        Objects(s3),
         BackupSettings(backup_bucket="the-backup"),
     )
     copied = s3.get_object(Bucket=backup.bucket, Key=backup.key)["Body"].read()

@@ -12,7 +12,9 @@ from unittest.mock import MagicMock
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError, ConnectTimeoutError
-from darkroom.aws.storage import CLIENT_CONFIG, Parameters, Storage
+from darkroom.aws.calls import CONFIG
+from darkroom.aws.objects import Objects
+from darkroom.aws.parameters import Parameters
 from darkroom.contract.errors import (
     AccessDenied,
     DarkroomError,
@@ -40,11 +42,11 @@ def s3() -> Iterator[Any]:
         yield client
 
 
-def failing(error: Exception) -> Storage:
+def failing(error: Exception) -> Objects:
     client = MagicMock()
     for method in ("get_object", "put_object", "copy", "head_object"):
         getattr(client, method).side_effect = error
-    return Storage(client)
+    return Objects(client)
 
 
 def client_error(code: str) -> ClientError:
@@ -54,7 +56,7 @@ def client_error(code: str) -> ClientError:
 def test_the_version_that_the_event_named_is_read(s3: Any) -> None:
     first = s3.put_object(Bucket=BUCKET, Key="k", Body=b"first")["VersionId"]
     s3.put_object(Bucket=BUCKET, Key="k", Body=b"second")
-    storage = Storage(s3)
+    storage = Objects(s3)
     old = storage.read_source(Source(bucket=BUCKET, key="k", version_id=first), LIMITS)
     new = storage.read_source(Source(bucket=BUCKET, key="k"), LIMITS)
     assert (old.data, old.version_id) == (b"first", first)
@@ -67,37 +69,37 @@ def test_a_replaced_object_is_not_taken_for_the_other(s3: Any) -> None:
     etag = s3.put_object(Bucket=BUCKET, Key="k", Body=b"first")["ETag"].strip('"')
     s3.put_object(Bucket=BUCKET, Key="k", Body=b"second")
     with pytest.raises(SourceChanged, match="replaced"):
-        Storage(s3).read_source(Source(bucket=BUCKET, key="k", etag=etag), LIMITS)
+        Objects(s3).read_source(Source(bucket=BUCKET, key="k", etag=etag), LIMITS)
 
 
 def test_a_version_needs_no_etag(s3: Any) -> None:
     """A version never changes: the etag beside it is that of an event, which may lack it."""
     version = s3.put_object(Bucket=BUCKET, Key="k", Body=b"first")["VersionId"]
     source = Source(bucket=BUCKET, key="k", version_id=version, etag="another")
-    assert Storage(s3).read_source(source, LIMITS).data == b"first"
+    assert Objects(s3).read_source(source, LIMITS).data == b"first"
 
 
 def test_an_object_without_versions_has_none(s3: Any) -> None:
     s3.create_bucket(Bucket="unversioned")
     etag = s3.put_object(Bucket="unversioned", Key="k", Body=b"only")["ETag"].strip('"')
     source = Source(bucket="unversioned", key="k", etag=etag)
-    found = Storage(s3).read_source(source, LIMITS)
-    copied = Storage(s3).copy(source, 4, ObjectRef(bucket="unversioned", key="copy"))
+    found = Objects(s3).read_source(source, LIMITS)
+    copied = Objects(s3).copy(source, 4, ObjectRef(bucket="unversioned", key="copy"))
     assert (found.version_id, found.etag, found.data) == (None, etag, b"only")
     assert copied.version_id is None
 
 
 def test_a_missing_object_is_named(s3: Any) -> None:
     with pytest.raises(SourceNotFound, match="s3://a-bucket/nowhere does not exist"):
-        Storage(s3).read_source(Source(bucket=BUCKET, key="nowhere"), LIMITS)
+        Objects(s3).read_source(Source(bucket=BUCKET, key="nowhere"), LIMITS)
 
 
 def test_a_large_object_is_refused_unread(s3: Any) -> None:
     s3.put_object(Bucket=BUCKET, Key="k", Body=b"x" * 101)
     with pytest.raises(ImageTooLarge, match=r"101 bytes.*100"):
-        Storage(s3).read_source(Source(bucket=BUCKET, key="k"), LIMITS)
+        Objects(s3).read_source(Source(bucket=BUCKET, key="k"), LIMITS)
     s3.put_object(Bucket=BUCKET, Key="k", Body=b"x" * 100)
-    assert len(Storage(s3).read_source(Source(bucket=BUCKET, key="k"), LIMITS).data) == 100
+    assert len(Objects(s3).read_source(Source(bucket=BUCKET, key="k"), LIMITS).data) == 100
 
 
 def test_the_connection_of_a_large_object_is_let_go() -> None:
@@ -105,14 +107,14 @@ def test_the_connection_of_a_large_object_is_let_go() -> None:
     body = client.get_object.return_value["Body"]
     client.get_object.return_value = {"ContentLength": 101, "Body": body}
     with pytest.raises(ImageTooLarge):
-        Storage(client).read_source(Source(bucket=BUCKET, key="k"), LIMITS)
+        Objects(client).read_source(Source(bucket=BUCKET, key="k"), LIMITS)
     body.read.assert_not_called()
     body.close.assert_called_once_with()
 
 
 def test_what_is_written_is_read_back(s3: Any) -> None:
     ref = ObjectRef(bucket=BUCKET, key="out/é.jpg")
-    storage = Storage(s3)
+    storage = Objects(s3)
     digest = storage.write(ref, b"data", "image/jpeg", {"source-etag": "abc"})
     head = s3.head_object(Bucket=BUCKET, Key="out/é.jpg", ChecksumMode="ENABLED")
     assert storage.read(ref) == b"data"
@@ -123,14 +125,14 @@ def test_what_is_written_is_read_back(s3: Any) -> None:
 
 def test_s3_is_given_the_digest_to_verify_the_bytes_by() -> None:
     client, data = MagicMock(), b"data"
-    Storage(client).write(ObjectRef(bucket=BUCKET, key="out"), data, "image/jpeg", {})
+    Objects(client).write(ObjectRef(bucket=BUCKET, key="out"), data, "image/jpeg", {})
     (sent,) = client.put_object.call_args_list
     assert base64.b64decode(sent.kwargs["ChecksumSHA256"]) == hashlib.sha256(data).digest()
     assert not {"IfMatch", "IfNoneMatch"} & set(sent.kwargs)  # nobody else writes this key
 
 
 def test_a_claim_replaces_what_an_older_one_wrote_and_its_own(s3: Any) -> None:
-    storage, ref = Storage(s3), ObjectRef(bucket=BUCKET, key="out")
+    storage, ref = Objects(s3), ObjectRef(bucket=BUCKET, key="out")
     for claim, data in ((1, b"one"), (2, b"two"), (2, b"two again")):
         storage.write(ref, data, "image/jpeg", {}, claim)
     assert storage.read(ref) == b"two again"
@@ -138,7 +140,7 @@ def test_a_claim_replaces_what_an_older_one_wrote_and_its_own(s3: Any) -> None:
 
 
 def test_a_claim_never_replaces_what_a_newer_one_wrote(s3: Any) -> None:
-    storage, ref = Storage(s3), ObjectRef(bucket=BUCKET, key="out")
+    storage, ref = Objects(s3), ObjectRef(bucket=BUCKET, key="out")
     storage.write(ref, b"new", "image/jpeg", {}, 20)
     with pytest.raises(Superseded, match="newer run"):
         storage.write(ref, b"old", "image/jpeg", {}, 3)
@@ -146,14 +148,14 @@ def test_a_claim_never_replaces_what_a_newer_one_wrote(s3: Any) -> None:
 
 
 def test_an_output_without_a_claim_is_older_than_any(s3: Any) -> None:
-    storage, ref = Storage(s3), ObjectRef(bucket=BUCKET, key="out")
+    storage, ref = Objects(s3), ObjectRef(bucket=BUCKET, key="out")
     storage.write(ref, b"by hand", "image/jpeg", {})
     storage.write(ref, b"claimed", "image/jpeg", {}, 1)
     assert storage.read(ref) == b"claimed"
 
 
 def test_a_claim_in_no_form_of_ours_is_older_than_any(s3: Any) -> None:
-    storage, ref = Storage(s3), ObjectRef(bucket=BUCKET, key="out")
+    storage, ref = Objects(s3), ObjectRef(bucket=BUCKET, key="out")
     storage.write(ref, b"odd", "image/jpeg", {"claim": "9.5e99"})
     storage.write(ref, b"claimed", "image/jpeg", {}, 1)
     assert storage.read(ref) == b"claimed"
@@ -162,10 +164,10 @@ def test_a_claim_in_no_form_of_ours_is_older_than_any(s3: Any) -> None:
 @pytest.mark.parametrize("there", [True, False], ids=["an older output", "nothing"])
 def test_a_newer_write_between_the_look_and_the_write_is_seen(s3: Any, there: bool) -> None:
     """S3 refuses to replace another object than the one that was looked at."""
-    storage, ref = Storage(s3), ObjectRef(bucket=BUCKET, key="out")
+    storage, ref = Objects(s3), ObjectRef(bucket=BUCKET, key="out")
     if there:
         storage.write(ref, b"oldest", "image/jpeg", {}, 7)
-    put, other = s3.put_object, Storage(s3)
+    put, other = s3.put_object, Objects(s3)
 
     def late(**kwargs: Any) -> Any:
         s3.put_object = put
@@ -181,12 +183,12 @@ def test_a_newer_write_between_the_look_and_the_write_is_seen(s3: Any, there: bo
     assert storage.read(ref) == b"newer"
 
 
-def contended(code: str, times: int) -> tuple[Storage, MagicMock]:
+def contended(code: str, times: int) -> tuple[Objects, MagicMock]:
     """Return storage whose first writes S3 refuses: another run wrote meanwhile."""
     client = MagicMock()
     client.head_object.return_value = {"Metadata": {"claim": "1"}, "ETag": '"e"'}
     client.put_object.side_effect = [client_error(code)] * times + [{}]
-    return Storage(client), client
+    return Objects(client), client
 
 
 @pytest.mark.parametrize(
@@ -226,19 +228,19 @@ def test_a_look_that_fails_is_no_leave_to_write(
     client = MagicMock()
     client.head_object.side_effect = raised
     with pytest.raises(error, match="The output s3://a-bucket/out"):
-        Storage(client).write(ObjectRef(bucket=BUCKET, key="out"), b"", "image/jpeg", {}, 2)
+        Objects(client).write(ObjectRef(bucket=BUCKET, key="out"), b"", "image/jpeg", {}, 2)
     client.put_object.assert_not_called()
 
 
 def test_a_folder_is_listed_without_those_below_it(s3: Any) -> None:
     for key in ("a.jpg/small.jpg", "a.jpg/b.jpg/small.jpg", "a.jpgx/small.jpg"):
         s3.put_object(Bucket=BUCKET, Key=key, Body=b"123")
-    (found,) = Storage(s3).listed(BUCKET, "a.jpg/")
+    (found,) = Objects(s3).listed(BUCKET, "a.jpg/")
     assert (found.key, found.bytes) == ("a.jpg/small.jpg", 3)
     assert abs(found.modified - time.time()) < 60
-    assert Storage(s3).listed(BUCKET, "b.jpg/") == []
+    assert Objects(s3).listed(BUCKET, "b.jpg/") == []
     with pytest.raises(SourceNotFound, match="The bucket elsewhere"):
-        Storage(s3).listed("elsewhere", "a.jpg/")
+        Objects(s3).listed("elsewhere", "a.jpg/")
 
 
 def test_a_copy_is_pinned_and_compared(s3: Any) -> None:
@@ -246,7 +248,7 @@ def test_a_copy_is_pinned_and_compared(s3: Any) -> None:
     s3.put_object(Bucket=BUCKET, Key="k", Body=b"second")
     etag = put["ETag"].strip('"')
     source = Source(bucket=BUCKET, key="k", version_id=put["VersionId"], etag=etag)
-    backup = Storage(s3).copy(source, 5, ObjectRef(bucket=BUCKET, key="copy"))
+    backup = Objects(s3).copy(source, 5, ObjectRef(bucket=BUCKET, key="copy"))
     copied = s3.get_object(Bucket=BUCKET, Key="copy")
     assert copied["Body"].read() == b"first"
     assert backup == Backup(
@@ -259,15 +261,15 @@ def test_a_copy_of_what_was_replaced_meanwhile_is_refused(s3: Any) -> None:
     s3.put_object(Bucket=BUCKET, Key="k", Body=b"other")
     target = ObjectRef(bucket=BUCKET, key="copy")
     with pytest.raises(SourceChanged, match="The object s3://a-bucket/k was replaced"):
-        Storage(s3).copy(Source(bucket=BUCKET, key="k", etag=etag), 5, target)
-    assert Storage(s3).copy(Source(bucket=BUCKET, key="k"), 5, target).bytes == 5
+        Objects(s3).copy(Source(bucket=BUCKET, key="k", etag=etag), 5, target)
+    assert Objects(s3).copy(Source(bucket=BUCKET, key="k"), 5, target).bytes == 5
 
 
 def test_only_what_s3_cannot_copy_at_once_is_copied_in_parts() -> None:
     """CopyObject takes 5 GiB; more takes UploadPartCopy, 10,000 parts of 5 GiB at most."""
     client = MagicMock()
     client.head_object.return_value = {"ETag": '"e"', "ContentLength": 5}
-    Storage(client).copy(Source(bucket=BUCKET, key="k"), 5, ObjectRef(bucket=BUCKET, key="copy"))
+    Objects(client).copy(Source(bucket=BUCKET, key="k"), 5, ObjectRef(bucket=BUCKET, key="copy"))
     config = client.copy.call_args.kwargs["Config"]
     assert config.multipart_threshold == 5 * 1024**3
     assert 5 * 1024**2 <= config.multipart_chunksize <= config.multipart_threshold
@@ -285,14 +287,14 @@ def test_an_etag_of_parts_is_not_compared(original: str, copied: str) -> None:
         Source(bucket=BUCKET, key="k", etag=original),
         ObjectRef(bucket=BUCKET, key="c"),
     )
-    assert Storage(client).copy(source, 5, target).etag == copied
+    assert Objects(client).copy(source, 5, target).etag == copied
     assert client.head_object.call_count == 1
 
 
 def test_a_copy_that_differs_is_an_error(s3: Any) -> None:
     s3.put_object(Bucket=BUCKET, Key="k", Body=b"first")
     with pytest.raises(StorageError, match="differs from the original"):
-        Storage(s3).copy(Source(bucket=BUCKET, key="k"), 4, ObjectRef(bucket=BUCKET, key="copy"))
+        Objects(s3).copy(Source(bucket=BUCKET, key="k"), 4, ObjectRef(bucket=BUCKET, key="copy"))
 
 
 @pytest.mark.parametrize(
@@ -349,7 +351,7 @@ def test_a_copy_that_cannot_be_looked_at_is_named() -> None:
     client = MagicMock()
     client.head_object.side_effect = client_error("404")
     with pytest.raises(SourceNotFound, match="The backup s3://a-bucket/copy does not exist"):
-        Storage(client).copy(
+        Objects(client).copy(
             Source(bucket=BUCKET, key="k"), 1, ObjectRef(bucket=BUCKET, key="copy")
         )
 
@@ -363,7 +365,7 @@ def test_no_answer_is_transient() -> None:
 def test_a_call_that_hangs_is_given_up_while_its_function_still_has_time() -> None:
     """So it is tried again at once, and does not cost the function's whole time."""
     functions = stack.of_type(stack.source(), "AWS::Serverless::Function").values()
-    longest = CLIENT_CONFIG.connect_timeout + CLIENT_CONFIG.read_timeout
+    longest = CONFIG.connect_timeout + CONFIG.read_timeout
     assert 20 <= longest < min(function["Timeout"] for function in functions)
 
 
@@ -374,7 +376,7 @@ def test_a_client_tries_three_times_more_and_leaves_longer_waits_to_the_state_ma
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "any")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
-    storage, sent = Storage(), []
+    storage, sent = Objects(), []
 
     def unavailable(request: Any, **_: Any) -> AWSResponse:
         sent.append(request.url)
@@ -393,7 +395,7 @@ def test_parameters_are_kept_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> No
         {"Parameter": {"Value": "two"}},
     ]
     now = 1000.0
-    monkeypatch.setattr("darkroom.aws.storage.time.monotonic", lambda: now)
+    monkeypatch.setattr("darkroom.aws.parameters.time.monotonic", lambda: now)
     parameters = Parameters(client)
     assert [parameters.read("/p"), parameters.read("/p")] == ["one", "one"]
     now += 59.9

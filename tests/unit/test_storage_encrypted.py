@@ -6,7 +6,7 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
-from darkroom.aws.storage import Storage
+from darkroom.aws.objects import Objects
 from darkroom.contract.errors import StorageError
 from darkroom.contract.requests import ObjectRef, Source
 
@@ -22,7 +22,7 @@ def copy(original: dict[str, str], copied: dict[str, str], size: int = 5) -> str
     }
     client = MagicMock()
     client.head_object.side_effect = lambda Bucket, **_: heads[Bucket]  # noqa: N803 - boto3's
-    done = Storage(client).copy(
+    done = Objects(client).copy(
         Source(bucket="source", key="k", etag=ORIGINAL), size, ObjectRef(bucket="target", key="k")
     )
     return done.etag
@@ -57,4 +57,4 @@ def test_the_copied_version_decides_and_not_the_newest() -> None:
 
     client.head_object.side_effect = head
     source = Source(bucket="source", key="k", version_id="v1", etag=ORIGINAL)
-    assert Storage(client).copy(source, 5, ObjectRef(bucket="target", key="k")).etag == COPY
+    assert Objects(client).copy(source, 5, ObjectRef(bucket="target", key="k")).etag == COPY

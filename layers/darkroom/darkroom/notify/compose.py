@@ -21,7 +21,7 @@ from darkroom.contract import requests as contracts
 from darkroom.contract.requests import Failure, Made, Output, Report
 
 if TYPE_CHECKING:  # the adapter loads boto3, which a composer of texts does not need
-    from darkroom.aws.storage import StoredKey
+    from darkroom.aws.objects import StoredKey
 
 SMS_CHARACTERS = 140
 """What fits one SMS with room for the sender's name: 160 in the GSM alphabet."""

@@ -8,11 +8,11 @@ from darkroom.contract import keys
 from darkroom.contract.requests import Backup, BackupTask, ObjectRef
 
 if TYPE_CHECKING:
-    from darkroom.aws.storage import Storage
+    from darkroom.aws.objects import Objects
     from darkroom.steps.settings import BackupSettings
 
 
-def backup_original(task: BackupTask, storage: Storage, settings: BackupSettings) -> Backup:
+def backup_original(task: BackupTask, storage: Objects, settings: BackupSettings) -> Backup:
     """Copy the original to the backup bucket, inside S3.
 
     The backup bucket is versioned and the record names the version, so every original that was

@@ -8,11 +8,11 @@ from darkroom.contract.requests import ObjectRef, Output, PdfTask
 from darkroom.steps.outputs import write
 
 if TYPE_CHECKING:
-    from darkroom.aws.storage import Storage
+    from darkroom.aws.objects import Objects
     from darkroom.steps.settings import OutputSettings
 
 
-def make_pdf(task: PdfTask, storage: Storage, settings: OutputSettings) -> Output:
+def make_pdf(task: PdfTask, storage: Objects, settings: OutputSettings) -> Output:
     """Make the PDF from the mezzanine and write it.
 
     Returns

@@ -14,7 +14,8 @@ from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 from msgspec import Struct
 
-from darkroom.aws.storage import CLIENT_CONFIG, Storage, StoredKey
+from darkroom.aws.calls import CONFIG
+from darkroom.aws.objects import Objects, StoredKey
 from darkroom.contract import keys
 from darkroom.contract import requests as contracts
 from darkroom.contract.errors import AccessDenied, DarkroomError, DeliveryError
@@ -52,7 +53,7 @@ class Services:
     """
 
     def __init__(self, make: Callable[[str], Any] | None = None) -> None:
-        self._make = make or (lambda service: boto3.client(service, config=CLIENT_CONFIG))  # type: ignore[call-overload]
+        self._make = make or (lambda service: boto3.client(service, config=CONFIG))  # type: ignore[call-overload]
 
     @cached_property
     def sns(self) -> SNSClient:
@@ -70,9 +71,9 @@ class Services:
         return self._make("stepfunctions")  # type: ignore[no-any-return]
 
     @cached_property
-    def storage(self) -> Storage:
+    def storage(self) -> Objects:
         """Objects in S3."""
-        return Storage(self._make("s3"))
+        return Objects(self._make("s3"))
 
 
 def envelope(event: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,12 +8,12 @@ from darkroom import __version__
 from darkroom.contract.requests import ObjectRef, Output, PdfTask, ResizeTask, Source
 
 if TYPE_CHECKING:
-    from darkroom.aws.storage import Storage
+    from darkroom.aws.objects import Objects
     from darkroom.image.encode import Encoded
 
 
 def write(
-    name: str, encoded: Encoded, ref: ObjectRef, task: ResizeTask | PdfTask, storage: Storage
+    name: str, encoded: Encoded, ref: ObjectRef, task: ResizeTask | PdfTask, storage: Objects
 ) -> Output:
     """Write a rendition or a PDF, and return what the record and the messages say of it."""
     metadata = provenance(task.source)

@@ -12,7 +12,8 @@ from darkroom.contract.requests import ObjectRef, Prepared, Preset, Request, Sou
 from darkroom.steps.outputs import provenance
 
 if TYPE_CHECKING:
-    from darkroom.aws.storage import Parameters, Storage
+    from darkroom.aws.objects import Objects
+    from darkroom.aws.parameters import Parameters
     from darkroom.contract.limits import Limits
     from darkroom.steps.settings import PrepareSettings
 
@@ -22,7 +23,7 @@ MEZZANINE_TYPE = "application/x-darkroom-mezzanine"
 def prepare(
     payload: object,
     execution: str,
-    storage: Storage,
+    storage: Objects,
     parameters: Parameters,
     settings: PrepareSettings,
     limits: Limits,
@@ -100,7 +101,7 @@ def _presets(request: Request, parameters: Parameters, name: str) -> tuple[Prese
 
 
 def _watermark_images(
-    presets: tuple[Preset, ...], storage: Storage, limits: Limits
+    presets: tuple[Preset, ...], storage: Objects, limits: Limits
 ) -> dict[str, bytes]:
     """Return the pictures that the presets' watermarks name, by ``bucket/key``."""
     refs = {preset.watermark.image for preset in presets if preset.watermark is not None}

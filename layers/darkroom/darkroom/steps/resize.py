@@ -8,11 +8,11 @@ from darkroom.contract.requests import ObjectRef, Output, ResizeTask
 from darkroom.steps.outputs import write
 
 if TYPE_CHECKING:
-    from darkroom.aws.storage import Storage
+    from darkroom.aws.objects import Objects
     from darkroom.steps.settings import OutputSettings
 
 
-def resize(task: ResizeTask, storage: Storage, settings: OutputSettings) -> Output:
+def resize(task: ResizeTask, storage: Objects, settings: OutputSettings) -> Output:
     """Make one rendition from the mezzanine and write it.
 
     Returns

@@ -1,39 +1,23 @@
-"""The S3 and SSM adapter: the only module that talks to AWS.
-
-Every failure of the services becomes one of the names in :mod:`darkroom.contract.errors`, so that
-the state machine can tell what to retry.
-"""
+"""Objects in S3: read as they were asked for; no older run replaces what a newer one wrote."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from msgspec import Struct
 
-from darkroom.contract.errors import (
-    AccessDenied,
-    DarkroomError,
-    ImageTooLarge,
-    SourceChanged,
-    SourceNotFound,
-    StorageError,
-    Superseded,
-)
+from darkroom.aws.calls import CHANGED, CONFIG, MISSING, classified, classify, code, unreachable
+from darkroom.contract.errors import ImageTooLarge, StorageError, Superseded
 from darkroom.contract.limits import Limits, check_bytes
 from darkroom.contract.requests import Backup, ObjectRef, Source
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CopySourceTypeDef, HeadObjectOutputTypeDef
-    from mypy_boto3_ssm import SSMClient
 
 GIB = 1024**3
 
@@ -41,21 +25,7 @@ COPY_PART_BYTES = 512 * 1024**2
 SINGLE_COPY_BYTES = 5 * GIB
 """CopyObject takes at most 5 GB (S3 API reference, CopyObject); more is copied in parts."""
 
-PARAMETER_SECONDS = 60.0
-"""How long a parameter is kept before it is read again."""
-
-# The state machine retries with longer waits than a client should, so the client gives up early; a
-# call that hangs does so within the shortest time that a function has, 30 s.
-CLIENT_CONFIG = Config(
-    connect_timeout=5,
-    read_timeout=20,
-    retries={"mode": "standard", "max_attempts": 3},
-)
-
-_DENIED = {"403", "AccessDenied", "AccessDeniedException", "AllAccessDisabled"}
-_MISSING = {"404", "405", "NoSuchKey", "NoSuchVersion", "NoSuchBucket", "MethodNotAllowed"}
-_CHANGED = {"412", "PreconditionFailed"}
-_OVERTAKEN = _CHANGED | _MISSING | {"409", "ConditionalRequestConflict"}
+_OVERTAKEN = CHANGED | MISSING | {"409", "ConditionalRequestConflict"}
 
 CLAIM = "claim"
 """Metadata of an output: the number of the claim that wrote it."""
@@ -81,7 +51,7 @@ class StoredKey(Struct, frozen=True):
     modified: float
 
 
-class Storage:
+class Objects:
     """Objects in S3.
 
     Parameters
@@ -91,7 +61,7 @@ class Storage:
     """
 
     def __init__(self, client: S3Client | None = None) -> None:
-        self._s3: S3Client = client or boto3.client("s3", config=CLIENT_CONFIG)
+        self._s3: S3Client = client or boto3.client("s3", config=CONFIG)
 
     def read_source(self, source: Source, limits: Limits) -> StoredObject:
         """Read an uploaded object, at the version or etag that the request names.
@@ -119,7 +89,7 @@ class Storage:
             pin["VersionId"] = source.version_id
         elif source.etag is not None:
             pin["IfMatch"] = f'"{source.etag}"'
-        with _classified(_named(source)):
+        with classified(_named(source)):
             found = self._s3.get_object(Bucket=source.bucket, Key=source.key, **pin)  # type: ignore[arg-type]
             try:
                 check_bytes(found["ContentLength"], limits)
@@ -144,7 +114,7 @@ class Storage:
         AccessDenied, StorageError
             As their names say.
         """
-        with _classified(f"The working copy s3://{ref.bucket}/{ref.key}"):
+        with classified(f"The working copy s3://{ref.bucket}/{ref.key}"):
             return self._s3.get_object(Bucket=ref.bucket, Key=ref.key)["Body"].read()
 
     def write(
@@ -191,7 +161,7 @@ class Storage:
         fence = {} if claim is None else {CLAIM: str(claim)}
         for _ in range(WRITE_ATTEMPTS):
             condition = {} if claim is None else self._still_older(ref, claim, what)
-            with _classified(what):
+            with classified(what):
                 try:
                     self._s3.put_object(
                         Bucket=ref.bucket,
@@ -203,7 +173,7 @@ class Storage:
                         **condition,  # type: ignore[arg-type]
                     )
                 except ClientError as error:
-                    if claim is None or _code(error) not in _OVERTAKEN:
+                    if claim is None or code(error) not in _OVERTAKEN:
                         raise
                 else:
                     return digest.hexdigest()
@@ -216,11 +186,11 @@ class Storage:
         try:
             found = self._s3.head_object(Bucket=ref.bucket, Key=ref.key)
         except ClientError as error:
-            if _code(error) in _MISSING:
+            if code(error) in MISSING:
                 return {"IfNoneMatch": "*"}
-            raise _classify(what, error) from error
+            raise classify(what, error) from error
         except BotoCoreError as error:
-            raise _unreachable(what, error) from error
+            raise unreachable(what, error) from error
         written = found["Metadata"].get(CLAIM, "")
         if written.isdecimal() and int(written) > claim:
             raise Superseded(f"{what} was written by a newer run of the same image.")
@@ -257,7 +227,7 @@ class Storage:
         if source.version_id is not None:
             copy_from["VersionId"] = source.version_id
         extra = {"CopySourceIfMatch": f'"{source.etag}"'} if source.etag is not None else {}
-        with _classified(_named(source)):
+        with classified(_named(source)):
             self._s3.copy(
                 copy_from,
                 target.bucket,
@@ -267,7 +237,7 @@ class Storage:
                     multipart_threshold=SINGLE_COPY_BYTES, multipart_chunksize=COPY_PART_BYTES
                 ),
             )
-        with _classified(f"The backup s3://{target.bucket}/{target.key}"):
+        with classified(f"The backup s3://{target.bucket}/{target.key}"):
             copied = self._s3.head_object(Bucket=target.bucket, Key=target.key)
         etag = copied["ETag"].strip('"')
         same_size = copied["ContentLength"] == size
@@ -292,7 +262,7 @@ class Storage:
 
     def _head(self, source: Source) -> HeadObjectOutputTypeDef:
         pin = {} if source.version_id is None else {"VersionId": source.version_id}
-        with _classified(_named(source)):
+        with classified(_named(source)):
             return self._s3.head_object(Bucket=source.bucket, Key=source.key, **pin)  # type: ignore[arg-type]
 
     def listed(self, bucket: str, folder: str) -> list[StoredKey]:
@@ -303,7 +273,7 @@ class Storage:
         AccessDenied, StorageError
             As their names say.
         """
-        with _classified(f"The bucket {bucket}"):
+        with classified(f"The bucket {bucket}"):
             found = self._s3.list_objects_v2(Bucket=bucket, Prefix=folder, Delimiter="/")
         return [
             StoredKey(
@@ -318,75 +288,6 @@ def _by_kms(head: HeadObjectOutputTypeDef) -> bool:
     return head.get("ServerSideEncryption", "AES256") != "AES256"
 
 
-class Parameters:
-    """Values in SSM Parameter Store, kept for a minute.
-
-    Parameters
-    ----------
-    client
-        A boto3 SSM client; one is made when the first value is read and none is given.
-    """
-
-    def __init__(self, client: SSMClient | None = None) -> None:
-        self._ssm = client
-        self._kept: dict[str, tuple[float, str]] = {}
-
-    def read(self, name: str) -> str:
-        """Return a parameter's value, at most :data:`PARAMETER_SECONDS` old.
-
-        Raises
-        ------
-        AccessDenied, StorageError
-            As their names say.
-        """
-        kept = self._kept.get(name)
-        if kept is not None and time.monotonic() - kept[0] < PARAMETER_SECONDS:
-            return kept[1]
-        with _classified(f"The SSM parameter {name}"):
-            self._ssm = self._ssm or boto3.client("ssm", config=CLIENT_CONFIG)
-            value = self._ssm.get_parameter(Name=name)["Parameter"]["Value"]
-        self._kept[name] = (time.monotonic(), value)
-        return value
-
-
 def _named(source: Source) -> str:
     version = f" (version {source.version_id})" if source.version_id else ""
     return f"The object s3://{source.bucket}/{source.key}{version}"
-
-
-@contextmanager
-def _classified(what: str) -> Iterator[None]:
-    """Turn what the client raises into one of our errors."""
-    try:
-        yield
-    except ClientError as error:
-        raise _classify(what, error) from error
-    except BotoCoreError as error:
-        raise _unreachable(what, error) from error
-
-
-def _unreachable(what: str, error: BotoCoreError) -> StorageError:
-    return StorageError(f"{what} could not be reached: {error}. Run it again.")
-
-
-def _code(error: ClientError) -> str:
-    return error.response.get("Error", {}).get("Code", "")
-
-
-def _classify(what: str, error: ClientError) -> DarkroomError:
-    code = _code(error)
-    if code in _MISSING:
-        return SourceNotFound(
-            f"{what} does not exist. Check the bucket, the key (it is case-sensitive) and the "
-            "version, or upload the image again."
-        )
-    if code in _CHANGED:
-        return SourceChanged(
-            f"{what} was replaced after this run was asked for. The newer upload has a run of its "
-            "own; to process what is there now, start a run without version and etag."
-        )
-    if code in _DENIED:
-        return AccessDenied(
-            f"{what} may not be used by this step. Check the step's role and the bucket's policy."
-        )
-    return StorageError(f"{what} could not be used: {code}. Run it again.")

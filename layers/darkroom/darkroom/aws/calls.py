@@ -1,0 +1,74 @@
+"""How AWS is called: for how long, and by which of our names its failures go.
+
+Every failure of the services becomes one of the names in :mod:`darkroom.contract.errors`, so that
+the state machine can tell what to retry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from darkroom.contract.errors import (
+    AccessDenied,
+    DarkroomError,
+    SourceChanged,
+    SourceNotFound,
+    StorageError,
+)
+
+# The state machine retries with longer waits than a client should, so the client gives up early; a
+# call that hangs does so within the shortest time that a function has, 30 s.
+CONFIG = Config(
+    connect_timeout=5,
+    read_timeout=20,
+    retries={"mode": "standard", "max_attempts": 3},
+)
+
+_DENIED = {"403", "AccessDenied", "AccessDeniedException", "AllAccessDisabled"}
+MISSING = {"404", "405", "NoSuchKey", "NoSuchVersion", "NoSuchBucket", "MethodNotAllowed"}
+CHANGED = {"412", "PreconditionFailed"}
+
+
+@contextmanager
+def classified(what: str) -> Iterator[None]:
+    """Turn what the client raises into one of our errors."""
+    try:
+        yield
+    except ClientError as error:
+        raise classify(what, error) from error
+    except BotoCoreError as error:
+        raise unreachable(what, error) from error
+
+
+def unreachable(what: str, error: BotoCoreError) -> StorageError:
+    """Return the error of a call that no answer came to."""
+    return StorageError(f"{what} could not be reached: {error}. Run it again.")
+
+
+def code(error: ClientError) -> str:
+    """Return the code that a service refused a call with."""
+    return error.response.get("Error", {}).get("Code", "")
+
+
+def classify(what: str, error: ClientError) -> DarkroomError:
+    """Return our error for a call that a service refused."""
+    found = code(error)
+    if found in MISSING:
+        return SourceNotFound(
+            f"{what} does not exist. Check the bucket, the key (it is case-sensitive) and the "
+            "version, or upload the image again."
+        )
+    if found in CHANGED:
+        return SourceChanged(
+            f"{what} was replaced after this run was asked for. The newer upload has a run of its "
+            "own; to process what is there now, start a run without version and etag."
+        )
+    if found in _DENIED:
+        return AccessDenied(
+            f"{what} may not be used by this step. Check the step's role and the bucket's policy."
+        )
+    return StorageError(f"{what} could not be used: {found}. Run it again.")
