@@ -13,6 +13,7 @@ from unittest.mock import MagicMock
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
+from darkroom.aws import records
 from darkroom.aws.calls import CONFIG
 from darkroom.contract.errors import AccessDenied, DarkroomError, DeliveryError
 from darkroom.steps import notify as announcing
@@ -396,7 +397,7 @@ NOW = 1_800_000_000
 @pytest.fixture
 def at_now(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = SimpleNamespace(time=lambda: NOW + 0.5, strftime=time.strftime, gmtime=time.gmtime)
-    monkeypatch.setattr(announcing, "time", clock)
+    monkeypatch.setattr(records, "time", clock)
 
 
 ABORTED = f"ABORTED {EXECUTION} 0"

@@ -12,10 +12,10 @@ import boto3
 import msgspec
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
-from msgspec import Struct
 
 from darkroom.aws.calls import CONFIG
 from darkroom.aws.objects import Objects, StoredKey
+from darkroom.aws.records import Record, Records
 from darkroom.contract import keys
 from darkroom.contract import requests as contracts
 from darkroom.contract.errors import AccessDenied, DarkroomError, DeliveryError
@@ -110,29 +110,30 @@ def announce(payload: object, services: Services, settings: NotifySettings) -> A
         SNS, or Step Functions when asked about the execution, as their names say.
     """
     ended = time.time()
+    records = Records(services.dynamodb, settings.images_table)
     event = payload if isinstance(payload, Mapping) and "detail-type" in payload else None
     if event is not None:
-        found = _status_change(event["detail"]["executionArn"], services, settings)
+        found = _status_change(event["detail"]["executionArn"], services, records)
         if found is None:
             return Announcement(published=False)
         report, ended = found
-        _record_failure(report, services, settings)
+        _record_failure(report, records)
     else:
         report = contracts.parse(payload, Report)
     mark = _mark_of(report)
-    if _record(report.image, services, settings).announced == mark:
+    if _record(report.image, records).announced == mark:
         return Announcement(published=False)
     if event is not None:
-        _reserve(report, services, settings)
+        _reserve(report, records)
     message = messages.compose(report, _outputs(report, services, settings), ended)
     topic = settings.notifications_topic if report.outcome == "COMPLETE" else settings.alerts_topic
     try:
         _publish(topic, message, services)
     except DarkroomError:
         if event is not None:
-            _release(report, services, settings)
+            _release(report, records)
         raise
-    _mark(report, mark, services, settings)
+    _mark(report, mark, records)
     return Announcement(published=True, subject=message.subject)
 
 
@@ -155,7 +156,7 @@ def _mark_of(report: Report) -> str:
     return f"{report.outcome} {report.execution} {report.redrive_count}"
 
 
-def _reserve(report: Report, services: Services, settings: NotifySettings) -> None:
+def _reserve(report: Report, records: Records) -> None:
     """Keep two deliveries of one status change from alerting twice: EventBridge may deliver again.
 
     Raises
@@ -164,23 +165,8 @@ def _reserve(report: Report, services: Services, settings: NotifySettings) -> No
         Another invocation announces it at this moment. Lambda tries again a minute later, and finds
         it announced.
     """
-    now = int(time.time())
     try:
-        services.dynamodb.update_item(
-            TableName=settings.images_table,
-            Key={"image": {"S": report.image}},
-            UpdateExpression="SET announcing = :mark, announcingUntil = :until",
-            ConditionExpression=(
-                "attribute_exists(image) AND (attribute_not_exists(announcing) "
-                "OR announcing <> :mark OR announcingUntil < :now)"
-            ),
-            ExpressionAttributeValues={
-                ":mark": {"S": _mark_of(report)},
-                ":now": {"N": str(now)},
-                ":until": {"N": str(now + ANNOUNCING_SECONDS)},
-            },
-            ReturnValuesOnConditionCheckFailure="ALL_OLD",
-        )
+        records.reserve(report.image, _mark_of(report), ANNOUNCING_SECONDS)
     except ClientError as error:
         if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
             logger.warning("the announcement could not be reserved: %s", error)
@@ -192,21 +178,13 @@ def _reserve(report: Report, services: Services, settings: NotifySettings) -> No
         logger.warning("the announcement could not be reserved: %s", error)
 
 
-def _release(report: Report, services: Services, settings: NotifySettings) -> None:
+def _release(report: Report, records: Records) -> None:
     """Let the next delivery try at once: nothing was published."""
     with _tolerated("the announcement could not be released"):
-        services.dynamodb.update_item(
-            TableName=settings.images_table,
-            Key={"image": {"S": report.image}},
-            UpdateExpression="REMOVE announcing, announcingUntil",
-            ConditionExpression="announcing = :mark",
-            ExpressionAttributeValues={":mark": {"S": _mark_of(report)}},
-        )
+        records.release(report.image, _mark_of(report))
 
 
-def _status_change(
-    arn: str, services: Services, settings: NotifySettings
-) -> tuple[Report, float] | None:
+def _status_change(arn: str, services: Services, records: Records) -> tuple[Report, float] | None:
     """Return how an execution ended and when; None when there is nothing left to tell."""
     with _named_errors(f"The execution {arn}"):
         described = services.stepfunctions.describe_execution(executionArn=arn)
@@ -220,7 +198,7 @@ def _status_change(
     image = _image(payload, described["name"])
     error, cause = described.get("error"), described.get("cause")
     if ended_in == NOT_TOLD:
-        record = _record(image, services, settings)
+        record = _record(image, records)
         state = record.failed_state if record.execution == arn else ""
         failure = Failure(state=state or messages.UNCAUGHT, error=error or "", message=cause or "")
     else:
@@ -266,51 +244,18 @@ def _image(payload: object, execution: str) -> str:
 # What follows must not keep an alert from going out: each part only logs its failure.
 
 
-class _Record(Struct, frozen=True):
-    """What Notify needs of an image's record."""
-
-    execution: str = ""
-    announced: str = ""
-    failed_state: str = ""
-
-
-def _record(image: str, services: Services, settings: NotifySettings) -> _Record:
-    item: dict[str, Any] = {}
-    with _tolerated("the record could not be read"):
-        item = services.dynamodb.get_item(
-            TableName=settings.images_table, Key={"image": {"S": image}}, ConsistentRead=True
-        ).get("Item", {})
-    names = {"execution": "execution", "announced": "announced", "failed_state": "failedState"}
-    return _Record(**{field: item[name]["S"] for field, name in names.items() if name in item})
+def _record(image: str, records: Records) -> Record:
+    try:
+        return records.read(image)
+    except (ClientError, BotoCoreError) as error:
+        logger.warning("the record could not be read: %s", error)
+        return Record()
 
 
-def _record_failure(report: Report, services: Services, settings: NotifySettings) -> None:
-    """Release the claim of an execution that could not do it itself."""
+def _record_failure(report: Report, records: Records) -> None:
     assert report.failure is not None  # noqa: S101 - status changes always have one
     with _tolerated("the failure could not be recorded"):
-        services.dynamodb.update_item(
-            TableName=settings.images_table,
-            Key={"image": {"S": report.image}},
-            UpdateExpression=(
-                "SET #status = :failed, #error = :error, message = :message, "
-                "failedState = :state, finishedAt = :now REMOVE leaseUntil"
-            ),
-            ConditionExpression="#execution = :execution AND #status = :inProgress",
-            ExpressionAttributeNames={
-                "#status": "status",
-                "#error": "error",
-                "#execution": "execution",
-            },
-            ExpressionAttributeValues={
-                ":failed": {"S": "FAILED"},
-                ":inProgress": {"S": "IN_PROGRESS"},
-                ":error": {"S": report.failure.error},
-                ":message": {"S": report.failure.message},
-                ":state": {"S": report.failure.state},
-                ":now": {"S": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())},
-                ":execution": {"S": report.execution},
-            },
-        )
+        records.fail(report.image, report.execution, report.failure)
 
 
 def _outputs(report: Report, services: Services, settings: NotifySettings) -> list[StoredKey]:
@@ -324,19 +269,9 @@ def _outputs(report: Report, services: Services, settings: NotifySettings) -> li
     return found
 
 
-def _mark(report: Report, mark: str, services: Services, settings: NotifySettings) -> None:
+def _mark(report: Report, mark: str, records: Records) -> None:
     with _tolerated("the record could not be marked as announced"):
-        services.dynamodb.update_item(
-            TableName=settings.images_table,
-            Key={"image": {"S": report.image}},
-            UpdateExpression="SET announced = :mark",
-            ConditionExpression="#execution = :execution",
-            ExpressionAttributeNames={"#execution": "execution"},
-            ExpressionAttributeValues={
-                ":mark": {"S": mark},
-                ":execution": {"S": report.execution},
-            },
-        )
+        records.mark(report.image, report.execution, mark)
 
 
 @contextmanager
