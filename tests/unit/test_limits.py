@@ -13,8 +13,8 @@ from darkroom.contract import limits as limit
 from darkroom.contract.errors import ImageTooLarge
 from darkroom.contract.limits import Limits
 from darkroom.image.formats import sniff
-from darkroom.image.input import svg
-from darkroom.image.input.open import open_image
+from darkroom.image.input import drawing as svg
+from darkroom.image.input.openers import open_image
 
 from tests.support.imaging import chunk, develop, files, png
 

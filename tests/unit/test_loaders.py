@@ -13,8 +13,10 @@ from darkroom.contract.errors import CorruptImage, ImageTooLarge
 from darkroom.contract.limits import Limits
 from darkroom.image.colour import profile_of
 from darkroom.image.formats import sniff
-from darkroom.image.input import open as loaders
-from darkroom.image.input.open import Opened, open_image
+from darkroom.image.input import jpeg, openers, webp
+from darkroom.image.input import png as png_input
+from darkroom.image.input.openers import open_image
+from darkroom.image.input.page import Opened
 from darkroom.image.metadata import read_credit
 from darkroom.image.vips import vips
 from PIL import Image
@@ -79,7 +81,7 @@ def test_other_formats_are_decoded_whole(name: str) -> None:
 def test_a_webp_is_whole_up_to_34_megapixels_and_lossless_up_to_23(
     side: int, lossless: bool, whole: bool
 ) -> None:
-    scale = loaders._webp_scale((side, side), (300, 300), lossless=lossless)
+    scale = webp._webp_scale((side, side), (300, 300), lossless=lossless)
     assert (scale == 1) is whole
     assert scale > 0.99
 
@@ -102,7 +104,7 @@ def test_a_larger_webp_is_decoded_as_it_fits_its_memory(
 ) -> None:
     """Two copies of 4 bytes a pixel, one more of a lossless one; twice what is wanted remains."""
     monkeypatch.setattr(
-        loaders, "WEBP_MEMORY", 8 * 80 * 60 if name == "webp" else 8 * 57 * 43 + 4 * 160 * 120
+        webp, "WEBP_MEMORY", 8 * 80 * 60 if name == "webp" else 8 * 57 * 43 + 4 * 160 * 120
     )
     assert drawn(FILES[name], wanted) == pytest.approx(decoded, abs=1)
 
@@ -121,7 +123,7 @@ def test_a_larger_webp_is_decoded_as_it_fits_its_memory(
     ],
 )
 def test_whether_a_webp_is_lossless_is_told_from_its_chunks(data: bytes, lossless: bool) -> None:
-    assert loaders._is_lossless(data) is lossless
+    assert webp._is_lossless(data) is lossless
 
 
 @pytest.mark.parametrize("orientation", range(10))
@@ -185,7 +187,7 @@ def animated(*before: tuple[bytes, bytes], after: bytes = b"") -> bytes:
     ],
 )
 def test_the_frames_of_a_png_are_those_that_it_promises(data: bytes, frames: int) -> None:
-    assert loaders._apng_frames(data) == frames
+    assert png_input._apng_frames(data) == frames
 
 
 def test_a_drawings_pixels_are_limited_too() -> None:
@@ -205,7 +207,7 @@ def test_a_drawings_pixels_are_limited_too() -> None:
     ],
 )
 def test_the_reason_of_a_failure_is_one_short_line(reason: str, said: str) -> None:
-    error = loaders.cannot_decode("webp", reason)
+    error = openers.cannot_decode("webp", reason)
     assert isinstance(error, CorruptImage)
     assert str(error).startswith("This begins as a WebP image")
     assert said in str(error)
@@ -222,11 +224,11 @@ def test_credit_is_found_where_each_format_keeps_it(image_format: str) -> None:
 
 @pytest.mark.parametrize("embedded", [b"no picture", b"", FILES["jpeg"][:100], FILES["png"][:30]])
 def test_a_damaged_picture_within_a_drawing_has_no_size(embedded: bytes) -> None:
-    assert loaders._sizes(embedded, Limits()) == []
+    assert openers._sizes(embedded, Limits()) == []
 
 
 def test_a_webp_that_leaves_no_memory_is_decoded_as_small_as_may_be() -> None:
-    assert loaders._webp_scale((20_000, 20_000), (300, 100), lossless=True) == 0.03
+    assert webp._webp_scale((20_000, 20_000), (300, 100), lossless=True) == 0.03
 
 
 # ------------------------------------------------------------------------------ of every format
@@ -268,7 +270,7 @@ def test_rows_are_read_once_from_top_to_bottom(name: str) -> None:
 
 
 def test_a_jpeg_is_decoded_whole_by_a_scale_of_one() -> None:
-    assert loaders._jpeg_shrink((160, 120), (100, 100)) == 1
+    assert jpeg._jpeg_shrink((160, 120), (100, 100)) == 1
 
 
 def test_a_gifs_screen_is_weighed_before_its_frames_are_looked_at() -> None:

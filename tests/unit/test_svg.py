@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 from darkroom.contract.errors import CorruptImage, ImageTooLarge, UnsupportedImage
-from darkroom.image.input import svg
+from darkroom.image.input import drawing as svg
 from PIL import Image
 
 from tests.support.images import encoded

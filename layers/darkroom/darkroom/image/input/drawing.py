@@ -1,0 +1,210 @@
+"""SVG: checked, cut off from the outside world, drawn by resvg at the size that is needed.
+
+resvg runs no scripts and knows no network. It would, however, read files that an ``image`` names;
+such references are removed here, and pictures embedded in the drawing are held against the same
+limits as uploads.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+import re
+import urllib.parse
+from collections.abc import Iterator
+from xml.etree import ElementTree as ET
+
+from msgspec import Struct
+
+from darkroom.contract.errors import CorruptImage, ImageTooLarge, UnsupportedImage
+from darkroom.image import fonts
+from darkroom.image.geometry import Size
+
+MAX_BYTES = 10 * 1024 * 1024
+MAX_ELEMENTS = 200_000
+MAX_DEPTH = 128
+"""Deeper nesting overflows the stack of the drawing code."""
+
+SVG = "http://www.w3.org/2000/svg"
+HREFS = ("href", "{http://www.w3.org/1999/xlink}href")
+
+DEFAULT_SIZE = (300.0, 150.0)
+"""What browsers use for a drawing without any size (CSS 2.2, 10.3.2)."""
+
+_PIXELS = {"": 1.0, "px": 1.0, "in": 96.0, "cm": 96 / 2.54, "mm": 9.6 / 2.54, "pt": 96 / 72}
+_PIXELS |= {"pc": 16.0, "em": 16.0, "ex": 8.0, "rem": 16.0, "q": 2.4 / 2.54}
+_LENGTH = re.compile(r"\s*\+?(\d*\.?\d+(?:[eE][-+]?\d+)?)\s*([a-zA-Z]*)\s*\Z")
+_DATA = re.compile(
+    r"data:image/(png|jpe?g|gif|webp)\s*((?:;[^,]*)?),(.*)\Z", re.DOTALL | re.IGNORECASE
+)
+
+
+class Drawing(Struct, frozen=True):
+    """A checked drawing.
+
+    Attributes
+    ----------
+    root
+        The document, without references to anything outside it.
+    size
+        Width and height in pixels, as a browser shows it.
+    embedded
+        The files of the pictures within it.
+    """
+
+    root: ET.Element
+    size: Size
+    embedded: tuple[bytes, ...]
+
+    def rasterise(self, size: Size) -> bytes:
+        """Draw at a size in pixels.
+
+        Returns
+        -------
+        bytes
+            A PNG file with transparency.
+
+        Raises
+        ------
+        CorruptImage
+            The drawing has faults.
+        """
+        import resvg_py
+
+        root = self.root
+        if not root.get("viewBox"):
+            root.set("viewBox", f"0 0 {self.size[0]} {self.size[1]}")
+        root.set("width", str(size[0]))
+        root.set("height", str(size[1]))
+        try:
+            return bytes(
+                resvg_py.svg_to_bytes(
+                    svg_string=ET.tostring(root, encoding="unicode"),
+                    skip_system_fonts=True,
+                    font_files=[str(fonts.SANS)],
+                    serif_family=fonts.SANS_FAMILY,  # where every other family ends too
+                )
+            )
+        except ValueError as error:
+            raise CorruptImage(
+                f"This SVG cannot be drawn: {error}. Open it in a browser to see whether it is "
+                "complete, save it anew and upload that."
+            ) from None
+
+
+def read(data: bytes) -> Drawing:
+    """Parse a drawing and cut it off from everything outside it.
+
+    Parameters
+    ----------
+    data
+        An SVG file, UTF-8 or UTF-16.
+
+    Returns
+    -------
+    Drawing
+        Ready to be drawn at any size.
+
+    Raises
+    ------
+    ImageTooLarge
+        It has more bytes, elements or levels than can be drawn safely.
+    CorruptImage
+        It is not well-formed XML.
+    UnsupportedImage
+        Its root is not an SVG drawing.
+    """
+    if len(data) > MAX_BYTES:
+        raise ImageTooLarge(
+            f"The SVG has {len(data):,} bytes, but the limit is {MAX_BYTES:,}. Simplify the "
+            "drawing, or export it as PNG and upload that."
+        )
+    try:
+        root = ET.fromstring(data)  # noqa: S314 - expat bounds entities and fetches nothing
+    except (ET.ParseError, ValueError, LookupError) as error:
+        raise CorruptImage(
+            f"This SVG is not well-formed XML: {error}. Open it in a browser to see where it is "
+            "broken, save it anew and upload that."
+        ) from None
+    if root.tag != f"{{{SVG}}}svg":
+        raise UnsupportedImage(
+            f'Expected an SVG drawing, <svg xmlns="{SVG}">, but the document begins with '
+            f"<{root.tag}>. Export it as SVG or PNG and upload that."
+        )
+    _check_shape(root)
+    embedded = tuple(_cut_off(root))
+    return Drawing(root, _size(root), embedded)
+
+
+def _check_shape(root: ET.Element) -> None:
+    level, depth, count = [root], 0, 0
+    while level:
+        depth, count = depth + 1, count + len(level)
+        if depth > MAX_DEPTH or count > MAX_ELEMENTS:
+            raise ImageTooLarge(
+                f"The SVG nests more than {MAX_DEPTH} levels deep or has more than "
+                f"{MAX_ELEMENTS:,} elements. Simplify the drawing, or export it as PNG and upload "
+                "that."
+            )
+        level = [child for element in level for child in element]
+
+
+def _cut_off(root: ET.Element) -> Iterator[bytes]:
+    """Remove every reference to the outside; yield the pictures that are inside."""
+    for element in root.iter():
+        for name in HREFS:
+            reference = element.get(name)
+            if reference is None or reference.strip().startswith("#"):
+                continue
+            picture = _embedded(reference)
+            if picture is None:
+                del element.attrib[name]
+            else:
+                yield picture
+
+
+def _embedded(reference: str) -> bytes | None:
+    match = _DATA.match(reference.strip())
+    if match is None:
+        return None
+    parameters, body = match[2], urllib.parse.unquote_to_bytes(match[3])
+    if "base64" not in parameters.lower():
+        return body
+    try:
+        return base64.b64decode(b"".join(body.split()))
+    except binascii.Error:
+        return None
+
+
+def _size(root: ET.Element) -> Size:
+    box = _view_box(root.get("viewBox", ""))
+    width, height = _pixels(root.get("width")), _pixels(root.get("height"))
+    basis, scale = box or DEFAULT_SIZE, 1.0
+    if box and width:
+        scale = width / box[0]
+    elif box and height:
+        scale = height / box[1]
+    return _whole(width or basis[0] * scale), _whole(height or basis[1] * scale)
+
+
+def _whole(length: float) -> int:
+    return max(1, min(int(length + 0.5), 1_000_000))
+
+
+def _view_box(text: str) -> tuple[float, float] | None:
+    try:
+        numbers = [float(number) for number in text.replace(",", " ").split()]
+    except ValueError:
+        return None
+    finite = len(numbers) == 4 and all(abs(n) < 1e9 for n in numbers)  # noqa: PLR2004
+    return (numbers[2], numbers[3]) if finite and numbers[2] > 0 and numbers[3] > 0 else None
+
+
+def _pixels(text: str | None) -> float | None:
+    """Return a length in pixels; percentages and the absurd count as not given."""
+    match = _LENGTH.match(text) if text else None
+    if match is None:
+        return None
+    length = float(match[1]) * _PIXELS.get(match[2].lower(), math.inf)
+    return length if length < 1e9 else None  # noqa: PLR2004

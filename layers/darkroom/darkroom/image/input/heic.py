@@ -1,0 +1,37 @@
+"""HEIC."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from darkroom.contract import limits as limit
+from darkroom.contract.errors import CorruptImage
+from darkroom.contract.limits import Limits
+from darkroom.image.geometry import Size
+from darkroom.image.input.page import Data, Opened, Page
+from darkroom.image.vips import vips
+
+
+def read(data: Data, limits: Limits) -> Opened:
+    """HEVC is left out of libvips's build for its patents; libheif with a decoder has it."""
+    import pi_heif
+
+    container = pi_heif.open_heif(bytes(data), convert_hdr_to_8bit=False)
+    picture = container[container.primary_index]
+    limit.check_sizes([picture.size], limits)
+
+    def draw(_: Size) -> Any:
+        bands, deep = len(picture.mode.partition(";")[0]), ";" in picture.mode
+        kind, interpretation, width = ("ushort", "rgb16", 2) if deep else ("uchar", "srgb", 1)
+        if picture.stride != picture.size[0] * bands * width:
+            raise CorruptImage("HEIC rows are padded in a way that was not expected.")
+        image = vips().Image.new_from_memory(picture.data, *picture.size, bands, kind)
+        image = image.copy(interpretation=interpretation)
+        if "a" in picture.mode:
+            image = image.unpremultiply().linear(1, 0.5).cast(kind)
+        if picture.info.get("icc_profile"):
+            image.set_type(vips().GValue.blob_type, "icc-profile-data", picture.info["icc_profile"])
+        return image
+
+    exif = picture.info.get("exif") or b""
+    return Opened("heic", (Page(picture.size, 1, draw),), exif=exif)

@@ -1,0 +1,70 @@
+"""From bytes to lazy pixels: headers first, pixels only when they are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from darkroom.contract.errors import CorruptImage, UnsupportedImage
+from darkroom.contract.limits import Limits
+from darkroom.image.formats import NAMES, SourceFormat, sniff
+from darkroom.image.geometry import Size
+from darkroom.image.input import avif, bmp, gif, heic, jpeg, png, svg, tiff, webp
+from darkroom.image.input.page import Data, Opened
+from darkroom.image.vips import vips
+
+
+def open_image(data: Data, found: SourceFormat, limits: Limits) -> Opened:
+    """Read an image's header and hold it against the limits.
+
+    Parameters
+    ----------
+    data
+        The file.
+    found
+        Its format.
+    limits
+        What is allowed.
+
+    Returns
+    -------
+    Opened
+        Its pages, ready to be drawn.
+
+    Raises
+    ------
+    ImageTooLarge, CorruptImage, UnsupportedImage
+        Before any pixel is decoded.
+    """
+    return _OPENERS[found](data, limits)
+
+
+def _sizes(embedded: bytes, limits: Limits) -> list[Size]:
+    """Return the sizes of a picture within a drawing; none where it is no picture."""
+    try:
+        return [page.size for page in open_image(embedded, sniff(embedded), limits).pages]
+    except (UnsupportedImage, CorruptImage, vips().Error):
+        return []
+
+
+_OPENERS: dict[SourceFormat, Callable[[Data, Limits], Opened]] = {
+    "jpeg": jpeg.read,
+    "png": png.read,
+    "webp": webp.read,
+    "gif": gif.read,
+    "tiff": tiff.read,
+    "avif": avif.read,
+    "heic": heic.read,
+    "bmp": bmp.read,
+    "svg": partial(svg.read, sizes=_sizes),
+}
+
+
+def cannot_decode(found: SourceFormat, reason: str) -> CorruptImage:
+    """Return the error for a file that begins well and then fails."""
+    detail = " ".join(reason.split())[:200]
+    return CorruptImage(
+        f"This begins as a {NAMES[found]} image but cannot be decoded: {detail or 'no reason'}. "
+        "Expected a complete, undamaged file. If it shows on your computer, save it anew and "
+        "upload that; otherwise upload the original again."
+    )

@@ -1,0 +1,107 @@
+"""What every format becomes: pages whose headers are read and whose pixels are not yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct
+
+from darkroom.image.colour import has_other_profile
+from darkroom.image.formats import SourceFormat
+from darkroom.image.geometry import Size
+from darkroom.image.vips import vips
+
+Data = bytes | memoryview
+
+SEQUENTIAL = {"access": "sequential", "fail_on": "error"}
+"""Rows are read once from top to bottom; damage is an error and not a grey area."""
+
+SIDEWAYS = frozenset({5, 6, 7, 8})
+"""EXIF orientations that swap width and height."""
+
+
+class Page(Struct, frozen=True):
+    """One page, not yet decoded.
+
+    Attributes
+    ----------
+    size
+        Width and height as stored, before `orientation` is applied, in pixels.
+    orientation
+        The EXIF orientation, 1 to 8.
+    draw
+        Returns lazy pixels at `size` or, where the format allows it for free, smaller: at least
+        the size it is given.
+    """
+
+    size: Size
+    orientation: int
+    draw: Callable[[Size], Any]
+
+    @property
+    def upright(self) -> Size:
+        """Width and height as a viewer shows the page."""
+        width, height = self.size
+        return (height, width) if self.orientation in SIDEWAYS else (width, height)
+
+
+class Opened(Struct, frozen=True):
+    """An image whose header is read and within the limits.
+
+    Attributes
+    ----------
+    format
+        What the file is.
+    pages
+        At least one; several only for a TIFF.
+    frames
+        Frames of an animation, of which the first is the page.
+    exif
+        The bytes that credit is read from; empty where there are none.
+    vector
+        True for SVG, which has no pixels of its own.
+    graphic
+        The image is drawn and not photographed, as its format tells: SVG, GIF or a palette.
+    plain
+        Its pixels are shown as they are stored: no orientation, no profile but sRGB, RGB or grey.
+    """
+
+    format: SourceFormat
+    pages: tuple[Page, ...]
+    frames: int = 1
+    exif: Data = b""
+    vector: bool = False
+    graphic: bool = False
+    plain: bool = False
+
+
+def source(data: Data) -> Any:
+    """Return a source that reads the caller's bytes where they lie; the caller keeps them."""
+    return vips().Source.new_from_memory(data)
+
+
+def size_of(image: Any) -> Size:
+    """Return width and height as stored, in pixels."""
+    return image.width, image.height
+
+
+def orientation(image: Any) -> int:
+    """Return the EXIF orientation, 1 to 8."""
+    return int(image.get("orientation")) if image.get_typeof("orientation") else 1
+
+
+def exif(image: Any) -> bytes:
+    """Return the EXIF block; empty where there is none."""
+    return bytes(image.get("exif-data")) if image.get_typeof("exif-data") else b""
+
+
+def frames_of(image: Any) -> int:
+    """Return how many frames or pages there are."""
+    return int(image.get("n-pages")) if image.get_typeof("n-pages") else 1
+
+
+def is_plain(image: Any) -> bool:
+    """Return whether the pixels are shown as they are stored."""
+    usual = orientation(image) == 1 and image.interpretation in {"srgb", "b-w"}
+    return usual and not has_other_profile(image)
