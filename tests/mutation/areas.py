@@ -38,7 +38,7 @@ AREAS = {
     ),
     "steps": Area(
         90,
-        tuple(f"{_CORE}{name}.py" for name in ("contract/*", "steps/*", "image/plan")),
+        tuple(f"{_CORE}{name}.py" for name in ("*", "contract/*", "steps/*", "image/plan")),
     ),
     "image": Area(90, (f"{_CORE}image/**/*.py",)),
     "operations": Area(90, ("ops/*.py",)),

@@ -66,10 +66,8 @@ def test_a_constant_is_judged_by_those_who_use_it(tmp_path: Path) -> None:
 
 
 def test_every_module_of_the_core_and_the_engine_is_in_an_area() -> None:
-    folders = ("layers/darkroom/darkroom", "ops", "ops/engine")
-    modules = {
-        str(path.relative_to(ROOT)) for each in folders for path in (ROOT / each).glob("*.py")
-    }
+    patterns = ("layers/darkroom/darkroom/**/*.py", "ops/*.py", "ops/engine/*.py")
+    modules = {str(path.relative_to(ROOT)) for each in patterns for path in ROOT.glob(each)}
     assert modules <= files().keys()
 
 
