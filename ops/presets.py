@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from darkroom.contract.errors import InvalidRequest
-from darkroom.contract.requests import Preset, dump, parse_presets
+from darkroom.contract.model import dump
+from darkroom.contract.presets import Preset, parse_presets
 
 from ops.deployment import Deployment
 

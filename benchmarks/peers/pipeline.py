@@ -7,7 +7,7 @@ import time
 from measure import SIZES, Pixels, main, peak_mib
 
 from darkroom.image.sandbox import parent as isolation
-from darkroom.contract.requests import PdfOptions, Preset
+from darkroom.contract.presets import PdfOptions, Preset
 from darkroom.image.sandbox.decode import Decoded, DecodeSpec, decode
 from darkroom.image.pdf import document
 from darkroom.image.geometry import place

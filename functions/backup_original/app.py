@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from darkroom.aws.objects import Objects
-from darkroom.contract.requests import Backup, BackupTask, parse
+from darkroom.contract.model import parse
+from darkroom.contract.results import Backup, BackupTask
 from darkroom.steps import settings
 from darkroom.steps.backup_original import backup_original
 from darkroom.steps.observability import step

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from darkroom.aws.objects import Objects
-from darkroom.contract.requests import Output, PdfTask, parse
+from darkroom.contract.model import parse
+from darkroom.contract.results import Output, PdfTask
 from darkroom.steps import settings
 from darkroom.steps.make_pdf import make_pdf
 from darkroom.steps.observability import step

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from darkroom.contract.requests import Announcement
+from darkroom.contract.results import Announcement
 from darkroom.steps import notify as announcing
 from darkroom.steps import settings
 from darkroom.steps.observability import step

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from darkroom.aws.objects import Objects
 from darkroom.aws.parameters import Parameters
-from darkroom.contract.requests import Prepared
+from darkroom.contract.results import Prepared
 from darkroom.steps import settings
 from darkroom.steps.observability import step
 from darkroom.steps.prepare import prepare

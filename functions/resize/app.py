@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from darkroom.aws.objects import Objects
-from darkroom.contract.requests import Output, ResizeTask, parse
+from darkroom.contract.model import parse
+from darkroom.contract.results import Output, ResizeTask
 from darkroom.steps import settings
 from darkroom.steps.observability import step
 from darkroom.steps.resize import resize

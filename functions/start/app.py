@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from darkroom.contract.requests import dump
+from darkroom.contract.model import dump
 from darkroom.steps import settings
 from darkroom.steps import start as starting
 

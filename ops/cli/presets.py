@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 
 from darkroom.contract.errors import InvalidRequest
-from darkroom.contract.requests import Preset, dump
+from darkroom.contract.model import dump
+from darkroom.contract.presets import Preset
 from rich.table import Table
 from rich.text import Text
 

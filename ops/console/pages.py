@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 from darkroom.contract import errors
 from darkroom.contract.errors import InvalidRequest
-from darkroom.contract.requests import dump
+from darkroom.contract.model import dump
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 

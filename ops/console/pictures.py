@@ -20,7 +20,8 @@ from botocore.exceptions import ClientError
 from darkroom.aws.objects import Objects
 from darkroom.contract.errors import DarkroomError
 from darkroom.contract.limits import MIB, Limits
-from darkroom.contract.requests import Preset, Source
+from darkroom.contract.objects import Source
+from darkroom.contract.presets import Preset
 from darkroom.image.plan import plan
 from darkroom.image.sandbox.decode import DecodeSpec, decode
 

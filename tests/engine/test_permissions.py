@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from darkroom.aws import objects
 from darkroom.contract.errors import SourceNotFound, StorageError
-from darkroom.contract.requests import ObjectRef, Source
+from darkroom.contract.objects import ObjectRef, Source
 
 from ops import dlq
 from ops.engine import Engine, moto_hooks

@@ -14,7 +14,7 @@ from random import Random
 import pytest
 from darkroom.contract.errors import CorruptImage, ImageTooLarge, UnsupportedImage
 from darkroom.contract.limits import MIB, Limits
-from darkroom.contract.requests import PdfOptions, Preset
+from darkroom.contract.presets import PdfOptions, Preset
 from darkroom.image.pdf import document
 from darkroom.image.plan import plan
 from darkroom.image.render import render

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from darkroom.contract.requests import ImageInfo, Preset, Rendition
+from darkroom.contract.presets import Preset
+from darkroom.contract.results import ImageInfo, Rendition
 from darkroom.image.decoder import decode_here
 from darkroom.image.encode import Encoded
 from darkroom.image.plan import plan

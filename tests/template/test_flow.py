@@ -10,8 +10,8 @@ import json
 from typing import Any
 
 import pytest
-from darkroom.contract import requests as contracts
-from darkroom.contract.requests import BackupTask, PdfTask, Report, ResizeTask
+from darkroom.contract.model import Contract, dump, parse
+from darkroom.contract.results import BackupTask, PdfTask, Report, ResizeTask
 
 from tests.support.definition import (
     EXECUTION,
@@ -62,9 +62,9 @@ def payload(state: str, given: Any = None, of_execution: Json | None = None) -> 
     return found["input"]
 
 
-def read(given: Any, model: type[contracts.Contract]) -> Any:
+def read(given: Any, model: type[Contract]) -> Any:
     """Return what a function makes of its input, as JSON-like data."""
-    return json.loads(json.dumps(contracts.dump(contracts.parse(given, model))))
+    return json.loads(json.dumps(dump(parse(given, model))))
 
 
 # ---------------------------------------------------------------------------- what a step gets

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from darkroom.contract import keys
-from darkroom.contract import requests as contracts
-from darkroom.contract.requests import Backup, Output
+from darkroom.contract.model import dump
+from darkroom.contract.requests import rerun_request
+from darkroom.contract.results import Backup, Output
 from darkroom.steps import notify as announcing
 
 from tests.support import aws
@@ -242,7 +243,7 @@ def test_an_upload_raises_the_sequencer_and_a_person_never_lowers_it(
     ids=["event", "request", "odd key", "longest key", "a request with a detail"],
 )  # fmt: skip
 def test_a_record_s_key_is_the_code_s(dynamodb: Any, given: Json) -> None:
-    source = contracts.rerun_request(given)["source"]
+    source = rerun_request(given)["source"]
     image = keys.record_key(source["bucket"], source["key"])
     write(dynamodb, "ClaimImage", held("COMPLETE", "0A"), given)
     assert record(dynamodb, image)["execution"] == EXECUTION
@@ -284,7 +285,7 @@ def output(name: str, **more: Any) -> Json:
         height=225,
         **more,
     )
-    return contracts.dump(made)
+    return dump(made)
 
 
 RESULT: Json = {
@@ -292,7 +293,7 @@ RESULT: Json = {
     "prepared": PREPARED,
     "renditions": [output("small"), output("large")],
     "document": output("document", pages=3),
-    "backup": contracts.dump(
+    "backup": dump(
         Backup(bucket="backups", key="uploads/a.jpg", bytes=4096, etag="e2", version_id="b1")
     ),
 }

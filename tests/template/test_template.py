@@ -8,7 +8,7 @@ import re
 import pytest
 from darkroom.aws.calls import CONFIG
 from darkroom.contract.limits import MIB, Limits
-from darkroom.contract.requests import parse_presets
+from darkroom.contract.presets import parse_presets
 from darkroom.steps.notify import ANNOUNCING_SECONDS
 from darkroom.steps.settings import (
     BackupSettings,

@@ -7,20 +7,12 @@ from typing import Any
 import msgspec
 import pytest
 from darkroom.contract.errors import InvalidRequest
-from darkroom.contract.requests import (
-    MAX_PRESETS,
-    Contract,
-    PdfOptions,
-    Preset,
-    Report,
-    Source,
-    dump,
-    event_source,
-    parse,
-    parse_presets,
-    parse_request,
-    rerun_request,
-)
+from darkroom.contract.fields import MAX_PRESETS
+from darkroom.contract.model import Contract, dump, parse
+from darkroom.contract.objects import Source
+from darkroom.contract.presets import PdfOptions, Preset, parse_presets
+from darkroom.contract.requests import event_source, parse_request, rerun_request
+from darkroom.contract.results import Report
 
 SOURCE = {"bucket": "my-bucket", "key": "uploads/photo.jpg"}
 

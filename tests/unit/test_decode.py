@@ -22,7 +22,7 @@ import psutil
 import pytest
 from darkroom.contract.errors import CorruptImage, ImageTooLarge, InvalidRequest, UnsupportedImage
 from darkroom.contract.limits import Limits
-from darkroom.contract.requests import Preset
+from darkroom.contract.presets import Preset
 from darkroom.image.formats import CONTENT_TYPES
 from darkroom.image.mezzanine import unpack
 from darkroom.image.sandbox import parent as isolation

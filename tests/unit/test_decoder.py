@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from darkroom.contract.errors import CorruptImage, ImageTooLarge, UnsupportedImage
 from darkroom.contract.limits import Limits
-from darkroom.contract.requests import PdfOptions, Preset
+from darkroom.contract.presets import PdfOptions, Preset
 from darkroom.image.colour import to_srgb
 from darkroom.image.encode import jpeg
 from darkroom.image.geometry import Size

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from darkroom.contract.requests import PdfOptions, Preset
+from darkroom.contract.presets import PdfOptions, Preset
 from darkroom.image.encode import Encoded
 from darkroom.image.metadata import Credit
 from darkroom.image.mezzanine import Builder

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from darkroom.contract.requests import ImageInfo, Preset
+from darkroom.contract.presets import Preset
+from darkroom.contract.results import ImageInfo
 from darkroom.image.geometry import fit_inside, place
 from darkroom.image.plan import output_format, plan
 from hypothesis import given

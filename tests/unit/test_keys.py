@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from darkroom.contract import keys
 from darkroom.contract.errors import InvalidRequest
-from darkroom.contract.requests import Source
+from darkroom.contract.objects import Source
 from hypothesis import given
 from hypothesis import strategies as st
 

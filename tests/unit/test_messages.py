@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from darkroom.aws.objects import StoredKey
 from darkroom.contract.errors import DarkroomError, PermanentError, by_class, named
-from darkroom.contract.requests import Backup, Failure, ImageInfo, Made, Output, Report, Source
+from darkroom.contract.objects import Source
+from darkroom.contract.results import Backup, Failure, ImageInfo, Made, Output, Report
 from darkroom.notify import compose as messages
 from darkroom.notify.compose import Message, compose
 from hypothesis import given

@@ -20,18 +20,10 @@ import pytest
 from aws_lambda_powertools.logging import logger as powertools
 from botocore.stub import Stubber
 from darkroom.contract.errors import CorruptImage
-from darkroom.contract.requests import (
-    Announcement,
-    Backup,
-    Contract,
-    ImageInfo,
-    ObjectRef,
-    Output,
-    PdfOptions,
-    Prepared,
-    Source,
-    Started,
-)
+from darkroom.contract.model import Contract
+from darkroom.contract.objects import ObjectRef, Source
+from darkroom.contract.presets import PdfOptions
+from darkroom.contract.results import Announcement, Backup, ImageInfo, Output, Prepared, Started
 
 from tests.conftest import ROOT
 

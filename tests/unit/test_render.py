@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from darkroom.contract.requests import ImageInfo, PdfOptions, Preset
+from darkroom.contract.presets import PdfOptions, Preset
+from darkroom.contract.results import ImageInfo
 from darkroom.image.plan import plan
 from darkroom.image.render import render
 from darkroom.image.strip import jpeg_quality

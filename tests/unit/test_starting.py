@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.stub import Stubber
-from darkroom.contract.requests import Started
+from darkroom.contract.results import Started
 from darkroom.steps.settings import StartSettings
 from darkroom.steps.start import RESERVE_SECONDS, client, run
 

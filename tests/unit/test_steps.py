@@ -13,10 +13,12 @@ import pytest
 from darkroom import __version__
 from darkroom.aws.objects import Objects
 from darkroom.aws.parameters import Parameters
-from darkroom.contract import requests
 from darkroom.contract.errors import ImageTooLarge, InvalidRequest, SourceNotFound, Superseded
 from darkroom.contract.limits import Limits
-from darkroom.contract.requests import Output, PdfOptions, PdfTask, Prepared, ResizeTask, Source
+from darkroom.contract.model import dump, parse
+from darkroom.contract.objects import Source
+from darkroom.contract.presets import PdfOptions
+from darkroom.contract.results import BackupTask, Output, PdfTask, Prepared, ResizeTask
 from darkroom.image.sandbox import parent
 from darkroom.steps.backup_original import backup_original
 from darkroom.steps.make_pdf import make_pdf
@@ -300,9 +302,7 @@ def test_steps_are_idempotent(s3: Any) -> None:
 def test_back_up_copies_the_original(s3: Any) -> None:
     prepared = run_prepare(s3)
     backup = backup_original(
-        requests.BackupTask(
-            source=prepared.source, original=prepared.original, image=prepared.image
-        ),
+        BackupTask(source=prepared.source, original=prepared.original, image=prepared.image),
         Objects(s3),
         BackupSettings(backup_bucket="the-backup"),
     )
@@ -314,7 +314,7 @@ def test_back_up_copies_the_original(s3: Any) -> None:
 
 def test_what_prepare_returns_is_what_the_next_step_takes(s3: Any) -> None:
     """Through JSON and the state machine's own selection of fields."""
-    prepared = json.loads(json.dumps(requests.dump(run_prepare(s3))))
+    prepared = json.loads(json.dumps(dump(run_prepare(s3))))
     for rendition in prepared["renditions"]:
         task = {
             "source": prepared["source"],
@@ -322,4 +322,4 @@ def test_what_prepare_returns_is_what_the_next_step_takes(s3: Any) -> None:
             "mezzanine": prepared["mezzanine"],
             "rendition": rendition,
         }
-        assert requests.parse(task, requests.ResizeTask).rendition.name == rendition["name"]
+        assert parse(task, ResizeTask).rendition.name == rendition["name"]

@@ -25,7 +25,8 @@ from darkroom.contract.errors import (
     Superseded,
 )
 from darkroom.contract.limits import Limits
-from darkroom.contract.requests import Backup, ObjectRef, Source
+from darkroom.contract.objects import ObjectRef, Source
+from darkroom.contract.results import Backup
 
 from tests.support import aws, stack
 

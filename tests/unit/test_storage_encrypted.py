@@ -8,7 +8,7 @@ from unittest.mock import MagicMock
 import pytest
 from darkroom.aws.objects import Objects
 from darkroom.contract.errors import StorageError
-from darkroom.contract.requests import ObjectRef, Source
+from darkroom.contract.objects import ObjectRef, Source
 
 ORIGINAL, COPY = "a" * 32, "b" * 32
 PLAIN = {"ServerSideEncryption": "AES256"}

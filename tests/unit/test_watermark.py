@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 from darkroom.contract.errors import InvalidRequest
-from darkroom.contract.requests import Preset
+from darkroom.contract.presets import Preset
 from darkroom.image import fonts
 from darkroom.image.sandbox.decode import DecodeSpec, decode
 from darkroom.image.watermark import _text_layer, check

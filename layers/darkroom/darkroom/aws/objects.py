@@ -13,7 +13,8 @@ from msgspec import Struct
 from darkroom.aws.calls import CHANGED, CONFIG, MISSING, classified, classify, code, unreachable
 from darkroom.contract.errors import ImageTooLarge, StorageError, Superseded
 from darkroom.contract.limits import Limits, check_bytes
-from darkroom.contract.requests import Backup, ObjectRef, Source
+from darkroom.contract.objects import ObjectRef, Source
+from darkroom.contract.results import Backup
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

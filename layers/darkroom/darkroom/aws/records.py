@@ -10,7 +10,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from darkroom.contract.requests import Failure
+    from darkroom.contract.results import Failure
 
 
 class Record(Struct, frozen=True):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 
 from darkroom.contract.errors import InvalidRequest
-from darkroom.contract.requests import Source
+from darkroom.contract.objects import Source
 
 EXTENSIONS = {"jpeg": "jpg", "png": "png", "webp": "webp", "avif": "avif"}
 """File extension by output format."""

@@ -9,7 +9,8 @@ import msgspec
 
 from darkroom.contract.errors import DarkroomError, ImageTooLarge, InvalidRequest, UnsupportedImage
 from darkroom.contract.limits import check_bytes
-from darkroom.contract.requests import ImageInfo, Preset
+from darkroom.contract.presets import Preset
+from darkroom.contract.results import ImageInfo
 from darkroom.image.colour import has_other_profile, to_srgb
 from darkroom.image.encode import jpeg
 from darkroom.image.formats import CONTENT_TYPES, SourceFormat, mismatch, sniff

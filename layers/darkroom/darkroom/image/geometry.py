@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from darkroom.contract.requests import Preset
+from darkroom.contract.presets import Preset
 
 Size = tuple[int, int]
 """Width and height, in pixels."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from darkroom.contract.requests import PdfOptions
+from darkroom.contract.presets import PdfOptions
 from darkroom.image.encode import CONTENT_TYPES, Encoded, jpeg
 from darkroom.image.geometry import Size
 from darkroom.image.metadata import Credit

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from darkroom.contract.keys import rendition_key
-from darkroom.contract.requests import ImageInfo, Preset, Rendition
+from darkroom.contract.presets import Preset
+from darkroom.contract.results import ImageInfo, Rendition
 from darkroom.image.geometry import place
 
 OutputFormat = Literal["jpeg", "png", "webp", "avif"]

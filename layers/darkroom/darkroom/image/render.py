@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from darkroom.contract.requests import Rendition
+from darkroom.contract.results import Rendition
 from darkroom.image.encode import CONTENT_TYPES, Encoded, encode
 from darkroom.image.geometry import Placement, Size, place
 from darkroom.image.metadata import Credit, add_exif, exif

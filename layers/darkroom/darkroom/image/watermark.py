@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from darkroom.contract.errors import InvalidRequest
-from darkroom.contract.requests import ObjectRef, Preset, Watermark
+from darkroom.contract.objects import ObjectRef
+from darkroom.contract.presets import Preset, Watermark
 from darkroom.image import fonts
 from darkroom.image.geometry import Size
 

@@ -17,8 +17,9 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from darkroom.contract import errors, keys
-from darkroom.contract import requests as contracts
-from darkroom.contract.requests import Failure, Made, Output, Report
+from darkroom.contract.model import dump
+from darkroom.contract.requests import rerun_request
+from darkroom.contract.results import Backup, Failure, Made, Output, Report
 
 if TYPE_CHECKING:  # the adapter loads boto3, which a composer of texts does not need
     from darkroom.aws.objects import StoredKey
@@ -123,7 +124,7 @@ class _Composer:
         self.outputs = outputs
         self.started = datetime.datetime.fromisoformat(report.started_at)
         self.seconds = max(0.0, ended - self.started.timestamp())
-        self.rerun = contracts.rerun_request(report.input)
+        self.rerun = rerun_request(report.input)
         self.repeats = len(dumps(self.rerun)) <= REQUEST_CHARACTERS
         if not self.repeats:
             self.rerun = {}
@@ -211,7 +212,7 @@ class _Composer:
             "commands": [command for _, command in self.commands()],
         }
         if report.made is not None:
-            found |= contracts.dump(report.made)
+            found |= dump(report.made)
         if self.failure is not None:
             found |= {
                 "error": self.failure.error,
@@ -391,6 +392,6 @@ def _table(made: Made) -> Iterable[str]:
     yield _row("original", "", made.backup)
 
 
-def _row(name: str, measure: str, at: Output | contracts.Backup) -> str:
+def _row(name: str, measure: str, at: Output | Backup) -> str:
     where = shown(f"s3://{at.bucket}/{at.key}")
     return f"  {name:12}{measure:14}{size(at.bytes):10}{where}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from darkroom.contract import keys
-from darkroom.contract.requests import Backup, BackupTask, ObjectRef
+from darkroom.contract.objects import ObjectRef
+from darkroom.contract.results import Backup, BackupTask
 
 if TYPE_CHECKING:
     from darkroom.aws.objects import Objects

@@ -17,9 +17,10 @@ from darkroom.aws.calls import CONFIG
 from darkroom.aws.objects import Objects, StoredKey
 from darkroom.aws.records import Record, Records
 from darkroom.contract import keys
-from darkroom.contract import requests as contracts
 from darkroom.contract.errors import AccessDenied, DarkroomError, DeliveryError
-from darkroom.contract.requests import Announcement, Failure, Report
+from darkroom.contract.model import parse
+from darkroom.contract.requests import rerun_request
+from darkroom.contract.results import Announcement, Failure, Report
 from darkroom.notify import compose as messages
 from darkroom.steps.settings import NotifySettings
 
@@ -95,7 +96,7 @@ def announce(payload: object, services: Services, settings: NotifySettings) -> A
     Parameters
     ----------
     payload
-        A :class:`darkroom.contract.requests.Report`, or a status-change event.
+        A :class:`darkroom.contract.results.Report`, or a status-change event.
     services, settings
         The adapters, and the deployment's names.
 
@@ -119,7 +120,7 @@ def announce(payload: object, services: Services, settings: NotifySettings) -> A
         report, ended = found
         _record_failure(report, records)
     else:
-        report = contracts.parse(payload, Report)
+        report = parse(payload, Report)
     mark = _mark_of(report)
     if _record(report.image, records).announced == mark:
         return Announcement(published=False)
@@ -233,7 +234,7 @@ def _ended_in(arn: str, services: Services) -> str | None:
 
 def _image(payload: object, execution: str) -> str:
     """Return the key of the record that ClaimImage took for an input."""
-    source = contracts.rerun_request(payload).get("source")
+    source = rerun_request(payload).get("source")
     named = source if isinstance(source, Mapping) else {}
     bucket, key = named.get("bucket"), named.get("key")
     if isinstance(bucket, str) and isinstance(key, str) and 0 < len(key) <= keys.MAX_KEY_BYTES:
@@ -259,7 +260,7 @@ def _record_failure(report: Report, records: Records) -> None:
 
 
 def _outputs(report: Report, services: Services, settings: NotifySettings) -> list[StoredKey]:
-    source = contracts.rerun_request(report.input).get("source")
+    source = rerun_request(report.input).get("source")
     key = source.get("key") if isinstance(source, Mapping) else None
     if report.made is not None or not isinstance(key, str) or not key:
         return []  # a success lists what it made

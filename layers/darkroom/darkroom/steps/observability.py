@@ -15,7 +15,8 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from darkroom.contract.errors import DarkroomError
-from darkroom.contract.requests import Announcement, Backup, Contract, Output, Prepared, dump
+from darkroom.contract.model import Contract, dump
+from darkroom.contract.results import Announcement, Backup, Output, Prepared
 
 Event: TypeAlias = dict[str, Any]
 Step: TypeAlias = Callable[[Any, str], Contract]

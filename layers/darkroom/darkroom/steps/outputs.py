@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from darkroom import __version__
-from darkroom.contract.requests import ObjectRef, Output, PdfTask, ResizeTask, Source
+from darkroom.contract.objects import ObjectRef, Source
+from darkroom.contract.results import Output, PdfTask, ResizeTask
 
 if TYPE_CHECKING:
     from darkroom.aws.objects import Objects

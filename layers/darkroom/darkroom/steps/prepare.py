@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from darkroom.contract import keys, requests
+from darkroom.contract import keys
 from darkroom.contract.errors import InvalidRequest
-from darkroom.contract.requests import ObjectRef, Prepared, Preset, Request, Source
+from darkroom.contract.objects import ObjectRef, Source
+from darkroom.contract.presets import Preset, parse_presets
+from darkroom.contract.requests import Request, parse_request
+from darkroom.contract.results import Prepared
 from darkroom.steps.outputs import provenance
 
 if TYPE_CHECKING:
@@ -55,7 +58,7 @@ def prepare(
     from darkroom.image.sandbox import parent
     from darkroom.image.sandbox.decode import DecodeSpec, decode
 
-    request = requests.parse_request(payload)
+    request = parse_request(payload)
     presets = _presets(request, parameters, settings.presets_parameter)
     document_key = keys.document_key(request.source.key)
     parent.start()  # it loads while the object is fetched
@@ -116,6 +119,6 @@ def _watermark_images(
 
 def _deployed_presets(text: str, name: str) -> tuple[Preset, ...]:
     try:
-        return requests.parse_presets(text)
+        return parse_presets(text)
     except InvalidRequest as error:
         raise InvalidRequest(f"The deployed presets (SSM parameter {name}): {error}") from None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from darkroom.contract.requests import ObjectRef, Output, ResizeTask
+from darkroom.contract.objects import ObjectRef
+from darkroom.contract.results import Output, ResizeTask
 from darkroom.steps.outputs import write
 
 if TYPE_CHECKING:

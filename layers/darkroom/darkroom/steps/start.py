@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.config import Config
 
-from darkroom.contract.requests import Started
+from darkroom.contract.results import Started
 from darkroom.steps.settings import StartSettings
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from msgspec import Struct, field
 
 from darkroom.contract.limits import Limits, check_bytes
-from darkroom.contract.requests import ImageInfo, PdfOptions, Preset
+from darkroom.contract.presets import PdfOptions, Preset
+from darkroom.contract.results import ImageInfo
 from darkroom.image.formats import sniff
 
 

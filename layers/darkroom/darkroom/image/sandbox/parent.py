@@ -27,7 +27,7 @@ from msgspec import Struct
 from darkroom.contract import errors
 from darkroom.contract.errors import CorruptImage, DarkroomError, ImageTooLarge
 from darkroom.contract.limits import MIB, Limits
-from darkroom.contract.requests import ImageInfo
+from darkroom.contract.results import ImageInfo
 from darkroom.image.sandbox.decode import Decoded, DecodeSpec
 
 START_SECONDS = 30.0

@@ -1,0 +1,66 @@
+"""The values that fields of a contract take, and how a message calls them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, get_args
+
+from msgspec import Meta
+
+Fit = Literal["inside", "cover", "contain", "fill"]
+Format = Literal["auto", "jpeg", "png", "webp", "avif", "original"]
+PageSize = Literal["fit", "A4", "Letter"]
+Metadata = Literal["credit", "none"]
+Position = Literal[
+    "top-left",
+    "top",
+    "top-right",
+    "left",
+    "center",
+    "right",
+    "bottom-left",
+    "bottom",
+    "bottom-right",
+]
+
+MAX_SIDE = 16_383
+"""Largest width or height of a rendition, in pixels: the limit of the WebP format."""
+
+MAX_PRESETS = 20
+"""Largest number of presets in one execution; an inline Map runs at most 40 at once."""
+
+PRESETS_EXAMPLE = '[{"name": "small", "width": 300, "height": 300}]'
+
+BucketName = Annotated[
+    str,
+    Meta(
+        min_length=3,
+        max_length=63,
+        pattern=r"^[a-z0-9][a-z0-9.-]+[a-z0-9]$",
+        description="an S3 bucket name",
+    ),
+]
+ObjectKey = Annotated[str, Meta(min_length=1, max_length=1024, description="an S3 object key")]
+Side = Annotated[int, Meta(ge=1, le=MAX_SIDE, description="pixels")]
+Fraction = Annotated[float, Meta(ge=0, le=1)]
+PresetName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$",
+        description="lower-case letters, digits, - and _, at most 32: it names the output file",
+    ),
+]
+Color = Annotated[str, Meta(pattern=r"^#[0-9a-fA-F]{6}$", description="a colour as #rrggbb")]
+
+CHOICES = {
+    "fit": get_args(Fit),
+    "format": get_args(Format),
+    "metadata": get_args(Metadata),
+    "pageSize": get_args(PageSize),
+    "position": get_args(Position),
+}
+MEANINGS = {
+    "background": "a colour as #rrggbb",
+    "bucket": "the name of an S3 bucket",
+    "color": "a colour as #rrggbb",
+    "name": "a name of lower-case letters, digits, - and _, 32 at most,",
+}

@@ -1,0 +1,98 @@
+"""What all contracts are: frozen, strict, camelCase in JSON, with errors that people understand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, TypeVar, cast
+
+import msgspec
+from msgspec import Struct
+
+from darkroom.contract.errors import InvalidRequest
+from darkroom.contract.fields import CHOICES, MEANINGS
+
+_AT_PATH = re.compile(r" - at `(?P<path>[^`]*)`$")
+_STEP = re.compile(r"\.(?P<field>[^.\[\]]+)|\[(?P<index>\d+)\]")
+
+
+class Contract(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, rename="camel"):
+    """Base of all models: frozen, strict, camelCase in JSON, what is not set left out."""
+
+
+ContractT = TypeVar("ContractT", bound=Contract)
+
+
+def parse(payload: object, model: type[ContractT]) -> ContractT:
+    """Check JSON-like data against a model.
+
+    Parameters
+    ----------
+    payload
+        What ``json.loads`` gives.
+    model
+        The contract to read it as.
+
+    Returns
+    -------
+    Contract
+        An instance of `model`.
+
+    Raises
+    ------
+    InvalidRequest
+        Naming the field, what was expected and what came.
+    """
+    try:
+        return msgspec.convert(payload, model)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(_explain(str(error), payload)) from None
+
+
+def dump(contract: Contract) -> dict[str, Any]:
+    """Return a model as JSON-like data, for the state machine."""
+    return cast("dict[str, Any]", msgspec.to_builtins(contract))
+
+
+def _explain(message: str, payload: object) -> str:
+    """Turn msgspec's message into one that also says what came, and in whose words."""
+    match = _AT_PATH.search(message)
+    path = match["path"] if match else "$"
+    text = message[: match.start()] if match else message
+    text = text.replace("Object missing", "Missing").replace("Object contains", "Received")
+    field = path.removeprefix("$").removeprefix(".")
+    came = _at(payload, path)
+    where = f"in {field!r}" if field else "in the input"
+    if text.startswith(("Missing", "Received")):
+        return f"{text} {where}. {_fields_help(text)}"
+    name = field.rpartition(".")[2]
+    if "matching regex" in text and name in MEANINGS:
+        text = f"Expected {MEANINGS[name]}"
+    elif text.startswith("Invalid enum value") and name in CHOICES:
+        text = f"Expected one of {', '.join(CHOICES[name])}"
+    return f"{text} {where}, but received {short(came)}."
+
+
+def _fields_help(text: str) -> str:
+    if text.startswith("Received"):
+        return "Remove it or correct its spelling; events/request.schema.json lists every field."
+    return 'A request looks like {"source": {"bucket": "my-bucket", "key": "uploads/photo.jpg"}}.'
+
+
+def _at(payload: object, path: str) -> object:
+    """Return the value at a msgspec path such as ``$.presets[0].width``."""
+    value = payload
+    for step in _STEP.finditer(path):
+        if step["field"] is not None and isinstance(value, Mapping):
+            value = value.get(step["field"])
+        elif step["index"] is not None and isinstance(value, (list, tuple)):
+            value = value[int(step["index"])]
+        else:
+            break
+    return value
+
+
+def short(value: object) -> str:
+    """Return a value as JSON, cut to what a message can hold."""
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= 80 else f"{text[:77]}…"  # noqa: PLR2004

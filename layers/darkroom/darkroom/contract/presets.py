@@ -1,0 +1,151 @@
+"""How outputs are made: presets of renditions, their watermark, and the PDF's options."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from darkroom.contract.errors import InvalidRequest
+from darkroom.contract.fields import (
+    MAX_PRESETS,
+    PRESETS_EXAMPLE,
+    Color,
+    Fit,
+    Format,
+    Fraction,
+    Metadata,
+    PageSize,
+    Position,
+    PresetName,
+    Side,
+)
+from darkroom.contract.model import Contract, parse, short
+from darkroom.contract.objects import ObjectRef
+
+
+class Watermark(Contract, frozen=True):
+    """A mark put on a rendition: a text, or a PNG from the source bucket. Exactly one of them."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    image: ObjectRef | None = None
+    position: Position = "bottom-right"
+    opacity: Fraction = 0.5
+    scale: Annotated[float, Meta(gt=0, le=1, description="width, of the rendition's width")] = 0.25
+    margin: Annotated[float, Meta(ge=0, le=0.5, description="of the shorter side")] = 0.03
+    color: Color = "#ffffff"
+
+
+class Preset(Contract, frozen=True):
+    """How to make one rendition."""
+
+    name: PresetName
+    width: Side | None = None
+    height: Side | None = None
+    fit: Fit = "inside"
+    enlarge: bool = False
+    format: Format = "auto"
+    quality: Annotated[int, Meta(ge=1, le=100)] = 80
+    background: Color = "#ffffff"
+    watermark: Watermark | None = None
+    metadata: Annotated[
+        Metadata, Meta(description="credit keeps Copyright and Artist, none keeps nothing")
+    ] = "credit"
+
+
+class PdfOptions(Contract, frozen=True):
+    """How to make the PDF."""
+
+    page_size: PageSize = "fit"
+    margin: Annotated[float, Meta(ge=0, le=200, description="points")] = 0.0
+    quality: Annotated[int, Meta(ge=1, le=100)] = 80
+    metadata: Annotated[
+        Metadata, Meta(description="credit keeps Copyright and Artist, none keeps nothing")
+    ] = "credit"
+
+
+class _Deployed(Contract, frozen=True):
+    presets: Annotated[tuple[Preset, ...], Meta(min_length=1, max_length=MAX_PRESETS)]
+
+
+def parse_presets(text: str) -> tuple[Preset, ...]:
+    """Read the deployed presets: the value of the SSM parameter.
+
+    Parameters
+    ----------
+    text
+        JSON: a list of presets.
+
+    Returns
+    -------
+    tuple of Preset
+        At least one.
+
+    Raises
+    ------
+    InvalidRequest
+        Naming the preset and the field, what was expected and what came.
+    """
+    try:
+        found = msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise InvalidRequest(
+            f"Expected the presets to be JSON, but they are not: {error}. An example: "
+            f"{PRESETS_EXAMPLE}."
+        ) from None
+    if not isinstance(found, list):
+        raise InvalidRequest(
+            f"Expected the presets to be a list, but received {short(found)}. An example: "
+            f"{PRESETS_EXAMPLE}."
+        )
+    presets = parse({"presets": found}, _Deployed).presets
+    check_presets(presets, "presets")
+    return presets
+
+
+def check_presets(presets: tuple[Preset, ...], where: str) -> None:
+    """Check what one field alone cannot show: unique names, sizes that fit the mode.
+
+    Parameters
+    ----------
+    presets
+        The presets of one execution.
+    where
+        The field or parameter they came from, for the message.
+
+    Raises
+    ------
+    InvalidRequest
+        Naming the preset, what was expected and what came.
+    """
+    seen: set[str] = set()
+    for index, preset in enumerate(presets):
+        at = f"{where}[{index}]"
+        if preset.name in seen:
+            raise InvalidRequest(
+                f"Expected every preset to have a name of its own, but {at}.name repeats "
+                f"{preset.name!r}. Rename one of them."
+            )
+        seen.add(preset.name)
+        if preset.width is None and preset.height is None:
+            raise InvalidRequest(
+                f"Expected {at} ({preset.name!r}) to have a width or a height, in pixels, but "
+                "received neither."
+            )
+        if preset.fit != "inside" and (preset.width is None or preset.height is None):
+            raise InvalidRequest(
+                f"Expected {at} ({preset.name!r}) to have both width and height, as fit "
+                f"{preset.fit!r} needs, but received only one."
+            )
+        if preset.watermark is not None:
+            check_watermark(preset.watermark, f"{at}.watermark")
+
+
+def check_watermark(watermark: Watermark, where: str) -> None:
+    """Check that a watermark is a text or an image; raises InvalidRequest."""
+    if (watermark.text is None) == (watermark.image is None):
+        came = "neither" if watermark.text is None else "both"
+        raise InvalidRequest(
+            f"Expected {where} to have either a text or an image, but received {came}."
+        )

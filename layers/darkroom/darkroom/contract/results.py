@@ -1,0 +1,157 @@
+"""What passes between the steps: the input of each, and what it returns."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from darkroom.contract.fields import BucketName, ObjectKey
+from darkroom.contract.model import Contract
+from darkroom.contract.objects import ObjectRef, Source
+from darkroom.contract.presets import PdfOptions, Preset
+
+
+class ImageInfo(Contract, frozen=True):
+    """What the bytes turned out to be.
+
+    Width and height are as a viewer shows the image; for SVG, which has no pixels, the size at
+    which it is rasterised. ``mismatch`` says how its name or declared type contradicts the bytes.
+    """
+
+    format: str
+    content_type: str
+    width: int
+    height: int
+    bytes: int
+    pages: int = 1
+    frames: int = 1
+    transparent: bool = False
+    mismatch: str | None = None
+
+
+class Rendition(Contract, frozen=True):
+    """One rendition to make: sizes and format are already decided, in the source's proportions."""
+
+    name: str
+    key: ObjectKey
+    width: int
+    height: int
+    format: Literal["jpeg", "png", "webp", "avif"]
+    preset: Preset
+
+
+class Prepared(Contract, frozen=True):
+    """What Prepare returns: the plan that every later step follows."""
+
+    source: Source
+    image: ImageInfo
+    mezzanine: ObjectRef
+    original: Source
+    renditions: tuple[Rendition, ...]
+    document_key: ObjectKey
+    pdf: PdfOptions
+    notify: bool
+
+
+class ResizeTask(Contract, frozen=True):
+    """The input of Resize, once per rendition. ``claim`` is the number of the run's claim."""
+
+    source: Source
+    claim: int
+    mezzanine: ObjectRef
+    rendition: Rendition
+
+
+class PdfTask(Contract, frozen=True):
+    """The input of MakePdf."""
+
+    source: Source
+    claim: int
+    mezzanine: ObjectRef
+    document_key: ObjectKey
+    pdf: PdfOptions
+
+
+class BackupTask(Contract, frozen=True):
+    """The input of BackupOriginal."""
+
+    source: Source
+    original: Source
+    image: ImageInfo
+
+
+class Output(Contract, frozen=True):
+    """An object that a step made. ``width`` and ``height`` are pixels, or points for a PDF page."""
+
+    name: str
+    bucket: BucketName
+    key: ObjectKey
+    content_type: str
+    bytes: int
+    sha256: str
+    width: int
+    height: int
+    pages: int | None = None
+
+
+class Backup(Contract, frozen=True):
+    """The copy of the original."""
+
+    bucket: BucketName
+    key: ObjectKey
+    bytes: int
+    etag: str
+    version_id: str | None = None
+
+
+class Made(Contract, frozen=True):
+    """What a run made of an image."""
+
+    source: Source
+    image: ImageInfo
+    renditions: tuple[Output, ...]
+    document: Output
+    backup: Backup
+
+
+class Failure(Contract, frozen=True):
+    """Why a run failed: in which state, by which error, and in words."""
+
+    state: str
+    error: str
+    message: str
+
+
+Ending = Literal["COMPLETE", "FAILED", "TIMED_OUT", "ABORTED"]
+
+
+class Report(Contract, frozen=True):
+    """The input of Notify: how an execution ended.
+
+    ``execution`` and ``stateMachine`` are ARNs, ``startedAt`` is RFC 3339, ``input`` is the
+    execution's own, ``image`` the key of its record.
+    """
+
+    outcome: Ending
+    execution: str
+    state_machine: str
+    started_at: str
+    input: Any
+    image: str
+    redrive_count: int = 0
+    made: Made | None = None
+    failure: Failure | None = None
+    notify: bool = True
+
+
+class Announcement(Contract, frozen=True):
+    """What Notify returns: whether it published a message now, and which."""
+
+    published: bool
+    subject: str = ""
+
+
+class Started(Contract, frozen=True):
+    """What Start returns: the execution of an upload, and its status when last looked at."""
+
+    execution: str
+    status: str
