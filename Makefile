@@ -41,18 +41,18 @@ check: $(VENV)/dev $(CHECKS)/ready ## linters, type checks, and what checkov, cd
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@AWS_DEFAULT_REGION=us-east-1 $(BIN)/cfn-lint template.yaml
-	@$(BIN)/python -m ops.schema --check
-	@$(BIN)/python -m checks $(ARGS)
+	@$(BIN)/python -m tools.schema --check
+	@$(BIN)/python -m tools.checks $(ARGS)
 
 smoke: $(VENV)/dev ## every target on its smallest input; ARGS="bench demo" runs some
-	@$(BIN)/python -m checks.smoke $(ARGS)
+	@$(BIN)/python -m tools.checks.smoke $(ARGS)
 
 format: $(VENV)/dev ## format the code
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
 schema: $(VENV)/dev ## write events/request.schema.json from the models
-	@$(BIN)/python -m ops.schema
+	@$(BIN)/python -m tools.schema
 
 bench: $(VENV)/dev ## speed and quality beside sharp, libvips and plain Pillow; options in ARGS
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
@@ -86,7 +86,7 @@ lock: $(VENV)/dev ## compile requirements from pyproject.toml; ARGS=--upgrade ta
 
 build: $(VENV)/dev ## build the layer and check it; with the SAM CLI, all that is deployed (no Docker)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(MAKE) --silent -C layers/darkroom build-ImagingLayer ARTIFACTS_DIR="$(CURDIR)/build/layer"
-	@$(BIN)/python -m ops.layer build/layer
+	@$(BIN)/python -m tools.layer build/layer
 	@if command -v sam >/dev/null; then PATH="$(CURDIR)/$(BIN):$$PATH" sam build; fi
 
 deploy: ## deploy on AWS; asks for the parameters until samconfig.toml has the answers
@@ -95,7 +95,7 @@ deploy: ## deploy on AWS; asks for the parameters until samconfig.toml has the a
 	@if grep -q '^region' samconfig.toml; then sam deploy; else sam deploy --guided; fi
 
 clean: ## remove what was made
-	rm -rf $(VENV) $(CHECKS) checks/node/node_modules benchmarks/peers/node_modules build .aws-sam .darkroom demo-output benchmarks/results .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* .mutate
+	rm -rf $(VENV) $(CHECKS) tools/checks/node/node_modules benchmarks/peers/node_modules build .aws-sam .darkroom demo-output benchmarks/results .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* .mutate
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

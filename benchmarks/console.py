@@ -20,9 +20,9 @@ from pathlib import Path
 import requests
 from PIL import Image
 
-from ops.console.serve import serving
-from ops.engine import Engine
-from ops.executions import SourceObject
+from darkroom_ops.console.serve import serving
+from darkroom_ops.engine import Engine
+from darkroom_ops.executions.model import SourceObject
 
 ROOT = Path(__file__).resolve().parent.parent
 WHOLE = 50

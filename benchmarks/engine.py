@@ -29,10 +29,10 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from ops.engine.engine import Engine
-from ops.engine.workers import Invocation
-from ops.executions import Execution
-from ops.following import Watcher
+from darkroom_ops.engine.engine import Engine
+from darkroom_ops.engine.lambda_.workers import Invocation
+from darkroom_ops.executions.model import Execution
+from darkroom_ops.executions.watch import Watcher
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parent

@@ -12,7 +12,7 @@ from tests.support.javascript import Javascript
 
 # The engine is imported where it is used: pytest's own process, which runs no test, reads this too.
 if TYPE_CHECKING:
-    from ops.engine import Engine
+    from darkroom_ops.engine import Engine
     from tests.support.pipeline import Pipeline
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,7 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
     """The local engine, with the template deployed; retries do not wait."""
-    from ops.engine import Engine
+    from darkroom_ops.engine import Engine
 
     with Engine(TEMPLATE, skip_waits=True) as running:
         yield running
@@ -44,7 +44,7 @@ def engine() -> Iterator[Engine]:
 
 @pytest.fixture(scope="session")
 def deployed(request: pytest.FixtureRequest) -> Pipeline:
-    from ops.deployment import DEFAULT_STACK, Deployment
+    from darkroom_ops.deployment import DEFAULT_STACK, Deployment
     from tests.support.pipeline import Pipeline
 
     endpoint = request.config.getoption("--endpoint")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ops.console.serve import serving
+from darkroom_ops.console.serve import serving
 from tests.support.pipeline import Pipeline
 
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")

@@ -19,9 +19,9 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from ops.console.serve import serving
-from ops.engine import Engine
-from ops.engine.faults import Fault
+from darkroom_ops.console.serve import serving
+from darkroom_ops.engine import Engine
+from darkroom_ops.engine.stepfunctions.faults import Fault
 from tests.browser.conftest import ARGUMENTS, CHROMIUM
 
 ROOT = Path(__file__).resolve().parents[2]

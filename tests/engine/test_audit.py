@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from ops.audit import Auditor, Finding
-from ops.cli.main import app
-from ops.engine import Engine
-from ops.evidence import Deployed
+from darkroom_ops.audit.evidence import Deployed
+from darkroom_ops.audit.findings import Auditor, Finding
+from darkroom_ops.cli.main import app
+from darkroom_ops.engine import Engine
 from tests.support.images import photo, truncated
 from tests.support.pipeline import Json, Pipeline
 

@@ -10,7 +10,7 @@ import random
 
 import pytest
 
-from ops.engine import Engine
+from darkroom_ops.engine import Engine
 from tests.support.chaos import Chaos, Plan
 
 LONG_SECONDS = 1800.0

@@ -22,16 +22,16 @@ import requests
 from darkroom.contract.errors import InvalidRequest
 from PIL import Image
 
-from ops.cli.failures import WrongUse, explain
-from ops.cli.run import run
-from ops.deployment import Deployment
+from darkroom_ops.cli.run import run
+from darkroom_ops.deployment import Deployment
+from darkroom_ops.present.failures import WrongUse, explain
 from tests.support.pipeline import until
 from tests.support.processes import lives
 
 PROJECT = Path(__file__).resolve().parents[2]
 SAMPLES = PROJECT / "samples"
 ROCKET = SAMPLES / "rocket.jpg"
-DARKROOM = [sys.executable, "-m", "ops.cli.main"]
+DARKROOM = [sys.executable, "-m", "darkroom_ops.cli.main"]
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 SECONDS = 120  # for whatever takes a few on an idle machine
 DEAFEN = """
@@ -157,7 +157,7 @@ def darkroom(home: Path, *arguments: str | Path) -> subprocess.CompletedProcess[
 def test_help_loads_nothing_heavy() -> None:
     """It comes at once: moto, boto3 and Rich's tables would take seconds."""
     script = (
-        "import sys; from ops.cli.main import app\n"
+        "import sys; from darkroom_ops.cli.main import app\n"
         "try: app(['--help'])\n"
         "except SystemExit: pass\n"
         "print(sorted({'boto3', 'moto', 'starlette'} & set(sys.modules)))\n"

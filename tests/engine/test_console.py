@@ -13,8 +13,8 @@ import pytest
 from markupsafe import escape
 from starlette.testclient import TestClient
 
-from ops.console.app import Console, create
-from ops.deployment import Deployment
+from darkroom_ops.console.app import Console, create
+from darkroom_ops.deployment import Deployment
 from tests.support.images import opened, photo, truncated
 from tests.support.pipeline import Pipeline, Run, until
 

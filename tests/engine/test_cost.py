@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from ops import cost
-from ops.engine.edge import Call
-from ops.following import fetch
+from darkroom_ops import cost
+from darkroom_ops.engine.gateway import Call
+from darkroom_ops.executions.watch import fetch
 from tests.support.images import photo, truncated
 from tests.support.pipeline import Pipeline
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from ops import dlq
-from ops.cli.main import app
-from ops.engine import Engine
+from darkroom_ops import dlq
+from darkroom_ops.cli.main import app
+from darkroom_ops.engine import Engine
 from tests.support.images import photo
 from tests.support.pipeline import Json, Pipeline, until
 
@@ -150,7 +150,7 @@ class _Forbidden:
         self._engine = engine
 
     def __enter__(self) -> None:
-        from ops.engine.edge import Answer, Fault
+        from darkroom_ops.engine.gateway import Answer, Fault
 
         denied = Fault(Answer(403, "AuthorizationError", "not authorized"))
         self._engine.disturb = lambda call, _: denied if call.service == "sns" else None

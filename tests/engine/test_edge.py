@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from botocore.exceptions import ClientError
 
-from ops.engine import Engine
+from darkroom_ops.engine import Engine
 
 AT_ONCE = 8
 ROUNDS = 12

@@ -11,9 +11,9 @@ import time
 
 import pytest
 
-from ops.engine import Engine, PortInUse
-from ops.engine.deploy import NOT_APPLIED
-from ops.engine.engine import SUBSCRIBERS
+from darkroom_ops.engine import Engine, PortInUse
+from darkroom_ops.engine.deploy import NOT_APPLIED
+from darkroom_ops.engine.engine import SUBSCRIBERS
 from tests.conftest import ROOT, TEMPLATE
 from tests.support.images import photo
 from tests.support.pipeline import Json, Pipeline, until
@@ -148,7 +148,7 @@ def test_warming_starts_a_worker_of_each_function(engine: Engine) -> None:
 
 def test_workers_never_outlive_a_killed_engine() -> None:
     script = (
-        "import sys, time; from pathlib import Path; from ops.engine import Engine\n"
+        "import sys, time; from pathlib import Path; from darkroom_ops.engine import Engine\n"
         "engine = Engine(Path(sys.argv[1])); engine.workers.warm()\n"
         "print(*engine.workers.pids(), flush=True); time.sleep(60)\n"
     )

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from ops.engine import moto_hooks
+from darkroom_ops.engine.moto import hooks as moto_hooks
 from tests.conftest import ROOT
 
 

@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from ops.cli import address
-from ops.cli.main import app
-from ops.engine.faults import Fault
-from ops.executions import Execution
-from ops.listing import Executions
+from darkroom_ops.cli import address
+from darkroom_ops.cli.main import app
+from darkroom_ops.engine.stepfunctions.faults import Fault
+from darkroom_ops.executions.client import Executions
+from darkroom_ops.executions.model import Execution
 from tests.support.images import photo, truncated
 from tests.support.pipeline import Pipeline, Run, until
 

@@ -16,7 +16,7 @@ from tests.support.processes import lives
 PROGRAM = """
 import json, sys, time
 from pathlib import Path
-from ops.engine import Engine
+from darkroom_ops.engine import Engine
 
 refused = []
 for option in ({"BufferConcurrency": "2"}, {"CloudFront": "yes"}):

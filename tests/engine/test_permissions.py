@@ -14,10 +14,11 @@ from darkroom.aws import objects
 from darkroom.contract.errors import SourceNotFound, StorageError
 from darkroom.contract.objects import ObjectRef, Source
 
-from ops import dlq
-from ops.engine import Engine, moto_hooks
-from ops.engine.edge import MACHINE, Answer, Fault
-from ops.engine.permissions import Call
+from darkroom_ops import dlq
+from darkroom_ops.engine import Engine
+from darkroom_ops.engine.gateway import MACHINE, Answer, Fault
+from darkroom_ops.engine.moto import hooks as moto_hooks
+from darkroom_ops.engine.permissions import Call
 from tests.support.images import photo
 from tests.support.pipeline import Pipeline, until
 

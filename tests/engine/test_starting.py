@@ -34,8 +34,8 @@ BROKEN = {
 START = """
 import sys
 from pathlib import Path
-from ops.cli.failures import told
-from ops.cli.starting import start
+from darkroom_ops.present.failures import told
+from darkroom_ops.cli.local import start
 for path in sys.argv[1:]:
     try:
         with told():

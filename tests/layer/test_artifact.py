@@ -13,8 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from ops.layer import FUNCTIONS, MAX_BYTES, digest, foreign_binaries, size, superfluous, unresolved
 from tests.conftest import ROOT
+from tools.layer import (
+    FUNCTIONS,
+    MAX_BYTES,
+    digest,
+    foreign_binaries,
+    size,
+    superfluous,
+    unresolved,
+)
 
 HOSTS = {
     ("Linux", "x86_64"): "x86_64-manylinux_2_28",
@@ -78,7 +86,7 @@ def test_an_import_that_is_not_there_is_seen(layer: Path, tmp_path: Path) -> Non
 def test_nothing_else_is_shipped(layer: Path) -> None:
     assert superfluous(layer) == []
     assert size(layer) <= MAX_BYTES
-    ours = ("ops", "tests", "moto", "cfnlint", "pytest", "numpy")
+    ours = ("darkroom_ops", "tests", "moto", "cfnlint", "pytest", "numpy")
     assert not [name for name in ours if (layer / name).exists()]
 
 

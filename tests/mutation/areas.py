@@ -27,8 +27,8 @@ class Area:
 
 
 AREAS = {
-    "audit": Area(95, ("ops/audit.py",)),
-    "cost": Area(95, ("ops/cost.py",)),
+    "audit": Area(95, ("darkroom_ops/audit/findings.py",)),
+    "cost": Area(95, ("darkroom_ops/cost.py",)),
     "definition": Area(95, (DEFINITION,)),
     "claims": Area(
         95,
@@ -41,8 +41,8 @@ AREAS = {
         tuple(f"{_CORE}{name}.py" for name in ("*", "contract/*", "steps/*", "image/plan")),
     ),
     "image": Area(90, (f"{_CORE}image/**/*.py",)),
-    "operations": Area(90, ("ops/*.py",)),
-    "engine": Area(90, ("ops/engine/*.py",)),
+    "operations": Area(90, ("darkroom_ops/*.py",)),
+    "engine": Area(90, ("darkroom_ops/engine/*.py",)),
 }
 
 ELSEWHERE = {

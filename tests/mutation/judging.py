@@ -228,7 +228,7 @@ def _measure_one(file: str, folder: Path) -> Json:
     """Run a file's tests and note what each touches. In a child."""
     import coverage
 
-    include = [str(ROOT / part) for part in ("layers/darkroom/darkroom/*", "ops/*")]
+    include = [str(ROOT / part) for part in ("layers/darkroom/darkroom/*", "darkroom_ops/*")]
     cover = coverage.Coverage(data_file=None, include=include, config_file=False)
     plugin = _Measure(cover)
     cover.start()
@@ -264,7 +264,7 @@ def _libraries() -> list[str]:
         if (spec := getattr(module, "__spec__", None)) is not None
         and spec.name == name
         and not Path(spec.origin or "").is_relative_to(ROOT)
-        and not name.startswith(("__", "darkroom", "ops", "tests"))
+        and not name.startswith(("__", "darkroom", "tests"))
     ]
 
 

@@ -42,7 +42,7 @@ def empty_account() -> Iterator[None]:
 
 @contextmanager
 def _engine_aside() -> Iterator[None]:
-    hooks: Any = sys.modules.get("ops.engine.moto_hooks")
+    hooks: Any = sys.modules.get("darkroom_ops.engine.moto.hooks")
     services = hooks and hooks._services
     if services:
         hooks.uninstall()

@@ -14,10 +14,10 @@ from typing import Any
 
 import psutil
 
-from ops.audit import Auditor, Finding
-from ops.engine import Engine
-from ops.engine.disturbances import Disturbances
-from ops.evidence import Deployed
+from darkroom_ops.audit.evidence import Deployed
+from darkroom_ops.audit.findings import Auditor, Finding
+from darkroom_ops.engine import Engine
+from darkroom_ops.engine.disturbances import Disturbances
 from tests.support.images import photo, truncated
 
 LATE_SECONDS = 2.0

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from ops.engine import jsonata
+from darkroom_ops.engine.stepfunctions import jsonata
 from tests.conftest import ROOT
 
 Json = dict[str, Any]

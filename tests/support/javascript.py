@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-STATIC = Path(__file__).resolve().parents[2] / "ops" / "console" / "static"
+STATIC = Path(__file__).resolve().parents[2] / "darkroom_ops" / "console" / "static"
 SCRIPTS = tuple(sorted(path.name for path in STATIC.glob("*.js")))
 
 FLOOR = 0.95

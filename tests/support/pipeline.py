@@ -15,10 +15,10 @@ from typing import Any, TypeVar
 
 import pytest
 
-from ops.deployment import Deployment
-from ops.engine import Engine
-from ops.engine.faults import Fault
-from ops.engine.inbox import Message
+from darkroom_ops.deployment import Deployment
+from darkroom_ops.engine import Engine
+from darkroom_ops.engine.inbox import Message
+from darkroom_ops.engine.stepfunctions.faults import Fault
 
 Json = dict[str, Any]
 T = TypeVar("T")

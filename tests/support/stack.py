@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 from samtranslator.yaml_helper import yaml_parse
 
-from ops.engine.deploy import translate
+from darkroom_ops.engine.deploy import translate
 from tests.conftest import ROOT, TEMPLATE
 
 Json = dict[str, Any]

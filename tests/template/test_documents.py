@@ -17,10 +17,10 @@ import pytest
 import typer
 import yaml
 
-from checks import smoke
-from checks.__main__ import CHECKS
-from ops.cli.main import app
+from darkroom_ops.cli.main import app
 from tests.conftest import ROOT
+from tools.checks import smoke
+from tools.checks.__main__ import CHECKS
 
 DOCUMENTS = [
     *sorted(ROOT.glob("*.md")),
@@ -117,7 +117,7 @@ def test_clean_removes_what_is_made_and_nothing_else(tmp_path: Path) -> None:
     ignored = set((ROOT / ".gitignore").read_text().split())
     scattered = {"__pycache__/", "*.egg-info/", "node_modules/"}
     made = {tmp_path / each for each in ignored - scattered}
-    made |= {tmp_path / each / "node_modules" for each in ("checks/node", "benchmarks/peers")}
+    made |= {tmp_path / each / "node_modules" for each in ("tools/checks/node", "benchmarks/peers")}
     kept = {tmp_path / each for each in ("samples", "docs/screenshots", "requirements")}
     for each in made | kept:
         each.mkdir(parents=True)

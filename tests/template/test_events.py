@@ -10,7 +10,7 @@ import pytest
 from darkroom.contract.errors import InvalidRequest
 from darkroom.contract.requests import parse_request
 
-from ops.schema import PATH, rendered
+from tools.schema import PATH, rendered
 
 EVENTS = PATH.parent
 REQUESTS = sorted(EVENTS.glob("rerun*.json"))

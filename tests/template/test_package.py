@@ -13,7 +13,10 @@ from darkroom import __version__
 
 from tests.conftest import ROOT
 
-PACKAGES = {"darkroom": ROOT / "layers" / "darkroom" / "darkroom", "ops": ROOT / "ops"}
+PACKAGES = {
+    "darkroom": ROOT / "layers" / "darkroom" / "darkroom",
+    "darkroom_ops": ROOT / "darkroom_ops",
+}
 BUILD = "from setuptools import build_meta; build_meta.build_wheel('made')"
 
 

@@ -131,7 +131,7 @@ def test_a_release_has_the_layer_and_what_is_deployed(release: Any, tmp_path: Pa
 
 
 def test_a_wrong_tag_is_told_before_anything_is_installed(release: Any, tmp_path: Path) -> None:
-    for name in ("checks", "layers"):
+    for name in ("tools", "layers"):
         (tmp_path / name).symlink_to(ROOT / name)
     script = steps(release["jobs"]["build"])["Notes"]
     bare = script.replace("python3", f"'{sys.executable}' -S")  # without packages
@@ -147,7 +147,10 @@ def test_every_pinned_package_is_watched() -> None:
         for each in dependabot["updates"]
         for folder in each["directories"]
     }
-    places = {"pip": ("requirements/*.txt", "layers/*/*.txt"), "npm": ("*/*/package.json",)}
+    places = {
+        "pip": ("requirements/*.txt", "layers/*/*.txt"),
+        "npm": ("benchmarks/*/package.json", "tools/*/*/package.json"),
+    }
     pinned = {
         (kind, f"/{path.parent.relative_to(ROOT).as_posix()}")
         for kind, patterns in places.items()

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ops.executions import Execution, read
+from darkroom_ops.executions.model import Execution, read
 
 HISTORIES = Path(__file__).parent / "histories"
 START = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.UTC)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.cli.address import Address, announced, connect, running, state_file
-from ops.cli.failures import WrongUse
+from darkroom_ops.cli.address import Address, announced, connect, running, state_file
+from darkroom_ops.present.failures import WrongUse
 
 
 @pytest.fixture(autouse=True)

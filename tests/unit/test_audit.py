@@ -19,10 +19,10 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from ops.audit import MEANINGS, SETTLED_SECONDS, Auditor, Finding, Stored, Upload
-from ops.cli import audit as command
-from ops.cli.main import app
-from ops.executions import Execution, read
+from darkroom_ops.audit.findings import MEANINGS, SETTLED_SECONDS, Auditor, Finding, Stored, Upload
+from darkroom_ops.cli import audit as command
+from darkroom_ops.cli.main import app
+from darkroom_ops.executions.model import Execution, read
 
 Json = dict[str, Any]
 
@@ -736,7 +736,7 @@ class Darkroom:
         self.deployment = SimpleNamespace(endpoint="http://engine", source_prefix="uploads/")
         self.mailbox: bytes | OSError = b"{}"
         self.asked: list[str] = []
-        patch.setattr("ops.cli.address.connect", lambda *_: self.deployment)
+        patch.setattr("darkroom_ops.cli.address.connect", lambda *_: self.deployment)
         patch.setattr(command, "Deployed", lambda at: world if at is self.deployment else None)
         patch.setattr(urllib.request, "urlopen", self._open)
 
@@ -925,7 +925,7 @@ def test_a_terminal_sees_how_far_the_audit_is(
     darkroom: Darkroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     screen = Console(file=io.StringIO(), force_terminal=True, width=100)
-    monkeypatch.setattr("ops.cli.display.console", lambda: screen)
+    monkeypatch.setattr("darkroom_ops.present.display.console", lambda: screen)
     shown: list[str] = []
     status = screen.status
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.findings import Finding, Suppressions
+from tools.checks.findings import Finding, Suppressions
 
 FOUND = [
     Finding("R1", "AFunction", "why"),

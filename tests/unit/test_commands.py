@@ -12,9 +12,9 @@ import typer
 from botocore.exceptions import ClientError
 from darkroom import __version__
 
-from ops.cli import display
-from ops.cli.failures import explain
-from ops.cli.main import app, main
+from darkroom_ops.cli.main import app, main
+from darkroom_ops.present import display
+from darkroom_ops.present.failures import explain
 from tests.unit.recorded import recorded
 
 
@@ -83,7 +83,7 @@ def test_aws_s_own_error_code_is_what_programs_get(
     def connect(*_: object) -> None:
         raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "Describe")
 
-    monkeypatch.setattr("ops.cli.address.connect", connect)
+    monkeypatch.setattr("darkroom_ops.cli.address.connect", connect)
 
     code, out, _ = told(monkeypatch, capsys, "ls", "--json")
 

@@ -11,18 +11,18 @@ import pytest
 import yaml
 from starlette.datastructures import Headers
 
-from ops.console import graph, timeline
-from ops.console.guard import refusal
-from ops.console.messages import Mail
-from ops.console.pages import lines_of
-from ops.console.pictures import drawable, shown
-from ops.engine.inbox import Inbox, Message
-from ops.logs import LogLine
+from darkroom_ops.console import graph, timeline
+from darkroom_ops.console.inbox import Mail
+from darkroom_ops.console.pages import lines_of
+from darkroom_ops.console.pictures import drawable, shown
+from darkroom_ops.console.security import refusal
+from darkroom_ops.engine.inbox import Inbox, Message
+from darkroom_ops.logs import LogLine
 from tests.support.images import encoded, picture
 from tests.unit.recorded import START, recorded
 
 ROOT = Path(__file__).resolve().parents[2]
-CONSOLE = ROOT / "ops/console"
+CONSOLE = ROOT / "darkroom_ops/console"
 ASL = yaml.safe_load((ROOT / "statemachine/image_pipeline.asl.yaml").read_text())
 MACHINE = graph.read(ASL)
 HOSTS = frozenset({"127.0.0.1:4600", "localhost:4600"})

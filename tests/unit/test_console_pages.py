@@ -18,11 +18,12 @@ import yaml
 from botocore.exceptions import ClientError
 from starlette.testclient import TestClient
 
-from ops.console import live, pages, timeline
-from ops.console.app import Console, create
-from ops.executions import Execution, read
-from ops.history import Attempt, StateRun
-from ops.listing import Listed, NoSuchExecution, Page
+from darkroom_ops.console import pages, timeline
+from darkroom_ops.console import stream as live
+from darkroom_ops.console.app import Console, create
+from darkroom_ops.executions.client import Listed, NoSuchExecution, Page
+from darkroom_ops.executions.history import Attempt, StateRun
+from darkroom_ops.executions.model import Execution, read
 from tests.unit.recorded import MEMORY, at, partly, recorded, recording
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -549,7 +550,7 @@ def test_an_upload_is_put_and_its_execution_is_named(
         looked.append((given[1:3], more))
         return f"{PREFIX}found" if len(looked) == 1 else None
 
-    monkeypatch.setattr("ops.console.acting.find_started", find)
+    monkeypatch.setattr("darkroom_ops.console.actions.find_started", find)
     for page in ("/executions/found", None):
         answer = client.post("/uploads", params={"name": name}, content=b"data", headers=OURS)
         assert (answer.status_code, answer.json()) == (201, {"key": key, "page": page})
@@ -581,8 +582,10 @@ def test_an_upload_has_a_name_and_a_size(
     code: int,
     said: str | None,
 ) -> None:
-    monkeypatch.setattr("ops.console.acting.Limits", lambda: SimpleNamespace(max_bytes=10))
-    monkeypatch.setattr("ops.console.acting.find_started", lambda *_, **__: None)
+    monkeypatch.setattr(
+        "darkroom_ops.console.actions.Limits", lambda: SimpleNamespace(max_bytes=10)
+    )
+    monkeypatch.setattr("darkroom_ops.console.actions.find_started", lambda *_, **__: None)
 
     answer = client.post("/uploads", params={"name": name}, content=data, headers=OURS)
 
@@ -738,7 +741,7 @@ def _refused(**_: Any) -> None:
 
 
 def test_a_clock_names_the_day_unless_it_is_today() -> None:
-    from ops.console.app import clock
+    from darkroom_ops.console.app import clock
 
     now = datetime.datetime.now(datetime.UTC)
     assert clock(now) == f"{now.astimezone():%H:%M:%S}"

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from ops.cost import PRICES, Cost, Memory, estimate
-from ops.executions import Execution, read
-from ops.history import Attempt, StateRun
+from darkroom_ops.cost import PRICES, Cost, Memory, estimate
+from darkroom_ops.executions.history import Attempt, StateRun
+from darkroom_ops.executions.model import Execution, read
 from tests.unit.recorded import MEMORY, at, recorded, recording
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from ops.cli.demo import Sample, samples
-from ops.executions import Execution
+from darkroom_ops.cli.demo import Sample, samples
+from darkroom_ops.executions.model import Execution
 from tests.unit.recorded import partly, recorded
 
 ROCKET = Sample("rocket.jpg", "a photo", height=200)

@@ -14,7 +14,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from ops.deployment import Deployment, NotDeployed, _moment
+from darkroom_ops.deployment import Deployment, NotDeployed, _moment
 from tests.conftest import ROOT
 
 

@@ -13,8 +13,8 @@ import pytest
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
-from ops import dlq
-from ops.cli.main import app
+from darkroom_ops import dlq
+from darkroom_ops.cli.main import app
 
 Json = dict[str, Any]
 
@@ -391,7 +391,7 @@ def test_what_is_no_event_stays_and_says_what_to_do(stack: Any) -> None:
 
 @pytest.fixture
 def darkroom(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr("ops.cli.address.connect", lambda *_: stack)
+    monkeypatch.setattr("darkroom_ops.cli.address.connect", lambda *_: stack)
 
     def run(*words: str) -> tuple[int, str]:
         done = CliRunner().invoke(app, ["dlq", *words])

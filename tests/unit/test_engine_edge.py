@@ -15,7 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 from werkzeug.test import run_wsgi_app
 
-from ops.engine.edge import (
+from darkroom_ops.engine.gateway import (
     EVENTS,
     KEPT_DENIALS,
     MACHINE,
@@ -27,8 +27,8 @@ from ops.engine.edge import (
     read,
     respond,
 )
-from ops.engine.permissions import Call, Need, Place, Policy
-from ops.engine.permissions import read as policy_of
+from darkroom_ops.engine.permissions import Call, Need, Place, Policy
+from darkroom_ops.engine.permissions import read as policy_of
 
 Json = dict[str, Any]
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from ops.engine import events
-from ops.engine.events import Clients, EventRouter
+from darkroom_ops.engine import events
+from darkroom_ops.engine.events import Clients, EventRouter
 
 Json = dict[str, Any]
 

@@ -15,10 +15,10 @@ from botocore.retries.standard import (
 )
 from botocore.session import get_session
 
-from ops.engine import disturbances
-from ops.engine.disturbances import TROUBLE, Disturbances
-from ops.engine.faults import Fault, Faults
-from ops.engine.permissions import Call
+from darkroom_ops.engine import disturbances
+from darkroom_ops.engine.disturbances import TROUBLE, Disturbances
+from darkroom_ops.engine.permissions import Call
+from darkroom_ops.engine.stepfunctions.faults import Fault, Faults
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ops.engine.inbox import Inbox, Message
+from darkroom_ops.engine.inbox import Inbox, Message
 
 
 def message(**changes: Any) -> Message:

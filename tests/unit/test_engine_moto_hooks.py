@@ -32,9 +32,10 @@ from moto.stepfunctions.parser.asl.utils import boto_client
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.responses import StepFunctionResponse
 
-from ops.engine import events, moto_hooks
-from ops.engine.faults import Fault, Faults
-from ops.engine.inbox import Inbox
+from darkroom_ops.engine import events
+from darkroom_ops.engine.inbox import Inbox
+from darkroom_ops.engine.moto import hooks as moto_hooks
+from darkroom_ops.engine.stepfunctions.faults import Fault, Faults
 from tests.support.pipeline import until
 
 Json = dict[str, Any]

@@ -12,10 +12,10 @@ from moto.s3.models import FakeBucket, S3Backend
 from moto.sns.models import SNSBackend
 from moto.sqs.models import SQSBackend
 
-from ops.engine import moto_hooks
-from ops.engine.edge import MACHINE
-from ops.engine.permissions import Grant
-from ops.engine.roles import Roles
+from darkroom_ops.engine.gateway import MACHINE
+from darkroom_ops.engine.moto import hooks as moto_hooks
+from darkroom_ops.engine.permissions import Grant
+from darkroom_ops.engine.roles import Roles
 
 Json = dict[str, Any]
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from ops.engine import runtime
-from ops.engine.workers import Forking, Worker, WorkerDied
+from darkroom_ops.engine.lambda_ import runtime
+from darkroom_ops.engine.lambda_.workers import Forking, Worker, WorkerDied
 
 Json = dict[str, Any]
 

@@ -21,8 +21,8 @@ from typing import Any
 import psutil
 import pytest
 
-from ops.engine import workers
-from ops.engine.workers import FunctionSpec, Worker, WorkerDied, WorkerPool
+from darkroom_ops.engine.lambda_ import workers
+from darkroom_ops.engine.lambda_.workers import FunctionSpec, Worker, WorkerDied, WorkerPool
 
 Json = dict[str, Any]
 

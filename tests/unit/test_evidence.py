@@ -14,8 +14,8 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from ops.audit import Upload
-from ops.evidence import Deployed
+from darkroom_ops.audit.evidence import Deployed
+from darkroom_ops.audit.findings import Upload
 from tests.support.aws import empty_account
 
 TABLE = "images"

@@ -10,8 +10,16 @@ from typing import Any
 
 import pytest
 
-from ops.executions import Execution, Image, Made, SourceObject, changes, read, source_of
-from ops.following import Watcher, find_started, follow
+from darkroom_ops.executions.model import (
+    Execution,
+    Image,
+    Made,
+    SourceObject,
+    changes,
+    read,
+    source_of,
+)
+from darkroom_ops.executions.watch import Watcher, find_started, follow
 from tests.unit.recorded import at, partly, recorded, recording
 
 RENDITIONS = ["small", "medium", "large"]

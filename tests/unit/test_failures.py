@@ -17,9 +17,9 @@ from botocore.exceptions import (
 )
 from darkroom.contract.errors import CorruptImage
 
-from ops.cli.failures import LeftRunning, WrongUse, explain, told
-from ops.deployment import NotDeployed
-from ops.listing import NoSuchExecution
+from darkroom_ops.deployment import NotDeployed
+from darkroom_ops.executions.client import NoSuchExecution
+from darkroom_ops.present.failures import LeftRunning, WrongUse, explain, told
 
 REFUSED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetObject")
 

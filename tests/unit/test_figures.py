@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from ops.cost import CALLS, PRICES
+from darkroom_ops.cost import CALLS, PRICES
 from tests.conftest import ROOT
 
 CAPACITY = (ROOT / "docs" / "capacity.md").read_text()

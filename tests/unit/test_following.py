@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from ops import following
-from ops.executions import SourceObject
-from ops.following import CLOCKS_DIFFER, Watcher, find_started
+from darkroom_ops.executions import watch as following
+from darkroom_ops.executions.model import SourceObject
+from darkroom_ops.executions.watch import CLOCKS_DIFFER, Watcher, find_started
 
 NOON = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.UTC)
 SECOND = datetime.timedelta(seconds=1)

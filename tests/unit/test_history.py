@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ops.history import Attempt, StateRun, parsed, states
+from darkroom_ops.executions.history import Attempt, StateRun, parsed, states
 from tests.unit.recorded import at
 
 Event = dict[str, Any]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ops.engine.jsonata import UNDEFINED, QueryError, evaluate
+from darkroom_ops.engine.stepfunctions.jsonata import UNDEFINED, QueryError, evaluate
 
 
 @pytest.mark.parametrize(

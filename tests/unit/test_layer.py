@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ops import layer
+from tools import layer
 
 
 def write(folder: Path, files: dict[str, bytes | str]) -> Path:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from ops.listing import KEPT_WHOLE, Executions, NoSuchExecution
+from darkroom_ops.executions.client import KEPT_WHOLE, Executions, NoSuchExecution
 
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:pipeline"
 PREFIX = "arn:aws:states:eu-west-1:123456789012:execution:pipeline:"
@@ -544,7 +544,7 @@ def test_an_execution_of_a_function_that_is_gone_is_listed_without_its_cost(
     def gone(*_: object) -> None:
         raise KeyError("resize")
 
-    monkeypatch.setattr("ops.cost.estimate", gone)
+    monkeypatch.setattr("darkroom_ops.cost.estimate", gone)
 
     (item,) = executions.recent(limit=1).items
     assert (item.outcome, item.usd) == ("COMPLETE", None)

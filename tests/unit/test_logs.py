@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from ops import logs
-from ops.executions import Execution
+from darkroom_ops import logs
+from darkroom_ops.executions.model import Execution
 from tests.unit.recorded import START, at, recorded
 
 ONE = "11111111-1111-1111-1111-111111111111"

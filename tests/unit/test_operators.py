@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from ops.cli import cost, ls, rerun
-from ops.cli.main import app
-from ops.cost import PRICES, Cost, Item
-from ops.executions import SourceObject
-from ops.listing import Listed, NoSuchExecution, Page
+from darkroom_ops.cli import cost, ls, rerun
+from darkroom_ops.cli.main import app
+from darkroom_ops.cost import PRICES, Cost, Item
+from darkroom_ops.executions.client import Listed, NoSuchExecution, Page
+from darkroom_ops.executions.model import SourceObject
 from tests.unit.recorded import partly, recorded
 
 NOON = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.UTC)
@@ -89,9 +89,9 @@ class Executions:
 @pytest.fixture
 def executions(monkeypatch: pytest.MonkeyPatch) -> Executions:
     made = Executions()
-    monkeypatch.setattr("ops.cli.address.connect", lambda *_: made.deployment)
+    monkeypatch.setattr("darkroom_ops.cli.address.connect", lambda *_: made.deployment)
     for module in ("ls", "cost", "stop", "rerun"):
-        monkeypatch.setattr(f"ops.cli.{module}.Executions", lambda _: made)
+        monkeypatch.setattr(f"darkroom_ops.cli.{module}.Executions", lambda _: made)
     return made
 
 
@@ -249,7 +249,7 @@ def costed(executions: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     ]
     executions.whole = {each.arn: each.name for each in executions.items}
     prices = {"a": priced(x=0.001, y=0.003), "b": priced(x=0.5), "c": priced(x=0.003)}
-    monkeypatch.setattr("ops.cost.estimate", lambda name, _: prices[name])
+    monkeypatch.setattr("darkroom_ops.cost.estimate", lambda name, _: prices[name])
     return executions
 
 

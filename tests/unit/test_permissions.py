@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from ops.engine.permissions import Call, Need, Place, PolicyNotUnderstood, decide, needs, read
+from darkroom_ops.engine.permissions import (
+    Call,
+    Need,
+    Place,
+    PolicyNotUnderstood,
+    decide,
+    needs,
+    read,
+)
 
 PLACE = Place("us-east-1", "123456789012")
 OBJECT = "arn:aws:s3:::photos/uploads/a.jpg"

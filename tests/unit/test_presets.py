@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from darkroom.contract.errors import InvalidRequest
 
-from ops import presets
+from darkroom_ops import presets
 
 GOOD = '[{"name": "small", "width": 300, "height": 300, "fit": "inside", "quality": 80}]'
 

@@ -11,9 +11,9 @@ import pytest
 from botocore.exceptions import ClientError
 from rich.console import Console
 
-from ops.cli import redrive
-from ops.cli.failures import WrongUse
-from ops.executions import Execution, read
+from darkroom_ops.cli import redrive
+from darkroom_ops.executions.model import Execution, read
+from darkroom_ops.present.failures import WrongUse
 from tests.unit.recorded import partly, recorded, recording
 
 AWS: Any = SimpleNamespace(endpoint=None, stack="photos")
@@ -139,8 +139,8 @@ def command(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> Any:
         deployment = SimpleNamespace(endpoint=None, stack="photos", stepfunctions=client)
         execution = timed_out()
         shown = Console(record=True, width=100)
-        monkeypatch.setattr("ops.cli.address.connect", lambda *_: deployment)
-        monkeypatch.setattr("ops.cli.display.console", lambda: shown)
+        monkeypatch.setattr("darkroom_ops.cli.address.connect", lambda *_: deployment)
+        monkeypatch.setattr("darkroom_ops.present.display.console", lambda: shown)
         found = SimpleNamespace(find=lambda named: f"arn of {named}", get=lambda _: execution)
         monkeypatch.setattr(redrive, "Executions", lambda _: found)
         monkeypatch.setattr(redrive.following, "followed", lambda *_: execution)

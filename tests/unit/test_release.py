@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from darkroom import __version__
 
-from checks.release import NotReady, main, notes
+from tools.checks.release import NotReady, main, notes
 
 CHANGELOG = """\
 # Changelog

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from darkroom.contract.errors import InvalidRequest
 
-from ops import rerun
-from ops.cli import wishes
-from ops.cli.failures import WrongUse
-from ops.cli.rerun import difference
+from darkroom_ops import rerun
+from darkroom_ops.cli import inputs as wishes
+from darkroom_ops.cli.rerun import difference
+from darkroom_ops.present.failures import WrongUse
 from tests.unit.recorded import recorded
 
 ENGINE = SimpleNamespace(stack="darkroom", endpoint="http://127.0.0.1:4599")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ops import schema
+from tools import schema
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import re
 
 from rich.console import Console
 
-from ops.cli.timeline import LEGEND, timeline
-from ops.executions import Execution
+from darkroom_ops.cli.timeline import LEGEND, timeline
+from darkroom_ops.executions.model import Execution
 from tests.unit.recorded import partly, recorded
 
 

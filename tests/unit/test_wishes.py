@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from darkroom.contract.errors import InvalidRequest
 
-from ops import presets, rerun
-from ops.cli import wishes
-from ops.cli.failures import WrongUse
+from darkroom_ops import presets, rerun
+from darkroom_ops.cli import inputs as wishes
+from darkroom_ops.present.failures import WrongUse
 
 WISH = '{"notify": false}'
 

@@ -6,8 +6,8 @@ import datetime
 
 import pytest
 
-from ops.cli import words
-from ops.executions import Made
+from darkroom_ops.executions.model import Made
+from darkroom_ops.present import words
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ops.deployment import Deployment
-from ops.engine import Engine
-from ops.engine.faults import Fault
+from darkroom_ops.deployment import Deployment
+from darkroom_ops.engine import Engine
+from darkroom_ops.engine.stepfunctions.faults import Fault
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[2]

@@ -1,0 +1,1 @@
+"""Whether every upload ended in exactly one outcome."""

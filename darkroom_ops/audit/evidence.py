@@ -1,0 +1,174 @@
+"""What the auditor looks at, read from a deployment: the Evidence of its findings."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import hashlib
+import json
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer
+from botocore.exceptions import ClientError
+
+from darkroom_ops.audit.findings import Json, Stored, Upload
+from darkroom_ops.deployment import Deployment
+from darkroom_ops.executions.model import Execution, read
+from darkroom_ops.rerun import command
+
+MESSAGES_PATH = "/darkroom/messages"
+"""Where the engine tells how many messages went out about each execution."""
+
+_DESERIALIZER = TypeDeserializer()
+
+
+class Deployed:
+    """The buckets, the table and the executions of a stack.
+
+    Parameters
+    ----------
+    deployment
+        The stack.
+    """
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._at = deployment
+        self.source_bucket = deployment.source_bucket_name
+        self.output_bucket = deployment.output_bucket_name
+
+    def uploads(self, prefix: str) -> Iterator[Upload]:
+        """Yield the source objects whose key begins so; no folders, as the S3 console makes."""
+        pages = self._at.s3.get_paginator("list_object_versions").paginate(
+            Bucket=self.source_bucket, Prefix=prefix
+        )
+        for version in (each for page in pages for each in page.get("Versions", [])):
+            if version["IsLatest"] and not version["Key"].endswith("/"):
+                yield self._upload(version["Key"], version)
+
+    def newest(self, bucket: str, key: str) -> Upload | None:
+        """Return a source object as it is now; None when it is gone."""
+        try:
+            return self._upload(key, self._at.s3.head_object(Bucket=bucket, Key=key))
+        except ClientError as error:
+            if _is_gone(error):
+                return None
+            raise
+
+    def _upload(self, key: str, told: Mapping[str, Any]) -> Upload:
+        version = told.get("VersionId", "null")
+        return Upload(
+            bucket=self.source_bucket,
+            key=key,
+            etag=told["ETag"].strip('"'),
+            version=None if version == "null" else version,
+            modified=told["LastModified"],
+        )
+
+    def outputs(self, prefix: str) -> Iterator[tuple[str, datetime.datetime]]:
+        """Yield the outputs whose key begins so, with when each was written."""
+        pages = self._at.s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self.output_bucket, Prefix=prefix
+        )
+        for page in pages:
+            for item in page.get("Contents", []):
+                yield item["Key"], item["LastModified"]
+
+    def records(self, images: Iterable[str]) -> dict[str, Json]:
+        """Return records by their key; those that there are."""
+        table = self._at.images_table_name
+        wanted: Any = [{"image": {"S": image}} for image in sorted(set(images))]
+        found: dict[str, Json] = {}
+        while wanted:
+            done = self._at.dynamodb.batch_get_item(
+                RequestItems={table: {"Keys": wanted, "ConsistentRead": True}}
+            )
+            for item in done["Responses"].get(table, []):
+                record = {name: _DESERIALIZER.deserialize(value) for name, value in item.items()}
+                found[record["image"]] = record
+            left: Any = done.get("UnprocessedKeys", {})
+            wanted = left.get(table, {}).get("Keys", [])
+        return found
+
+    def output(self, key: str) -> Stored | None:
+        """Return an output with its SHA-256: S3's own, or else that of its bytes."""
+        bucket = self.output_bucket
+        try:
+            head: Any = self._at.s3.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
+            if "ChecksumSHA256" in head:
+                return _stored(head, base64.b64decode(head["ChecksumSHA256"]).hex())
+            return _stored(head, self._sha256(bucket, key))
+        except ClientError as error:
+            if _is_gone(error):
+                return None
+            raise
+
+    def backup(self, bucket: str, key: str, version: str) -> Stored | None:
+        """Return a backup, the newest if its version is empty; None when it is not there."""
+        which: Any = {"VersionId": version} if version else {}
+        try:
+            return _stored(self._at.s3.head_object(Bucket=bucket, Key=key, **which))
+        except ClientError as error:
+            if _is_gone(error):
+                return None
+            raise
+
+    def status(self, arn: str) -> str:
+        """Return the status of an execution; ``unknown`` when there is none."""
+        try:
+            return self._at.stepfunctions.describe_execution(executionArn=arn)["status"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] in {"ExecutionDoesNotExist", "InvalidArn"}:
+                return "unknown"
+            raise
+
+    def executions(self) -> Iterator[Execution]:
+        """Yield every execution, without its states."""
+        client = self._at.stepfunctions
+        pages = client.get_paginator("list_executions").paginate(
+            stateMachineArn=self._at.state_machine_arn
+        )
+        for listed in (each for page in pages for each in page["executions"]):
+            yield read(client.describe_execution(executionArn=listed["executionArn"]), [])
+
+    def command(self, bucket: str, key: str) -> str:
+        """Return the command that runs an image."""
+        return command(self._at, {"source": {"bucket": bucket, "key": key}})
+
+    def _sha256(self, bucket: str, key: str) -> str:
+        digest = hashlib.sha256()
+        for chunk in self._at.s3.get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(1 << 20):
+            digest.update(chunk)
+        return digest.hexdigest()
+
+
+def mailbox(deployment: Deployment) -> Callable[[], Mapping[str, int]] | None:
+    """Return what asks the engine how many messages each execution sent; None elsewhere.
+
+    Parameters
+    ----------
+    deployment
+        The stack.
+    """
+    if deployment.endpoint is None:
+        return None
+    url = f"{deployment.endpoint}{MESSAGES_PATH}"
+
+    def ask() -> Mapping[str, int]:
+        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - the given endpoint
+            found: dict[str, int] = json.load(answer)
+        return found
+
+    try:
+        return ask if isinstance(ask(), dict) else None
+    except (OSError, ValueError):
+        return None  # another emulator
+
+
+def _is_gone(error: ClientError) -> bool:
+    return error.response["Error"]["Code"] in {"404", "NoSuchKey", "NotFound", "NoSuchVersion"}
+
+
+def _stored(head: Mapping[str, Any], sha256: str = "") -> Stored:
+    return Stored(head["ContentLength"], head["ETag"].strip('"'), sha256, head["Metadata"])

@@ -1,0 +1,415 @@
+"""The auditor: every upload against its record, its outputs, its execution and its message.
+
+The promise is that every upload ends in exactly one outcome. This looks whether it did, from
+outside: nothing is changed. Images are read a hundred at a time and forgotten again, so that memory
+does not grow with the bucket. Facts are only judged here: :mod:`darkroom_ops.audit.evidence` reads
+them.
+"""
+
+from __future__ import annotations
+
+import collections
+import datetime
+import itertools
+import shlex
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from darkroom.contract.keys import record_key
+
+from darkroom_ops.executions.model import RUNNING, Execution
+
+Kind = Literal[
+    "unrecorded", "lost", "mixed", "doubled", "stuck claim", "alert missing", "orphaned output"
+]
+
+MEANINGS: Mapping[Kind, str] = {
+    "unrecorded": "the newest upload was never processed",
+    "lost": "the record says complete, but something it names is not there",
+    "mixed": "an output is not the one that the record names",
+    "doubled": "something happened twice: a run of one upload, or a message",
+    "stuck claim": "an execution has ended, but its image is still in progress",
+    "alert missing": "nobody was told how it ended",
+    "orphaned output": "an output that no record names",
+}
+"""What each kind of finding means."""
+
+BATCH = 100
+"""DynamoDB API reference, BatchGetItem: at most 100 items."""
+
+THREADS = 16
+
+SETTLED_SECONDS = 960.0
+"""How long an upload may be on its way: a lease lasts so long, and no execution longer."""
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is not as promised.
+
+    Parameters
+    ----------
+    kind
+        What sort of thing; :data:`MEANINGS` says what it means.
+    bucket, key
+        The object that it is about.
+    says
+        What was found.
+    advice
+        What to do.
+    execution
+        ARN of the execution concerned, if there is one.
+    """
+
+    kind: Kind
+    bucket: str
+    key: str
+    says: str
+    advice: str
+    execution: str | None = None
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A source object, in its newest version. When it was written says not which one it is."""
+
+    bucket: str
+    key: str
+    etag: str
+    version: str | None
+    modified: datetime.datetime = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An output or a backup, as S3 has it."""
+
+    bytes: int
+    etag: str
+    sha256: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+class Evidence(Protocol):
+    """What an audit looks at. Threads share it."""
+
+    source_bucket: str
+    output_bucket: str
+
+    def uploads(self, prefix: str) -> Iterable[Upload]:
+        """Yield the source objects whose key begins so."""
+
+    def newest(self, bucket: str, key: str) -> Upload | None:
+        """Return a source object as it is now; None when it is gone."""
+
+    def outputs(self, prefix: str) -> Iterable[tuple[str, datetime.datetime]]:
+        """Yield the outputs whose key begins so, with when each was written."""
+
+    def records(self, images: Iterable[str]) -> dict[str, Json]:
+        """Return records by their key; those that there are. At most :data:`BATCH` at a time."""
+
+    def output(self, key: str) -> Stored | None:
+        """Return an output with its SHA-256; None when it is not there."""
+
+    def backup(self, bucket: str, key: str, version: str) -> Stored | None:
+        """Return a backup, the newest if its version is empty; None when it is not there."""
+
+    def status(self, arn: str) -> str:
+        """Return the status of an execution; ``unknown`` when there is none."""
+
+    def executions(self) -> Iterable[Execution]:
+        """Yield every execution, without its states."""
+
+    def command(self, bucket: str, key: str) -> str:
+        """Return the command that runs an image."""
+
+
+class Auditor:
+    """Checks a deployment.
+
+    Parameters
+    ----------
+    evidence
+        What to check.
+    since
+        What is newer than this may still be on its way.
+    prefix
+        Of the source keys.
+    executions
+        Also read every execution, and keep a line of each: slow on AWS, where DescribeExecution is
+        limited to a few dozen calls a second.
+    messages
+        Gives how many messages went out about each execution, by ARN; None when nobody knows.
+    progress
+        Hears the counts after each hundred images.
+    """
+
+    def __init__(
+        self,
+        evidence: Evidence,
+        *,
+        since: datetime.datetime,
+        prefix: str = "",
+        executions: bool = False,
+        messages: Callable[[], Mapping[str, int]] | None = None,
+        progress: Callable[[Mapping[str, int]], None] = lambda _: None,
+    ) -> None:
+        self._evidence = evidence
+        self._since = since
+        self._prefix = prefix
+        self._executions = executions
+        self._messages = messages
+        self._sent: Mapping[str, int] = messages() if messages is not None else {}
+        self._progress = progress
+        self._lock = threading.Lock()
+        self.counts: collections.Counter[str] = collections.Counter()
+        """How many images were seen, by ``images`` and by outcome, and ``outputs``."""
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield what is not as promised, while it is found."""
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="audit") as pool:
+            for uploads in _batches(self._evidence.uploads(self._prefix)):
+                records = self._evidence.records(_image_of(each) for each in uploads)
+                for found in pool.map(self._image, uploads, itertools.repeat(records)):
+                    yield from found
+                self._progress(self.counts)
+            for outputs in _batches(self._evidence.outputs(self._prefix)):
+                yield from self._orphans(outputs)
+        if self._executions:
+            yield from self._runs()
+
+    # ------------------------------------------------------------------ one image
+
+    def _image(self, upload: Upload, records: Mapping[str, Json]) -> list[Finding]:
+        record = records.get(_image_of(upload))
+        self._count("images")
+        if record is not None:
+            self._count(record["status"].lower())
+        found = self._judge(upload, record)
+        if found is None or (found and self._went_on(upload, record)):
+            self._count("pending")
+            return []
+        return found
+
+    def _count(self, what: str) -> None:
+        with self._lock:
+            self.counts[what] += 1
+
+    def _went_on(self, upload: Upload, record: Json | None) -> bool:
+        """Tell whether an image has changed since it was listed, so that nothing can be said."""
+        image = _image_of(upload)
+        return (
+            self._evidence.records([image]).get(image) != record
+            or self._evidence.newest(upload.bucket, upload.key) != upload
+        )
+
+    def _judge(self, upload: Upload, record: Json | None) -> list[Finding] | None:
+        """Return what is wrong with an image; None while it is on its way."""
+        fresh = upload.modified > self._since
+        if record is None:
+            return None if fresh else [self._unrecorded(upload, "It has no record.")]
+        if record["status"] == "IN_PROGRESS":
+            return self._in_progress(upload, record)
+        if not _same(upload, record):
+            says = (
+                f"Its record is about another upload: version {record.get('version') or 'unknown'},"
+                f" but the newest is {upload.version or upload.etag}."
+            )
+            return None if fresh else [self._unrecorded(upload, says, record["execution"])]
+        made = self._made(upload, record) if record["status"] == "COMPLETE" else []
+        return made + self._announced(upload, record)
+
+    def _unrecorded(self, upload: Upload, says: str, execution: str | None = None) -> Finding:
+        return Finding(
+            "unrecorded",
+            upload.bucket,
+            upload.key,
+            says,
+            f"Look for its event with `darkroom dlq list`; or run it: {self._command(upload)}",
+            execution,
+        )
+
+    def _in_progress(self, upload: Upload, record: Json) -> list[Finding] | None:
+        arn = record["execution"]
+        status = self._evidence.status(arn)
+        if status == RUNNING:
+            return None
+        return [
+            Finding(
+                "stuck claim",
+                upload.bucket,
+                upload.key,
+                f"Its record says IN_PROGRESS, but its execution is {status}.",
+                f"Run it again: {self._command(upload)}",
+                arn,
+            )
+        ]
+
+    def _announced(self, upload: Upload, record: Json) -> list[Finding]:
+        arn = record["execution"]
+        if arn in record.get("announced", "").split() or self._sent.get(arn):
+            return []
+        if self._evidence.status(arn) == RUNNING:
+            return []
+        outcome = record.get("error") or record["status"]
+        return [
+            Finding(
+                "alert missing",
+                upload.bucket,
+                upload.key,
+                f"It ended as {outcome}, but its record does not say that anybody was told.",
+                "Look at `darkroom dlq list`, and at the topics' permissions and keys.",
+                arn,
+            )
+        ]
+
+    # ------------------------------------------------------------------ what was made
+
+    def _made(self, upload: Upload, record: Json) -> list[Finding]:
+        found = []
+        for output in _recorded(record):
+            self._count("outputs")
+            found += self._output(upload, record, output)
+        return found + self._backup(upload, record)
+
+    def _output(self, upload: Upload, record: Json, output: Json) -> list[Finding]:
+        bucket, key, arn = self._evidence.output_bucket, output["key"], record["execution"]
+        again = f"Run it again: {self._command(upload)}"
+        stored = self._evidence.output(key)
+        if stored is None:
+            return [Finding("lost", bucket, key, "It is recorded, but not there.", again, arn)]
+        told = stored.metadata
+        version = told.get("source-version-id", "")
+        wrong = [
+            f"{name} is {came or 'missing'}, recorded {expected}"
+            for name, came, expected in (
+                ("size", str(stored.bytes), str(output["bytes"])),
+                ("SHA-256", stored.sha256, output["sha256"]),
+                ("claim", told.get("claim"), str(record["claim"])),
+                ("source etag", told.get("source-etag"), record.get("etag") or upload.etag),
+                ("source version", version, record.get("version") or version),
+            )
+            if came != expected
+        ]
+        if not wrong:
+            return []
+        says = f"It is not what was recorded: {'; '.join(wrong)}."
+        return [Finding("mixed", bucket, key, says, again, arn)]
+
+    def _backup(self, upload: Upload, record: Json) -> list[Finding]:
+        backup: Json = record["backup"]
+        bucket, key = backup["bucket"], backup["key"]
+        # Another upload's backup may lie above it, under the same key.
+        stored = self._evidence.backup(bucket, key, backup.get("versionId", ""))
+        if stored is not None and (stored.etag, stored.bytes) == (backup["etag"], backup["bytes"]):
+            return []
+        says = f"No backup of {backup['bytes']:,} bytes with etag {backup['etag']} is there."
+        again = f"Run it again: {self._command(upload)}"
+        return [Finding("lost", bucket, key, says, again, record["execution"])]
+
+    def _orphans(self, outputs: list[tuple[str, datetime.datetime]]) -> Iterator[Finding]:
+        source, bucket = self._evidence.source_bucket, self._evidence.output_bucket
+        folders = {key: record_key(source, key.rpartition("/")[0]) for key, _ in outputs}
+        records = self._evidence.records(set(folders.values()))
+        for key, modified in outputs:
+            record = records.get(folders[key])
+            if record is not None and record["status"] != "COMPLETE":
+                continue  # its run has not ended in success: nobody takes these for done
+            named = () if record is None else tuple(each["key"] for each in _recorded(record))
+            if key not in named and modified <= self._since:
+                yield Finding(
+                    "orphaned output",
+                    bucket,
+                    key,
+                    "No record names it: an earlier run made it with other presets, or its record "
+                    "was deleted.",
+                    "Delete it if nothing uses it: aws s3 rm "
+                    + shlex.quote(f"s3://{bucket}/{key}"),
+                )
+
+    # ------------------------------------------------------------------ executions and messages
+
+    def _runs(self) -> Iterator[Finding]:
+        """Check that each execution was announced as often as it should be, and ran but once."""
+        complete: dict[tuple[str, str], str] = {}
+        for run in self._evidence.executions():
+            self._count("executions")
+            if run.source is None or not run.ended:
+                continue
+            bucket, key = run.source.bucket, run.source.key
+            if not key.startswith(self._prefix):
+                continue
+            yield from self._told(run, bucket, key)
+            sequencer = _sequencer(run.input)
+            if run.outcome == "COMPLETE" and sequencer is not None:
+                first = complete.setdefault((record_key(bucket, key), sequencer), run.arn)
+                if first != run.arn:
+                    yield Finding(
+                        "doubled",
+                        bucket,
+                        key,
+                        f"Two executions completed the same upload: the other is {first}.",
+                        "Its outputs are right, as both wrote the same. Report it: the claim "
+                        "should have kept the second away.",
+                        run.arn,
+                    )
+
+    def _told(self, run: Execution, bucket: str, key: str) -> Iterator[Finding]:
+        if self._messages is None:
+            return
+        sent = self._sent.get(run.arn, 0)
+        silent = run.outcome in {"ALREADY_PROCESSED", "SUPERSEDED"}
+        if sent > (0 if silent else 1):
+            says = f"{sent} messages went out about an execution that ended as {run.outcome}."
+            advice = "Its topic delivers at least once: if it is a repetition, nothing is to do."
+            yield Finding("doubled", bucket, key, says, advice, run.arn)
+        elif run.outcome == "FAILED" and not sent and not self._messages().get(run.arn):
+            says = "It failed, and no alert went out."
+            advice = "Look at `darkroom dlq list`, and at the topics' permissions and keys."
+            yield Finding("alert missing", bucket, key, says, advice, run.arn)
+
+    def _command(self, upload: Upload) -> str:
+        return self._evidence.command(upload.bucket, upload.key)
+
+
+def _image_of(upload: Upload) -> str:
+    return record_key(upload.bucket, upload.key)
+
+
+def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:
+    batch: list[Any] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _recorded(record: Json) -> list[Json]:
+    """Return the outputs that a complete record names, the PDF last."""
+    found: list[Json] = [*record.get("renditions", [])]
+    return found + ([record["document"]] if "document" in record else [])
+
+
+def _same(upload: Upload, record: Json) -> bool:
+    """Tell whether a record is about the newest upload, as far as it says."""
+    version, etag = record.get("version"), record.get("etag")
+    if version and upload.version:
+        return bool(version == upload.version)
+    return not etag or bool(etag == upload.etag)
+
+
+def _sequencer(payload: object) -> str | None:
+    """Return the sequencer of the event that started an execution, if one did."""
+    if not isinstance(payload, Mapping) or "detail-type" not in payload:
+        return None
+    detail: Any = payload.get("detail")
+    found = detail.get("object", {}).get("sequencer") if isinstance(detail, Mapping) else None
+    return found if isinstance(found, str) else None

@@ -1,0 +1,233 @@
+"""`darkroom cost`: what executions cost, an image and a thousand, by what was measured."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from darkroom_ops import cost
+from darkroom_ops.cli import address
+from darkroom_ops.cli.ls import since_of
+from darkroom_ops.cost import Cost, Item
+from darkroom_ops.deployment import Deployment
+from darkroom_ops.executions.client import AT_ONCE, Executions, Listed
+from darkroom_ops.executions.model import RUNNING
+from darkroom_ops.present import display, words
+
+COMPLETE = "COMPLETE"
+THOUSAND = 1000
+
+
+@dataclass(frozen=True)
+class Sum:
+    """What some executions cost together.
+
+    Parameters
+    ----------
+    executions
+        How many.
+    items
+        Line by line.
+    """
+
+    executions: int
+    items: tuple[Item, ...]
+
+    @property
+    def usd(self) -> float:
+        """The sum, in US dollars."""
+        return math.fsum(item.usd for item in self.items)
+
+    @property
+    def each(self) -> float:
+        """The mean of an execution, in US dollars."""
+        return self.usd / self.executions
+
+
+def show_cost(
+    *,
+    since: str | None,
+    prefix: str | None,
+    limit: int | None,
+    endpoint: str | None,
+    stack: str | None,
+    as_json: bool,
+) -> int:
+    """Show what the executions that have ended cost.
+
+    Parameters
+    ----------
+    since
+        As :func:`darkroom_ops.present.words.since` reads it.
+    prefix
+        Beginning of the images' keys.
+    limit
+        Executions, at most: the newest.
+    endpoint, stack
+        Where the stack is.
+    as_json
+        Print JSON.
+
+    Returns
+    -------
+    int
+        The exit code.
+
+    Raises
+    ------
+    WrongUse
+        An option is not understood.
+    """
+    begin = since_of(since)
+    deployment = address.connect(endpoint, stack)
+    executions = Executions(deployment)
+    screen = display.console()
+    with display.waiting(screen, "Reading executions", quiet=as_json):
+        found = executions.each(since=begin, prefix=prefix, costs=False)
+        ended = list(itertools.islice((each for each in found if each.status != RUNNING), limit))
+    estimates = _estimates(
+        deployment, executions, ended, Console(quiet=True) if as_json else screen
+    )
+    sums = by_outcome(estimates)
+    if as_json:
+        print(json.dumps(_as_json(sums)))
+    elif not sums:
+        screen.print("No execution has ended in that time, so there is nothing to add up.")
+    else:
+        _print(screen, deployment, sums)
+    return 0
+
+
+def by_outcome(estimates: Iterable[tuple[str, Cost]]) -> dict[str, Sum]:
+    """Add up estimates, by outcome; the most frequent first.
+
+    Parameters
+    ----------
+    estimates
+        Each with the outcome of its execution.
+    """
+    counts: Counter[str] = Counter()
+    lines: defaultdict[str, dict[str, Item]] = defaultdict(dict)
+    for outcome, estimate in estimates:
+        counts[outcome] += 1
+        for item in estimate.items:
+            lines[outcome][item.what] = _plus(lines[outcome].get(item.what), item)
+    return {
+        outcome: Sum(number, tuple(lines[outcome].values()))
+        for outcome, number in counts.most_common()
+    }
+
+
+def _plus(before: Item | None, item: Item) -> Item:
+    if before is None:
+        return item
+    return dataclasses.replace(
+        item, quantity=before.quantity + item.quantity, usd=before.usd + item.usd
+    )
+
+
+def _estimates(
+    deployment: Deployment, executions: Executions, ended: list[Listed], screen: Console
+) -> list[tuple[str, Cost]]:
+    """Read each execution's history; that takes a while on AWS, which throttles such requests."""
+    memory = cost.Memory(deployment.lambda_)
+
+    def estimated(each: Listed) -> tuple[str, Cost] | None:
+        try:
+            return each.outcome or each.status, cost.estimate(executions.get(each.arn), memory)
+        except KeyError:  # it called a function that is gone
+            return None
+
+    columns = (TextColumn("[dim]Reading histories"), BarColumn(), MofNCompleteColumn())
+    with (
+        Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar,
+        ThreadPoolExecutor(AT_ONCE) as pool,
+    ):
+        found = bar.track(pool.map(estimated, ended), total=len(ended))
+        return [each for each in found if each is not None]
+
+
+def _print(screen: Console, deployment: Deployment, sums: dict[str, Sum]) -> None:
+    total = sum(each.executions for each in sums.values())
+    usd = math.fsum(each.usd for each in sums.values())
+    about = COMPLETE if COMPLETE in sums else next(iter(sums))
+    chosen = sums[about]
+    title = Text(words.count(total, "execution"), "bold")
+    title.append(f", about {words.dollars(usd)} on AWS\n", "default")
+    screen.print(title)
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
+    kind = "An image" if about == COMPLETE else f"An execution ({_name(about)})"
+    for name, justify in (
+        (f"  {kind}", "left"), ("", "right"), ("", "left"), ("Each", "left"), ("1,000", "left"),
+    ):  # fmt: skip
+        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    for item in sorted(chosen.items, key=lambda each: -each.usd):
+        usd_each = item.usd / chosen.executions
+        table.add_row(
+            f"  {item.what}", f"{item.quantity / chosen.executions:.2f}", item.unit,
+            words.dollars(usd_each), words.dollars(usd_each * THOUSAND),
+        )  # fmt: skip
+    table.add_row(
+        Text("  Together", "bold"), "", "", words.dollars(chosen.each),
+        Text(words.dollars(chosen.each * THOUSAND), "bold"),
+    )  # fmt: skip
+    screen.print(table)
+    screen.print()
+    for outcome, each in sums.items():
+        label = Text(f"  {_name(outcome):<18}", display.STYLES.get(outcome, ""))
+        label.append(f"{words.count(each.executions, 'execution'):<16}", "default")
+        label.append(f"{words.dollars(each.each)} each, {words.dollars(each.usd)} together", "dim")
+        screen.print(label)
+    screen.print(Text("\n" + "\n".join(_assumed(deployment)), "dim"), soft_wrap=True)
+
+
+def _assumed(deployment: Deployment) -> Iterable[str]:
+    prices = cost.PRICES
+    yield (
+        f"  Prices of {prices.region} on {prices.date}, on demand, without free tier. Left out: "
+        "storage, logs, SMS, data transfer."
+    )
+    if deployment.endpoint is not None:
+        yield "  Durations are this machine's; on Lambda they differ. All else is as on AWS."
+
+
+def _name(outcome: str) -> str:
+    return outcome.replace("_", " ")
+
+
+def _as_json(sums: dict[str, Sum]) -> dict[str, Any]:
+    return {
+        "prices": {"date": cost.PRICES.date, "region": cost.PRICES.region},
+        "executions": sum(each.executions for each in sums.values()),
+        "usd": math.fsum(each.usd for each in sums.values()),
+        "outcomes": {
+            outcome: {
+                "executions": each.executions,
+                "usd": each.usd,
+                "usd_each": each.each,
+                "usd_per_1000": each.each * THOUSAND,
+                "items": [
+                    {
+                        "what": item.what,
+                        "unit": item.unit,
+                        "quantity_each": item.quantity / each.executions,
+                        "usd_each": item.usd / each.executions,
+                    }
+                    for item in each.items
+                ],
+            }
+            for outcome, each in sums.items()
+        },
+    }

@@ -1,0 +1,513 @@
+"""`darkroom demo`: real photos through the real state machine, and what came of them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.rule import Rule
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from darkroom_ops import cost
+from darkroom_ops.cli.address import PROJECT
+from darkroom_ops.cost import Cost
+from darkroom_ops.executions.model import Execution
+from darkroom_ops.executions.watch import Watcher, fetch
+from darkroom_ops.present import display, words
+from darkroom_ops.present.failures import WrongUse
+
+if TYPE_CHECKING:
+    from darkroom_ops.engine.engine import Engine
+    from darkroom_ops.engine.inbox import Message
+
+SAMPLES = PROJECT / "samples"
+
+POLL_SECONDS = 0.2
+
+GIVE_UP_SECONDS = 120.0
+
+CORRUPT_BYTES = 200_000
+"""How much of the photo the corrupt file keeps."""
+
+SUMMARY = "summary.json"
+
+
+@dataclass
+class Sample:
+    """One event of the demo and what is expected of it.
+
+    Parameters
+    ----------
+    name
+        File name, and the key's last part.
+    what
+        What it shows.
+    outcome, error
+        Expected.
+    width, height
+        Expected of its rendition ``small``.
+    suffix
+        Expected of its renditions' keys.
+    execution, cost
+        What became of it.
+    """
+
+    name: str
+    what: str
+    outcome: str = "COMPLETE"
+    error: str | None = None
+    width: int = 300
+    height: int = 300
+    suffix: str = ".jpg"
+    execution: Execution | None = None
+    cost: Cost | None = None
+
+    def problems(self) -> Iterator[str]:
+        """Yield what is not as expected."""
+        execution = self.execution
+        if execution is None or not execution.ended:
+            yield f"{self.name}: no execution ended in {GIVE_UP_SECONDS:.0f} s"
+            return
+        found = (execution.outcome, execution.error)
+        if found != (self.outcome, self.error):
+            yield (
+                f"{self.name}: expected {self.outcome} {self.error or ''}, but it ended "
+                f"{execution.outcome} {execution.error or ''} ({execution.cause or 'no cause'})"
+            )
+        elif self.outcome == "COMPLETE":
+            yield from self._wrong_renditions(execution)
+
+    def _wrong_renditions(self, execution: Execution) -> Iterator[str]:
+        made = {each.name: each for each in execution.renditions}
+        if set(made) != {"small", "medium", "large"} or execution.document is None:
+            yield f"{self.name}: expected small, medium, large and a PDF, but got {sorted(made)}"
+            return
+        if any(not each.key.endswith(self.suffix) for each in made.values()):
+            yield f"{self.name}: expected {self.suffix} renditions, but got {made['small'].key}"
+        size = (made["small"].width, made["small"].height)
+        if size != (self.width, self.height):
+            yield (
+                f"{self.name}: expected small to be {self.width} x {self.height}, but it is "
+                f"{size[0]} x {size[1]}"
+            )
+
+
+def samples() -> list[Sample]:
+    """Return what the demo uploads, in order."""
+    return [
+        Sample("dandelions.jpg", "16 megapixels", height=169),
+        Sample("deep-field.jpg", "from a telescope", height=262),
+        Sample("rocket.jpg", "a small photo", height=200),
+        Sample("phone-portrait.jpg", "sideways from a phone", width=225),
+        Sample("coffee-cutout.png", "transparent, so WebP", height=276, suffix=".webp"),
+        Sample("corrupt.jpg", "its end is missing", outcome="FAILED", error="CorruptImage"),
+        Sample("rocket.jpg", "the same event again", outcome="ALREADY_PROCESSED"),
+    ]
+
+
+@dataclass
+class Demo:
+    """A demo under way.
+
+    Parameters
+    ----------
+    engine
+        The engine.
+    screen
+        Where to print.
+    samples
+        What is shown; the last one is the duplicate event of the third.
+    """
+
+    engine: Engine
+    screen: Console
+    samples: list[Sample] = field(default_factory=samples)
+
+    def upload(self) -> None:
+        """Upload every sample but the duplicate, whose event is sent later."""
+        deployment = self.engine.deployment
+        for sample in self.samples[:-1]:
+            deployment.s3.put_object(
+                Bucket=deployment.source_bucket_name,
+                Key=deployment.source_prefix + sample.name,
+                Body=_bytes(sample),
+            )
+
+    def repeat(self, event: dict[str, Any]) -> None:
+        """Send an event a second time, as S3 and EventBridge may."""
+        self.engine.router.put(event)
+
+    def follow(self, stopped: Iterator[bool]) -> None:
+        """Follow every execution to its end; the duplicate's event is sent on the way."""
+        deployment = self.engine.deployment
+        client = deployment.stepfunctions
+        watcher = Watcher(client, deployment.state_machine_arn)
+        repeated = False
+        with _Board(self.screen, self.samples) as board:
+            for stop in stopped:
+                for execution in watcher.poll():
+                    self._place(execution)
+                for sample in self.samples:
+                    known = sample.execution
+                    if known is not None and (not known.ended or not known.states):
+                        sample.execution = fetch(client, known.arn)
+                board.show()
+                original, copy = self._twice()
+                if not repeated and original.execution and original.execution.ended:
+                    repeated = True
+                    self.repeat(original.execution.input)
+                if stop or (copy.execution is not None and all(map(_over, self.samples))):
+                    return
+
+    def _twice(self) -> tuple[Sample, Sample]:
+        """Return the sample whose event comes twice, and its second coming."""
+        copy = self.samples[-1]
+        return next(each for each in self.samples if each.name == copy.name), copy
+
+    def _place(self, execution: Execution) -> None:
+        """Give an execution to the sample whose event started it."""
+        if execution.source is None:
+            return
+        name = execution.source.key.rpartition("/")[2]
+        for sample in self.samples:
+            if sample.name == name and (
+                sample.execution is None or sample.execution.arn == execution.arn
+            ):
+                sample.execution = execution
+                return
+
+    def estimate(self) -> None:
+        """Estimate what each execution would have cost on AWS."""
+        deployment = self.engine.deployment
+        memory = cost.Memory(deployment.lambda_)
+        for sample in self.samples:
+            if sample.execution is not None:
+                sample.cost = cost.estimate(sample.execution, memory)
+
+    def problems(self) -> list[str]:
+        """Return what is not as expected, messages included."""
+        found = [problem for sample in self.samples for problem in sample.problems()]
+        for sample in self.samples:
+            expected = {"COMPLETE": 1, "FAILED": 1}.get(sample.outcome, 0)
+            for protocol in ("email", "sms"):
+                received = len(self.messages(sample, protocol))
+                if received != expected:
+                    found.append(
+                        f"{sample.name} ({sample.what}): expected {expected} {protocol}, but "
+                        f"{received} came"
+                    )
+        return found
+
+    def messages(self, sample: Sample, protocol: str) -> list[Message]:
+        """Return the messages about a sample's execution."""
+        if sample.execution is None:
+            return []
+        return self.engine.inbox.messages(protocol=protocol, execution=sample.execution.arn)
+
+    def download(self, folder: Path) -> None:
+        """Write what was made into a folder, under its keys."""
+        s3 = self.engine.deployment.s3
+        for sample in self.samples:
+            for made in sample.execution.outputs if sample.execution else ():
+                path = folder / made.key
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(s3.get_object(Bucket=made.bucket, Key=made.key)["Body"].read())
+
+    def summary(self, problems: Sequence[str], seconds: float) -> dict[str, Any]:
+        """Return what ``summary.json`` holds."""
+        return {
+            "executions": [_summarised(sample) for sample in self.samples],
+            "messages": [
+                {
+                    "topic": message.topic,
+                    "protocol": message.protocol,
+                    "recipient": message.recipient,
+                    "as_received": message.as_received(),
+                }
+                for message in self.engine.inbox.messages()
+            ],
+            "prices": {"region": cost.PRICES.region, "date": cost.PRICES.date},
+            "seconds": round(seconds, 3),
+            "as_expected": not problems,
+            "problems": list(problems),
+        }
+
+
+def demo(output: Path, *, as_json: bool = False) -> int:
+    """Run the demo.
+
+    Parameters
+    ----------
+    output
+        The folder for what is made; made anew.
+    as_json
+        Print what ``summary.json`` holds, and nothing else.
+
+    Returns
+    -------
+    int
+        0 when every outcome was the expected one, else 1.
+
+    Raises
+    ------
+    WrongUse
+        The folder holds something else.
+    """
+    screen = Console(quiet=True) if as_json else display.console()
+    _empty(output)
+    began = time.monotonic()
+    screen.print(Text("Darkroom", "bold").append(": film in, prints out.\n", "default"))
+    with contextlib.ExitStack() as stack:
+        with _waiting(screen, "Starting the local engine and deploying template.yaml …"):
+            # Here, not above: moto takes a second or two to load, and that should be seen.
+            from darkroom_ops.cli.local import start
+            from darkroom_ops.engine.engine import interruptible
+
+            stop = stack.enter_context(interruptible())
+            engine = stack.enter_context(start())
+        screen.print(f"The engine is up at {engine.endpoint}; uploading.\n", style="dim")
+        running = Demo(engine, screen)
+
+        def ticks() -> Iterator[bool]:
+            until = time.monotonic() + GIVE_UP_SECONDS
+            while not stop.wait(POLL_SECONDS):
+                yield time.monotonic() > until
+            yield True
+
+        running.upload()
+        running.follow(ticks())
+        if stop.is_set():
+            raise KeyboardInterrupt
+        running.estimate()
+        running.download(output)
+        problems = running.problems()
+        seconds = time.monotonic() - began
+        text = json.dumps(running.summary(problems, seconds), indent=2, ensure_ascii=False)
+        (output / SUMMARY).write_text(text + "\n")
+        if as_json:
+            print(text)
+        for part in _report(running):
+            screen.print(part, soft_wrap=isinstance(part, Text))
+    _verdict(screen, output, problems, time.monotonic() - began)
+    return 1 if problems else 0
+
+
+# ---------------------------------------------------------------------------- on the way
+
+
+def _bytes(sample: Sample) -> bytes:
+    if sample.error == "CorruptImage":
+        return (SAMPLES / "deep-field.jpg").read_bytes()[:CORRUPT_BYTES]
+    return (SAMPLES / sample.name).read_bytes()
+
+
+def _waiting(screen: Console, text: str) -> contextlib.AbstractContextManager[object]:
+    """Say what takes a moment: with a spinner on a terminal, else as a line."""
+    if screen.is_terminal:
+        return screen.status(text, spinner_style="dim")
+    screen.print(text)
+    return contextlib.nullcontext()
+
+
+def _over(sample: Sample) -> bool:
+    return sample.execution is not None and sample.execution.ended
+
+
+def _empty(output: Path) -> None:
+    """Make the folder anew, but never delete what is not the demo's."""
+    if output.is_dir() and any(output.iterdir()) and not (output / SUMMARY).is_file():
+        raise WrongUse(
+            f"Expected {output} to be an earlier demo's folder, which is made anew, but it holds "
+            "other files. Choose another with --output."
+        )
+    if output.exists() and not output.is_dir():
+        raise WrongUse(f"Expected {output} to be a folder, but it is a file.")
+    shutil.rmtree(output, ignore_errors=True)
+    output.mkdir(parents=True)
+
+
+class _Board:
+    """A line per sample: live on a terminal, printed once as each ends without one."""
+
+    def __init__(self, screen: Console, shown: Sequence[Sample]) -> None:
+        self._screen = screen
+        self._samples = shown
+        self._told: set[int] = set()
+        self._spinner = Spinner("dots")
+        self._live = Live(console=screen, refresh_per_second=10) if screen.is_terminal else None
+
+    def __enter__(self) -> _Board:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def show(self) -> None:
+        """Show how far each is."""
+        if self._live:
+            self._live.update(self._table())
+            return
+        for index, sample in enumerate(self._samples):
+            if _over(sample) and index not in self._told:
+                self._told.add(index)
+                self._screen.print(_progress_line(sample), soft_wrap=True)
+
+    def _table(self) -> Table:
+        table = Table.grid(padding=(0, 2, 0, 0))
+        for sample in self._samples:
+            execution = sample.execution
+            if execution is None:
+                row: tuple[Any, ...] = (" ", sample.name, Text("waits", "dim"), "")
+            elif execution.ended:
+                row = (_mark(sample), sample.name, _outcome(sample), _time(sample))
+            else:
+                row = (self._spinner, sample.name, _where(execution), _time(sample))
+            table.add_row(*row)
+        return table
+
+
+def _progress_line(sample: Sample) -> Text:
+    text = Text("").append_text(_mark(sample))
+    text.append(f" {sample.name:<20}").append_text(_outcome(sample))
+    return text.append(f"  {_time(sample)}", "dim")
+
+
+def _where(execution: Execution) -> Text:
+    now = [
+        f"{state.name} {state.rendition}" if state.rendition else state.name
+        for state in execution.states
+        if state.exited is None and state.type not in display.CONTAINERS
+    ]
+    return Text(", ".join(now) or "starts", "dim", no_wrap=True, overflow="ellipsis")
+
+
+def _mark(sample: Sample) -> Text:
+    good = not list(sample.problems())
+    return Text(display.SUCCEEDED, "green") if good else Text(display.FAILED, "red")
+
+
+def _outcome(sample: Sample) -> Text:
+    execution = sample.execution
+    outcome = (execution.outcome if execution else None) or "no end"
+    text = Text(outcome.replace("_", " "), display.STYLES.get(outcome, ""))
+    if execution and execution.error:
+        text.append(f" {execution.error}", "default")
+    return text
+
+
+def _time(sample: Sample) -> str:
+    return words.duration(sample.execution.seconds) if sample.execution else ""
+
+
+# ---------------------------------------------------------------------------- at the end
+
+
+def _summarised(sample: Sample) -> dict[str, Any]:
+    execution = sample.execution
+    if execution is None or sample.cost is None:
+        return {"source": sample.name, "status": None, "outcome": None}
+    found = display.as_json(execution, sample.cost)
+    found["expected"] = sample.outcome
+    found["about"] = sample.what
+    return found
+
+
+def _report(running: Demo) -> Iterator[Any]:
+    yield Text("")
+    yield _title("What became of each image")
+    yield _executions(running.samples)
+    yield _title("What was made")
+    yield _outputs(running.samples)
+    success = running.samples[0]
+    failure = next(each for each in running.samples if each.outcome == "FAILED")
+    for sample, title in (
+        (success, "The success message"),
+        (failure, "The alert"),
+    ):
+        for protocol, kind in (("email", "e-mail"), ("sms", "SMS")):
+            for message in running.messages(sample, protocol)[:1]:
+                yield _title(f"{title}, as {message.recipient} gets it by {kind}")
+                yield Text(message.as_received() + "\n")
+
+
+def _title(text: str) -> Group:
+    return Group(Rule(Text(text, "bold"), align="left", style="dim"), Text(""))
+
+
+def _table(*columns: tuple[str, str]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for title, justify in columns:
+        table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    return table
+
+
+def _executions(shown: Sequence[Sample]) -> Group:
+    table = _table(
+        ("", "left"), ("Image", "left"), ("Outcome", "left"), ("Time", "right"),
+        ("Transitions", "right"), ("AWS cost*", "right"),
+    )  # fmt: skip
+    for sample in shown:
+        execution, estimate = sample.execution, sample.cost
+        if execution is None or estimate is None:
+            table.add_row(_mark(sample), sample.name, _outcome(sample), "", "", "")
+            continue
+        table.add_row(
+            _mark(sample), sample.name, _outcome(sample), _time(sample),
+            str(execution.transitions), words.dollars(estimate.usd),
+        )  # fmt: skip
+        table.add_row("", Text(f"  {sample.what}", "dim"), "", "", "", "")
+    complete = [s.cost.usd for s in shown if s.cost and s.outcome == "COMPLETE"]
+    mean = sum(complete) / len(complete) if complete else 0.0
+    note = Text(
+        f"* Estimated with the prices of {cost.PRICES.region} on {cost.PRICES.date}: about "
+        f"{words.dollars(mean * 1000)} for 1,000 images, before the free tier.\n",
+        "dim",
+    )
+    return Group(table, Text(""), note)
+
+
+def _outputs(shown: Sequence[Sample]) -> Group:
+    table = _table(
+        ("Image", "left"), ("Output", "left"), ("Pixels", "left"), ("Size", "right"),
+        ("Saving", "right"),
+    )  # fmt: skip
+    for sample in shown:
+        execution = sample.execution
+        if execution is None or execution.image is None:
+            continue
+        image = execution.image
+        table.add_row(
+            sample.name, Text("original", "dim"), f"{image.width} x {image.height}",
+            words.size(image.bytes), "",
+        )  # fmt: skip
+        for made in execution.outputs:
+            table.add_row(
+                "", made.key.rpartition("/")[2], words.measure(made), words.size(made.bytes),
+                words.saving(made, image.bytes),
+            )  # fmt: skip
+    return Group(table, Text(""))
+
+
+def _verdict(screen: Console, output: Path, problems: Sequence[str], seconds: float) -> None:
+    screen.print(Rule(style="dim"))
+    screen.print(f"Renditions, PDFs and {SUMMARY} are in {output}/.", soft_wrap=True, markup=False)
+    if not problems:
+        text = Text("Every outcome is as expected", "bold green")
+        screen.print(text.append(f", in {words.duration(seconds)}.", "default"))
+        return
+    screen.print(Text("Not as expected:", "bold red"))
+    for problem in problems:
+        screen.print(Text(f"  {problem}"), soft_wrap=True)

@@ -1,0 +1,95 @@
+"""What a run shall do otherwise, as typed: ``--input``, ``--preset``, ``--watermark``."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from darkroom_ops.present.failures import WrongUse
+
+_PRESET = re.compile(r"(?P<name>[^=]+)=(?P<width>\d*)x(?P<height>\d*)(?P<more>(?:,[^=,]+=[^,]+)*)")
+
+
+def text_of(given: str, option: str) -> tuple[str, str]:
+    """Return the text that an option stands for, and what to call it in a message.
+
+    Parameters
+    ----------
+    given
+        JSON, ``@file``, the path of a file, or ``-`` for standard input.
+    option
+        The option's name.
+    """
+    if given == "-":
+        return "standard input", sys.stdin.read()
+    if given.startswith("@"):
+        return given[1:], _read(Path(given[1:]))
+    if given.lstrip()[:1] not in {"{", "["} and Path(given).is_file():
+        return given, _read(Path(given))
+    return option, given
+
+
+def json_of(given: str, option: str) -> dict[str, Any]:
+    """Return the JSON object that an option stands for; see :func:`text_of`.
+
+    Raises
+    ------
+    WrongUse
+        It is none.
+    """
+    name, text = text_of(given, option)
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise WrongUse(
+            f"Expected {name} to be JSON, or @ and the name of a file with it, but it is not: "
+            f'{error}. An example: \'{{"pdf": {{"pageSize": "A4"}}, "notify": false}}\'.'
+        ) from None
+    if not isinstance(found, dict):
+        raise WrongUse(
+            f"Expected {name} to be a JSON object, but received {type(found).__name__}: "
+            f"{json.dumps(found)[:60]}."
+        )
+    return found
+
+
+def preset(given: str) -> dict[str, Any]:
+    """Read a preset as typed: ``thumb=160x160,fit=cover,format=webp``.
+
+    Width or height may be left out: ``wide=1600x``. What follows are fields of the schema.
+
+    Raises
+    ------
+    WrongUse
+        It is not of this form. What the fields mean is checked with the request.
+    """
+    match = _PRESET.fullmatch(given)
+    if match is None:
+        raise WrongUse(
+            "Expected --preset as name=WIDTHxHEIGHT in pixels, such as thumb=160x160 or wide=1600x "
+            f"or thumb=160x160,fit=cover,format=webp,quality=70, but received {given!r}."
+        )
+    found: dict[str, Any] = {"name": match["name"]}
+    found |= {side: int(match[side]) for side in ("width", "height") if match[side]}
+    for field in filter(None, match["more"].split(",")):
+        name, _, value = field.partition("=")
+        found[name] = _value(value)
+    return found
+
+
+def _value(text: str) -> int | bool | str:
+    if text.isdecimal():
+        return int(text)
+    return {"true": True, "false": False}.get(text, text)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise WrongUse(f"Expected to read the input from {path}, but: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise WrongUse(f"Expected {path} to be JSON text in UTF-8, but it is not text.") from None

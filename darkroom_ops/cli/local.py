@@ -1,0 +1,48 @@
+"""Starting the engine for a command: what the user can mend is said in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+from botocore.exceptions import ClientError
+from samtranslator.model.exceptions import InvalidDocumentException
+
+from darkroom_ops.cli.address import TEMPLATE
+from darkroom_ops.engine.engine import Engine
+from darkroom_ops.present.failures import WrongUse
+
+
+def start(port: int = 0, template: Path = TEMPLATE) -> Engine:
+    """Return a running engine with the template deployed.
+
+    Parameters
+    ----------
+    port
+        TCP port on 127.0.0.1; 0 for any free one.
+    template
+        The SAM template.
+
+    Raises
+    ------
+    PortInUse
+        Something listens on the port.
+    WrongUse
+        There is no template, or it cannot be deployed, and why.
+    """
+    if not template.exists():
+        raise WrongUse(
+            f"Expected the SAM template at {template}, but there is none. The engine runs from a "
+            "clone of the project, installed with `pip install -e .`."
+        )
+    try:
+        return Engine(template, port=port)
+    except InvalidDocumentException as error:
+        reasons = [error.message, *(cause.message for cause in error.causes)]
+        raise WrongUse(_broken(template, " ".join(reasons))) from error
+    except (yaml.YAMLError, ClientError, FileNotFoundError) as error:
+        raise WrongUse(_broken(template, str(error))) from error
+
+
+def _broken(template: Path, reason: str) -> str:
+    return f"The engine cannot deploy {template.name}: {reason}"

@@ -1,0 +1,171 @@
+"""`darkroom ls`: the executions, newest first."""
+
+from __future__ import annotations
+
+import datetime
+import json
+
+from darkroom.notify.compose import shortened
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from darkroom_ops.cli import address
+from darkroom_ops.executions.client import STATUSES, Executions, Listed
+from darkroom_ops.present import display, words
+from darkroom_ops.present.failures import WrongUse
+
+SHORT = 8
+"""Characters of a name that are shown, at least; as many more as tell the executions apart."""
+
+NARROWEST = 24
+"""Cells of the image's column, at least."""
+
+
+def ls(
+    *,
+    status: str | None,
+    since: str | None,
+    prefix: str | None,
+    limit: int,
+    endpoint: str | None,
+    stack: str | None,
+    as_json: bool,
+) -> int:
+    """List executions.
+
+    Parameters
+    ----------
+    status
+        One of :data:`darkroom_ops.executions.client.STATUSES`, in any case, with hyphens or spaces
+        as well.
+    since
+        As :func:`darkroom_ops.present.words.since` reads it.
+    prefix
+        Beginning of the images' keys; ``s3://bucket/…`` too.
+    limit
+        Executions, at most.
+    endpoint, stack
+        Where the stack is.
+    as_json
+        Print JSON.
+
+    Returns
+    -------
+    int
+        The exit code.
+
+    Raises
+    ------
+    WrongUse
+        An option is not understood.
+    """
+    wanted = _status(status)
+    begin = since_of(since)
+    deployment = address.connect(endpoint, stack)
+    if prefix is not None and prefix.startswith("s3://"):
+        prefix = prefix.removeprefix("s3://").partition("/")[2]
+    screen = display.console()
+    found = Executions(deployment)
+    with display.waiting(screen, "Reading executions", quiet=as_json):
+        page = found.recent(limit=limit, status=wanted, prefix=prefix, since=begin)
+    if as_json:
+        rows = [as_dict(each) for each in page.items]
+        print(json.dumps({"executions": rows, "more": page.next is not None}))
+        return 0
+    if not page.items:
+        narrowed = wanted or prefix or begin
+        again = address.command(deployment, "run", "FILE")
+        screen.print(
+            "No execution fits." if narrowed else f"No executions yet. `{again}` makes one.",
+            soft_wrap=True,
+        )
+        return 0
+    screen.print(_table(page.items, screen), soft_wrap=not screen.is_terminal)
+    if page.next is not None:
+        screen.print(f"\nThere are older ones: --limit {limit * 5} shows more.", style="dim")
+    return 0
+
+
+def since_of(text: str | None) -> datetime.datetime | None:
+    """Read ``--since``.
+
+    Raises
+    ------
+    WrongUse
+        Saying what was expected.
+    """
+    try:
+        return None if text is None else words.since(text)
+    except ValueError as error:
+        raise WrongUse(f"--since: {error}") from None
+
+
+def as_dict(each: Listed) -> dict[str, object]:
+    """Return a listed execution as JSON-like data."""
+    source = each.source
+    return {
+        "execution": each.arn,
+        "name": each.name,
+        "source": f"s3://{source.bucket}/{source.key}" if source else None,
+        "status": each.status,
+        "outcome": each.outcome,
+        "error": each.error,
+        "started": each.started.isoformat(),
+        "seconds": round(each.seconds, 3),
+        "cost_usd": None if each.usd is None else round(each.usd, 9),
+    }
+
+
+def _status(given: str | None) -> str | None:
+    if given is None:
+        return None
+    found = given.upper().replace("-", "_").replace(" ", "_")
+    if found not in STATUSES:
+        raise WrongUse(
+            f"Expected --status to be one of {', '.join(STATUSES)}, but received {given!r}."
+        )
+    return found
+
+
+def _table(items: tuple[Listed, ...], screen: Console) -> Table:
+    today = datetime.datetime.now().astimezone().date()
+    dated = any(each.started.astimezone().date() != today for each in items)
+    rows = []
+    for each, short in zip(items, _short([item.name for item in items]), strict=True):
+        moment = words.moment(each.started)
+        outcome = each.outcome or each.status
+        label = Text(outcome.replace("_", " "), display.STYLES.get(outcome, "cyan"))
+        if each.error:
+            label.append(f" {words.plain(each.error)[:40]}", "red")
+        image = words.plain(each.source.key) if each.source else "(names no image)"
+        usd = "" if each.usd is None else words.dollars(each.usd)
+        rows.append(
+            (
+                moment if dated else moment[-8:],
+                short,
+                label,
+                image,
+                words.duration(each.seconds),
+                usd,
+            )
+        )
+    taken = sum(max(len(row[i]) for row in rows) + 2 for i in (0, 1, 2, 4, 5))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for title in ("Started", "Execution", "Outcome", "Image"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("Took", justify="right", no_wrap=True)
+    table.add_column("Cost", no_wrap=True)
+    room = max(NARROWEST, screen.width - taken - 6) if screen.is_terminal else 1024
+    for moment, short, label, image, took, usd in rows:
+        table.add_row(Text(moment, "dim"), short, label, Text(shortened(image, room)), took, usd)
+    return table
+
+
+def _short(names: list[str]) -> list[str]:
+    """Return the beginnings of names that tell them apart."""
+    length = SHORT
+    longest = max(map(len, names))
+    while length < longest and len({name[:length] for name in names}) < len(set(names)):
+        length += 1
+    return [name[:length] for name in names]

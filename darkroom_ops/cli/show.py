@@ -1,0 +1,311 @@
+"""`darkroom show`: one execution: what it did, what it made, why it failed, what it logged."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.json import JSON
+from rich.text import Text
+
+from darkroom_ops import logs
+from darkroom_ops.cli import address
+from darkroom_ops.cli import progress as following
+from darkroom_ops.cli.timeline import timeline
+from darkroom_ops.deployment import Deployment
+from darkroom_ops.executions.client import Executions
+from darkroom_ops.executions.history import StateRun, parsed
+from darkroom_ops.executions.model import Execution
+from darkroom_ops.logs import LogLine
+from darkroom_ops.present import display, words
+from darkroom_ops.present.failures import FAILED, WrongUse
+
+LEVEL_STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red", "REPORT": "dim"}
+
+USUAL = {
+    "location", "service", "cold_start", "function_memory_size", "function_arn",
+    "function_request_id", "xray_trace_id", "sampling_rate", "result",
+}  # fmt: skip
+"""Fields of a log line that say nothing new; --json has them all."""
+
+FUNCTION_WIDTH = 16
+
+CONSOLE = (
+    "https://{region}.console.aws.amazon.com/states/home?region={region}"
+    "#/v2/executions/details/{arn}"
+)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What is shown besides the summary.
+
+    Parameters
+    ----------
+    state
+        A state, as :func:`states_named` reads it: its input, output and calls.
+    given, made
+        Whether the input and the output of the execution, or of the state, are shown.
+    lines
+        Whether the log lines are shown.
+    """
+
+    state: str | None = None
+    given: bool = False
+    made: bool = False
+    lines: bool = False
+
+
+def show(
+    named: str,
+    parts: Parts,
+    *,
+    follow: bool,
+    endpoint: str | None,
+    stack: str | None,
+    as_json: bool,
+) -> int:
+    """Show an execution.
+
+    Parameters
+    ----------
+    named
+        As :meth:`darkroom_ops.executions.client.Executions.find` takes it.
+    parts
+        What else to show.
+    follow
+        Wait until it ends, showing its states as they happen.
+    endpoint, stack
+        Where the stack is.
+    as_json
+        Print one JSON object.
+
+    Returns
+    -------
+    int
+        0; with `follow`, 1 when the execution failed.
+
+    Raises
+    ------
+    NoSuchExecution, WrongUse
+        There is no such execution, or no such state in it.
+    LeftRunning
+        The user pressed Ctrl-C while it ran.
+    """
+    deployment = address.connect(endpoint, stack)
+    executions = Executions(deployment)
+    screen = Console(quiet=True) if as_json else display.console()
+    execution = executions.get(executions.find(named))
+    if follow and not execution.ended:
+        execution = following.followed(deployment, execution.arn, screen)
+        screen.print()
+    chosen = states_named(execution, parts.state) if parts.state else ()
+    lines = logs.lines(deployment, execution) if parts.lines else []
+    if as_json:
+        print(json.dumps(_as_json(deployment, execution, chosen, parts, lines)))
+    elif chosen:
+        _show_states(screen, chosen, parts)
+    elif parts.given or parts.made:
+        _show_input_and_output(screen, execution, parts)
+    else:
+        _show_whole(screen, deployment, execution)
+    if parts.lines and not as_json:
+        _show_lines(screen, lines)
+    failed = execution.ended and execution.status != "SUCCEEDED"
+    return FAILED if follow and failed else 0
+
+
+def states_named(execution: Execution, name: str) -> tuple[StateRun, ...]:
+    """Return the passages through a state.
+
+    Parameters
+    ----------
+    execution
+        With its states.
+    name
+        Of the state, as ``Resize``; or of one Map item, as ``Resize small``; in any case.
+
+    Raises
+    ------
+    WrongUse
+        The execution went through no such state.
+    """
+    wanted = name.casefold()
+    found = tuple(
+        state
+        for state in execution.states
+        if wanted in (state.name.casefold(), display.name_of(state).casefold())
+    )
+    if not found:
+        known = ", ".join(dict.fromkeys(state.name for state in execution.states))
+        raise WrongUse(
+            f"Expected --state to name a state that the execution went through, but received "
+            f"{name!r}. It went through {known or 'none yet'}."
+        )
+    return found
+
+
+def _show_whole(screen: Console, deployment: Deployment, execution: Execution) -> None:
+    estimate = following.priced(deployment, execution)
+    screen.print(display.summary(execution, estimate), soft_wrap=True)
+    if execution.error or execution.status in display.ENDINGS:
+        screen.print()
+        display.say(screen, display.failure(execution))
+    screen.print()
+    screen.print(_about(deployment, execution), soft_wrap=True)
+    if execution.states:
+        screen.print()
+        screen.print(timeline(execution, screen.width))
+    for part in display.results(execution):
+        screen.print()
+        screen.print(part, soft_wrap=True)
+    if execution.outcome == "FAILED":
+        screen.print()
+        display.say(screen, display.advice(deployment, execution))
+    elif not execution.ended:
+        again = address.command(deployment, "show", execution.name, "--follow")
+        screen.print(f"\n  To follow it: {again}", soft_wrap=True, markup=False)
+
+
+def _about(deployment: Deployment, execution: Execution) -> Text:
+    source = execution.source
+    rows = []
+    if source is not None:
+        rows.append(("Image", f"s3://{source.bucket}/{source.key}"))
+        if source.version_id:
+            rows.append(("Version", source.version_id))
+    rows.append(("Execution", execution.name))
+    if deployment.endpoint is None:
+        rows.append(("Console", CONSOLE.format(region=deployment.region, arn=execution.arn)))
+    ended = f", ended {words.moment(execution.stopped)[11:]}" if execution.stopped else ""
+    begun = f"{words.moment(execution.started)} by {_starter(execution.input)}"
+    rows.append(("Started", begun + ended))
+    text = Text()
+    for name, value in rows:
+        text.append(f"  {name:<11}", "dim").append(f"{words.plain(value)}\n")
+    text.rstrip()
+    return text
+
+
+def _starter(given: Any) -> str:
+    if not isinstance(given, dict):
+        return "an input that is no JSON object"
+    if "detail-type" in given:
+        return "the upload's event"
+    asked = ", ".join(name for name in given if name != "source")
+    return f"a request with {asked}" if asked else "a request"
+
+
+def _show_input_and_output(screen: Console, execution: Execution, parts: Parts) -> None:
+    if parts.given:
+        _show_json(screen, "Input", execution.input)
+    if parts.made:
+        _show_json(screen, "Output", execution.output)
+
+
+def _show_states(screen: Console, chosen: tuple[StateRun, ...], parts: Parts) -> None:
+    both = parts.given == parts.made
+    for index, state in enumerate(chosen):
+        if index:
+            screen.print()
+        took = f"  {words.duration(state.seconds)}" if state.seconds is not None else "  runs"
+        screen.print(Text(display.name_of(state), "bold").append(took, "dim"))
+        for number, attempt in enumerate(state.attempts, 1):
+            said = words.plain(attempt.error or ("ok" if attempt.ended else "runs"))
+            line = Text(f"  Call {number}  {attempt.resource}", "dim")
+            line.append(f"  {words.duration(attempt.seconds)}  ")
+            screen.print(line.append(said, "red" if attempt.error else ""), soft_wrap=True)
+            if attempt.cause:
+                screen.print(f"    {words.plain(_reason(attempt.cause))}", soft_wrap=True,
+                             markup=False)  # fmt: skip
+        if both or parts.given:
+            _show_json(screen, "Input", parsed(state.input))
+        if both or parts.made:
+            _show_json(screen, "Output", parsed(state.output))
+
+
+def _reason(cause: str) -> str:
+    """Return what a function raised in words: Lambda wraps it in JSON."""
+    found = parsed(cause)
+    if isinstance(found, dict) and found.get("errorMessage"):
+        return str(found["errorMessage"])
+    return cause
+
+
+def _show_json(screen: Console, title: str, value: Any) -> None:
+    screen.print(Text(f"\n{title}", "dim"))
+    if value is None:
+        screen.print("  none")
+    else:
+        # As ASCII: what others chose, such as a key, cannot rewrite the terminal.
+        screen.print(JSON.from_data(value, indent=2, ensure_ascii=True), soft_wrap=True)
+
+
+def _show_lines(screen: Console, lines: list[LogLine]) -> None:
+    screen.print(Text("\nLog", "dim"))
+    if not lines:
+        screen.print("  No lines yet. CloudWatch Logs takes some seconds to show them.")
+    for line in lines:
+        screen.print(_line(line), soft_wrap=True)
+
+
+def _line(line: LogLine) -> Text:
+    clock = f"{line.time.astimezone():%H:%M:%S}.{line.time.microsecond // 1000:03}"
+    style = LEVEL_STYLES.get(line.level, "")
+    text = Text(f"  {clock}  ", "dim")
+    text.append(f"{line.function.partition('-')[2] or line.function:<{FUNCTION_WIDTH}}")
+    text.append(f"{line.level:<9}", style)
+    text.append(words.plain(line.message), style)
+    more = {name: value for name, value in line.fields.items() if name not in USUAL}
+    if more and line.level != "REPORT":
+        text.append(f"  {json.dumps(more)}", "dim")
+    return text
+
+
+def _as_json(
+    deployment: Deployment,
+    execution: Execution,
+    chosen: tuple[StateRun, ...],
+    parts: Parts,
+    lines: list[LogLine],
+) -> dict[str, Any]:
+    estimate = following.priced(deployment, execution)
+    found: dict[str, Any] = display.as_json(execution, estimate)
+    found |= {"input": execution.input, "output": execution.output}
+    if chosen:
+        found["state"] = [_state_as_json(state) for state in chosen]
+    if parts.lines:
+        found["logs"] = [
+            {
+                "time": line.time.isoformat(),
+                "function": line.function,
+                "level": line.level,
+                "message": line.message,
+                **({"fields": line.fields} if line.fields else {}),
+            }
+            for line in lines
+        ]
+    return found
+
+
+def _state_as_json(state: StateRun) -> dict[str, Any]:
+    return {
+        "name": state.name,
+        "rendition": state.rendition,
+        "input": parsed(state.input),
+        "output": parsed(state.output),
+        "error": state.error,
+        "cause": state.cause,
+        "attempts": [
+            {
+                "resource": attempt.resource,
+                "started": attempt.started.isoformat(),
+                "seconds": round(attempt.seconds, 3) if attempt.ended else None,
+                "error": attempt.error,
+                "cause": attempt.cause,
+            }
+            for attempt in state.attempts
+        ],
+    }

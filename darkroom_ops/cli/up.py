@@ -1,0 +1,275 @@
+"""`darkroom up`: the local engine in the foreground."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import logging
+import os
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from darkroom_ops.cli import address
+from darkroom_ops.cli.address import Address
+from darkroom_ops.cli.local import start
+from darkroom_ops.console.serve import serving
+from darkroom_ops.engine.engine import Engine, PortInUse, interruptible
+from darkroom_ops.engine.inbox import Message
+from darkroom_ops.executions.model import Execution
+from darkroom_ops.executions.watch import Watcher
+from darkroom_ops.present import display, words
+from darkroom_ops.present.failures import WrongUse
+
+PORT = 4599
+"""Preferred, so that an exported AWS_ENDPOINT_URL stays right from one start to the next."""
+
+POLL_SECONDS = 0.3
+
+EXPORTS = {
+    "AWS_ACCESS_KEY_ID": "darkroom",
+    "AWS_SECRET_ACCESS_KEY": "darkroom",
+    "AWS_DEFAULT_REGION": "us-east-1",
+}
+
+FIRST = {
+    "SourceBucketName": "Upload to",
+    "OutputBucketName": "Outputs",
+    "BackupBucketName": "Backups",
+    "WorkBucketName": "Mezzanines",
+    "StateMachineArn": "State machine",
+    "ImagesTableName": "Records",
+    "PresetsParameterName": "Presets",
+    "NotificationsTopicArn": "Messages",
+    "AlertsTopicArn": "Alerts",
+    "EventsDeadLetterQueueUrl": "Dead letters",
+}
+"""What an operator needs first, by the name of the stack's output."""
+
+
+def up(*, port: int | None, as_json: bool) -> int:
+    """Run the engine until Ctrl-C or SIGTERM.
+
+    Parameters
+    ----------
+    port
+        The TCP port; None for the usual one or, if that is taken, any.
+    as_json
+        Print JSON lines.
+
+    Returns
+    -------
+    int
+        The exit code.
+
+    Raises
+    ------
+    WrongUse
+        The port that was asked for is taken, or the template cannot be deployed.
+    """
+    with (
+        interruptible() as stop,
+        _started(port) as engine,
+        serving(engine.deployment, engine.inbox) as console,
+    ):
+        found = Address(engine.endpoint, engine.deployment.stack, os.getpid())
+        with address.announced(found):
+            told = _Lines() if as_json else _Screen(usual=port is not None or engine.port == PORT)
+            told.started(engine, console)
+            engine.warm()
+            # In a thread of its own: Ctrl-C need not wait until a look at the executions is over.
+            watch = _Watch(engine, told, stop)
+            watch.start()
+            # Not for ever: a signal that another thread receives does not wake this one.
+            while not stop.wait(POLL_SECONDS):
+                pass
+        # What is under way ends with the engine; its complaints would only hide the prompt.
+        logging.disable(logging.CRITICAL)
+        if watch.error is not None:
+            raise watch.error
+        told.ended()
+    return 0
+
+
+@contextlib.contextmanager
+def _started(port: int | None) -> Iterator[Engine]:
+    try:
+        engine = start(PORT if port is None else port)
+    except PortInUse as error:
+        if port is not None:
+            raise WrongUse(str(error)) from error
+        engine = start()
+    with engine:
+        yield engine
+
+
+class _Watch(threading.Thread):
+    """Tells what happens until the engine is to stop; an error of ours stops it too."""
+
+    def __init__(self, engine: Engine, told: _Lines | _Screen, stop: threading.Event) -> None:
+        super().__init__(name="watch", daemon=True)
+        self.error: Exception | None = None
+        self._engine = engine
+        self._told = told
+        self._stop_event = stop
+
+    def run(self) -> None:
+        try:
+            self._watch()
+        except Exception as error:  # noqa: BLE001 - raised again by the main thread
+            if not self._stop_event.is_set():  # afterwards the engine does not answer any more
+                self.error = error
+                self._stop_event.set()
+
+    def _watch(self) -> None:
+        deployment = self._engine.deployment
+        watcher = Watcher(deployment.stepfunctions, deployment.state_machine_arn)
+        delivered = 0
+        while not self._stop_event.wait(POLL_SECONDS):
+            # Messages first: that of an execution's end is there before the end is seen.
+            messages = self._engine.inbox.messages()[delivered:]
+            delivered += len(messages)
+            happened = watcher.poll()
+            if self._stop_event.is_set():
+                return
+            for execution in happened:
+                self._told.execution(execution)
+            for message in messages:
+                self._told.message(message)
+
+
+class _Lines:
+    """JSON lines, for programs."""
+
+    def started(self, engine: Engine, console: str) -> None:
+        self._print(
+            {
+                "endpoint": engine.endpoint,
+                "console": console,
+                "region": engine.deployment.region,
+                "stack": engine.deployment.stack,
+                "outputs": engine.deployment.outputs,
+                "left_out": dict(engine.deployed.left_out),
+                "pid": os.getpid(),
+            }
+        )
+
+    def execution(self, execution: Execution) -> None:
+        self._print(
+            {
+                "event": "execution",
+                "execution": execution.arn,
+                "source": _source(execution),
+                "status": execution.status,
+                "outcome": execution.outcome,
+                "error": execution.error,
+                "cause": execution.cause,
+                "seconds": round(execution.seconds, 3) if execution.ended else None,
+            }
+        )
+
+    def message(self, message: Message) -> None:
+        self._print(
+            {
+                "event": "message",
+                "topic": message.topic,
+                "protocol": message.protocol,
+                "execution": message.execution,
+                "recipient": message.recipient,
+                "subject": message.subject,
+                "text": message.text,
+            }
+        )
+
+    def ended(self) -> None:
+        """Programs see the end of the output."""
+
+    @staticmethod
+    def _print(line: dict[str, Any]) -> None:
+        print(json.dumps(line), flush=True)
+
+
+class _Screen:
+    """Text, for people."""
+
+    def __init__(self, *, usual: bool) -> None:
+        self._screen: Console = display.console()
+        self._usual = usual
+
+    def started(self, engine: Engine, console: str) -> None:
+        outputs = engine.deployment.outputs
+        self._say(Text(f"Darkroom is up at {engine.endpoint}", "bold green"), "\n")
+        self._say(Text(f"  {'Console':<15}", "dim").append(console, "bold"))
+        if not self._usual:
+            self._say(f"Port {PORT} is taken, so this is another one.\n")
+        prefix = outputs["SourcePrefix"]
+        for name, label in FIRST.items():
+            value = outputs[name]
+            if name.endswith("BucketName"):
+                value = f"s3://{value}/{prefix if name == 'SourceBucketName' else ''}"
+            self._say(Text(f"  {label:<15}", "dim").append(value, "default"))
+        self._examples(engine.endpoint, outputs)
+        self._left_out(engine)
+        self._say("\nExecutions and messages, as they happen (Ctrl-C ends the engine):\n")
+
+    def execution(self, execution: Execution) -> None:
+        outcome = execution.outcome or "started"
+        line = self._stamped(outcome.replace("_", " "), display.STYLES.get(outcome, ""))
+        line.append(words.plain(_source(execution) or "(no image named)"))
+        if execution.ended:
+            line.append(f"  {words.duration(execution.seconds)}", "dim")
+        if execution.error:
+            line.append(f"  {words.plain(execution.error)}", "red")
+        line.append(f"  {execution.name}", "dim")
+        self._say(line)
+
+    def message(self, message: Message) -> None:
+        kind = "e-mail" if message.protocol == "email" else "SMS"
+        line = self._stamped(kind, "magenta")
+        line.append(f"to {message.recipient}: ", "dim")
+        line.append(words.plain(message.subject or message.text))
+        self._say(line)
+
+    def ended(self) -> None:
+        self._say("\nDarkroom is down.")
+
+    def _say(self, *parts: Text | str) -> None:
+        # Long names stay whole, so that they can be copied; the terminal wraps them.
+        self._screen.print(*parts, soft_wrap=True, sep="", markup=False)
+
+    @staticmethod
+    def _stamped(what: str, style: str) -> Text:
+        now = datetime.datetime.now().astimezone().strftime("%H:%M:%S")
+        return Text(f"{now}  ", "dim").append(f"{what:<18}", style)
+
+    def _examples(self, endpoint: str, outputs: dict[str, str]) -> None:
+        exports = {"AWS_ENDPOINT_URL": endpoint, **EXPORTS}
+        prefix = f"s3://{outputs['SourceBucketName']}/{outputs['SourcePrefix']}"
+        self._say("\nIn another terminal, for any AWS client:\n")
+        self._say(
+            "  export " + " ".join(f"{name}={value}" for name, value in exports.items()), "\n"
+        )
+        for example in (
+            f"aws s3 cp samples/rocket.jpg {prefix}",
+            f"aws stepfunctions list-executions --state-machine-arn {outputs['StateMachineArn']}",
+            "darkroom run samples/rocket.jpg",
+        ):
+            self._say(f"  {example}")
+
+    def _left_out(self, engine: Engine) -> None:
+        reasons: defaultdict[str, list[str]] = defaultdict(list)
+        for name, reason in engine.deployed.left_out.items():
+            reasons[reason].append(name)
+        if reasons:
+            self._say("\nThe template declares these, and the engine leaves them out:\n")
+        for reason, names in sorted(reasons.items()):
+            self._say(f"  {reason}: {', '.join(sorted(names))}")
+
+
+def _source(execution: Execution) -> str | None:
+    return execution.source.key if execution.source else None

@@ -1,0 +1,110 @@
+"""Serving the console on 127.0.0.1, in a thread of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from darkroom_ops.console.app import Console, create
+from darkroom_ops.deployment import Deployment
+
+if TYPE_CHECKING:  # the engine takes seconds to load, and a console for AWS needs none
+    from darkroom_ops.engine.inbox import Inbox
+
+HOST = "127.0.0.1"
+
+PORT = 4600
+"""Preferred: next to the engine's."""
+
+END_SECONDS = 5.0
+
+AHEAD = 1000
+"""Executions that are read before anybody asks for them."""
+
+
+class PortTaken(Exception):
+    """Something else listens on the port that was asked for."""
+
+
+@contextlib.contextmanager
+def serving(
+    deployment: Deployment, inbox: Inbox | None = None, port: int | None = None
+) -> Iterator[str]:
+    """Serve the console while the context lasts.
+
+    Parameters
+    ----------
+    deployment
+        The stack that it shows.
+    inbox
+        The engine's inbox, where the engine runs in this process.
+    port
+        TCP port; None for the usual one or, if that is taken, any.
+
+    Yields
+    ------
+    str
+        Its address.
+
+    Raises
+    ------
+    PortTaken
+        Something listens on the port that was asked for.
+    """
+    sock = _listening(port)
+    number: int = sock.getsockname()[1]
+    console = Console(deployment, inbox)
+    config = uvicorn.Config(
+        create(console, number),
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(
+        target=server.run, kwargs={"sockets": [sock]}, name="console", daemon=True
+    )
+    thread.start()
+    # What has ended never changes: read ahead, the first page and the first filter come as quickly
+    # as the others.
+    threading.Thread(
+        target=console.read_ahead, args=(AHEAD,), name="console ahead", daemon=True
+    ).start()
+    try:
+        yield f"http://{HOST}:{number}"
+    finally:
+        console.closing.set()
+        server.should_exit = True
+        thread.join(END_SECONDS)
+        sock.close()
+
+
+def _listening(port: int | None) -> socket.socket:
+    try:
+        return _listen(PORT if port is None else port)
+    except OSError as error:
+        if port is None:
+            return _listen(0)
+        raise PortTaken(
+            f"Expected port {port} of {HOST} to be free, but it cannot be used: "
+            f"{error.strerror}. Stop what listens there, or choose another port."
+        ) from error
+
+
+def _listen(port: int) -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((HOST, port))
+        sock.listen()  # now, so that whoever is told the address can connect at once
+    except OSError:
+        sock.close()
+        raise
+    return sock

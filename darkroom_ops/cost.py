@@ -1,0 +1,259 @@
+"""What one execution costs on AWS, estimated from its history and a dated price table.
+
+What is assumed:
+
+- On-demand prices of us-east-1, without free tier, discounts or taxes.
+- Lambda is billed for the time that the history shows between the start and the end of a call. That
+  includes the call's own overhead and a cold start, so it is a little more than Lambda bills. An
+  execution that ran in the local engine shows this machine's speed, not that of Lambda.
+- Each step makes the calls that its code makes when nothing is retried inside it: `CALLS`. One
+  that fails is taken to fail on what it reads first.
+- A DynamoDB write is billed per KB of the item, estimated by the values that the state writes.
+- One e-mail goes out for each message that is published and not silenced. SMS differ in price by
+  country and carrier, and are left out.
+- Left out, since they do not belong to one execution: storage, logs, traces, metrics, the upload
+  itself, data transfer, EventBridge, the alert about an execution that ended as a whole.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from darkroom_ops.executions.history import Attempt, StateRun
+from darkroom_ops.executions.model import Execution
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+KB = 1024
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Prices in US dollars for one unit each.
+
+    Parameters
+    ----------
+    date, region
+        When and where they held.
+    transition
+        Step Functions Standard, one state transition.
+    lambda_gb_second, lambda_request
+        Lambda on arm64.
+    s3_put, s3_get
+        S3 Standard: one PUT, COPY or LIST, one GET or HEAD.
+    dynamodb_write, dynamodb_read
+        DynamoDB on demand: one write or read request unit.
+    sns_publish, sns_email
+        SNS: one publish request, one e-mail.
+    """
+
+    date: str
+    region: str
+    transition: float
+    lambda_gb_second: float
+    lambda_request: float
+    s3_put: float
+    s3_get: float
+    dynamodb_write: float
+    dynamodb_read: float
+    sns_publish: float
+    sns_email: float
+
+
+PRICES = Prices(
+    date="2026-11-21",
+    region="us-east-1",
+    transition=0.025 / 1_000,
+    lambda_gb_second=0.0000133334,
+    lambda_request=0.20 / 1_000_000,
+    s3_put=0.005 / 1_000,
+    s3_get=0.0004 / 1_000,
+    dynamodb_write=0.625 / 1_000_000,
+    dynamodb_read=0.125 / 1_000_000,
+    sns_publish=0.50 / 1_000_000,
+    sns_email=2.00 / 100_000,
+)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One line of the estimate.
+
+    Parameters
+    ----------
+    what
+        What is billed, as ``Lambda time``.
+    quantity, unit
+        How much of it.
+    usd
+        The sum, in US dollars.
+    """
+
+    what: str
+    quantity: float
+    unit: str
+    usd: float
+
+
+@dataclass(frozen=True)
+class Cost:
+    """An estimate, item by item.
+
+    Parameters
+    ----------
+    items
+        The lines.
+    prices
+        The table that it was made with.
+    """
+
+    items: tuple[Item, ...]
+    prices: Prices
+
+    @property
+    def usd(self) -> float:
+        """The sum, in US dollars."""
+        return math.fsum(item.usd for item in self.items)
+
+
+@dataclass(frozen=True)
+class Calls:
+    """What a step's code calls: S3 (PUT, COPY and LIST; GET and HEAD), DynamoDB, SNS."""
+
+    puts: int = 0
+    gets: int = 0
+    writes: int = 0
+    reads: int = 0
+    publishes: int = 0
+
+
+# By the state's name. A managed copy looks at the source first; what is written is looked at before
+# (an output, for the number of its claim) or after (a copy, to compare).
+CALLS = {
+    "Prepare": Calls(puts=2, gets=3),  # reads the source, writes the mezzanine, copies the original
+    "Resize": Calls(puts=1, gets=2),
+    "MakePdf": Calls(puts=1, gets=2),
+    "BackupOriginal": Calls(puts=1, gets=2),
+    "NotifySuccess": Calls(reads=1, writes=1, publishes=1),  # the record says: announced
+    "NotifyFailure": Calls(reads=1, writes=1, publishes=1, puts=1),  # lists what was made
+}
+
+
+def _calls(state: StateRun, attempt: Attempt) -> Calls:
+    """Return what one call of a state's function called in turn."""
+    found = CALLS.get(state.name, Calls())
+    return Calls(gets=min(1, found.gets), reads=min(1, found.reads)) if attempt.error else found
+
+
+def estimate(execution: Execution, memory_mb: Mapping[str, int], prices: Prices = PRICES) -> Cost:
+    """Estimate what an execution cost so far.
+
+    Parameters
+    ----------
+    execution
+        With its states.
+    memory_mb
+        Memory of each Lambda function, in MiB, by its name.
+    prices
+        The price table.
+
+    Returns
+    -------
+    Cost
+        With a line for everything that was used.
+
+    Raises
+    ------
+    KeyError
+        The memory of a function that was called is not given.
+    """
+    calls = [(state, attempt) for state in execution.states for attempt in state.attempts]
+    invocations = [attempt for _, attempt in calls if attempt.function is not None]
+    gb_seconds = math.fsum(
+        memory_mb[attempt.function] / 1024 * _billed_seconds(attempt)
+        for attempt in invocations
+        if attempt.function is not None
+    )
+    made = [_calls(state, attempt) for state, attempt in calls]
+    written = sum(_write_units(attempt) for _, attempt in calls if _is(attempt, "dynamodb"))
+    published = [attempt for state, attempt in calls if _calls(state, attempt).publishes]
+    emails = sum(_reaches_mailboxes(attempt) for attempt in published)
+    lines = (
+        ("Step Functions", execution.transitions, "transitions", prices.transition),
+        ("Lambda time", gb_seconds, "GB-s", prices.lambda_gb_second),
+        ("Lambda requests", len(invocations), "requests", prices.lambda_request),
+        ("S3 writes", sum(each.puts for each in made), "PUT", prices.s3_put),
+        ("S3 reads", sum(each.gets for each in made), "GET", prices.s3_get),
+        (
+            "DynamoDB writes",
+            written + sum(each.writes for each in made),
+            "write units",
+            prices.dynamodb_write,
+        ),
+        ("DynamoDB reads", sum(each.reads for each in made), "read units", prices.dynamodb_read),
+        ("SNS requests", len(published), "requests", prices.sns_publish),
+        ("SNS e-mail", emails, "e-mails", prices.sns_email),
+    )
+    return Cost(
+        tuple(Item(what, n, unit, n * price) for what, n, unit, price in lines if n), prices
+    )
+
+
+def _billed_seconds(attempt: Attempt) -> float:
+    """Return the duration, in whole milliseconds, as Lambda bills it."""
+    return math.ceil(attempt.seconds * 1000) / 1000
+
+
+def _is(attempt: Attempt, service: str) -> bool:
+    return attempt.resource.startswith(f"{service}:")
+
+
+def _write_units(attempt: Attempt) -> int:
+    """Return the write request units: one per KB of the item, at least one."""
+    try:
+        values = json.loads(attempt.parameters)["ExpressionAttributeValues"]
+    except (ValueError, KeyError, TypeError):
+        return 1
+    return max(1, math.ceil(len(json.dumps(values)) / KB))
+
+
+def _reaches_mailboxes(attempt: Attempt) -> bool:
+    """Tell whether a message passes the subscriptions' filter on ``notify``."""
+    try:
+        return json.loads(attempt.parameters)["Payload"]["input"]["notify"] is not False
+    except (ValueError, KeyError, TypeError):
+        return True
+
+
+class Memory(dict[str, int]):
+    """Memory of Lambda functions in MiB, by name; each is asked for when it is first needed.
+
+    Parameters
+    ----------
+    client
+        A boto3 client of Lambda.
+    """
+
+    def __init__(self, client: LambdaClient) -> None:
+        super().__init__()
+        self._client = client
+
+    def __missing__(self, name: str) -> int:
+        """Ask for a function.
+
+        Raises
+        ------
+        KeyError
+            There is no such function any more.
+        """
+        try:
+            found = self._client.get_function_configuration(FunctionName=name)["MemorySize"]
+        except self._client.exceptions.ResourceNotFoundException:
+            raise KeyError(name) from None
+        self[name] = found
+        return found

@@ -1,0 +1,289 @@
+"""The dead-letter queue: events that reached nobody, looked at and sent once more.
+
+Three kinds of senders put messages there: EventBridge for the rules' targets, with the attributes
+RULE_ARN, TARGET_ARN, ERROR_CODE and ERROR_MESSAGE (EventBridge guide, "Using dead-letter queues");
+Lambda for status changes that Notify failed on, with ErrorCode and ErrorMessage (Lambda guide,
+"Retaining records of asynchronous invocations"). The body is the event either way.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from botocore.exceptions import ClientError
+
+from darkroom_ops.deployment import Deployment
+
+LOOK_SECONDS = 60
+"""How long a message is hidden from other readers while the queue is looked through."""
+
+EMPTY_ANSWERS = 2
+"""SQS asks some of its servers only: one empty answer is not the end (SQS guide, short polling)."""
+
+BATCH = 10
+"""SQS API reference, ReceiveMessage and ChangeMessageVisibilityBatch: at most 10 messages."""
+
+Kind = Literal["upload", "status change", "unknown"]
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A message of the dead-letter queue.
+
+    Parameters
+    ----------
+    id
+        Of the message.
+    receipt
+        Its receipt handle, to delete it by.
+    kind
+        What it is: an upload's event, an execution's status change, or something else.
+    event
+        The event; what the body says otherwise.
+    sent
+        When it was put into the queue.
+    error, reason
+        The code and the words of the failure, as the sender gave them.
+    target
+        ARN of what should have got it; empty when the sender does not say.
+    """
+
+    id: str
+    receipt: str
+    kind: Kind
+    event: Any
+    sent: datetime.datetime
+    error: str
+    reason: str
+    target: str
+
+    @property
+    def about(self) -> str:
+        """The image or the execution that it is about, as a person names it."""
+        if self.kind == "upload":
+            detail = self.event["detail"]
+            return f"s3://{detail['bucket']['name']}/{detail['object']['key']}"
+        if self.kind == "status change":
+            detail = self.event["detail"]
+            return f"{detail['executionArn']} ({detail.get('status', 'ended')})"
+        return str(self.event)[:80]
+
+    @property
+    def why(self) -> str:
+        """The failure in words."""
+        code = self.error
+        if code == "200":  # Lambda: invoked, and it failed; the reason is the function's
+            return f"The function Notify failed on it: {self.reason}"
+        words = _REASONS.get(code)
+        return f"{words} ({code})" if words else f"{code}: {self.reason}"
+
+
+_REASONS = {
+    "StateMachineDoesNotExist": "Its state machine was not there",
+    "ResourceNotFoundException": "Its target was not there",
+    "AccessDeniedException": "The rule was not allowed to reach its target",
+    "NO_PERMISSIONS": "The rule was not allowed to reach its target",
+    "NO_RESOURCE": "Its target was not there",
+    "RESOURCE_NOT_FOUND": "Its target was not there",
+    "THROTTLING": "Its target was overloaded, and stayed so for a day",
+    "TIMEOUT": "Its target did not answer, for a day",
+    "SDK_CLIENT_ERROR": "EventBridge could not reach its target",
+    "FAILED_TO_ASSUME_ROLE": "EventBridge could not use the rule's role",
+    "INTERNAL_ERROR": "EventBridge itself failed",
+    "INVALID_PARAMETER": "Its target refused it",
+}
+"""EventBridge guide, "Using dead-letter queues": the codes, in words."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What became of a letter that was sent once more.
+
+    Parameters
+    ----------
+    letter
+        The letter.
+    execution
+        ARN of the execution that it started; None for other kinds.
+    error
+        Why it could not be sent, in words; None when it was, and then it has left the queue.
+    """
+
+    letter: Letter
+    execution: str | None = None
+    error: str | None = None
+
+
+def letters(deployment: Deployment) -> list[Letter]:
+    """Return what is in the queue, oldest first; it stays there.
+
+    SQS cannot be read without hiding the messages from other readers, so each is shown to them
+    again afterwards.
+
+    Parameters
+    ----------
+    deployment
+        The stack.
+    """
+    found = list(_received(deployment))
+    _show_again(deployment, found)
+    return sorted(found, key=lambda letter: letter.sent)
+
+
+def redrive(deployment: Deployment, chosen: Iterable[str] | None = None) -> Iterator[Sent]:
+    """Send letters once more to where they should have gone, and delete those that arrived.
+
+    An upload starts an execution that is named after its event, so that sending twice starts one;
+    and its claim keeps an execution that is no longer wanted from doing anything.
+
+    Parameters
+    ----------
+    deployment
+        The stack. Its state machine and its function Notify are the targets: the ones that the
+        event names may have been replaced.
+    chosen
+        Ids of messages; all by default.
+
+    Yields
+    ------
+    Sent
+        For each letter, while it happens.
+    """
+    wanted = None if chosen is None else set(chosen)
+    found = sorted(_received(deployment), key=lambda letter: letter.sent)
+    left = [letter for letter in found if wanted is not None and letter.id not in wanted]
+    _show_again(deployment, left)
+    for letter in found:
+        if letter in left:
+            continue
+        try:
+            execution = _send(deployment, letter)
+        except (ClientError, CannotSend) as error:
+            _show_again(deployment, [letter])
+            yield Sent(letter, error=str(error))
+            continue
+        deployment.sqs.delete_message(QueueUrl=_queue(deployment), ReceiptHandle=letter.receipt)
+        yield Sent(letter, execution)
+
+
+class CannotSend(Exception):
+    """A letter cannot be sent once more; the message says why and what to do."""
+
+
+def _queue(deployment: Deployment) -> str:
+    return deployment.events_dead_letter_queue_url
+
+
+def _received(deployment: Deployment) -> Iterator[Letter]:
+    """Take every message that there is, once."""
+    seen: set[str] = set()
+    empty = 0
+    while empty < EMPTY_ANSWERS:
+        answer = deployment.sqs.receive_message(
+            QueueUrl=_queue(deployment),
+            MaxNumberOfMessages=BATCH,
+            VisibilityTimeout=LOOK_SECONDS,
+            WaitTimeSeconds=0 if deployment.endpoint else 1,
+            AttributeNames=["SentTimestamp"],
+            MessageAttributeNames=["All"],
+        )
+        fresh = [each for each in answer.get("Messages", []) if each["MessageId"] not in seen]
+        empty = 0 if fresh else empty + 1
+        for message in fresh:
+            seen.add(message["MessageId"])
+            yield _letter(message)
+
+
+def _show_again(deployment: Deployment, found: list[Letter]) -> None:
+    """Make messages visible to other readers."""
+    for start in range(0, len(found), BATCH):
+        deployment.sqs.change_message_visibility_batch(
+            QueueUrl=_queue(deployment),
+            Entries=[
+                {"Id": str(number), "ReceiptHandle": letter.receipt, "VisibilityTimeout": 0}
+                for number, letter in enumerate(found[start : start + BATCH])
+            ],
+        )
+
+
+def _letter(message: Mapping[str, Any]) -> Letter:
+    attributes = {
+        name: each.get("StringValue", "")
+        for name, each in message.get("MessageAttributes", {}).items()
+    }
+    try:
+        event = json.loads(message["Body"])
+    except ValueError:
+        event = message["Body"]
+    milliseconds = int(message.get("Attributes", {}).get("SentTimestamp", "0"))
+    return Letter(
+        id=message["MessageId"],
+        receipt=message["ReceiptHandle"],
+        kind=_kind(event),
+        event=event,
+        sent=datetime.datetime.fromtimestamp(milliseconds / 1000, datetime.UTC),
+        error=attributes.get("ERROR_CODE") or attributes.get("ErrorCode") or "unknown",
+        reason=attributes.get("ERROR_MESSAGE") or attributes.get("ErrorMessage") or "no reason",
+        target=attributes.get("TARGET_ARN", ""),
+    )
+
+
+def _kind(event: object) -> Kind:
+    detail = event.get("detail") if isinstance(event, Mapping) else None
+    if not isinstance(event, Mapping) or not isinstance(detail, Mapping):
+        return "unknown"
+    item, bucket = detail.get("object"), detail.get("bucket")
+    if (
+        event.get("source") == "aws.s3"
+        and isinstance(item, Mapping)
+        and isinstance(bucket, Mapping)
+        and {"key"} <= set(item)
+        and {"name"} <= set(bucket)
+    ):
+        return "upload"
+    if event.get("source") == "aws.states" and "executionArn" in detail:
+        return "status change"
+    return "unknown"
+
+
+def _send(deployment: Deployment, letter: Letter) -> str | None:
+    """Send a letter once more; return the execution that it starts, if it starts one."""
+    body = json.dumps(letter.event, ensure_ascii=False)
+    if letter.kind == "upload":
+        return _start(deployment, str(letter.event.get("id", letter.id)), body)
+    if letter.kind == "status change":
+        answer = deployment.lambda_.invoke(
+            FunctionName=deployment.notify_function_name, Payload=body.encode()
+        )
+        if answer.get("FunctionError"):
+            said = json.loads(answer["Payload"].read())
+            raise CannotSend(
+                f"The function Notify failed again: {said.get('errorType')}: "
+                f"{said.get('errorMessage')}"
+            )
+        return None
+    raise CannotSend(
+        f"Expected an event of S3 or of Step Functions, but it is {letter.about!r}. Look at who "
+        "sends to this queue, and delete the message there."
+    )
+
+
+def _start(deployment: Deployment, event: str, body: str) -> str:
+    name = f"redrive-{re.sub(r'[^A-Za-z0-9_-]', '-', event)[:72]}"
+    machine = deployment.state_machine_arn
+    try:
+        started = deployment.stepfunctions.start_execution(
+            stateMachineArn=machine, name=name, input=body
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
+            raise
+        return f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
+    return started["executionArn"]

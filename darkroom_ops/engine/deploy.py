@@ -1,0 +1,329 @@
+"""Deploying template.yaml into the engine: the SAM transform, then what CloudFormation would do.
+
+moto's CloudFormation resolves references, conditions and outputs, and creates the resources it
+knows. What it leaves out is applied here by the same API calls that CloudFormation would make. What
+neither does is returned, so that it can be said aloud.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import boto3
+import yaml
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+from samtranslator.yaml_helper import yaml_parse
+
+from darkroom_ops.engine.lambda_.workers import FunctionSpec
+from darkroom_ops.engine.moto import hooks as moto_hooks
+
+ARTIFACTS_BUCKET = "darkroom-engine-artifacts"
+
+LAYER_TYPE = "AWS::Serverless::LayerVersion"
+FUNCTION_TYPE = "AWS::Serverless::Function"
+MACHINE_TYPE = "AWS::Serverless::StateMachine"
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A deployed template.
+
+    Parameters
+    ----------
+    functions
+        What to run for each Lambda function.
+    left_out
+        Resources that the engine did not create, by logical name, with the reason.
+    """
+
+    functions: tuple[FunctionSpec, ...]
+    left_out: Mapping[str, str]
+
+
+def deploy(
+    template: Path, stack: str, parameters: Mapping[str, str], session: boto3.Session, endpoint: str
+) -> Deployed:
+    """Create the template's stack.
+
+    Parameters
+    ----------
+    template
+        The SAM template; its folders lie beside it.
+    stack
+        Name of the stack.
+    parameters
+        Template parameters that differ from their defaults.
+    session, endpoint
+        Where to.
+
+    Returns
+    -------
+    Deployed
+        The functions to run, and what was left out.
+
+    Raises
+    ------
+    RuntimeError
+        CloudFormation refused the template; the message is its reason.
+    """
+
+    def client(service: str) -> Any:
+        return session.client(service, endpoint_url=endpoint)  # type: ignore[call-overload]
+
+    source = yaml_parse(template.read_text())
+    folders = _folders(source, template.parent)
+    translated = translate(source, template.parent, session, _upload(folders, client("s3")))
+    cloudformation = client("cloudformation")
+    cloudformation.create_stack(
+        StackName=stack,
+        TemplateBody=json.dumps(translated),
+        Parameters=[
+            {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
+        ],
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
+    )
+    for name, kind in moto_hooks.declared_types(stack, session.region_name).items():
+        if kind in REFUSED:
+            raise RuntimeError(f"The engine could not deploy {template}: {name}: {REFUSED[kind]}.")
+    (described,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+    if described["StackStatus"] != "CREATE_COMPLETE":
+        raise RuntimeError(
+            f"The engine could not deploy {template}: {described['StackStatus']}: "
+            f"{described.get('StackStatusReason', 'no reason given')}."
+        )
+    resources = moto_hooks.resolved_properties(stack, session.region_name)
+    left_out: dict[str, str] = {}
+    for name, (kind, properties) in resources.items():
+        if kind in APPLIERS:
+            APPLIERS[kind](client, properties)
+        elif kind in NOT_APPLIED:
+            left_out[name] = f"{kind}: {NOT_APPLIED[kind]}"
+        elif not moto_hooks.creatable(kind):
+            left_out[name] = f"{kind}: the engine has no such service"
+    layers = tuple(
+        folders[name]
+        for name, resource in source["Resources"].items()
+        if resource["Type"] == LAYER_TYPE
+    )
+    return Deployed(_functions(resources, folders, layers, session), left_out)
+
+
+def translate(
+    source: dict[str, Any], root: Path, session: boto3.Session, uris: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the CloudFormation template that a SAM template stands for.
+
+    Parameters
+    ----------
+    source
+        The parsed template.
+    root
+        Where its files lie.
+    session
+        With the region.
+    uris
+        Where the code of each function and layer was uploaded, by logical name.
+    """
+    source = copy.deepcopy(source)
+    for name, resource in source["Resources"].items():
+        properties = resource.get("Properties", {})
+        if resource["Type"] == FUNCTION_TYPE:
+            properties["CodeUri"] = uris[name]
+        elif resource["Type"] == LAYER_TYPE:
+            properties["ContentUri"] = uris[name]
+        elif resource["Type"] == MACHINE_TYPE:
+            path = root / properties.pop("DefinitionUri")
+            properties["Definition"] = yaml.safe_load(path.read_text())
+    # The template names no managed policies, so IAM need not be asked for any.
+    translator = Translator({}, Parser(), boto_session=session)
+    translated: dict[str, Any] = translator.translate(source, parameter_values={})
+    return translated
+
+
+def _folders(source: Mapping[str, Any], root: Path) -> dict[str, Path]:
+    """Return the folder of each function's and layer's code, by logical name."""
+    keys = {FUNCTION_TYPE: "CodeUri", LAYER_TYPE: "ContentUri"}
+    return {
+        name: (root / resource["Properties"][keys[resource["Type"]]]).resolve()
+        for name, resource in source["Resources"].items()
+        if resource["Type"] in keys
+    }
+
+
+def _upload(folders: Mapping[str, Path], s3: Any) -> dict[str, str]:
+    """Zip and upload each folder, as ``sam package`` does."""
+    s3.create_bucket(Bucket=ARTIFACTS_BUCKET)
+    for name, folder in folders.items():
+        s3.put_object(Bucket=ARTIFACTS_BUCKET, Key=name, Body=_zip(folder))
+    return {name: f"s3://{ARTIFACTS_BUCKET}/{name}" for name in folders}
+
+
+def _zip(folder: Path) -> bytes:
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for path in sorted(folder.rglob("*.py")):
+            archive.write(path, path.relative_to(folder))
+    return buffer.getvalue()
+
+
+def _functions(
+    resources: Mapping[str, tuple[str, dict[str, Any]]],
+    folders: Mapping[str, Path],
+    layers: tuple[Path, ...],
+    session: boto3.Session,
+) -> tuple[FunctionSpec, ...]:
+    found = []
+    for name, (kind, properties) in resources.items():
+        if kind != "AWS::Lambda::Function":
+            continue
+        function = properties["FunctionName"]
+        arn = f"arn:aws:lambda:{session.region_name}:{moto_hooks.ACCOUNT}:function:{function}"
+        variables = properties.get("Environment", {}).get("Variables", {})
+        found.append(
+            FunctionSpec(
+                name=function,
+                arn=arn,
+                handler=properties["Handler"],
+                code=folders[name],
+                layers=layers if properties.get("Layers") else (),
+                environment={key: str(value) for key, value in variables.items()},
+                memory_mb=int(properties.get("MemorySize", 128)),
+                timeout=float(properties.get("Timeout", 3)),
+                dead_letters=properties.get("DeadLetterConfig", {}).get("TargetArn"),
+            )
+        )
+    return tuple(found)
+
+
+# ---------------------------------------------------------------------------- what moto leaves out
+
+Client = Callable[[str], Any]
+
+
+def _bucket(client: Client, properties: dict[str, Any]) -> None:
+    s3, bucket = client("s3"), properties["BucketName"]
+    if "VersioningConfiguration" in properties:
+        s3.put_bucket_versioning(
+            Bucket=bucket, VersioningConfiguration=properties["VersioningConfiguration"]
+        )
+    if "PublicAccessBlockConfiguration" in properties:
+        s3.put_public_access_block(
+            Bucket=bucket,
+            PublicAccessBlockConfiguration={
+                key: _boolean(value)
+                for key, value in properties["PublicAccessBlockConfiguration"].items()
+            },
+        )
+    if "OwnershipControls" in properties:
+        s3.put_bucket_ownership_controls(
+            Bucket=bucket, OwnershipControls=properties["OwnershipControls"]
+        )
+    if "LifecycleConfiguration" in properties:
+        rules = properties["LifecycleConfiguration"]["Rules"]
+        s3.put_bucket_lifecycle_configuration(
+            Bucket=bucket,
+            LifecycleConfiguration={"Rules": [_lifecycle_rule(rule) for rule in rules]},
+        )
+    bridge = properties.get("NotificationConfiguration", {}).get("EventBridgeConfiguration", {})
+    if _boolean(bridge.get("EventBridgeEnabled", False)):
+        s3.put_bucket_notification_configuration(
+            Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}}
+        )
+
+
+def _lifecycle_rule(rule: dict[str, Any]) -> dict[str, Any]:
+    """Translate CloudFormation's names to the S3 API's."""
+    found: dict[str, Any] = {"ID": rule["Id"], "Status": rule["Status"], "Filter": {"Prefix": ""}}
+    if "ExpirationInDays" in rule:
+        found["Expiration"] = {"Days": int(rule["ExpirationInDays"])}
+    if "NoncurrentVersionExpiration" in rule:
+        found["NoncurrentVersionExpiration"] = _integers(rule["NoncurrentVersionExpiration"])
+    if "AbortIncompleteMultipartUpload" in rule:
+        found["AbortIncompleteMultipartUpload"] = _integers(rule["AbortIncompleteMultipartUpload"])
+    if "Transitions" in rule:
+        found["Transitions"] = [
+            {"StorageClass": each["StorageClass"], "Days": int(each["TransitionInDays"])}
+            for each in rule["Transitions"]
+        ]
+    return found
+
+
+def _subscription(client: Client, properties: dict[str, Any]) -> None:
+    attributes = {}
+    if "FilterPolicy" in properties:
+        attributes["FilterPolicy"] = json.dumps(properties["FilterPolicy"])
+    client("sns").subscribe(
+        TopicArn=properties["TopicArn"],
+        Protocol=properties["Protocol"],
+        Endpoint=properties["Endpoint"],
+        Attributes=attributes,
+    )
+
+
+def _topic(client: Client, properties: dict[str, Any]) -> None:
+    if "DisplayName" in properties:
+        sns = client("sns")
+        arn = sns.create_topic(Name=properties["TopicName"])["TopicArn"]
+        sns.set_topic_attributes(
+            TopicArn=arn, AttributeName="DisplayName", AttributeValue=properties["DisplayName"]
+        )
+
+
+def _topic_policy(client: Client, properties: dict[str, Any]) -> None:
+    for topic in properties["Topics"]:
+        client("sns").set_topic_attributes(
+            TopicArn=topic,
+            AttributeName="Policy",
+            AttributeValue=json.dumps(properties["PolicyDocument"]),
+        )
+
+
+def _queue_policy(client: Client, properties: dict[str, Any]) -> None:
+    for queue in properties["Queues"]:
+        client("sqs").set_queue_attributes(
+            QueueUrl=queue, Attributes={"Policy": json.dumps(properties["PolicyDocument"])}
+        )
+
+
+def _boolean(value: object) -> bool:
+    return value is True or str(value).lower() == "true"
+
+
+def _integers(values: Mapping[str, Any]) -> dict[str, int]:
+    """Read numbers that CloudFormation passes as text."""
+    return {key: int(value) for key, value in values.items()}
+
+
+APPLIERS: Mapping[str, Callable[[Client, dict[str, Any]], None]] = {
+    "AWS::S3::Bucket": _bucket,
+    "AWS::SNS::Subscription": _subscription,
+    "AWS::SNS::Topic": _topic,
+    "AWS::SNS::TopicPolicy": _topic_policy,
+    "AWS::SQS::QueuePolicy": _queue_policy,
+}
+"""What to call for each type that moto's CloudFormation does not create, or not wholly."""
+
+NOT_APPLIED = {
+    "AWS::CloudWatch::Alarm": "the engine measures nothing",
+    "AWS::Logs::QueryDefinition": "the engine has no Logs Insights",
+    "AWS::S3::BucketPolicy": "it refuses plain HTTP, which the engine speaks on 127.0.0.1",
+}
+"""What the engine leaves out on purpose, and why."""
+
+REFUSED = {
+    "AWS::CloudFront::Distribution": "the engine has no CloudFront; deploy without it",
+    # moto would call the function inside the call that sends, as often at once as messages come,
+    # and functions that wait for executions would take the workers that these need.
+    "AWS::Lambda::EventSourceMapping": (
+        "the engine polls no queues for functions; deploy without BufferConcurrency"
+    ),
+}
+"""What would misbehave on the engine, and what to do about it."""

@@ -1,0 +1,294 @@
+"""The local engine: AWS, as far as Darkroom uses it, in one process on 127.0.0.1."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import boto3
+import requests
+from moto.moto_server.werkzeug_app import (
+    DomainDispatcherApplication,
+    MotoRequestHandler,
+    create_backend_app,
+)
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from darkroom_ops.audit.evidence import MESSAGES_PATH
+from darkroom_ops.deployment import DEFAULT_REGION, DEFAULT_STACK, Deployment
+from darkroom_ops.engine import events
+from darkroom_ops.engine.deploy import Deployed, deploy
+from darkroom_ops.engine.gateway import Disturb, Edge, Guard
+from darkroom_ops.engine.inbox import Inbox
+from darkroom_ops.engine.lambda_.workers import WorkerPool
+from darkroom_ops.engine.moto import hooks as moto_hooks
+from darkroom_ops.engine.permissions import Place
+from darkroom_ops.engine.roles import Roles
+from darkroom_ops.engine.stepfunctions.faults import Faults
+
+HOST = "127.0.0.1"
+
+SUBSCRIBERS = {
+    "NotificationEmail": "you@example.com",
+    "NotificationPhone": "+15550100",
+    "AlertEmail": "oncall@example.com",
+    "AlertPhone": "+15550199",
+}
+"""Who is subscribed in the engine, so that its inbox shows every kind of message."""
+
+PRELOADED = ("boto3", "aws_lambda_powertools", "msgspec", "descriptions")
+"""What takes long to import and all functions import; ``descriptions`` lies beside the runtime."""
+
+POLL_SECONDS = 0.02
+
+QUIET = {
+    "werkzeug": logging.ERROR,  # logs every request
+    "moto": logging.ERROR,  # warns of the resource types it lacks; `left_out` names them
+    "moto.stepfunctions": logging.CRITICAL,  # logs every failed state; the history has it
+    "samtranslator.metrics": logging.ERROR,  # wonders that nobody collects what it measures
+}
+
+
+class PortInUse(Exception):
+    """Something else listens on the port that was asked for."""
+
+
+class Engine:
+    """A running engine. Close it, or use it as a context manager.
+
+    Parameters
+    ----------
+    template
+        The SAM template to deploy.
+    port
+        TCP port on 127.0.0.1; 0 for any free one.
+    stack
+        Name of the stack.
+    parameters
+        Template parameters; by default, every kind of subscriber is there.
+    skip_waits
+        Record the waits of retries instead of waiting: for tests.
+
+    Raises
+    ------
+    PortInUse
+        Something listens on the port.
+    RuntimeError
+        An engine already runs in this process, or the template cannot be deployed.
+    """
+
+    def __init__(
+        self,
+        template: Path,
+        *,
+        port: int = 0,
+        stack: str = DEFAULT_STACK,
+        parameters: Mapping[str, str] | None = None,
+        skip_waits: bool = False,
+    ) -> None:
+        self.inbox = Inbox()
+        self.faults = Faults()
+        self.waits: list[float] = []
+        self._skip_waits = skip_waits
+        self._socket = _listen(port)
+        self.port: int = self._socket.getsockname()[1]
+        self.endpoint = f"http://{HOST}:{self.port}"
+        self.workers = WorkerPool(self.endpoint, DEFAULT_REGION, preload=PRELOADED)
+        self.deployment = Deployment(stack, self.endpoint, DEFAULT_REGION)
+        self.roles = Roles(DEFAULT_REGION, self.workers.knows)
+        place = Place(
+            DEFAULT_REGION, moto_hooks.ACCOUNT, moto_hooks.has_tags, moto_hooks.encryption_key
+        )
+        self.guard = Guard(self.roles, place)
+        self.disturb: Disturb | None = None
+        """What goes wrong with calls of functions and the state machine; see disturbances.py."""
+        self.router = events.EventRouter(
+            rules=lambda: moto_hooks.rules(DEFAULT_REGION),
+            clients=events.Clients(
+                self.deployment.stepfunctions,
+                self.deployment.sns,
+                self.deployment.sqs,
+                self.deployment.lambda_,
+            ),
+            transform=moto_hooks.transform,
+            guard=self.guard,
+            dead_letters=lambda function: self.workers.spec(function).dead_letters,
+        )
+        try:
+            moto_hooks.install(
+                moto_hooks.Services(
+                    endpoint=self.endpoint,
+                    workers=self.workers,
+                    inbox=self.inbox,
+                    router=self.router,
+                    faults=self.faults,
+                    wait=self._wait,
+                    object_created=events.object_created,
+                    execution_status_change=events.execution_status_change,
+                )
+            )
+        except RuntimeError:
+            self._socket.close()
+            raise
+        self._closed = False
+        try:
+            self._server = self._serve()
+        except BaseException:
+            moto_hooks.uninstall()
+            self.workers.close()
+            raise
+        try:
+            self.deployed = self._deploy(template, stack, parameters)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def warm(self) -> None:
+        """Start a worker of each function while the caller goes on: the first upload is quick."""
+        threading.Thread(target=self.workers.warm, name="warm", daemon=True).start()
+
+    def wait_idle(self, seconds: float = 120.0) -> bool:
+        """Wait until no event waits and no execution runs.
+
+        Returns
+        -------
+        bool
+            False when that was not so within the given time, in seconds.
+        """
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            # Twice idle: an execution may end, and so send an event, between the two questions.
+            if (
+                self.router.idle()
+                and not moto_hooks.running_executions(DEFAULT_REGION)
+                and self.router.idle()
+            ):
+                return True
+            time.sleep(POLL_SECONDS)
+        return False
+
+    def wait_ended(self, arn: str, seconds: float = 120.0) -> bool:
+        """Wait until an execution has ended.
+
+        Returns
+        -------
+        bool
+            False when it has not within the given time, in seconds.
+        """
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if not moto_hooks.runs(DEFAULT_REGION, arn):
+                return True
+            time.sleep(POLL_SECONDS)
+        return False
+
+    def executions(self) -> dict[str, Any]:
+        """Return the input of each execution by its ARN, the oldest first."""
+        return moto_hooks.executions(DEFAULT_REGION)
+
+    def close(self) -> None:
+        """End the workers and the server, and give moto back as it was. Closing twice is fine."""
+        if self._closed:
+            return
+        self._closed = True
+        self.router.close()
+        self.workers.close()
+        self._server.shutdown()
+        self._server.server_close()
+        moto_hooks.uninstall()
+
+    def _deploy(self, template: Path, stack: str, parameters: Mapping[str, str] | None) -> Deployed:
+        deployed = deploy(
+            template,
+            stack,
+            SUBSCRIBERS if parameters is None else parameters,
+            boto3.session.Session(
+                region_name=DEFAULT_REGION,
+                aws_access_key_id="engine",
+                aws_secret_access_key="engine",  # noqa: S106 - moto takes any
+            ),
+            self.endpoint,
+        )
+        for spec in deployed.functions:
+            self.workers.register(spec)
+        return deployed
+
+    def _serve(self) -> BaseWSGIServer:
+        for name, level in QUIET.items():
+            logging.getLogger(name).setLevel(level)
+        warnings.filterwarnings("ignore", message="Tried to parse .* not supported by moto")
+        os.environ["MOTO_PORT"] = str(self.port)
+        edge = Edge(
+            DomainDispatcherApplication(create_backend_app),
+            self.guard,
+            lambda call, invocation: self.disturb and self.disturb(call, invocation),
+            {MESSAGES_PATH: self.inbox.per_execution},
+        )
+        server = make_server(
+            HOST,
+            self.port,
+            edge,
+            threaded=True,
+            request_handler=_KeepAlive,
+            fd=self._socket.fileno(),
+        )
+        self._socket.close()  # the server has its own copy of the descriptor
+        threading.Thread(target=server.serve_forever, name="engine", daemon=True).start()
+        requests.post(f"{self.endpoint}/moto-api/reset", timeout=10).raise_for_status()
+        return server
+
+    def _wait(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        if not self._skip_waits:
+            time.sleep(seconds)
+
+
+class _KeepAlive(MotoRequestHandler):  # type: ignore[misc]
+    """Connections stay open, as AWS's do: a new one for each call costs more than the call."""
+
+    protocol_version = "HTTP/1.1"
+
+
+def _listen(port: int) -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((HOST, port))
+        sock.listen(128)
+    except OSError as error:
+        sock.close()
+        raise PortInUse(
+            f"Expected port {port} of {HOST} to be free, but it cannot be used: "
+            f"{error.strerror}. Stop what listens there, or choose another with --port."
+        ) from error
+    return sock
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[threading.Event]:
+    """Yield an event that Ctrl-C and SIGTERM set, so that an engine is closed in order."""
+    stop = threading.Event()
+    previous = {
+        number: signal.signal(number, lambda *_: stop.set())
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield stop
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

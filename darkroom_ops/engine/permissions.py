@@ -1,0 +1,449 @@
+"""IAM, as far as the template uses it: what a call needs, and whether a policy allows it.
+
+Pure: :mod:`darkroom_ops.engine.gateway` asks for every call that a function, the state machine or an
+event rule makes. Whatever is not understood here is refused, never allowed.
+
+Sources: Service Authorization Reference (actions and resources of each service); IAM user guide,
+"Policy evaluation logic" and "IAM JSON policy elements: Condition operators"; S3 user guide,
+"Required permissions for Amazon S3 API operations".
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class PolicyNotUnderstood(Exception):
+    """A policy says something that the engine cannot evaluate; the message names it."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """An API call.
+
+    Parameters
+    ----------
+    principal
+        Who makes it: a function's name, or the state machine's role.
+    service
+        The service's signing name, as ``s3`` or ``states``.
+    operation
+        As ``GetObject``.
+    parameters
+        Those that decide what it needs.
+    """
+
+    principal: str
+    service: str
+    operation: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Need:
+    """One permission that a call needs.
+
+    Parameters
+    ----------
+    action
+        As ``s3:GetObject``.
+    resource
+        ARN, or ``*`` where the service knows none.
+    via
+        The service that asks for it in the caller's name, as S3 asks KMS.
+    """
+
+    action: str
+    resource: str
+    via: str = ""
+
+
+@dataclass(frozen=True)
+class Grant:
+    """One action that a policy allows on one resource, both with wildcards as written.
+
+    Parameters
+    ----------
+    owner
+        Whose policy it is: the role's or the resource's ARN.
+    sid
+        Id of its statement; empty when it has none.
+    action, resource
+        As in the statement.
+    """
+
+    owner: str
+    sid: str
+    action: str
+    resource: str
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement of a policy."""
+
+    allows: bool
+    sid: str
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    services: tuple[str, ...]
+    conditions: tuple[tuple[str, str, tuple[str, ...]], ...]
+
+    def covers(self, need: Need, context: Mapping[str, str]) -> bool:
+        """Tell whether the statement speaks of a need, under the given circumstances."""
+        return (
+            any(_like(pattern, need.action, ignore_case=True) for pattern in self.actions)
+            and any(_like(pattern, need.resource) for pattern in self.resources)
+            and all(_holds(operator, context.get(key), values)
+                    for operator, key, values in self.conditions)
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A policy document, with the role or the resource that it belongs to."""
+
+    owner: str
+    statements: tuple[Statement, ...]
+
+    def grants(self) -> frozenset[Grant]:
+        """Return everything that the policy allows, one action on one resource each."""
+        return frozenset(
+            Grant(self.owner, statement.sid, action, resource)
+            for statement in self.statements
+            if statement.allows
+            for action in statement.actions
+            for resource in statement.resources
+        )
+
+
+@functools.lru_cache(maxsize=256)
+def read(owner: str, document: str) -> Policy:
+    """Read a policy document.
+
+    Parameters
+    ----------
+    owner
+        The role's or the resource's ARN.
+    document
+        JSON.
+
+    Raises
+    ------
+    PolicyNotUnderstood
+        It has an element or a condition operator that is not evaluated here.
+    """
+    found = json.loads(document).get("Statement", [])
+    statements = found if isinstance(found, list) else [found]
+    return Policy(owner, tuple(_statement(owner, each) for each in statements))
+
+
+def decide(
+    policies: Iterable[Policy],
+    need: Need,
+    *,
+    context: Mapping[str, str] | None = None,
+    service: str | None = None,
+) -> frozenset[Grant] | None:
+    """Return the grants that allow a need; None when nothing does, or a statement denies it.
+
+    Parameters
+    ----------
+    policies
+        A role's, or a resource's.
+    need
+        What is asked for.
+    context
+        Condition keys and their values, as ``aws:SourceArn``.
+    service
+        The calling service, as ``events.amazonaws.com``, when the policies are a resource's.
+    """
+    given = {key.lower(): value for key, value in (context or {}).items()}
+    if need.via:
+        given["kms:viaservice"] = need.via
+    found: set[Grant] = set()
+    for policy in policies:
+        for statement in policy.statements:
+            if service is not None and not {service, "*"} & set(statement.services):
+                continue
+            if not statement.covers(need, given):
+                continue
+            if not statement.allows:
+                return None
+            found.update(
+                Grant(policy.owner, statement.sid, action, resource)
+                for action in statement.actions
+                for resource in statement.resources
+                if _like(action, need.action, ignore_case=True) and _like(resource, need.resource)
+            )
+    return frozenset(found) or None
+
+
+_ELEMENTS = {"Sid", "Effect", "Action", "Resource", "Condition", "Principal"}
+
+
+def _statement(owner: str, found: Mapping[str, Any]) -> Statement:
+    if unknown := set(found) - _ELEMENTS:
+        raise PolicyNotUnderstood(
+            f"The policy of {owner} has {', '.join(sorted(unknown))}, which the engine does not "
+            f"evaluate: expected only {', '.join(sorted(_ELEMENTS))}."
+        )
+    conditions = tuple(
+        (operator, key.lower(), _texts(values))  # condition keys ignore case
+        for operator, keys in found.get("Condition", {}).items()
+        for key, values in keys.items()
+    )
+    if unknown := {operator for operator, _, _ in conditions} - set(OPERATORS):
+        raise PolicyNotUnderstood(
+            f"The policy of {owner} has the condition {', '.join(sorted(unknown))}, which the "
+            f"engine does not evaluate: expected one of {', '.join(OPERATORS)}."
+        )
+    return Statement(
+        allows=found["Effect"] == "Allow",
+        sid=found.get("Sid", ""),
+        actions=_texts(found["Action"]),
+        resources=_texts(found.get("Resource", "*")),
+        services=_services(found.get("Principal", {})),
+        conditions=conditions,
+    )
+
+
+def _services(principal: str | Mapping[str, Any]) -> tuple[str, ...]:
+    if isinstance(principal, str):
+        return (principal,)
+    return _texts(principal.get("Service", ()))
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if isinstance(value, (list, tuple)):
+        return tuple(_text(each) for each in value)
+    return (_text(value),)
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@functools.lru_cache(maxsize=1024)
+def _pattern(pattern: str, *, ignore_case: bool) -> re.Pattern[str]:
+    wildcards = {"*": ".*", "?": "."}
+    text = "".join(wildcards.get(character) or re.escape(character) for character in pattern)
+    return re.compile(text, re.DOTALL | (re.IGNORECASE if ignore_case else 0))
+
+
+def _like(pattern: str, value: str, *, ignore_case: bool = False) -> bool:
+    return _pattern(pattern, ignore_case=ignore_case).fullmatch(value) is not None
+
+
+def _equal(expected: str, value: str) -> bool:
+    return expected == value
+
+
+OPERATORS: Mapping[str, Callable[[str, str], bool]] = {
+    "StringEquals": _equal,
+    "StringLike": _like,
+    # IAM compares ARNs part by part and lets both operators have wildcards.
+    "ArnEquals": _like,
+    "ArnLike": _like,
+    "Bool": _equal,
+}
+"""The condition operators that are evaluated."""
+
+
+def _holds(operator: str, value: str | None, expected: tuple[str, ...]) -> bool:
+    """Tell whether a condition holds; a key that the call does not have never matches."""
+    return value is not None and any(OPERATORS[operator](each, value) for each in expected)
+
+
+# ---------------------------------------------------------------------------- what a call needs
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where calls are made, and what of it decides about permissions.
+
+    Parameters
+    ----------
+    region, account
+        As in ARNs.
+    tagged
+        Tells whether an object has tags, from its bucket, key and version: a copy takes them along.
+    encryption_key
+        Gives the ARN of the customer's key that encrypts a topic, a queue or a bucket, by its ARN;
+        None when there is none.
+    """
+
+    region: str
+    account: str
+    tagged: Callable[[str, str, str | None], bool] = lambda *_: False
+    encryption_key: Callable[[str], str | None] = lambda _: None
+
+    def arn(self, service: str, resource: str) -> str:
+        """Return an ARN of this region and account."""
+        return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
+
+
+def needs(call: Call, place: Place) -> list[Need]:
+    """Return every permission that a call needs.
+
+    An operation that is not listed here needs its own name on ``*``: a statement that is limited to
+    some resource then never allows it.
+
+    Parameters
+    ----------
+    call
+        What is called.
+    place
+        Where.
+    """
+    reader = NEEDS.get((call.service, call.operation))
+    if reader is None:
+        return [Need(f"{ACTION_PREFIXES.get(call.service, call.service)}:{call.operation}", "*")]
+    return reader(call.parameters, place)
+
+
+ACTION_PREFIXES = {"monitoring": "cloudwatch"}
+"""Prefix of a service's actions, where it differs from its signing name."""
+
+Parameters = Mapping[str, str]
+Reader = Callable[[Parameters, Place], list[Need]]
+
+
+def _object(bucket: str, key: str) -> str:
+    return f"arn:aws:s3:::{bucket}/{key}"
+
+
+def _versioned(action: str, version: str | None) -> str:
+    """Return the action for an object, or its twin for a version of it."""
+    return f"s3:{action.replace('Object', 'ObjectVersion', 1)}" if version else f"s3:{action}"
+
+
+def _reads(action: str) -> Reader:
+    def read_needs(given: Parameters, place: Place) -> list[Need]:
+        bucket, key = given["Bucket"], given["Key"]
+        found = [Need(_versioned(action, given.get("VersionId")), _object(bucket, key))]
+        if action == "GetObject":
+            found += _decrypts(place, f"arn:aws:s3:::{bucket}")
+        return found
+
+    return read_needs
+
+
+def _writes(given: Parameters, place: Place) -> list[Need]:
+    target = _object(given["Bucket"], given["Key"])
+    found = [Need("s3:PutObject", target)]
+    if given.get("Tagging"):
+        found.append(Need("s3:PutObjectTagging", target))
+    return found + _encrypts(place, f"arn:aws:s3:::{given['Bucket']}")
+
+
+def _copies(given: Parameters, place: Place) -> list[Need]:
+    bucket, key, version = given["CopyBucket"], given["CopyKey"], given.get("CopyVersionId")
+    found = _reads("GetObject")(
+        {"Bucket": bucket, "Key": key, **({"VersionId": version} if version else {})}, place
+    )
+    found += _writes(given, place)
+    takes_tags = given.get("TaggingDirective") != "REPLACE" and "PartNumber" not in given
+    if takes_tags and place.tagged(bucket, key, version):
+        found.append(Need(_versioned("GetObjectTagging", version), _object(bucket, key)))
+        found.append(Need("s3:PutObjectTagging", _object(given["Bucket"], given["Key"])))
+    return found
+
+
+def _lists(given: Parameters, place: Place) -> list[Need]:  # noqa: ARG001 - a Reader
+    return [Need("s3:ListBucket", f"arn:aws:s3:::{given['Bucket']}")]
+
+
+def _on_object(action: str) -> Reader:
+    return lambda given, _: [
+        Need(_versioned(action, given.get("VersionId")), _object(given["Bucket"], given["Key"]))
+    ]
+
+
+def _on_table(action: str) -> Reader:
+    def table_needs(given: Parameters, place: Place) -> list[Need]:
+        name = given["TableName"]
+        arn = name if name.startswith("arn:") else place.arn("dynamodb", f"table/{name}")
+        return [Need(f"dynamodb:{action}", arn)]
+
+    return table_needs
+
+
+def _invokes(given: Parameters, place: Place) -> list[Need]:
+    name = given["FunctionName"]
+    arn = name if name.startswith("arn:") else place.arn("lambda", f"function:{name}")
+    qualifier = given.get("Qualifier")
+    return [Need("lambda:InvokeFunction", f"{arn}:{qualifier}" if qualifier else arn)]
+
+
+def _publishes(given: Parameters, place: Place) -> list[Need]:
+    topic = given.get("TopicArn") or given.get("TargetArn") or "*"  # to a phone number: any
+    return [Need("sns:Publish", topic), *_encrypts(place, topic), *_decrypts(place, topic)]
+
+
+def _sends(given: Parameters, place: Place) -> list[Need]:
+    name = given["QueueUrl"].rpartition("/")[2]
+    queue = name if name.startswith("arn:") else place.arn("sqs", name)
+    return [Need("sqs:SendMessage", queue), *_encrypts(place, queue), *_decrypts(place, queue)]
+
+
+def _reads_parameter(given: Parameters, place: Place) -> list[Need]:
+    name = given["Name"]
+    arn = name if name.startswith("arn:") else place.arn("ssm", f"parameter/{name.lstrip('/')}")
+    return [Need("ssm:GetParameter", arn)]
+
+
+def _on(service: str, action: str, parameter: str) -> Reader:
+    return lambda given, _: [Need(f"{service}:{action}", given[parameter])]
+
+
+def _encrypts(place: Place, arn: str) -> list[Need]:
+    return _asks_kms("GenerateDataKey", place, arn)
+
+
+def _decrypts(place: Place, arn: str) -> list[Need]:
+    return _asks_kms("Decrypt", place, arn)
+
+
+def _asks_kms(action: str, place: Place, arn: str) -> list[Need]:
+    key = place.encryption_key(arn) if arn.startswith("arn:") else None
+    service = arn.split(":")[2] if key else ""
+    return [Need(f"kms:{action}", key, f"{service}.{place.region}.amazonaws.com")] if key else []
+
+
+NEEDS: Mapping[tuple[str, str], Reader] = {
+    ("s3", "GetObject"): _reads("GetObject"),
+    ("s3", "HeadObject"): _reads("GetObject"),
+    ("s3", "GetObjectTagging"): _reads("GetObjectTagging"),
+    ("s3", "PutObject"): _writes,
+    ("s3", "PutObjectTagging"): _on_object("PutObjectTagging"),
+    ("s3", "CopyObject"): _copies,
+    ("s3", "CreateMultipartUpload"): _writes,
+    ("s3", "UploadPart"): _writes,
+    ("s3", "UploadPartCopy"): _copies,
+    ("s3", "CompleteMultipartUpload"): _writes,
+    ("s3", "AbortMultipartUpload"): _on_object("AbortMultipartUpload"),
+    ("s3", "DeleteObject"): _on_object("DeleteObject"),
+    ("s3", "ListObjects"): _lists,
+    ("s3", "ListObjectsV2"): _lists,
+    ("s3", "HeadBucket"): _lists,
+    ("dynamodb", "GetItem"): _on_table("GetItem"),
+    ("dynamodb", "PutItem"): _on_table("PutItem"),
+    ("dynamodb", "UpdateItem"): _on_table("UpdateItem"),
+    ("dynamodb", "DeleteItem"): _on_table("DeleteItem"),
+    ("dynamodb", "Query"): _on_table("Query"),
+    ("lambda", "Invoke"): _invokes,
+    ("sns", "Publish"): _publishes,
+    ("sqs", "SendMessage"): _sends,
+    ("ssm", "GetParameter"): _reads_parameter,
+    ("states", "StartExecution"): _on("states", "StartExecution", "stateMachineArn"),
+    ("states", "DescribeExecution"): _on("states", "DescribeExecution", "executionArn"),
+    ("states", "GetExecutionHistory"): _on("states", "GetExecutionHistory", "executionArn"),
+    ("states", "RedriveExecution"): _on("states", "RedriveExecution", "executionArn"),
+}
+"""What each operation needs, by service and operation."""

@@ -1,0 +1,55 @@
+"""Who may do what: the roles and the resource policies that the template deployed.
+
+They are read anew for each call: a policy that changes on the running engine holds at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from darkroom_ops.engine.gateway import MACHINE
+from darkroom_ops.engine.moto import hooks as moto_hooks
+from darkroom_ops.engine.permissions import Grant, Policy, read
+
+
+class Roles:
+    """The policies of functions, of the state machine and of what events are delivered to.
+
+    Parameters
+    ----------
+    region
+        Of the stack.
+    is_function
+        Tells whether a name is that of a deployed function.
+    """
+
+    def __init__(self, region: str, is_function: Callable[[str], bool]) -> None:
+        self._region = region
+        self._is_function = is_function
+
+    def role_policies(self, principal: str) -> tuple[Policy, ...] | None:
+        """Return the policies of a principal's role; None for who needs none."""
+        if principal == MACHINE:
+            roles = moto_hooks.machine_roles(self._region)
+            return tuple(policy for role in roles for policy in self.policies_of(role))
+        if self._is_function(principal):
+            return self.policies_of(moto_hooks.function_role(principal, self._region))
+        return None
+
+    def policies_of(self, role: str) -> tuple[Policy, ...]:
+        """Return the policies of a role, by its ARN."""
+        return tuple(read(role, document) for document in moto_hooks.role_documents(role))
+
+    def resource_policies(self, arn: str) -> tuple[Policy, ...]:
+        """Return the policies of a function, a topic or a queue."""
+        document = moto_hooks.resource_document(arn)
+        return () if document is None else (read(arn, document),)
+
+    def grants(self) -> frozenset[Grant]:
+        """Return everything that the deployed roles allow."""
+        return frozenset(
+            grant
+            for role in moto_hooks.roles()
+            for policy in self.policies_of(role)
+            for grant in policy.grants()
+        )

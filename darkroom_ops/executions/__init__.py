@@ -1,0 +1,1 @@
+"""What became of executions: their history, their list, and what happens to them now."""

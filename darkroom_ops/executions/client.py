@@ -1,0 +1,447 @@
+"""The executions of a stack: listed newest first, found by whatever names one, read in full.
+
+What has ended stays as it is, so it is asked for once. Only a redrive brings an ended execution to
+life again, and then its status, its end or its count of redrives says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import itertools
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from urllib.parse import unquote
+
+from botocore.exceptions import ClientError
+
+from darkroom_ops import cost
+from darkroom_ops.deployment import Deployment
+from darkroom_ops.executions.model import RUNNING, Execution, SourceObject, read
+from darkroom_ops.executions.watch import history
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions.literals import ExecutionStatusType
+
+AWS_STATUSES: tuple[ExecutionStatusType, ...] = (
+    "RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED",
+)  # fmt: skip
+"""What Step Functions says of an execution."""
+
+OUTCOMES = ("COMPLETE", "ALREADY_PROCESSED", "SUPERSEDED")
+"""What a successful execution's output says."""
+
+STATUSES: tuple[str, ...] = (*AWS_STATUSES, *OUTCOMES)
+"""What a list can be filtered by."""
+
+FAILURES = {"FAILED", "TIMED_OUT", "ABORTED"}
+
+LISTED = 1000
+"""Executions in one answer of ListExecutions, at most (its API reference)."""
+
+LISTED_LOCALLY = 200
+"""Executions in one answer of the engine: there an item costs time, and a request hardly any."""
+
+SEARCHED = 10_000
+"""Executions that are looked through for the beginning of a name."""
+
+NAME_PART = 4
+"""Characters of a name, at least, that can stand for it."""
+
+BATCH = 25
+"""Executions asked for at a time."""
+
+AT_ONCE = 8
+"""Requests at once: DescribeExecution and GetExecutionHistory are throttled per account."""
+
+KEPT_LISTED, KEPT_WHOLE = 20_000, 200
+"""Ended executions that are remembered: in short, and with their states."""
+
+# An execution's name has none of these characters (StartExecution, API reference).
+_NAME = r'[^\s<>{}\[\]?*"#%\\^|~`$&,;:/]+'
+_ARN = re.compile(rf"arn:[\w-]+:states:[\w-]*:\d*:execution:{_NAME}:{_NAME}")
+
+_Stamp: TypeAlias = tuple[object, ...]
+V = TypeVar("V")
+
+
+class NoSuchExecution(Exception):
+    """What was named is no execution of this stack, or more than one."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An execution in a list.
+
+    Parameters
+    ----------
+    arn, name
+        Of the execution.
+    status
+        As Step Functions says.
+    outcome
+        See :class:`darkroom_ops.executions.model.Execution`; None while it runs.
+    error
+        What it failed with, else None.
+    source
+        The object in its input; None when it names none.
+    started, stopped
+        When.
+    seconds
+        Duration, so far or in all.
+    usd
+        What it cost, estimated in US dollars; None while it runs, and when that is not known.
+    """
+
+    arn: str
+    name: str
+    status: str
+    outcome: str | None
+    error: str | None
+    source: SourceObject | None
+    started: datetime.datetime
+    stopped: datetime.datetime | None
+    seconds: float
+    usd: float | None
+
+
+@dataclass(frozen=True)
+class Page:
+    """A part of the list.
+
+    Parameters
+    ----------
+    items
+        Newest first.
+    next
+        What to give as `after` for the part that follows; None at the end.
+    """
+
+    items: tuple[Listed, ...]
+    next: str | None
+
+
+class Executions:
+    """The executions of a stack. Threads may share it.
+
+    Parameters
+    ----------
+    deployment
+        The stack.
+    """
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+        self._client = deployment.stepfunctions
+        self._memory = cost.Memory(deployment.lambda_)
+        self._listed: _Kept[_Known] = _Kept(KEPT_LISTED)
+        self._whole: _Kept[Execution] = _Kept(KEPT_WHOLE)
+
+    def recent(
+        self,
+        *,
+        limit: int = 50,
+        status: str | None = None,
+        prefix: str | None = None,
+        since: datetime.datetime | None = None,
+        after: str | None = None,
+        costs: bool = True,
+    ) -> Page:
+        """Return a part of the list, newest first.
+
+        Parameters
+        ----------
+        limit
+            Executions, at most.
+        status, prefix, since, costs
+            See :meth:`each`.
+        after
+            The `next` of the part before.
+
+        Raises
+        ------
+        ValueError
+            The status is none of :data:`STATUSES`.
+        """
+        found = self.each(
+            status=status, prefix=prefix, since=since, after=after, costs=costs, expected=limit + 1
+        )
+        items = tuple(itertools.islice(found, limit + 1))
+        more = len(items) > limit
+        return Page(items[:limit], items[limit - 1].arn if more and limit else None)
+
+    def each(
+        self,
+        *,
+        status: str | None = None,
+        prefix: str | None = None,
+        since: datetime.datetime | None = None,
+        after: str | None = None,
+        costs: bool = True,
+        expected: int = LISTED,
+    ) -> Iterator[Listed]:
+        """Yield executions, newest first, asking for more as they are taken.
+
+        Parameters
+        ----------
+        status
+            One of Step Functions' statuses, or an outcome. FAILED means every failure: those that
+            timed out or were aborted too.
+        prefix
+            Only images whose key begins so.
+        since
+            Only executions that started then or later.
+        after
+            ARN of the execution to begin behind.
+        costs
+            Estimate what each cost; that takes one more request for each.
+        expected
+            How many will be taken, about.
+
+        Raises
+        ------
+        ValueError
+            The status is none of :data:`STATUSES`.
+        """
+        if status is not None and status not in STATUSES:
+            raise ValueError(f"Expected one of {', '.join(STATUSES)}, but received {status!r}.")
+        narrowed = bool(status or prefix or since or after)
+        most = LISTED_LOCALLY if self._deployment.endpoint else LISTED
+        size = most if narrowed else min(most, max(1, expected))
+        items = self._items(status, size)
+        if after is not None:
+            items = itertools.dropwhile(lambda item: item["executionArn"] != after, items)
+            next(items, None)
+        if since is not None:
+            begin = since
+            items = itertools.takewhile(lambda item: item["startDate"] >= begin, items)
+
+        def take(item: Mapping[str, Any]) -> Listed | None:
+            return self._take(item, lambda found: _wanted(found, status, prefix), costs=costs)
+
+        with ThreadPoolExecutor(AT_ONCE, "executions") as pool:
+            while batch := list(itertools.islice(items, min(BATCH, max(1, expected)))):
+                # What is remembered needs no thread: handing it to one costs more than looking.
+                known = all(self._listed.get(i["executionArn"], _stamp(i)) for i in batch)
+                yield from filter(None, (map if known else pool.map)(take, batch))
+
+    def get(self, arn: str) -> Execution:
+        """Return an execution with its states, as far as it has come.
+
+        Parameters
+        ----------
+        arn
+            Of the execution.
+
+        Raises
+        ------
+        NoSuchExecution
+            There is none.
+        """
+        described = self._describe(arn)
+        if described is None:
+            raise NoSuchExecution(self._unknown(arn))
+        return self._read(described)
+
+    def find(self, text: str) -> str:
+        """Return the ARN of the execution that a person names.
+
+        Parameters
+        ----------
+        text
+            An ARN, a console address, a name or its beginning; or ``s3://bucket/key``, which
+            stands for the newest execution of that image.
+
+        Raises
+        ------
+        NoSuchExecution
+            Saying what was looked for, and where.
+        """
+        if text.startswith("s3://"):
+            return self._newest_of(text)
+        if (match := _ARN.search(unquote(text))) is not None:
+            return match[0]
+        name = text.strip()
+        if not re.fullmatch(_NAME, name):
+            raise NoSuchExecution(
+                "Expected an execution's name or its beginning, its ARN, its address in the "
+                f"console, or s3://bucket/key, but received {text!r}."
+            )
+        arn = (
+            f"{self._deployment.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
+        )
+        return arn if self._describe(arn) else self._beginning_with(name)
+
+    def names(self, beginning: str = "", limit: int = 50) -> list[tuple[str, str]]:
+        """Return names of recent executions with their status, newest first, for completion."""
+        items = itertools.islice(self._items(None, LISTED), LISTED)
+        found = ((i["name"], i["status"]) for i in items if i["name"].startswith(beginning))
+        return list(itertools.islice(found, limit))
+
+    def _items(self, status: str | None, size: int) -> Iterator[Mapping[str, Any]]:
+        """Yield what ListExecutions says, newest first, narrowed as far as that alone can tell."""
+        only: dict[str, Any] = {}
+        if status in OUTCOMES:
+            only["statusFilter"] = "SUCCEEDED"
+        elif status is not None and status != "FAILED":
+            only["statusFilter"] = status
+        pages = self._client.get_paginator("list_executions").paginate(
+            stateMachineArn=self._deployment.state_machine_arn,
+            PaginationConfig={"PageSize": size},
+            **only,
+        )
+        for page in pages:
+            for item in page["executions"]:
+                if status != "FAILED" or item["status"] in FAILURES:
+                    yield item
+
+    def _take(
+        self, item: Mapping[str, Any], wanted: Callable[[Listed], bool], *, costs: bool
+    ) -> Listed | None:
+        """Return an execution if it is wanted, asking for no more than that needs."""
+        arn, stamp = item["executionArn"], _stamp(item)
+        known = self._listed.get(arn, stamp)
+        if known is not None and not wanted(known.listed):
+            return None
+        if known is not None and (known.costed or not costs):
+            return known.listed
+        described = self._client.describe_execution(executionArn=arn)
+        found = _Known(_listed(read(described, [])), costed=False)
+        if costs and wanted(found.listed) and found.listed.status != RUNNING:
+            # A history that cannot be read, or may not be, costs its cost and not the list.
+            with contextlib.suppress(ClientError):
+                found = _Known(self._costed(self._read(described)), costed=True)
+        if found.listed.status == item["status"] != RUNNING:
+            self._listed.put(arn, stamp, found)
+        return found.listed if wanted(found.listed) else None
+
+    def _costed(self, execution: Execution) -> Listed:
+        try:
+            return _listed(execution, cost.estimate(execution, self._memory).usd)
+        except KeyError:  # it called a function that is gone
+            return _listed(execution)
+
+    def _read(self, described: Mapping[str, Any]) -> Execution:
+        arn, stamp = described["executionArn"], _stamp(described)
+        known = self._whole.get(arn, stamp)
+        if known is not None:
+            return known
+        # The history comes last: of an execution that had ended before, it is complete.
+        found = read(described, history(self._client, arn))
+        if found.ended:
+            self._whole.put(arn, stamp, found)
+        return found
+
+    def _describe(self, arn: str) -> Mapping[str, Any] | None:
+        try:
+            return self._client.describe_execution(executionArn=arn)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in {"ExecutionDoesNotExist", "InvalidArn"}:
+                return None
+            raise
+
+    def _newest_of(self, address: str) -> str:
+        """Return the execution that an image's record names: the last that claimed it."""
+        bucket, _, key = address.removeprefix("s3://").partition("/")
+        if not bucket or not key:
+            raise NoSuchExecution(f"Expected s3://bucket/key, but received {address!r}.")
+        item = self._deployment.dynamodb.get_item(
+            TableName=self._deployment.images_table_name,
+            Key={"image": {"S": f"{bucket}/{key}"}},
+            ConsistentRead=True,
+        ).get("Item", {})
+        arn = item.get("execution", {}).get("S")
+        if arn is None:
+            raise NoSuchExecution(
+                f"Expected {address} to have been processed, but the stack "
+                f"{self._deployment.stack!r} has no record of it. Check the spelling: `darkroom ls "
+                "--prefix …` shows the images; `darkroom run` processes one."
+            )
+        return arn
+
+    def _beginning_with(self, name: str) -> str:
+        """Return the only execution whose name begins so."""
+        found = []
+        if len(name) >= NAME_PART:
+            items = itertools.islice(self._items(None, LISTED), SEARCHED)
+            found = [item for item in items if item["name"].startswith(name)]
+        if not found:
+            raise NoSuchExecution(self._unknown(name))
+        if len(found) > 1:
+            some = ", ".join(item["name"] for item in found[:5])
+            raise NoSuchExecution(
+                f"Expected {name!r} to begin the name of one execution, but {len(found)} begin "
+                f"so: {some}{', …' if len(found) > 5 else ''}. Give more of it."  # noqa: PLR2004
+            )
+        arn: str = found[0]["executionArn"]
+        return arn
+
+    def _unknown(self, name: str) -> str:
+        where = self._deployment.endpoint or f"AWS, region {self._deployment.region}"
+        return (
+            f"Expected an execution of the stack {self._deployment.stack!r} ({where}), but it has "
+            f"none named {name!r}. `darkroom ls` lists them; --stack names another stack."
+        )
+
+
+@dataclass(frozen=True)
+class _Known:
+    """An execution that has ended, and whether its cost has been asked for."""
+
+    listed: Listed
+    costed: bool
+
+
+class _Kept(Generic[V]):
+    """The values last used, each with the stamp that it holds for. Threads may share it."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._values: OrderedDict[str, tuple[_Stamp, V]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: str, stamp: _Stamp) -> V | None:
+        with self._lock:
+            found = self._values.get(key)
+            if found is None or found[0] != stamp:
+                return None
+            self._values.move_to_end(key)
+            return found[1]
+
+    def put(self, key: str, stamp: _Stamp, value: V) -> None:
+        with self._lock:
+            self._values[key] = (stamp, value)
+            self._values.move_to_end(key)
+            while len(self._values) > self._size:
+                self._values.popitem(last=False)
+
+
+def _stamp(said: Mapping[str, Any]) -> _Stamp:
+    """Return what changes when an ended execution is redriven."""
+    return said["status"], said.get("stopDate"), said.get("redriveCount", 0)
+
+
+def _listed(execution: Execution, usd: float | None = None) -> Listed:
+    return Listed(
+        arn=execution.arn,
+        name=execution.name,
+        status=execution.status,
+        outcome=execution.outcome,
+        error=execution.error,
+        source=execution.source,
+        started=execution.started,
+        stopped=execution.stopped,
+        seconds=execution.seconds,
+        usd=usd,
+    )
+
+
+def _wanted(found: Listed, status: str | None, prefix: str | None) -> bool:
+    if status in OUTCOMES and found.outcome != status:
+        return False
+    return prefix is None or (found.source is not None and found.source.key.startswith(prefix))

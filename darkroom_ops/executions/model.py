@@ -1,0 +1,274 @@
+"""Reading an execution: what DescribeExecution and GetExecutionHistory tell, in a person's terms.
+
+Pure: :mod:`darkroom_ops.executions.watch` asks AWS, or the engine, in the same way.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from darkroom.contract.requests import event_source
+
+from darkroom_ops.executions.history import StateRun, parsed, states
+
+RUNNING = "RUNNING"
+
+ChangeKind = Literal["entered", "retried", "exited", "failed"]
+
+
+@dataclass(frozen=True)
+class Made:
+    """An object that an execution made: a rendition, the PDF or the backup.
+
+    Parameters
+    ----------
+    name
+        ``small``, ``document``, ``original``.
+    bucket, key, bytes
+        Of the object.
+    content_type, width, height, pages
+        What is in it; width and height are pixels, or points for a PDF page.
+    """
+
+    name: str
+    bucket: str
+    key: str
+    bytes: int
+    content_type: str = ""
+    width: int | None = None
+    height: int | None = None
+    pages: int | None = None
+
+
+@dataclass(frozen=True)
+class Image:
+    """What the source turned out to be."""
+
+    format: str
+    width: int
+    height: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class SourceObject:
+    """The object that an execution is about."""
+
+    bucket: str
+    key: str
+    version_id: str | None = None
+    etag: str | None = None
+
+
+@dataclass(frozen=True)
+class Execution:
+    """An execution, as far as it has come.
+
+    Parameters
+    ----------
+    arn, name
+        Of the execution.
+    status
+        As Step Functions says: ``RUNNING``, ``SUCCEEDED``, ``FAILED``, ``TIMED_OUT``, ``ABORTED``
+        or ``PENDING_REDRIVE``.
+    outcome
+        ``COMPLETE``, ``ALREADY_PROCESSED``, ``SUPERSEDED`` or ``FAILED``; None while it runs.
+    error, cause
+        What it failed with.
+    input, output
+        As JSON-like data; None where there is none.
+    source
+        The object in its input; None when the input names none.
+    started, stopped
+        When.
+    states
+        Every passage through a state, in the order of entering.
+    image, renditions, document, backup
+        What a complete execution made.
+    """
+
+    arn: str
+    name: str
+    status: str
+    outcome: str | None
+    error: str | None
+    cause: str | None
+    input: Any
+    output: Any
+    source: SourceObject | None
+    started: datetime.datetime
+    stopped: datetime.datetime | None
+    states: tuple[StateRun, ...]
+    image: Image | None = None
+    renditions: tuple[Made, ...] = ()
+    document: Made | None = None
+    backup: Made | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Duration, so far or in all."""
+        until = self.stopped or datetime.datetime.now(datetime.UTC)
+        return max(0.0, (until - self.started).total_seconds())
+
+    @property
+    def ended(self) -> bool:
+        """Whether it runs no more."""
+        return self.status != RUNNING
+
+    @property
+    def transitions(self) -> int:
+        """Billed state transitions: one per state entered, and one per retry.
+
+        Step Functions bills each entry into a state, and retries as well (Step Functions pricing).
+        Map and Parallel count as themselves, then every state inside them counts.
+        """
+        return len(self.states) + sum(state.retries for state in self.states)
+
+    @property
+    def outputs(self) -> tuple[Made, ...]:
+        """What was written to the output bucket: the renditions, then the PDF."""
+        return self.renditions + ((self.document,) if self.document else ())
+
+    @property
+    def failed_state(self) -> StateRun | None:
+        """The state whose error ended the run: the innermost one."""
+        failed = [state for state in self.states if state.error and not state.handled]
+        tasks = [state for state in failed if state.attempts]
+        return next(iter(tasks or failed), None)
+
+
+@dataclass(frozen=True)
+class Change:
+    """Something that happened in an execution.
+
+    Parameters
+    ----------
+    kind
+        A state was entered, retried, exited, or failed.
+    state
+        The passage through the state, as it is now.
+    """
+
+    kind: ChangeKind
+    state: StateRun
+
+
+def read(described: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> Execution:
+    """Read an execution.
+
+    Parameters
+    ----------
+    described
+        What DescribeExecution says.
+    events
+        Every event of GetExecutionHistory, oldest first; none is fine, then no states are known.
+    """
+    status = described["status"]
+    payload, output = parsed(described.get("input")), parsed(described.get("output"))
+    error, cause = described.get("error"), described.get("cause")
+    # The output of another version of the state machine may look otherwise: read what is there.
+    made = output if isinstance(output, dict) else {}
+    return Execution(
+        arn=described["executionArn"],
+        name=described["name"],
+        status=status,
+        outcome=_outcome(status, made),
+        error=error,
+        cause=cause,
+        input=payload,
+        output=output,
+        source=source_of(payload),
+        started=described["startDate"],
+        stopped=described.get("stopDate") or _last(status, events),
+        states=states(events),
+        image=_image(made.get("image")),
+        renditions=_all_made(made.get("renditions")),
+        document=_made(made.get("document"), "document"),
+        backup=_made(made.get("backup"), "original"),
+    )
+
+
+def source_of(payload: object) -> SourceObject | None:
+    """Return the object that an execution's input names, or None.
+
+    Parameters
+    ----------
+    payload
+        An S3 event from EventBridge, or a person's request; anything else is no source.
+    """
+    if not isinstance(payload, Mapping):
+        return None
+    source = event_source(payload) if "detail-type" in payload else payload.get("source")
+    found = source if isinstance(source, Mapping) else {}
+    bucket, key = found.get("bucket"), found.get("key")
+    if not isinstance(bucket, str) or not isinstance(key, str):
+        return None
+    return SourceObject(bucket, key, _text(found.get("versionId")), _text(found.get("etag")))
+
+
+def changes(before: Execution | None, now: Execution) -> list[Change]:
+    """Return what happened between two readings of an execution, in the order of the states."""
+    known = {state.id: state for state in before.states} if before else {}
+    found: list[Change] = []
+    for state in now.states:
+        old = known.get(state.id)
+        if old is None:
+            found.append(Change("entered", state))
+        if state.retries > (old.retries if old else 0):
+            found.append(Change("retried", state))
+        if state.exited is not None and (old is None or old.exited is None):
+            found.append(Change("failed" if state.error else "exited", state))
+    return found
+
+
+def _last(status: str, events: Sequence[Mapping[str, Any]]) -> datetime.datetime | None:
+    """Return when an execution ended, where only its history says so: in the local engine."""
+    return events[-1]["timestamp"] if status != RUNNING and events else None
+
+
+def _outcome(status: str, output: Mapping[str, Any]) -> str | None:
+    if status == RUNNING:
+        return None
+    if status != "SUCCEEDED":
+        return "FAILED"
+    return _text(output.get("outcome")) or "COMPLETE"
+
+
+def _image(found: object) -> Image | None:
+    if not isinstance(found, Mapping):
+        return None
+    kind, width, height, size = (found.get(n) for n in ("format", "width", "height", "bytes"))
+    if isinstance(width, int) and isinstance(height, int) and isinstance(size, int):
+        return Image(str(kind), width, height, size)
+    return None
+
+
+def _made(found: object, name: str | None = None) -> Made | None:
+    if not isinstance(found, Mapping):
+        return None
+    name = name or _text(found.get("name"))
+    bucket, key, size = _text(found.get("bucket")), _text(found.get("key")), found.get("bytes")
+    if name is None or bucket is None or key is None or not isinstance(size, int):
+        return None
+    return Made(
+        name=name,
+        bucket=bucket,
+        key=key,
+        bytes=size,
+        content_type=_text(found.get("contentType")) or "",
+        width=found.get("width"),
+        height=found.get("height"),
+        pages=found.get("pages"),
+    )
+
+
+def _all_made(found: object) -> tuple[Made, ...]:
+    each = map(_made, found) if isinstance(found, list) else ()
+    return tuple(made for made in each if made is not None)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None

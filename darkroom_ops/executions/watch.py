@@ -1,0 +1,202 @@
+"""Following executions as they run: on AWS and on the engine, by the same calls."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from darkroom_ops.executions.history import parsed
+from darkroom_ops.executions.model import (
+    RUNNING,
+    Change,
+    Execution,
+    SourceObject,
+    changes,
+    read,
+    source_of,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+
+ENGINE_SECONDS = 0.1
+"""How often the engine is asked for news."""
+
+AWS_SECONDS = 1.0
+"""How often AWS is asked: DescribeExecution and GetExecutionHistory are throttled per account."""
+
+LISTED = 50
+"""Executions listed in one call."""
+
+CLOCKS_DIFFER = datetime.timedelta(minutes=5)
+"""How far this machine's clock may be from AWS's."""
+
+
+def fetch(client: SFNClient, arn: str) -> Execution:
+    """Return an execution, as far as it has come.
+
+    Parameters
+    ----------
+    client
+        A boto3 client of Step Functions.
+    arn
+        Of the execution.
+    """
+    # In this order: when the description says that it ended, the history is complete.
+    described = client.describe_execution(executionArn=arn)
+    return read(described, history(client, arn))
+
+
+def history(client: SFNClient, arn: str) -> list[Mapping[str, Any]]:
+    """Return every event of an execution so far, oldest first.
+
+    Parameters
+    ----------
+    client
+        A boto3 client of Step Functions.
+    arn
+        Of the execution.
+    """
+    pages = client.get_paginator("get_execution_history").paginate(
+        executionArn=arn, PaginationConfig={"PageSize": 1000}
+    )
+    return [event for page in pages for event in page["events"]]
+
+
+def follow(
+    client: SFNClient, arn: str, interval: float = AWS_SECONDS
+) -> Iterator[tuple[Execution, list[Change]]]:
+    """Yield an execution and what happened since the last time, until it ends.
+
+    Parameters
+    ----------
+    client
+        A boto3 client of Step Functions.
+    arn
+        Of the execution.
+    interval
+        Seconds between two looks.
+
+    Yields
+    ------
+    Execution, list of Change
+        At least once; the last time, it has ended.
+    """
+    before: Execution | None = None
+    while True:
+        now = fetch(client, arn)
+        happened = changes(before, now)
+        if happened or before is None or now.ended:
+            yield now, happened
+        if now.ended:
+            return
+        before = now
+        time.sleep(interval)
+
+
+def find_started(
+    client: SFNClient,
+    machine: str,
+    upload: SourceObject,
+    since: datetime.datetime,
+    *,
+    seconds: float = 60.0,
+    interval: float = AWS_SECONDS,
+) -> str | None:
+    """Return the ARN of the execution that an upload started, or None if none did in time.
+
+    Parameters
+    ----------
+    client
+        A boto3 client of Step Functions.
+    machine
+        ARN of the state machine.
+    upload
+        The object, with its version or its entity tag.
+    since
+        When the upload began.
+    seconds
+        How long to look.
+    interval
+        Seconds between two looks.
+    """
+    others: set[str] = set()
+    deadline = time.monotonic() + seconds
+    while True:
+        for arn in _listed_since(client, machine, since - CLOCKS_DIFFER):
+            if arn in others:
+                continue
+            payload = parsed(client.describe_execution(executionArn=arn).get("input"))
+            if _is_event(payload) and _same(source_of(payload), upload):
+                return arn
+            others.add(arn)
+        if time.monotonic() > deadline:
+            return None
+        time.sleep(interval)
+
+
+def _listed_since(client: SFNClient, machine: str, since: datetime.datetime) -> Iterator[str]:
+    pages = client.get_paginator("list_executions").paginate(
+        stateMachineArn=machine, PaginationConfig={"PageSize": LISTED}
+    )
+    for page in pages:
+        for listed in page["executions"]:
+            if listed["startDate"] < since:
+                return
+            yield listed["executionArn"]
+
+
+def _is_event(payload: object) -> bool:
+    return isinstance(payload, Mapping) and "detail-type" in payload
+
+
+def _same(found: SourceObject | None, upload: SourceObject) -> bool:
+    if found is None or (found.bucket, found.key) != (upload.bucket, upload.key):
+        return False
+    if upload.version_id is not None:
+        return found.version_id == upload.version_id
+    return found.etag == upload.etag
+
+
+class Watcher:
+    """Tells of executions as they start and as they end, newest state only.
+
+    Parameters
+    ----------
+    client
+        A boto3 client of Step Functions.
+    machine
+        ARN of the state machine.
+    """
+
+    def __init__(self, client: SFNClient, machine: str) -> None:
+        self._client = client
+        self._machine = machine
+        self._running: set[str] = set()
+        self._ended: set[str] = set()
+
+    def poll(self) -> list[Execution]:
+        """Return what started or ended since the last call, oldest first, without states."""
+        found = []
+        missing = set(self._running)
+        pages = self._client.get_paginator("list_executions").paginate(
+            stateMachineArn=self._machine, PaginationConfig={"PageSize": LISTED}
+        )
+        for listed in (each for page in pages for each in page["executions"]):
+            arn, status = listed["executionArn"], listed["status"]
+            if arn in self._ended and status != RUNNING:
+                if not missing:
+                    break
+                continue
+            self._ended.discard(arn)  # a redrive brought it back to life
+            missing.discard(arn)
+            if status == RUNNING and arn in self._running:
+                continue
+            now = read(self._client.describe_execution(executionArn=arn), [])
+            (self._ended if now.ended else self._running).add(arn)
+            if now.ended:
+                self._running.discard(arn)
+            found.append(now)
+        return found[::-1]

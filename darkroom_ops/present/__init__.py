@@ -1,0 +1,1 @@
+"""How facts are shown to people, in the terminal and in the console."""

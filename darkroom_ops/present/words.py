@@ -1,0 +1,94 @@
+"""Figures as people read them."""
+
+from __future__ import annotations
+
+import datetime
+import math
+import re
+
+from darkroom.notify import compose as messages
+
+from darkroom_ops.executions.model import Made
+
+MINUTE = 60
+
+# Control characters, and those that change the direction of text: they could rewrite a terminal.
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def plain(text: str) -> str:
+    """Return text that others chose, such as a key, with what could deceive made visible."""
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+size = messages.size
+"""Bytes are given as the messages of the workflow give them."""
+
+
+def duration(seconds: float | None) -> str:
+    """Return a duration, as ``0.4 s`` or ``2 min 5 s``; nothing while it is not known."""
+    if seconds is None:
+        return ""
+    if seconds >= MINUTE:
+        return f"{int(seconds // MINUTE)} min {int(seconds % MINUTE)} s"
+    return f"{seconds:.2f} s" if seconds < 1 else f"{seconds:.1f} s"
+
+
+_AGO = re.compile(r"(?P<number>\d+) ?(?P<unit>s|m|min|h|d|w)")
+_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def since(text: str) -> datetime.datetime:
+    """Read a point in time: how long ago, as ``2h`` or ``7d``, or a date, with a time or without.
+
+    Raises
+    ------
+    ValueError
+        Saying what was expected.
+    """
+    now = datetime.datetime.now().astimezone()
+    if (match := _AGO.fullmatch(text.strip())) is not None:
+        return now - datetime.timedelta(seconds=int(match["number"]) * _SECONDS[match["unit"]])
+    try:
+        found = datetime.datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise ValueError(
+            "Expected how long ago, such as 30m, 2h or 7d, or a date such as 2026-01-31 or "
+            f"2026-01-31T08:00, but received {text!r}."
+        ) from None
+    return found if found.tzinfo else found.astimezone()
+
+
+def moment(time: datetime.datetime) -> str:
+    """Return a time as ``2026-01-31 08:00:15``, in this machine's zone."""
+    return f"{time.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def dollars(usd: float) -> str:
+    """Return a price, in cents or with two significant digits: ``$0.38``, ``$0.00038``."""
+    if usd <= 0:
+        return "$0"
+    decimals = max(2, 1 - math.floor(math.log10(usd)))
+    return f"${usd:.{decimals}f}"
+
+
+def saving(made: Made, original: int) -> str:
+    """Return how much smaller an object is than the original, as ``-92 %``."""
+    if not original:
+        return ""
+    percent = round(100 * (made.bytes - original) / original)
+    return f"{percent:+d} %"
+
+
+def measure(made: Made) -> str:
+    """Return pixels, or pages of a PDF."""
+    if made.pages is not None:
+        return "1 page" if made.pages == 1 else f"{made.pages} pages"
+    return f"{made.width} x {made.height}" if made.width is not None else ""
+
+
+def count(number: int, word: str) -> str:
+    """Return a number with its word, as ``1 retry`` or ``2 retries``."""
+    if number == 1:
+        return f"1 {word}"
+    return f"{number} {word[:-1]}ies" if word.endswith("y") else f"{number} {word}s"

@@ -1,0 +1,101 @@
+"""The deployed presets: JSON in one SSM parameter, changed without a redeploy."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from darkroom.contract.errors import InvalidRequest
+from darkroom.contract.model import dump
+from darkroom.contract.presets import Preset, parse_presets
+
+from darkroom_ops.deployment import Deployment
+
+MAX_BYTES = 4096
+"""Size of a parameter's value in SSM's standard tier, in bytes (PutParameter, API reference)."""
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """The parameter.
+
+    Parameters
+    ----------
+    name
+        Of the parameter.
+    text
+        Its value: JSON, as it was written.
+    version
+        Counted by SSM, from 1.
+    changed
+        When this version was written.
+    """
+
+    name: str
+    text: str
+    version: int
+    changed: datetime.datetime | None
+
+
+def get(deployment: Deployment) -> Deployed:
+    """Return what is deployed, also when it is not valid.
+
+    Parameters
+    ----------
+    deployment
+        The stack.
+    """
+    name = deployment.presets_parameter_name
+    found = deployment.ssm.get_parameter(Name=name)["Parameter"]
+    return Deployed(name, found["Value"], found["Version"], found.get("LastModifiedDate"))
+
+
+def validate(text: str) -> tuple[Preset, ...]:
+    """Read presets as the workflow does.
+
+    Parameters
+    ----------
+    text
+        JSON: a list of presets.
+
+    Raises
+    ------
+    InvalidRequest
+        Naming the preset and the field, what was expected and what came.
+    """
+    return parse_presets(text)
+
+
+def put(deployment: Deployment, presets: Sequence[Preset]) -> int:
+    """Deploy presets. The functions see them within a minute.
+
+    Parameters
+    ----------
+    deployment
+        The stack.
+    presets
+        Valid ones; see :func:`validate`.
+
+    Returns
+    -------
+    int
+        The parameter's new version.
+
+    Raises
+    ------
+    InvalidRequest
+        They do not fit into the parameter.
+    """
+    text = json.dumps([dump(preset) for preset in presets], ensure_ascii=False)
+    size = len(text.encode())
+    if size > MAX_BYTES:
+        raise InvalidRequest(
+            f"Expected the presets to fit into {MAX_BYTES} bytes, which is what an SSM parameter "
+            f"holds, but they take {size}. Use fewer, and leave out what is a default."
+        )
+    done = deployment.ssm.put_parameter(
+        Name=deployment.presets_parameter_name, Value=text, Overwrite=True
+    )
+    return done["Version"]

@@ -1,0 +1,132 @@
+"""Running an execution's image again: the request, changed where asked, checked and started."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from darkroom.contract.errors import InvalidRequest
+from darkroom.contract.requests import parse_request, rerun_request
+
+from darkroom_ops.deployment import DEFAULT_STACK, Deployment
+from darkroom_ops.executions.model import Execution
+
+Request = dict[str, Any]
+"""The input of an execution, as events/request.schema.json describes it."""
+
+
+def request_of(execution: Execution) -> Request:
+    """Return the request that runs an execution again.
+
+    Parameters
+    ----------
+    execution
+        Started by an upload's event or by a person.
+
+    Returns
+    -------
+    dict
+        Of an event, the very version that it named. Of a person's request, the request, even if it
+        was invalid.
+
+    Raises
+    ------
+    InvalidRequest
+        The input is no JSON object, so there is nothing to start from.
+    """
+    given = execution.input
+    if not isinstance(given, Mapping):
+        raise InvalidRequest(
+            f"Expected execution {execution.name} to have a JSON object as its input, but it has "
+            f"{json.dumps(given)[:60]}. Run the image by its address instead: `darkroom run "
+            "s3://bucket/key`."
+        )
+    return rerun_request(given)
+
+
+def changed(
+    request: Mapping[str, Any],
+    *,
+    presets: Sequence[Mapping[str, Any]] | None = None,
+    watermark: Mapping[str, Any] | None = None,
+    pdf: Mapping[str, Any] | None = None,
+    notify: bool | None = None,
+) -> Request:
+    """Return a request with some fields replaced.
+
+    Parameters
+    ----------
+    request
+        To start from.
+    presets, watermark, pdf, notify
+        As in the schema; None leaves the field as it is. An empty list or object removes it, so
+        that the default holds.
+    """
+    given = {"presets": presets, "watermark": watermark, "pdf": pdf, "notify": notify}
+    found = dict(request)
+    for name, value in given.items():
+        if value is None:
+            continue
+        if value or value is False:
+            found[name] = value
+        else:
+            found.pop(name, None)
+    return found
+
+
+def check(request: object) -> None:
+    """Check a request as the workflow will.
+
+    Raises
+    ------
+    InvalidRequest
+        With the message that the execution would fail with.
+    """
+    parse_request(request)
+
+
+def start(deployment: Deployment, request: Mapping[str, Any]) -> str:
+    """Start an execution.
+
+    Parameters
+    ----------
+    deployment
+        The stack.
+    request
+        Its input.
+
+    Returns
+    -------
+    str
+        The execution's ARN.
+    """
+    started = deployment.stepfunctions.start_execution(
+        stateMachineArn=deployment.state_machine_arn, input=json.dumps(request)
+    )
+    return started["executionArn"]
+
+
+def command(deployment: Deployment, request: Mapping[str, Any]) -> str:
+    """Return the command that starts a request, quoted for a shell.
+
+    Parameters
+    ----------
+    deployment
+        The stack.
+    request
+        Also one that is invalid: the command then shows what to mend.
+    """
+    source = request.get("source")
+    where = source if isinstance(source, Mapping) else {}
+    bucket, key, version = (where.get(name) for name in ("bucket", "key", "versionId"))
+    words = ["darkroom", "run", f"s3://{bucket or 'BUCKET'}/{key or 'KEY'}"]
+    if version:
+        words += ["--version-id", str(version)]
+    wishes = {name: value for name, value in request.items() if name != "source"}
+    if wishes:
+        words += ["--input", json.dumps(wishes, ensure_ascii=False)]
+    if deployment.endpoint is None or deployment.stack != DEFAULT_STACK:
+        words += ["--stack", deployment.stack]
+    return shlex.join(words)

@@ -1,0 +1,1 @@
+"""What make runs: the layer, the schema, the checks."""

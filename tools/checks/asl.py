@@ -1,0 +1,54 @@
+"""The state machine's definition, by the two public checkers of the language.
+
+What neither catches (a ``States.ALL`` that is not last, an undefined variable, a ceiling below the
+interval, a misspelt integration or parameter) is in tests/template/test_asl.py.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+
+import yaml
+
+from tools.checks.findings import Finding, Skipped
+from tools.checks.stack import ROOT
+
+CHECKERS = ROOT / "tools" / "checks" / "node"
+DEFINITION = ROOT / "statemachine" / "image_pipeline.asl.yaml"
+
+
+def check() -> list[Finding]:
+    """Check the deployed definition."""
+    return findings(yaml.safe_load(DEFINITION.read_text()))
+
+
+def findings(definition: object) -> list[Finding]:
+    """Return what the checkers object to in a definition.
+
+    Raises
+    ------
+    Skipped
+        Node.js or its packages are absent and cannot be installed.
+    """
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        raise Skipped("asl-validator and amazon-states-language-service need Node.js and npm")
+    if not (CHECKERS / "node_modules").is_dir():
+        install = [npm, "ci", "--silent", "--no-audit", "--no-fund"]
+        if subprocess.run(install, cwd=CHECKERS, check=False).returncode:
+            raise Skipped("npm could not install the checkers")
+    done = subprocess.run(
+        [node, str(CHECKERS / "validate.mjs")],
+        input=json.dumps(definition),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.stderr:
+        raise RuntimeError(f"The checkers of the language failed: {done.stderr[-2000:]}")
+    return [
+        Finding(tool, DEFINITION.name, message)
+        for tool, _, message in (line.partition(": ") for line in done.stdout.splitlines())
+    ]
