@@ -1,7 +1,7 @@
 """IAM, as far as the template uses it: what a call needs, and whether a policy allows it.
 
-Pure: :mod:`darkroom_ops.engine.gateway` asks for every call that a function, the state machine or an
-event rule makes. Whatever is not understood here is refused, never allowed.
+Pure: :mod:`darkroom_ops.engine.gateway` asks for every call that a function, the state machine or
+an event rule makes. Whatever is not understood here is refused, never allowed.
 
 Sources: Service Authorization Reference (actions and resources of each service); IAM user guide,
 "Policy evaluation logic" and "IAM JSON policy elements: Condition operators"; S3 user guide,

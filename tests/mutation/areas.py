@@ -41,8 +41,10 @@ AREAS = {
         tuple(f"{_CORE}{name}.py" for name in ("*", "contract/*", "steps/*", "image/plan")),
     ),
     "image": Area(90, (f"{_CORE}image/**/*.py",)),
-    "operations": Area(90, ("darkroom_ops/*.py",)),
-    "engine": Area(90, ("darkroom_ops/engine/*.py",)),
+    "operations": Area(
+        90, tuple(f"darkroom_ops/{name}*.py" for name in ("", "audit/", "executions/"))
+    ),
+    "engine": Area(90, ("darkroom_ops/engine/**/*.py",)),
 }
 
 ELSEWHERE = {

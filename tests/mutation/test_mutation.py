@@ -66,7 +66,12 @@ def test_a_constant_is_judged_by_those_who_use_it(tmp_path: Path) -> None:
 
 
 def test_every_module_of_the_core_and_the_engine_is_in_an_area() -> None:
-    patterns = ("layers/darkroom/darkroom/**/*.py", "darkroom_ops/*.py", "darkroom_ops/engine/*.py")
+    patterns = (
+        "layers/darkroom/darkroom/**/*.py",
+        "darkroom_ops/*.py",
+        "darkroom_ops/executions/*.py",
+        "darkroom_ops/engine/**/*.py",
+    )
     modules = {str(path.relative_to(ROOT)) for each in patterns for path in ROOT.glob(each)}
     assert modules <= files().keys()
 
