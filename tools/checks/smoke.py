@@ -37,7 +37,10 @@ COMMANDS = (
     """,
     "make chaos ARGS='--uploads 16'",
     "make fuzz ARGS='--examples 10'",
-    "make mutate ARGS='--area claims --tests tests/unit/test_keys.py --sample 5'",
+    (
+        "make mutate ARGS='layers/darkroom/darkroom/contract/keys.py "
+        "--tests tests/unit/test_keys.py --sample 5'"
+    ),
     "make soak N=1 ARGS=tests/unit/test_keys.py",
     "make bench ARGS='--images samples/rocket.jpg --rounds 1 --repeats 1'",
     "make bench-engine ARGS='--runs 1 --batch 2'",
