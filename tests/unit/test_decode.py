@@ -388,7 +388,7 @@ class TestDecoderProcess:
         [
             ("os._exit(3)", "exit code 3"),
             ("os._exit(0)", "exit code 0"),
-            ("os.kill(os.getpid(), 1)", "SIGHUP"),
+            ("os.abort()", "SIGABRT"),
         ],
     )
     def test_the_end_of_a_decoder_is_told(
