@@ -9,6 +9,7 @@ from typing import Any
 
 import botocore.session
 import pytest
+import yaml
 from darkroom.contract.errors import DarkroomError, PermanentError, TransientError, by_class
 
 from tests.conftest import ROOT
@@ -131,6 +132,23 @@ def test_retries_are_by_class_and_name_only_what_can_come(name: str) -> None:
     for retrier in states("Task")[name]["Retry"]:
         assert set(retrier["ErrorEquals"]) <= known
         assert not by_class(PermanentError) & set(retrier["ErrorEquals"])
+
+
+def test_one_kind_of_error_has_one_policy() -> None:
+    """The definition has no way to name a retry policy, so each state repeats it, to the letter."""
+    policies: dict[frozenset[str], list[Any]] = {}
+    for task in states("Task").values():
+        for retrier in task["Retry"]:
+            policies.setdefault(frozenset(retrier["ErrorEquals"]), []).append(retrier)
+    assert len(policies) == 6
+    for error, (first, *others) in policies.items():
+        assert all(other == first for other in others), error
+
+
+def test_the_definition_has_no_anchors() -> None:
+    """Python reads an alias as what it stands for; Step Functions takes it for a string."""
+    for event in yaml.parse((ROOT / "statemachine" / "image_pipeline.asl.yaml").read_text()):
+        assert getattr(event, "anchor", None) is None, event.start_mark
 
 
 def test_a_transient_error_is_retried_wherever_it_is_raised() -> None:
