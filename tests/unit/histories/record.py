@@ -1,4 +1,4 @@
-"""Record the histories that test_executions.py and test_cost.py read.
+"""Record the histories that the tests of executions and of costs read.
 
 Run as ``python -m tests.unit.histories.record`` when the state machine changes. Timestamps become
 seconds, and what no reader looks at is left out, so that a recording is a few KB.

@@ -26,7 +26,7 @@ from darkroom_ops.executions.model import Execution, read
 
 Json = dict[str, Any]
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 NOON = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.UTC)
 SECOND = datetime.timedelta(seconds=1)

@@ -26,7 +26,7 @@ from darkroom_ops.executions.history import Attempt, StateRun
 from darkroom_ops.executions.model import Execution, read
 from tests.unit.recorded import MEMORY, at, partly, recorded, recording
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 ASL = (ROOT / "statemachine/image_pipeline.asl.yaml").read_text()
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:pipeline"
 PREFIX = "arn:aws:states:eu-west-1:123456789012:execution:pipeline:"

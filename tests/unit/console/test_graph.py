@@ -21,7 +21,7 @@ from darkroom_ops.logs import LogLine
 from tests.support.images import encoded, picture
 from tests.unit.recorded import START, recorded
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 CONSOLE = ROOT / "darkroom_ops/console"
 ASL = yaml.safe_load((ROOT / "statemachine/image_pipeline.asl.yaml").read_text())
 MACHINE = graph.read(ASL)
