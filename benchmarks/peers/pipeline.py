@@ -6,7 +6,7 @@ import time
 
 from measure import SIZES, Pixels, main, peak_mib
 
-from darkroom.image.sandbox import parent as isolation
+from darkroom.image.sandbox import parent
 from darkroom.contract.presets import PdfOptions, Preset
 from darkroom.image.sandbox.decode import Decoded, DecodeSpec, decode
 from darkroom.image.pdf import document
@@ -43,11 +43,11 @@ def pixels(data: bytes) -> Pixels:
 
 def decoder_cpu() -> float:
     """Return the CPU seconds of the decoder's process: Linux numbers its clock by the process."""
-    return time.clock_gettime((~isolation.start().pid << 3) | 2)
+    return time.clock_gettime((~parent.start().pid << 3) | 2)
 
 
 def decoder_peak() -> float:
-    return peak_mib(str(isolation.start().pid))
+    return peak_mib(str(parent.start().pid))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 
-from darkroom.notify.compose import shortened
+from darkroom.contract.text import shortened
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text

@@ -6,23 +6,13 @@ import datetime
 import math
 import re
 
-from darkroom.notify import compose as messages
+from darkroom.contract.text import plain, size
 
 from darkroom_ops.executions.model import Made
 
+__all__ = ["count", "dollars", "duration", "measure", "moment", "plain", "saving", "since", "size"]
+
 MINUTE = 60
-
-# Control characters, and those that change the direction of text: they could rewrite a terminal.
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-
-
-def plain(text: str) -> str:
-    """Return text that others chose, such as a key, with what could deceive made visible."""
-    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
-
-
-size = messages.size
-"""Bytes are given as the messages of the workflow give them."""
 
 
 def duration(seconds: float | None) -> str:

@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from darkroom.contract.results import Announcement
-from darkroom.steps import notify as announcing
 from darkroom.steps import settings
+from darkroom.steps.notify import Services, announce, envelope
 from darkroom.steps.observability import step
 
-SERVICES = announcing.Services()
+SERVICES = Services()
 SETTINGS = settings.from_environment(settings.NotifySettings)
 
 
 @step
 def notify(payload: object, execution: str) -> Announcement:  # noqa: ARG001
     """Announce an outcome, unless it has been announced."""
-    return announcing.announce(payload, SERVICES, SETTINGS)
+    return announce(payload, SERVICES, SETTINGS)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Take a report of the state machine, or a status change from EventBridge."""
-    return notify(announcing.envelope(event), context)
+    return notify(envelope(event), context)

@@ -6,9 +6,9 @@ from typing import Any
 
 from darkroom.contract.model import dump
 from darkroom.steps import settings
-from darkroom.steps import start as starting
+from darkroom.steps.start import client, run
 
-STEPFUNCTIONS = starting.client()
+STEPFUNCTIONS = client()
 SETTINGS = settings.from_environment(settings.StartSettings)
 
 
@@ -16,7 +16,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Run the execution of a message; the event source gives one at a time."""
     (message,) = event["Records"]
     return dump(
-        starting.run(
+        run(
             message["body"],
             message["messageId"],
             STEPFUNCTIONS,

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable
 
 import pytest
-from darkroom.notify.compose import shown
+from darkroom.contract.text import plain
 
 from tests.support.pipeline import Json, Pipeline
 
@@ -45,7 +45,7 @@ def test_an_alert_is_readable_and_its_command_exact(pipeline: Pipeline, source: 
     assert email.subject.isprintable()
     assert len(email.subject) <= 100
     assert "CorruptImage" in email.subject
-    assert f"Image      {shown(source['key'])}\n" in email.text
+    assert f"Image      {plain(source['key'])}\n" in email.text
     assert 'It\'s "torn" é.' in email.text
     assert len(sms.text) <= 140
     assert "CorruptImage" in sms.text
@@ -68,7 +68,7 @@ def test_a_success_message_is_readable(pipeline: Pipeline, canned: Canned, sourc
     assert email.subject.isascii()
     assert email.subject.isprintable()
     assert len(email.subject) <= 100
-    assert f"Image      {shown(source['key'])}\n" in email.text
+    assert f"Image      {plain(source['key'])}\n" in email.text
     assert len(sms.text) <= 140
 
 

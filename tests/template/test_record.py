@@ -17,7 +17,7 @@ from darkroom.contract import keys
 from darkroom.contract.model import dump
 from darkroom.contract.requests import rerun_request
 from darkroom.contract.results import Backup, Output
-from darkroom.steps import notify as announcing
+from darkroom.steps.notify import _image
 
 from tests.support import aws
 from tests.support.definition import DEFINITION, EXECUTION, context, evaluated, states
@@ -247,7 +247,7 @@ def test_a_record_s_key_is_the_code_s(dynamodb: Any, given: Json) -> None:
     image = keys.record_key(source["bucket"], source["key"])
     write(dynamodb, "ClaimImage", held("COMPLETE", "0A"), given)
     assert record(dynamodb, image)["execution"] == EXECUTION
-    assert announcing._image(given, "run-1") == image
+    assert _image(given, "run-1") == image
 
 
 NAMELESS = [
@@ -261,7 +261,7 @@ NAMELESS = [
 def test_a_request_that_names_no_object_has_a_record_of_its_own(dynamodb: Any, given: Any) -> None:
     write(dynamodb, "ClaimImage", None, given)
     assert record(dynamodb, "invalid request/run-1")["execution"] == EXECUTION
-    assert announcing._image(given, "run-1") == "invalid request/run-1"
+    assert _image(given, "run-1") == "invalid request/run-1"
 
 
 # ---------------------------------------------------------------------------- results and failures

@@ -16,8 +16,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 from darkroom.aws import records
 from darkroom.aws.calls import CONFIG
 from darkroom.contract.errors import AccessDenied, DarkroomError, DeliveryError
-from darkroom.steps import notify as announcing
-from darkroom.steps.notify import Services, announce, envelope
+from darkroom.steps.notify import NOT_TOLD, TOLD, Services, announce, envelope
 from darkroom.steps.settings import NotifySettings
 
 from tests.conftest import ROOT
@@ -492,7 +491,7 @@ def test_the_alert_goes_out_without_the_table_and_the_log_says_so(
     world: World, monkeypatch: pytest.MonkeyPatch, raised: Exception
 ) -> None:
     logger = MagicMock()
-    monkeypatch.setattr(announcing, "logger", logger)
+    monkeypatch.setattr("darkroom.steps.notify.logger", logger)
     table = MagicMock(**{"get_item.side_effect": raised, "update_item.side_effect": raised})
     world.clients["dynamodb"] = table
     assert deliver(world, Ended("ABORTED"))
@@ -512,7 +511,7 @@ def test_a_record_of_another_is_no_fault_to_log(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     logger = MagicMock()
-    monkeypatch.setattr(announcing, "logger", logger)
+    monkeypatch.setattr("darkroom.steps.notify.logger", logger)
     world.make_the_rest()
     world.claim(execution="another")
     assert deliver(world, Ended("ABORTED"))
@@ -550,4 +549,4 @@ def test_a_status_change_is_put_into_the_form_of_the_steps() -> None:
 def test_the_fail_states_are_those_of_the_machine() -> None:
     from tests.support.definition import states
 
-    assert {announcing.TOLD, announcing.NOT_TOLD} == set(states("Fail"))
+    assert {TOLD, NOT_TOLD} == set(states("Fail"))

@@ -25,7 +25,7 @@ from darkroom.contract.limits import Limits
 from darkroom.contract.presets import Preset
 from darkroom.image.formats import CONTENT_TYPES
 from darkroom.image.mezzanine import unpack
-from darkroom.image.sandbox import parent as isolation
+from darkroom.image.sandbox import parent
 from darkroom.image.sandbox.decode import Decoded, DecodeSpec, decode
 from darkroom.image.vips import vips
 from PIL import Image, ImageOps
@@ -315,8 +315,8 @@ class TestDecoderProcess:
                 os.kill(process.pid, deadly)
                 os.kill(process.pid, signal.SIGCONT)
 
-            send = isolation.send
-            monkeypatch.setattr(isolation, "send", send_and_kill)
+            send = parent.send
+            monkeypatch.setattr(parent, "send", send_and_kill)
             with pytest.raises(CorruptImage, match=rf"crashed its decoder \({words}\)"):
                 decode(FILES["jpeg"], _spec())
         assert not process.alive
@@ -325,13 +325,13 @@ class TestDecoderProcess:
 
     def test_one_process_takes_one_file_after_the_other(self) -> None:
         assert self._still_works()
-        process = isolation.start()
+        process = parent.start()
         assert self._still_works()
         with pytest.raises(CorruptImage):
             decode(FILES["jpeg"][:500], _spec())
         os.kill(process.pid, signal.SIGINT)  # Ctrl-C is the parent's
         assert self._still_works()
-        assert isolation.start() is process
+        assert parent.start() is process
 
     def test_a_program_that_ends_leaves_none_behind(self) -> None:
         program = (
@@ -350,7 +350,7 @@ class TestDecoderProcess:
     def test_has_no_credentials(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "do-not-tell")
         monkeypatch.setenv("LC_ALL", "C.UTF-8")
-        process = isolation.DecoderProcess()
+        process = parent.DecoderProcess()
         try:
             process.decode(FILES["jpeg"], _spec())
             own = Path(f"/proc/{process.pid}")
@@ -378,7 +378,7 @@ class TestDecoderProcess:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("sys.executable", "/bin/false")
-        process = isolation.DecoderProcess()
+        process = parent.DecoderProcess()
         with pytest.raises(RuntimeError, match="did not start"):
             process.decode(FILES["jpeg"], _spec())
         assert not process.alive
@@ -404,7 +404,7 @@ class TestDecoderProcess:
         )
         program.chmod(0o700)
         monkeypatch.setattr("sys.executable", str(program))
-        process = isolation.DecoderProcess()
+        process = parent.DecoderProcess()
         with pytest.raises(CorruptImage, match=rf"crashed its decoder \({how}\)"):
             process.decode(FILES["jpeg"], _spec())
         assert not process.alive
@@ -435,10 +435,10 @@ def _spec(**limits: Any) -> DecodeSpec:
 
 
 @contextlib.contextmanager
-def _stopped() -> Iterator[isolation.DecoderProcess]:
+def _stopped() -> Iterator[parent.DecoderProcess]:
     """The decoder's process, which is ready and does not go on: a file that never ends."""
     decode(FILES["jpeg"], _spec())
-    process = isolation.start()
+    process = parent.start()
     os.kill(process.pid, signal.SIGSTOP)
     try:
         yield process

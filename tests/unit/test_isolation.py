@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from darkroom.image.sandbox import parent as isolation
+from darkroom.image.sandbox import parent
 from darkroom.image.sandbox.parent import Reply, receive, send, shared_file
 
 
@@ -63,7 +63,7 @@ def test_the_other_side_going_away_is_an_empty_message(
 def test_no_more_than_the_largest_message_is_read(
     ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(isolation, "MAX_MESSAGE", 10)
+    monkeypatch.setattr(parent, "MAX_MESSAGE", 10)
     ends[0].sendall(b"\xff\xff\xff\xff" + b"x" * 30)
     assert receive(ends[1])[0] == b"x" * 10
 
@@ -73,13 +73,13 @@ def test_memory_is_what_the_system_says() -> None:
     if not status.exists():
         pytest.skip("this system has no /proc")
     block = bytearray(os.urandom(1)) * (32 * 1024 * 1024)
-    before = isolation._memory(os.getpid())
+    before = parent._memory(os.getpid())
     (told,) = [line for line in status.read_text("ascii").splitlines() if "VmRSS" in line]
     assert before == pytest.approx(int(told.split()[1]) * 1024, rel=0.1)
     assert before > len(block)
-    assert isolation._memory(2**22 + 1) == 0
+    assert parent._memory(2**22 + 1) == 0
 
 
 def test_an_error_comes_back_as_itself() -> None:
-    with pytest.raises(isolation.CorruptImage, match="as it is"):
-        isolation._read(Reply(error="CorruptImage", message="as it is"), None)
+    with pytest.raises(parent.CorruptImage, match="as it is"):
+        parent._read(Reply(error="CorruptImage", message="as it is"), None)

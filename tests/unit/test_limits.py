@@ -9,11 +9,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from darkroom.contract import limits as limit
 from darkroom.contract.errors import ImageTooLarge
-from darkroom.contract.limits import Limits
+from darkroom.contract.limits import Limits, check_bytes, check_sizes
 from darkroom.image.formats import sniff
-from darkroom.image.input import drawing as svg
+from darkroom.image.input import drawing
 from darkroom.image.input.openers import open_image
 
 from tests.support.imaging import chunk, develop, files, png
@@ -80,9 +79,9 @@ def test_a_file_on_the_limit_of_bytes_passes_and_one_beyond_it_does_not() -> Non
 
 
 def test_the_default_of_bytes() -> None:
-    limit.check_bytes(104_857_600, DEFAULT)
+    check_bytes(104_857_600, DEFAULT)
     with pytest.raises(ImageTooLarge, match="max_bytes"):
-        limit.check_bytes(104_857_601, DEFAULT)
+        check_bytes(104_857_601, DEFAULT)
 
 
 @pytest.mark.parametrize(
@@ -103,13 +102,13 @@ def test_the_defaults_of_sizes(
 
 def test_pixels_are_summed_and_every_page_is_looked_at() -> None:
     limits = Limits(max_pixels=100, max_side=20)
-    limit.check_sizes([(5, 10), (5, 10)], limits)
+    check_sizes([(5, 10), (5, 10)], limits)
     with pytest.raises(ImageTooLarge, match=r"101 pixels \(2 frames or pages, the first 5 by 10\)"):
-        limit.check_sizes([(5, 10), (3, 17)], limits)
+        check_sizes([(5, 10), (3, 17)], limits)
     with pytest.raises(ImageTooLarge, match=r"105 pixels \(7 by 15\)"):
-        limit.check_sizes([(7, 15)], limits)
+        check_sizes([(7, 15)], limits)
     with pytest.raises(ImageTooLarge, match="1 by 21 pixels"):
-        limit.check_sizes([(5, 10), (1, 21)], limits)
+        check_sizes([(5, 10), (1, 21)], limits)
 
 
 def frames(count: int) -> bytes:
@@ -143,20 +142,20 @@ def pages(count: int) -> bytes:
     return data
 
 
-def drawing(inner: str) -> bytes:
-    return f'<svg xmlns="{svg.SVG}" width="9" height="9">{inner}</svg>'.encode()
+def svg(inner: str) -> bytes:
+    return f'<svg xmlns="{drawing.SVG}" width="9" height="9">{inner}</svg>'.encode()
 
 
 def nested(levels: int) -> bytes:
-    return drawing("<g>" * (levels - 1) + "</g>" * (levels - 1))
+    return svg("<g>" * (levels - 1) + "</g>" * (levels - 1))
 
 
 def crowded(elements: int) -> bytes:
-    return drawing("<g/>" * (elements - 1))
+    return svg("<g/>" * (elements - 1))
 
 
 def padded(size: int) -> bytes:
-    short = drawing("")
+    short = svg("")
     return short + b" " * (size - len(short))
 
 
@@ -170,6 +169,6 @@ def padded(size: int) -> bytes:
     ids=["levels", "elements", "bytes"],
 )
 def test_a_drawing_has_limits_of_its_own(passes: bytes, refused: bytes, words: str) -> None:
-    assert svg.read(passes).size == (9, 9)
+    assert drawing.read(passes).size == (9, 9)
     with pytest.raises(ImageTooLarge, match=words):
-        svg.read(refused)
+        drawing.read(refused)

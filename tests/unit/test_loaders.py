@@ -14,9 +14,9 @@ from darkroom.contract.limits import Limits
 from darkroom.image.colour import profile_of
 from darkroom.image.formats import sniff
 from darkroom.image.input import jpeg, openers, webp
-from darkroom.image.input import png as png_input
 from darkroom.image.input.openers import open_image
 from darkroom.image.input.page import Opened
+from darkroom.image.input.png import _apng_frames
 from darkroom.image.metadata import read_credit
 from darkroom.image.vips import vips
 from PIL import Image
@@ -24,7 +24,7 @@ from PIL import Image
 from tests.support import profiles
 from tests.support.images import encoded, picture
 from tests.support.imaging import chunk, files, half_clear, png
-from tests.unit.test_svg import drawing
+from tests.unit.test_svg import svg
 
 FILES = files()
 P3 = profiles.matrix_profile(profiles.DISPLAY_P3, 2.2)
@@ -187,7 +187,7 @@ def animated(*before: tuple[bytes, bytes], after: bytes = b"") -> bytes:
     ],
 )
 def test_the_frames_of_a_png_are_those_that_it_promises(data: bytes, frames: int) -> None:
-    assert png_input._apng_frames(data) == frames
+    assert _apng_frames(data) == frames
 
 
 def test_a_drawings_pixels_are_limited_too() -> None:
@@ -360,7 +360,7 @@ def test_a_heic_with_padded_rows_is_not_guessed_at(heic: Callable[[Heif], Opened
 
 def test_all_pictures_within_a_drawing_count() -> None:
     inner = f'<image href="data:image/png;base64,{b64encode(FILES["png"]).decode()}"/>'
-    data = drawing('width="9" height="9"', 2 * inner)
+    data = svg('width="9" height="9"', 2 * inner)
     with pytest.raises(ImageTooLarge, match="38,400 pixels"):
         open_image(data, "svg", Limits(max_pixels=38_399))
     assert open_image(data, "svg", Limits(max_pixels=38_400))

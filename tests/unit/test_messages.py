@@ -13,8 +13,16 @@ from darkroom.aws.objects import StoredKey
 from darkroom.contract.errors import DarkroomError, PermanentError, by_class, named
 from darkroom.contract.objects import Source
 from darkroom.contract.results import Backup, Failure, ImageInfo, Made, Output, Report
-from darkroom.notify import compose as messages
-from darkroom.notify.compose import Message, compose
+from darkroom.notify.compose import (
+    LABEL_WIDTH,
+    REQUEST_CHARACTERS,
+    SMS_CHARACTERS,
+    SUBJECT_CHARACTERS,
+    Message,
+    compose,
+    dumps,
+    status_failure,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,8 +65,8 @@ def fields(message: Message) -> dict[str, str]:
     """Read an e-mail as a person does: a word at the start of a line, then what it says."""
     found = {}
     for line in message.email.split("\n"):
-        label, text = line[: messages.LABEL_WIDTH].strip(), line[messages.LABEL_WIDTH :]
-        if label and line[: messages.LABEL_WIDTH].endswith(" "):
+        label, text = line[:LABEL_WIDTH].strip(), line[LABEL_WIDTH:]
+        if label and line[:LABEL_WIDTH].endswith(" "):
             found[label] = text
     return found
 
@@ -265,7 +273,7 @@ To run by hand whatever lies under this key:
 
 
 def test_a_stopped_execution_in_full() -> None:
-    failure = messages.status_failure("ABORTED", "Maintenance", "We move house.")
+    failure = status_failure("ABORTED", "Maintenance", "We move house.")
     message = alert(request(), outcome="ABORTED", failure=failure)
     assert (
         message.email
@@ -313,13 +321,13 @@ OVER = "The execution as a whole did not finish in its time."
 def test_an_end_as_a_whole_is_put_into_words(
     given: tuple[str, str | None, str | None], failure: tuple[str, str]
 ) -> None:
-    found = messages.status_failure(*given)
+    found = status_failure(*given)
     assert (found.error, found.message) == failure
     assert found.state == "unknown"
 
 
 def test_a_long_cause_is_cut() -> None:
-    assert len(messages.status_failure("FAILED", "E", "x" * 2000).message) == 1000
+    assert len(status_failure("FAILED", "E", "x" * 2000).message) == 1000
 
 
 @pytest.mark.parametrize(
@@ -373,34 +381,6 @@ def test_a_clock_that_is_behind_counts_no_time_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "limit", "found"),
-    [
-        ("abcdefghij", 10, "abcdefghij"),
-        ("abcdefghijk", 10, "abcde...jk"),
-        ("abcdefghijklmnopqrstuvwxyz", 20, "abcdefghijkl...vwxyz"),
-    ],
-)
-def test_a_long_text_keeps_both_ends(text: str, limit: int, found: str) -> None:
-    assert messages.shortened(text, limit) == found
-
-
-@pytest.mark.parametrize(
-    ("number", "told"),
-    [(0, "0.0 KB"), (1536, "1.5 KB"), (1024**2 - 1, "1024.0 KB"), (1024**2, "1.0 MB"),
-     (3 * 1024**2 // 2, "1.5 MB")],
-)  # fmt: skip
-def test_bytes_for_people(number: int, told: str) -> None:
-    assert messages.size(number) == told
-
-
-@pytest.mark.parametrize(
-    ("text", "plain"), [(" ~", " ~"), ("é\x7f\x1f\n", "????"), ("a猫b", "a?b")]
-)
-def test_what_is_not_ascii_is_a_question_mark(text: str, plain: str) -> None:
-    assert messages.ascii_only(text) == plain
-
-
-@pytest.mark.parametrize(
     ("key", "name"),
     [
         ("a/b/photo.jpg", "photo.jpg"),
@@ -449,7 +429,7 @@ def test_an_unknown_error_may_pass() -> None:
 
 @pytest.mark.parametrize("status", ["TIMED_OUT", "ABORTED"])
 def test_an_execution_that_ended_as_a_whole_is_resumed(status: str) -> None:
-    failure = messages.status_failure(status, "Maintenance", "We move house.")
+    failure = status_failure(status, "Maintenance", "We move house.")
     message = alert(request(), outcome=status, failure=failure)
     resume, anew = (shlex.split(command) for command in message.data["commands"])
     assert resume[2:] == [
@@ -472,7 +452,7 @@ def test_a_request_without_an_object_is_told_as_such() -> None:
 
 def test_the_subject_keeps_both_ends_of_a_long_key() -> None:
     message = alert(request("albums/" + "x" * 900 + "/final.jpg"))
-    assert len(message.subject) == messages.SUBJECT_CHARACTERS
+    assert len(message.subject) == SUBJECT_CHARACTERS
     assert "albums/xxx" in message.subject
     assert message.subject.endswith("/final.jpg")
 
@@ -491,7 +471,7 @@ def test_nothing_breaks_a_message(key: str, reason: str) -> None:
     assert len(message.subject) < 100
     assert message.sms.isascii()
     assert message.sms.isprintable()
-    assert len(message.sms) <= messages.SMS_CHARACTERS
+    assert len(message.sms) <= SMS_CHARACTERS
     head = message.email[: message.email.index("\n\nThe command")]
     assert all(unicodedata.category(c) not in {"Cc", "Cf", "Zl", "Zp"} or c == "\n" for c in head)
     assert [line[:10].strip() for line in head.split("\n")] == [
@@ -549,7 +529,7 @@ def test_a_message_about_a_request_of_any_length_fits_sns(character: str) -> Non
     short = next(
         length
         for length in range(8192, 0, -64)
-        if len(messages.dumps(request(character * length))) <= messages.REQUEST_CHARACTERS
+        if len(dumps(request(character * length))) <= REQUEST_CHARACTERS
     )
     repeated, bytes_ = told(short)
     assert repeated.data["rerunInput"] == request(character * short)

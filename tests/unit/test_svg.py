@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 from darkroom.contract.errors import CorruptImage, ImageTooLarge, UnsupportedImage
-from darkroom.image.input import drawing as svg
+from darkroom.image.input import drawing
 from PIL import Image
 
 from tests.support.images import encoded
@@ -18,12 +18,12 @@ DOT = encoded(Image.new("RGB", (4, 4), "red"), "PNG")
 DATA = base64.b64encode(DOT).decode()
 
 
-def drawing(attributes: str, inner: str = "") -> bytes:
-    return f'<svg xmlns="{svg.SVG}" {attributes}>{inner}</svg>'.encode()
+def svg(attributes: str, inner: str = "") -> bytes:
+    return f'<svg xmlns="{drawing.SVG}" {attributes}>{inner}</svg>'.encode()
 
 
 def rasterised(data: bytes, size: tuple[int, int]) -> Image.Image:
-    return Image.open(io.BytesIO(svg.read(data).rasterise(size))).convert("RGBA")
+    return Image.open(io.BytesIO(drawing.read(data).rasterise(size))).convert("RGBA")
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def rasterised(data: bytes, size: tuple[int, int]) -> Image.Image:
 def test_a_drawing_is_as_large_as_a_browser_shows_it(
     attributes: str, size: tuple[int, int]
 ) -> None:
-    assert svg.read(drawing(attributes)).size == size
+    assert drawing.read(svg(attributes)).size == size
 
 
 @pytest.mark.parametrize(
@@ -92,12 +92,14 @@ def test_a_drawing_is_as_large_as_a_browser_shows_it(
 def test_references_to_the_outside_are_cut_off(
     attribute: str, reference: str, kept: bool, embedded: bytes | None
 ) -> None:
-    root = ET.Element(f"{{{svg.SVG}}}svg")
+    root = ET.Element(f"{{{drawing.SVG}}}svg")
     ET.SubElement(
-        ET.SubElement(root, f"{{{svg.SVG}}}g"), f"{{{svg.SVG}}}image", {attribute: reference}
+        ET.SubElement(root, f"{{{drawing.SVG}}}g"),
+        f"{{{drawing.SVG}}}image",
+        {attribute: reference},
     )
-    found = svg.read(ET.tostring(root))
-    (image,) = found.root.iter(f"{{{svg.SVG}}}image")
+    found = drawing.read(ET.tostring(root))
+    (image,) = found.root.iter(f"{{{drawing.SVG}}}image")
     assert (attribute in image.attrib) is kept
     assert found.embedded == (() if embedded is None else (embedded,))
 
@@ -115,7 +117,7 @@ def test_references_to_the_outside_are_cut_off(
 def test_a_drawing_fills_the_size_it_is_drawn_at(
     attributes: str, size: tuple[int, int], corner: tuple[int, int]
 ) -> None:
-    made = rasterised(drawing(attributes, '<rect width="10" height="5" fill="red"/>'), size)
+    made = rasterised(svg(attributes, '<rect width="10" height="5" fill="red"/>'), size)
     assert made.size == size
     assert made.getpixel(corner) == (255, 0, 0, 255)
     assert made.getpixel((corner[0] + 1, corner[1])) == (0, 0, 0, 0)
@@ -132,7 +134,7 @@ def test_a_drawing_fills_the_size_it_is_drawn_at(
 def test_text_of_every_family_is_in_the_bundled_font(family: str) -> None:
     text = '<text x="2" y="30" font-size="30" font-family="{}">Äg1</text>'
     wanted, made = (
-        np.asarray(rasterised(drawing('width="90" height="40"', text.format(each)), (90, 40)))
+        np.asarray(rasterised(svg('width="90" height="40"', text.format(each)), (90, 40)))
         for each in ("DejaVu Sans", family)
     )
     assert wanted[:, :, 3].max() == 255
@@ -152,17 +154,17 @@ def test_text_of_every_family_is_in_the_bundled_font(family: str) -> None:
 )
 def test_what_is_no_drawing_is_refused(data: bytes, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
-        svg.read(data)
+        drawing.read(data)
 
 
 def test_utf_16_is_read() -> None:
-    data = drawing('width="9" height="7"', "<title>日本</title>").decode().encode("utf-16")
-    assert svg.read(data).size == (9, 7)
+    data = svg('width="9" height="7"', "<title>日本</title>").decode().encode("utf-16")
+    assert drawing.read(data).size == (9, 7)
 
 
 def test_an_embedded_picture_is_drawn() -> None:
     inner = f'<image href="data:image/png;base64,{DATA}" width="10" height="10"/>'
-    made = rasterised(drawing('width="10" height="10"', inner), (10, 10))
+    made = rasterised(svg('width="10" height="10"', inner), (10, 10))
     assert made.getpixel((5, 5)) == (255, 0, 0, 255)
 
 
@@ -170,27 +172,27 @@ def test_an_embedded_picture_is_drawn() -> None:
     ("largest", "larger", "words"),
     [
         (
-            drawing("").ljust(10_485_760),
-            drawing("").ljust(10_485_761),
+            svg("").ljust(10_485_760),
+            svg("").ljust(10_485_761),
             "has 10,485,761 bytes, but the limit is 10,485,760",
         ),
         (
-            drawing("", "<g/>" * 199_999),
-            drawing("", "<g/>" * 200_000),
+            svg("", "<g/>" * 199_999),
+            svg("", "<g/>" * 200_000),
             "nests more than 128 levels deep or has more than 200,000 elements",
         ),
         (
-            drawing("", "<g>" * 127 + "</g>" * 127),
-            drawing("", "<g>" * 128 + "</g>" * 128),
+            svg("", "<g>" * 127 + "</g>" * 127),
+            svg("", "<g>" * 128 + "</g>" * 128),
             "nests more than 128 levels deep or has more than 200,000 elements",
         ),
     ],
     ids=["bytes", "elements", "levels"],
 )
 def test_a_drawing_has_bounds(largest: bytes, larger: bytes, words: str) -> None:
-    assert svg.read(largest).size == (300, 150)
+    assert drawing.read(largest).size == (300, 150)
     with pytest.raises(ImageTooLarge) as caught:
-        svg.read(larger)
+        drawing.read(larger)
     assert str(caught.value) == (
         f"The SVG {words}. Simplify the drawing, or export it as PNG and upload that."
     )
@@ -198,4 +200,4 @@ def test_a_drawing_has_bounds(largest: bytes, larger: bytes, words: str) -> None
 
 def test_a_drawing_that_cannot_be_drawn_is_damaged() -> None:
     with pytest.raises(CorruptImage, match="This SVG cannot be drawn: SVG has an invalid size"):
-        svg.read(drawing("")).rasterise((0, 0))
+        drawing.read(svg("")).rasterise((0, 0))

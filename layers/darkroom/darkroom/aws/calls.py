@@ -39,14 +39,9 @@ def classified(what: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        raise classify(what, error) from error
+        raise _error(what, error) from error
     except BotoCoreError as error:
-        raise unreachable(what, error) from error
-
-
-def unreachable(what: str, error: BotoCoreError) -> StorageError:
-    """Return the error of a call that no answer came to."""
-    return StorageError(f"{what} could not be reached: {error}. Run it again.")
+        raise StorageError(f"{what} could not be reached: {error}. Run it again.") from error
 
 
 def code(error: ClientError) -> str:
@@ -54,7 +49,7 @@ def code(error: ClientError) -> str:
     return error.response.get("Error", {}).get("Code", "")
 
 
-def classify(what: str, error: ClientError) -> DarkroomError:
+def _error(what: str, error: ClientError) -> DarkroomError:
     """Return our error for a call that a service refused."""
     found = code(error)
     if found in MISSING:

@@ -7,10 +7,10 @@ import hashlib
 from typing import TYPE_CHECKING
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 from msgspec import Struct
 
-from darkroom.aws.calls import CHANGED, CONFIG, MISSING, classified, classify, code, unreachable
+from darkroom.aws.calls import CHANGED, CONFIG, MISSING, classified, code
 from darkroom.contract.errors import ImageTooLarge, StorageError, Superseded
 from darkroom.contract.limits import Limits, check_bytes
 from darkroom.contract.objects import ObjectRef, Source
@@ -184,14 +184,13 @@ class Objects:
 
     def _still_older(self, ref: ObjectRef, claim: int, what: str) -> dict[str, str]:
         """Return the condition under which an object may be written: it is as it is now."""
-        try:
-            found = self._s3.head_object(Bucket=ref.bucket, Key=ref.key)
-        except ClientError as error:
-            if code(error) in MISSING:
-                return {"IfNoneMatch": "*"}
-            raise classify(what, error) from error
-        except BotoCoreError as error:
-            raise unreachable(what, error) from error
+        with classified(what):
+            try:
+                found = self._s3.head_object(Bucket=ref.bucket, Key=ref.key)
+            except ClientError as error:
+                if code(error) in MISSING:
+                    return {"IfNoneMatch": "*"}
+                raise
         written = found["Metadata"].get(CLAIM, "")
         if written.isdecimal() and int(written) > claim:
             raise Superseded(f"{what} was written by a newer run of the same image.")

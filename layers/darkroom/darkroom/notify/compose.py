@@ -20,6 +20,7 @@ from darkroom.contract import errors, keys
 from darkroom.contract.model import dump
 from darkroom.contract.requests import rerun_request
 from darkroom.contract.results import Backup, Failure, Made, Output, Report
+from darkroom.contract.text import ascii_only, plain, shortened, size
 
 if TYPE_CHECKING:  # the adapter loads boto3, which a composer of texts does not need
     from darkroom.aws.objects import StoredKey
@@ -35,7 +36,6 @@ REQUEST_CHARACTERS = 8192
 256 KB. Every request that can be carried out is shorter."""
 
 LABEL_WIDTH = 11
-KIB, MIB = 1024, 1024**2
 
 STATUS_ERRORS = {"TIMED_OUT": "ExecutionTimedOut", "ABORTED": "ExecutionAborted"}
 """The error of an execution that ended as a whole, by its status."""
@@ -90,32 +90,6 @@ def compose(report: Report, outputs: Sequence[StoredKey], ended: float) -> Messa
 def dumps(data: object) -> str:
     """Return compact JSON in ASCII, which every terminal and mailbox shows and copies unharmed."""
     return json.dumps(data, separators=(",", ":"))
-
-
-def shown(text: str) -> str:
-    """Return a text on one line: whatever is not printable is escaped as Python would."""
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode()
-        for c in text
-    )
-
-
-def ascii_only(text: str) -> str:
-    """Return a text in printable ASCII, with ``?`` for everything else."""
-    return "".join(c if " " <= c <= "~" else "?" for c in text)
-
-
-def shortened(text: str, limit: int) -> str:
-    """Return a text of at most `limit` characters, with dots for what was cut from its middle."""
-    if len(text) <= limit:
-        return text
-    tail = (limit - 3) // 3
-    return f"{text[: limit - 3 - tail]}...{text[len(text) - tail :]}"
-
-
-def size(number: int) -> str:
-    """Return a number of bytes for people, as ``76.7 KB``."""
-    return f"{number / MIB:.1f} MB" if number >= MIB else f"{number / KIB:.1f} KB"
 
 
 class _Composer:
@@ -187,14 +161,14 @@ class _Composer:
         known = self.valid and len(self.key.encode(errors="replace")) <= keys.MAX_KEY_BYTES
         found = {
             "outcome": self.report.outcome,
-            "execution": shown(self.report.execution),
-            "image": shown(keys.record_key(self.bucket, self.key) if known else self.report.image),
+            "execution": plain(self.report.execution),
+            "image": plain(keys.record_key(self.bucket, self.key) if known else self.report.image),
             "notify": json.dumps(self.report.notify),
         }
         if self.failure is not None:
             found["error"] = ascii_only(self.failure.error)[:256] or "unknown"
         if known and "/" in self.key:
-            found["prefix"] = shown(self.key.rpartition("/")[0] + "/")
+            found["prefix"] = plain(self.key.rpartition("/")[0] + "/")
         return found
 
     def data(self) -> dict[str, Any]:
@@ -378,7 +352,7 @@ def status_failure(status: str, error: str | None, cause: str | None) -> Failure
 
 
 def _line(label: str, text: str) -> str:
-    return f"{label:{LABEL_WIDTH}}{shown(text)}"
+    return f"{label:{LABEL_WIDTH}}{plain(text)}"
 
 
 def _table(made: Made) -> Iterable[str]:
@@ -393,5 +367,5 @@ def _table(made: Made) -> Iterable[str]:
 
 
 def _row(name: str, measure: str, at: Output | Backup) -> str:
-    where = shown(f"s3://{at.bucket}/{at.key}")
+    where = plain(f"s3://{at.bucket}/{at.key}")
     return f"  {name:12}{measure:14}{size(at.bytes):10}{where}"

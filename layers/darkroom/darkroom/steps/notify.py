@@ -21,7 +21,7 @@ from darkroom.contract.errors import AccessDenied, DarkroomError, DeliveryError
 from darkroom.contract.model import parse
 from darkroom.contract.requests import rerun_request
 from darkroom.contract.results import Announcement, Failure, Report
-from darkroom.notify import compose as messages
+from darkroom.notify.compose import UNCAUGHT, Message, compose, status_failure
 from darkroom.steps.settings import NotifySettings
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def announce(payload: object, services: Services, settings: NotifySettings) -> A
         return Announcement(published=False)
     if event is not None:
         _reserve(report, records)
-    message = messages.compose(report, _outputs(report, services, settings), ended)
+    message = compose(report, _outputs(report, services, settings), ended)
     topic = settings.notifications_topic if report.outcome == "COMPLETE" else settings.alerts_topic
     try:
         _publish(topic, message, services)
@@ -138,7 +138,7 @@ def announce(payload: object, services: Services, settings: NotifySettings) -> A
     return Announcement(published=True, subject=message.subject)
 
 
-def _publish(topic: str, message: messages.Message, services: Services) -> None:
+def _publish(topic: str, message: Message, services: Services) -> None:
     with _named_errors(f"The topic {topic}"):
         services.sns.publish(
             TopicArn=topic,
@@ -201,9 +201,9 @@ def _status_change(arn: str, services: Services, records: Records) -> tuple[Repo
     if ended_in == NOT_TOLD:
         record = _record(image, records)
         state = record.failed_state if record.execution == arn else ""
-        failure = Failure(state=state or messages.UNCAUGHT, error=error or "", message=cause or "")
+        failure = Failure(state=state or UNCAUGHT, error=error or "", message=cause or "")
     else:
-        failure = messages.status_failure(status, error, cause)
+        failure = status_failure(status, error, cause)
     report = Report(
         outcome=status,
         execution=arn,

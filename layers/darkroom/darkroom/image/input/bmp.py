@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from darkroom.contract import limits as limit
-from darkroom.contract.limits import Limits
+from darkroom.contract.limits import Limits, check_sizes
 from darkroom.image.geometry import Size
 from darkroom.image.input.page import Data, Opened, Page
 from darkroom.image.pixels import from_bytes
@@ -17,7 +16,7 @@ def read(data: Data, limits: Limits) -> Opened:
     from PIL import BmpImagePlugin
 
     picture = BmpImagePlugin.BmpImageFile(io.BytesIO(data))
-    limit.check_sizes([picture.size], limits)
+    check_sizes([picture.size], limits)
 
     def draw(_: Size) -> Any:
         mode = {"1": "L", "L": "L", "RGBA": "RGBA"}.get(picture.mode, "RGB")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from darkroom.contract import limits as limit
 from darkroom.contract.errors import CorruptImage
-from darkroom.contract.limits import Limits
+from darkroom.contract.limits import Limits, check_sizes
 from darkroom.image.geometry import Size
 from darkroom.image.input.page import Data, Opened, Page
 from darkroom.image.vips import vips
@@ -18,7 +17,7 @@ def read(data: Data, limits: Limits) -> Opened:
 
     container = pi_heif.open_heif(bytes(data), convert_hdr_to_8bit=False)
     picture = container[container.primary_index]
-    limit.check_sizes([picture.size], limits)
+    check_sizes([picture.size], limits)
 
     def draw(_: Size) -> Any:
         bands, deep = len(picture.mode.partition(";")[0]), ";" in picture.mode

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from darkroom.contract import limits as limit
-from darkroom.contract.limits import Limits
+from darkroom.contract.limits import Limits, check_sizes
 from darkroom.image.geometry import Size
 from darkroom.image.input.page import (
     SEQUENTIAL,
@@ -24,7 +23,7 @@ from darkroom.image.vips import vips
 def read(data: Data, limits: Limits) -> Opened:
     """Read the header; see :func:`darkroom.image.input.openers.open_image`."""
     image = vips().Image.jpegload_source(source(data), **SEQUENTIAL)
-    limit.check_sizes([size_of(image)], limits)
+    check_sizes([size_of(image)], limits)
 
     def draw(wanted: Size) -> Any:
         shrink = _jpeg_shrink(size_of(image), wanted)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from darkroom.contract import limits as limit
-from darkroom.contract.limits import Limits
+from darkroom.contract.limits import Limits, check_count, check_sizes
 from darkroom.image.input.page import (
     SEQUENTIAL,
     Data,
@@ -24,8 +23,8 @@ def read(data: Data, limits: Limits) -> Opened:
     """Read the header; see :func:`darkroom.image.input.openers.open_image`."""
     image = vips().Image.pngload_source(source(data), **SEQUENTIAL)
     frames = _apng_frames(data)
-    limit.check_count(frames, "frames", limits)
-    limit.check_sizes([size_of(image)] * frames, limits)
+    check_count(frames, "frames", limits)
+    check_sizes([size_of(image)] * frames, limits)
     page = Page(size_of(image), orientation(image), lambda _: image)
     return Opened(
         "png",

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from darkroom.contract import limits as limit
-from darkroom.contract.limits import Limits
+from darkroom.contract.limits import Limits, check_sizes
 from darkroom.image.geometry import Size
 from darkroom.image.input.page import Data, Opened, Page
 from darkroom.image.vips import vips
@@ -14,15 +13,15 @@ from darkroom.image.vips import vips
 
 def read(data: Data, limits: Limits, sizes: Callable[[bytes, Limits], list[Size]]) -> Opened:
     """Read the header; see :func:`darkroom.image.input.openers.open_image`."""
-    from darkroom.image.input import drawing as drawings
+    from darkroom.image.input import drawing
 
-    drawing = drawings.read(bytes(data))
-    limit.check_sizes([drawing.size], limits)
-    limit.check_sizes([size for file in drawing.embedded for size in sizes(file, limits)], limits)
+    svg = drawing.read(bytes(data))
+    check_sizes([svg.size], limits)
+    check_sizes([size for file in svg.embedded for size in sizes(file, limits)], limits)
 
     def draw(wanted: Size) -> Any:
-        limit.check_sizes([wanted], limits)
-        return vips().Image.pngload_buffer(drawing.rasterise(wanted))
+        check_sizes([wanted], limits)
+        return vips().Image.pngload_buffer(svg.rasterise(wanted))
 
-    page = Page(drawing.size, 1, draw)
+    page = Page(svg.size, 1, draw)
     return Opened("svg", (page,), vector=True, graphic=True)

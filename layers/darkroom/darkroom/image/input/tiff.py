@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from darkroom.contract import limits as limit
-from darkroom.contract.limits import Limits
+from darkroom.contract.limits import Limits, check_count, check_sizes
 from darkroom.image.input.page import (
     SEQUENTIAL,
     Data,
@@ -21,9 +20,9 @@ def read(data: Data, limits: Limits) -> Opened:
     """Read the header; see :func:`darkroom.image.input.openers.open_image`."""
     first = vips().Image.tiffload_source(source(data), **SEQUENTIAL)
     count = frames_of(first)
-    limit.check_count(count, "pages", limits)
+    check_count(count, "pages", limits)
     pages = [_tiff_page(data, index) for index in range(count)]
-    limit.check_sizes([page.size for page in pages], limits)
+    check_sizes([page.size for page in pages], limits)
     return Opened("tiff", tuple(pages), exif=data)  # a TIFF file is built as an EXIF block is
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from darkroom.contract import limits as limit
-from darkroom.contract.limits import Limits
+from darkroom.contract.limits import MIB, Limits, check_count, check_sizes
 from darkroom.image.geometry import Size
 from darkroom.image.input.page import (
     SEQUENTIAL,
@@ -22,7 +21,7 @@ from darkroom.image.input.page import (
 )
 from darkroom.image.vips import vips
 
-WEBP_MEMORY = 260 * limit.MIB
+WEBP_MEMORY = 260 * MIB
 """What decoding a WebP may take, in bytes: enough for 34 megapixels at full size."""
 
 
@@ -30,8 +29,8 @@ def read(data: Data, limits: Limits) -> Opened:
     """Read the header; see :func:`darkroom.image.input.openers.open_image`."""
     image = vips().Image.webpload_source(source(data), **SEQUENTIAL)
     frames = frames_of(image)
-    limit.check_count(frames, "frames", limits)
-    limit.check_sizes([size_of(image)] * frames, limits)
+    check_count(frames, "frames", limits)
+    check_sizes([size_of(image)] * frames, limits)
 
     def draw(wanted: Size) -> Any:
         scale = _webp_scale(size_of(image), wanted, lossless=_is_lossless(data))

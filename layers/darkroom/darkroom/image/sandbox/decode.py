@@ -75,10 +75,10 @@ def decode(data: bytes, spec: DecodeSpec) -> Decoded:
     ImageTooLarge
         A limit is exceeded, in bytes, pixels, frames, pages, time or memory; the message names it.
     """
-    from darkroom.image.sandbox import parent as isolation
+    from darkroom.image.sandbox import parent
     from darkroom.image.watermark import check
 
     check_bytes(len(data), spec.limits)
     sniff(data)
     check(spec.presets, spec.watermark_images)
-    return isolation.decode(data, spec)
+    return parent.decode(data, spec)

@@ -1,0 +1,55 @@
+"""Text for people, whatever keys and errors hold."""
+
+from __future__ import annotations
+
+import pytest
+from darkroom.contract.text import ascii_only, plain, shortened, size
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("uploads/Ünïcode photo.jpg", "uploads/Ünïcode photo.jpg"),
+        ("a\x1b[31mb", r"a\x1b[31mb"),
+        ("a\nb\rc\td", r"a\nb\rc\td"),
+        ("a\u202egpj.exe", r"a\u202egpj.exe"),
+        ("a\x9b2Jb", r"a\x9b2Jb"),
+        ("\x00\x1f\x7f\x9f\xad", r"\x00\x1f\x7f\x9f\xad"),
+        (
+            "\u061c\u200b\u200f\u2028\u202e\u2069\u206a",
+            r"\u061c\u200b\u200f\u2028\u202e\u2069\u206a",
+        ),
+        ("\ud800\udfff\ufffe\ue000", r"\ud800\udfff\ufffe\ue000"),
+        (" ~\xa0\u2010\u2027\u202f\u3000猫", " ~\xa0\u2010\u2027\u202f\u3000猫"),
+    ],
+)
+def test_what_could_deceive_is_made_visible(text: str, shown: str) -> None:
+    assert plain(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "found"),
+    [
+        ("abcdefghij", 10, "abcdefghij"),
+        ("abcdefghijk", 10, "abcde...jk"),
+        ("abcdefghijklmnopqrstuvwxyz", 20, "abcdefghijkl...vwxyz"),
+    ],
+)
+def test_a_long_text_keeps_both_ends(text: str, limit: int, found: str) -> None:
+    assert shortened(text, limit) == found
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [(0, "0.0 KB"), (512, "0.5 KB"), (1536, "1.5 KB"), (1024**2 - 1, "1024.0 KB"),
+     (1024**2, "1.0 MB"), (3 * 1024**2 // 2, "1.5 MB")],
+)  # fmt: skip
+def test_bytes_for_people(number: int, told: str) -> None:
+    assert size(number) == told
+
+
+@pytest.mark.parametrize(
+    ("text", "found"), [(" ~", " ~"), ("é\x7f\x1f\n", "????"), ("a猫b", "a?b")]
+)
+def test_what_is_not_ascii_is_a_question_mark(text: str, found: str) -> None:
+    assert ascii_only(text) == found
