@@ -30,7 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from darkroom_ops.engine.engine import Engine
-from darkroom_ops.engine.lambda_.workers import Invocation
+from darkroom_ops.engine.lambda_.environments import Invocation
 from darkroom_ops.executions.model import Execution
 from darkroom_ops.executions.watch import Watcher
 

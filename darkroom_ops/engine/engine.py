@@ -25,15 +25,15 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from darkroom_ops.audit.evidence import MESSAGES_PATH
 from darkroom_ops.deployment import DEFAULT_REGION, DEFAULT_STACK, Deployment
-from darkroom_ops.engine import events
+from darkroom_ops.engine import eventbridge
 from darkroom_ops.engine.deploy import Deployed, deploy
 from darkroom_ops.engine.gateway import Disturb, Edge, Guard
 from darkroom_ops.engine.inbox import Inbox
-from darkroom_ops.engine.lambda_.workers import WorkerPool
+from darkroom_ops.engine.lambda_.environments import WorkerPool
 from darkroom_ops.engine.moto import hooks as moto_hooks
 from darkroom_ops.engine.permissions import Place
 from darkroom_ops.engine.roles import Roles
-from darkroom_ops.engine.stepfunctions.faults import Faults
+from darkroom_ops.engine.stepfunctions.task_faults import Faults
 
 HOST = "127.0.0.1"
 
@@ -110,10 +110,10 @@ class Engine:
         )
         self.guard = Guard(self.roles, place)
         self.disturb: Disturb | None = None
-        """What goes wrong with calls of functions and the state machine; see disturbances.py."""
-        self.router = events.EventRouter(
+        """What goes wrong with calls of functions and the state machine; see service_faults.py."""
+        self.router = eventbridge.EventRouter(
             rules=lambda: moto_hooks.rules(DEFAULT_REGION),
-            clients=events.Clients(
+            clients=eventbridge.Clients(
                 self.deployment.stepfunctions,
                 self.deployment.sns,
                 self.deployment.sqs,
@@ -132,8 +132,8 @@ class Engine:
                     router=self.router,
                     faults=self.faults,
                     wait=self._wait,
-                    object_created=events.object_created,
-                    execution_status_change=events.execution_status_change,
+                    object_created=eventbridge.object_created,
+                    execution_status_change=eventbridge.execution_status_change,
                 )
             )
         except RuntimeError:

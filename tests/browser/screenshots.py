@@ -21,7 +21,7 @@ from playwright.sync_api import sync_playwright
 
 from darkroom_ops.console.serve import serving
 from darkroom_ops.engine import Engine
-from darkroom_ops.engine.stepfunctions.faults import Fault
+from darkroom_ops.engine.stepfunctions.task_faults import Fault
 from tests.browser.conftest import ARGUMENTS, CHROMIUM
 
 ROOT = Path(__file__).resolve().parents[2]

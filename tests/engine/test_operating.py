@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from darkroom_ops.cli import address
 from darkroom_ops.cli.main import app
-from darkroom_ops.engine.stepfunctions.faults import Fault
+from darkroom_ops.engine.stepfunctions.task_faults import Fault
 from darkroom_ops.executions.client import Executions
 from darkroom_ops.executions.model import Execution
 from tests.support.images import photo, truncated

@@ -17,7 +17,7 @@ import psutil
 from darkroom_ops.audit.evidence import Deployed
 from darkroom_ops.audit.findings import Auditor, Finding
 from darkroom_ops.engine import Engine
-from darkroom_ops.engine.disturbances import Disturbances
+from darkroom_ops.engine.service_faults import Disturbances
 from tests.support.images import photo, truncated
 
 LATE_SECONDS = 2.0

@@ -18,7 +18,7 @@ import pytest
 from darkroom_ops.deployment import Deployment
 from darkroom_ops.engine import Engine
 from darkroom_ops.engine.inbox import Message
-from darkroom_ops.engine.stepfunctions.faults import Fault
+from darkroom_ops.engine.stepfunctions.task_faults import Fault
 
 Json = dict[str, Any]
 T = TypeVar("T")

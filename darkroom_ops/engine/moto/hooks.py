@@ -95,9 +95,9 @@ from moto.stepfunctions.parser.utils import TMP_THREADS
 from moto.stepfunctions.responses import StepFunctionResponse
 
 from darkroom_ops.engine.inbox import Inbox, Message
-from darkroom_ops.engine.lambda_.workers import WorkerPool
+from darkroom_ops.engine.lambda_.environments import WorkerPool
 from darkroom_ops.engine.stepfunctions import jsonata
-from darkroom_ops.engine.stepfunctions.faults import NOTHING, Faults
+from darkroom_ops.engine.stepfunctions.task_faults import NOTHING, Faults
 
 
 class Router(Protocol):

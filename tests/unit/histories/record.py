@@ -12,7 +12,7 @@ from typing import Any
 
 from darkroom_ops.deployment import Deployment
 from darkroom_ops.engine import Engine
-from darkroom_ops.engine.stepfunctions.faults import Fault
+from darkroom_ops.engine.stepfunctions.task_faults import Fault
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[2]

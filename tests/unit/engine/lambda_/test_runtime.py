@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from darkroom_ops.engine.lambda_ import runtime
-from darkroom_ops.engine.lambda_.workers import Forking, Worker, WorkerDied
+from darkroom_ops.engine.lambda_.environments import Forking, Worker, WorkerDied
 
 Json = dict[str, Any]
 

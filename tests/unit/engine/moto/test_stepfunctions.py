@@ -32,10 +32,10 @@ from moto.stepfunctions.parser.asl.utils import boto_client
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.responses import StepFunctionResponse
 
-from darkroom_ops.engine import events
+from darkroom_ops.engine import eventbridge
 from darkroom_ops.engine.inbox import Inbox
 from darkroom_ops.engine.moto import hooks as moto_hooks
-from darkroom_ops.engine.stepfunctions.faults import Fault, Faults
+from darkroom_ops.engine.stepfunctions.task_faults import Fault, Faults
 from tests.support.pipeline import until
 
 Json = dict[str, Any]
@@ -89,7 +89,7 @@ class Lab:
             faults=self.faults,
             wait=self.waits.append,
             object_created=lambda **given: {"created": given},
-            execution_status_change=events.execution_status_change,
+            execution_status_change=eventbridge.execution_status_change,
         )
 
     def machine(self, definition: Json) -> str:

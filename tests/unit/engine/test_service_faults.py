@@ -1,9 +1,8 @@
-"""Faults that tests inject, and trouble that chaos makes."""
+"""Throttles, service errors and lost connections, as chaos tests inject them."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,68 +14,9 @@ from botocore.retries.standard import (
 )
 from botocore.session import get_session
 
-from darkroom_ops.engine import disturbances
-from darkroom_ops.engine.disturbances import TROUBLE, Disturbances
+from darkroom_ops.engine import service_faults
 from darkroom_ops.engine.permissions import Call
-from darkroom_ops.engine.stepfunctions.faults import Fault, Faults
-
-
-@pytest.fixture
-def faults() -> Iterator[Faults]:
-    made = Faults()
-    yield made
-    made.clear()
-
-
-def test_a_fault_is_for_its_state_until_it_is_cleared(faults: Faults) -> None:
-    fault = faults.inject(Fault("Prepare", "Odd"))
-    assert faults.take("Resize", {}) is None
-    assert [faults.take("Prepare", {}) for _ in range(3)] == [fault] * 3
-    assert fault.taken == 3
-    faults.clear()
-    assert faults.take("Prepare", {}) is None
-
-
-def test_a_fault_takes_so_many_calls_and_then_the_next_one_does(faults: Faults) -> None:
-    first = faults.inject(Fault("Prepare", "First", times=2))
-    second = faults.inject(Fault("Prepare", "Second", times=1))
-    assert [faults.take("Prepare", {}) for _ in range(4)] == [first, first, second, None]
-    assert (first.taken, second.taken) == (2, 1)
-
-
-def test_a_fault_without_calls_takes_none(faults: Faults) -> None:
-    faults.inject(Fault("Prepare", "Odd", times=0))
-    assert faults.take("Prepare", {}) is None
-
-
-def test_a_fault_may_be_for_some_inputs_only(faults: Faults) -> None:
-    small = faults.inject(Fault("Resize", "Odd", times=1, when=lambda given: given == "small"))
-    other = faults.inject(Fault("Resize", "Other"))
-    taken = [faults.take("Resize", name) for name in ("large", "small", "small")]
-    assert taken == [other, small, other]
-
-
-def test_a_condition_may_use_the_faults_itself(faults: Faults) -> None:
-    """No lock is held while a test's condition is asked: it may wait for another thread."""
-    faults.inject(Fault("Prepare", "Odd", when=lambda _: faults.take("Resize", {}) is not None))
-    assert faults.take("Prepare", {}) is None
-
-
-@pytest.mark.parametrize("result", [None, {}, False])
-def test_a_result_may_be_anything(faults: Faults, result: Any) -> None:
-    faults.inject(Fault("Prepare", result=result))
-    taken = faults.take("Prepare", {})
-    assert taken is not None
-    assert (taken.error, taken.result) == ("", result)
-
-
-def test_a_fault_must_say_how_the_call_ends(faults: Faults) -> None:
-    with pytest.raises(ValueError, match=r"^Expected an error or a result for state Prepare\.$"):
-        faults.inject(Fault("Prepare", cause="because"))
-    assert faults.take("Prepare", {}) is None
-
-
-# ---------------------------------------------------------------------------- chaos
+from darkroom_ops.engine.service_faults import TROUBLE, Disturbances
 
 
 def call(service: str = "s3") -> Call:
@@ -172,8 +112,8 @@ def test_a_call_without_an_id_is_never_stubborn() -> None:
 
 
 def test_the_oldest_stubborn_call_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(disturbances, "REMEMBERED", 3)
-    monkeypatch.setattr(disturbances, "STUBBORN", 1.0)
+    monkeypatch.setattr(service_faults, "REMEMBERED", 3)
+    monkeypatch.setattr(service_faults, "STUBBORN", 1.0)
     disturb = Disturbances(1, 1.0)
     for number in range(5):
         disturb(call(), f"call {number}")

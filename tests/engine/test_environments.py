@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from darkroom_ops.engine.lambda_.workers import FunctionSpec, Invocation, WorkerPool
+from darkroom_ops.engine.lambda_.environments import FunctionSpec, Invocation, WorkerPool
 from tests.support.pipeline import until
 from tests.support.processes import lives
 

@@ -1,6 +1,6 @@
 """Workers and their pool, over processes that are pipes: no time passes, nothing is started.
 
-With real processes: tests/engine/test_workers.py.
+With real processes: tests/engine/test_environments.py.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from typing import Any
 import psutil
 import pytest
 
-from darkroom_ops.engine.lambda_ import workers
-from darkroom_ops.engine.lambda_.workers import FunctionSpec, Worker, WorkerDied, WorkerPool
+from darkroom_ops.engine.lambda_ import environments
+from darkroom_ops.engine.lambda_.environments import FunctionSpec, Worker, WorkerDied, WorkerPool
 
 Json = dict[str, Any]
 
@@ -54,7 +54,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(workers, "time", made)
+    monkeypatch.setattr(environments, "time", made)
     return made
 
 
@@ -164,8 +164,8 @@ def test_a_worker_over_its_memory_is_out(
 ) -> None:
     """At its limit it may be; a byte beyond, it is killed."""
     asked: list[int] = []
-    monkeypatch.setattr(workers, "_resident", lambda pid: asked.append(pid) or resident)
-    clock.step = workers.CHECK_SECONDS
+    monkeypatch.setattr(environments, "_resident", lambda pid: asked.append(pid) or resident)
+    clock.step = environments.CHECK_SECONDS
     kind, message = died(worker, 1.0, 256 * MIB)
     assert set(asked) == {0}
     if killed:
@@ -179,8 +179,8 @@ def test_the_memory_is_not_looked_at_without_a_limit_or_too_often(
     worker: Worker, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
-    monkeypatch.setattr(workers, "_resident", lambda pid: asked.append(pid) or 0)
-    monkeypatch.setattr(workers, "CHECK_SECONDS", 0.01)
+    monkeypatch.setattr(environments, "_resident", lambda pid: asked.append(pid) or 0)
+    monkeypatch.setattr(environments, "CHECK_SECONDS", 0.01)
     clock.step = 0.3
     died(worker, 1.0, None)
     clock.step = 0.002
@@ -250,7 +250,7 @@ def test_a_process_that_is_gone_is_killed_quietly(
 @pytest.fixture
 def started(process: Process, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Process:
     """What a worker's start gives, whose reply takes two seconds."""
-    monkeypatch.setattr(workers, "_start", lambda *_: process)
+    monkeypatch.setattr(environments, "_start", lambda *_: process)
     monkeypatch.setattr(os, "killpg", lambda *_: None)
     process.code = 0
     return process
@@ -590,7 +590,7 @@ def test_a_busy_worker_that_does_not_end_is_not_waited_for(pool: WorkerPool, sta
 
     staff.during = close
     pool.invoke("resize", {})
-    assert waited == [workers.CLOSE_SECONDS]
+    assert waited == [environments.CLOSE_SECONDS]
 
 
 # ---------------------------------------------------------------------------- forking
@@ -613,7 +613,7 @@ class Forks:
 @pytest.fixture
 def forks(monkeypatch: pytest.MonkeyPatch) -> list[Forks]:
     Forks.made = []
-    monkeypatch.setattr(workers, "Forking", Forks)
+    monkeypatch.setattr(environments, "Forking", Forks)
     monkeypatch.setattr(os, "pidfd_open", lambda *_: 0, raising=False)
     return Forks.made
 
@@ -667,25 +667,25 @@ def test_the_memory_is_that_of_a_process_and_all_that_it_started(
             raise psutil.NoSuchProcess(pid)
         return SimpleNamespace(memory_info=lambda: SimpleNamespace(rss=sizes[pid]))
 
-    monkeypatch.setattr(workers, "_children", family.__getitem__)
+    monkeypatch.setattr(environments, "_children", family.__getitem__)
     monkeypatch.setattr(psutil, "Process", process)
-    assert workers._descendants(1) == [2, 3, 4]
-    assert workers._resident(1) == 70
+    assert environments._descendants(1) == [2, 3, 4]
+    assert environments._resident(1) == 70
 
 
 def test_children_are_asked_otherwise_where_the_kernel_does_not_tell(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     children = [SimpleNamespace(pid=5), SimpleNamespace(pid=6)]
-    monkeypatch.setattr(workers, "Path", lambda _: SimpleNamespace(glob=lambda _: []))
+    monkeypatch.setattr(environments, "Path", lambda _: SimpleNamespace(glob=lambda _: []))
     monkeypatch.setattr(psutil, "Process", lambda _: SimpleNamespace(children=lambda: children))
-    assert workers._children(1) == [5, 6]
+    assert environments._children(1) == [5, 6]
 
     def gone(pid: int) -> None:
         raise psutil.NoSuchProcess(pid)
 
     monkeypatch.setattr(psutil, "Process", gone)
-    assert workers._children(1) == []
+    assert environments._children(1) == []
 
 
 def test_children_of_every_thread_count(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -693,6 +693,6 @@ def test_children_of_every_thread_count(monkeypatch: pytest.MonkeyPatch, tmp_pat
         (tmp_path / thread).mkdir()
         (tmp_path / thread / "children").write_text(text)
     asked: list[str] = []
-    monkeypatch.setattr(workers, "Path", lambda path: asked.append(path) or tmp_path)
-    assert sorted(workers._children(1)) == [5, 6, 7]
+    monkeypatch.setattr(environments, "Path", lambda path: asked.append(path) or tmp_path)
+    assert sorted(environments._children(1)) == [5, 6, 7]
     assert asked == ["/proc/1/task"]

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from darkroom_ops.engine import events
-from darkroom_ops.engine.events import Clients, EventRouter
+from darkroom_ops.engine import eventbridge
+from darkroom_ops.engine.eventbridge import Clients, EventRouter
 
 Json = dict[str, Any]
 
@@ -217,9 +217,9 @@ def test_only_so_many_executions_run_at_once(world: World) -> None:
     """The next starts as soon as one ends."""
     several = threading.Semaphore(0)
     world.aws.during_start = lambda _: several.release()
-    world.rules = [Rule([{"Arn": MACHINE}] * (events.MAX_STARTED + 1))]
+    world.rules = [Rule([{"Arn": MACHINE}] * (eventbridge.MAX_STARTED + 1))]
     world.router.put(EVENT)
-    for _ in range(events.MAX_STARTED):
+    for _ in range(eventbridge.MAX_STARTED):
         assert several.acquire(timeout=10)
     assert len(world.aws.calls) == 12
     world.router.execution_ended("execution-1")
@@ -467,8 +467,8 @@ def test_what_waits_is_dropped_by_closing(world: World, caplog: pytest.LogCaptur
 @pytest.fixture
 def at_noon(monkeypatch: pytest.MonkeyPatch) -> None:
     moment = datetime.datetime(2026, 1, 31, 12, 0, 1, tzinfo=datetime.UTC).timestamp()
-    monkeypatch.setattr(events.time, "time", lambda: moment)
-    monkeypatch.setattr(events.time, "time_ns", lambda: 0xABC)
+    monkeypatch.setattr(eventbridge.time, "time", lambda: moment)
+    monkeypatch.setattr(eventbridge.time, "time_ns", lambda: 0xABC)
 
 
 def created(**changes: Any) -> Json:
@@ -476,7 +476,7 @@ def created(**changes: Any) -> Json:
         "account": "123456789012", "region": "eu-west-1", "bucket": "photos", "key": "a b.jpg",
         "size": 7, "etag": "e7a9", "version": None, "reason": "Put",
     }  # fmt: skip
-    return events.object_created(**(given | changes))
+    return eventbridge.object_created(**(given | changes))
 
 
 def test_an_object_created_event_is_s3s(at_noon: None) -> None:
@@ -537,7 +537,7 @@ def test_a_status_change_is_step_functions(at_noon: None) -> None:
         "startDate": moment, "stopDate": moment + datetime.timedelta(seconds=1), "input": "{}",
         "error": "Odd", "cause": "why",
     }  # fmt: skip
-    event = events.execution_status_change("123456789012", "us-east-1", described)
+    event = eventbridge.execution_status_change("123456789012", "us-east-1", described)
     assert len(event.pop("id")) == 36
     assert event == {
         "version": "0",
@@ -570,6 +570,6 @@ def test_a_running_execution_has_no_end_and_a_done_one_an_output() -> None:
         "executionArn": "e", "stateMachineArn": "m", "name": "e", "status": "RUNNING",
         "startDate": moment, "output": "{}",
     }  # fmt: skip
-    detail = events.execution_status_change("1", "r", described)["detail"]
+    detail = eventbridge.execution_status_change("1", "r", described)["detail"]
     assert (detail["stopDate"], detail["error"], detail["cause"]) == (None, None, None)
     assert (detail["output"], detail["outputDetails"]) == ("{}", {"included": True})
