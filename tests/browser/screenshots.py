@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,12 +47,15 @@ class Shot:
         What must be seen before.
     height
         Of the window on a desk, in pixels.
+    part
+        What to take of the page, as a selector, twice as sharp; if None, all that the window shows.
     """
 
     name: str
     path: str
     ready: str
     height: int = 1180
+    part: str | None = None
 
 
 def process(engine: Engine) -> dict[str, str]:
@@ -80,6 +84,7 @@ def shots(found: dict[str, str]) -> Iterator[Shot]:
     whole, failed = f"/executions/{found['dandelions.jpg']}", f"/executions/{found['corrupt.jpg']}"
     yield Shot("executions", "/", "#list img", 900)
     yield Shot("execution", whole, "#graph svg", 1280)
+    yield Shot("workflow", whole, "#graph svg", 1280, part="#graph svg")
     yield Shot("failed", failed, "#graph svg", 1280)
     yield Shot("retried", f"/executions/{found['retried.jpg']}", "#graph svg", 1280)
     yield Shot("events", f"{whole}/events", ".events", 900)
@@ -103,7 +108,8 @@ def take(page: Any, shot: Shot, target: Path, *, desk: bool) -> None:
     )
     page.evaluate("document.fonts.ready")
     page.wait_for_timeout(700)  # thumbnails and log lines come after
-    picture = Image.open(io.BytesIO(page.screenshot()))
+    taken = page.locator(shot.part).screenshot() if shot.part else page.screenshot()
+    picture = Image.open(io.BytesIO(taken))
     small = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
     small.save(target, optimize=True)
     print(f"{os.path.relpath(target)}  {target.stat().st_size // 1024} KB")
@@ -122,6 +128,22 @@ def running(page: Any, engine: Engine, target: Path) -> None:
     take(page, take_here, target, desk=True)
     gate.set()
     engine.wait_idle(60)
+
+
+@contextmanager
+def opened(browser: Any, base: str, look: str, scale: int = 1) -> Iterator[Any]:
+    """Open a page: light, or dark, which a phone is, too."""
+    context = browser.new_context(
+        base_url=base,
+        viewport=PHONE if look == "phone" else DESK,
+        color_scheme="light" if look == "light" else "dark",
+        reduced_motion="reduce",
+        device_scale_factor=scale,
+    )
+    try:
+        yield context.new_page()
+    finally:
+        context.close()
 
 
 def main() -> int:
@@ -147,19 +169,14 @@ def main() -> int:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         for look in ("light", "dark", "phone"):
             phone = look == "phone"
-            context = browser.new_context(
-                base_url=base,
-                viewport=PHONE if phone else DESK,
-                color_scheme="light" if look == "light" else "dark",
-                reduced_motion="reduce",
-                device_scale_factor=2 if phone else 1,
-            )
-            page = context.new_page()
             for shot in wanted:
-                take(page, shot, folder / f"{shot.name}-{look}.png", desk=not phone)
-            if look == "dark" and options.page in {None, "running"}:
+                if phone and shot.part:
+                    continue
+                with opened(browser, base, look, 2 if phone or shot.part else 1) as page:
+                    take(page, shot, folder / f"{shot.name}-{look}.png", desk=not phone)
+        if options.page in {None, "running"}:
+            with opened(browser, base, "dark") as page:
                 running(page, engine, folder / "running-dark.png")
-            context.close()
         browser.close()
     return 0
 

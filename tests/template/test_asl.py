@@ -50,7 +50,7 @@ def test_an_image_takes_these_states_in_this_order() -> None:
 
 
 def test_an_image_is_billed_at_most_eleven_transitions() -> None:
-    """Count along the way of success: each state once, Resize once a preset."""
+    """Count along the way of success: each state once, Resize once per preset."""
     count = 0
     for name in way_of_success():
         state = DEFINITION["States"][name]

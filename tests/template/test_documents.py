@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import re
 import shlex
@@ -132,6 +133,24 @@ def test_deploying_without_the_sam_cli_says_what_is_missing(tmp_path: Path) -> N
     assert "needs the SAM CLI" in said
 
 
+def anchors(path: Path) -> set[str]:
+    """Return what a link can name within a document, as GitHub makes it of headings."""
+    text = path.read_text()
+    headings = re.findall(r"^#+ (.*)", text, flags=re.MULTILINE)
+    made = {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
+    return made | set(re.findall(r'<a id="([^"]+)"', text))
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_a_link_leads_to_something(path: Path) -> None:
+    links = re.findall(r'(?:\]\(|src="|srcset=")([^):"]+)[)"]', path.read_text())
+    for link in links:
+        file, _, anchor = link.partition("#")
+        to = (path.parent / file).resolve() if file else path
+        assert to.exists(), link
+        assert not anchor or anchor in anchors(to), link
+
+
 def darkroom(path: Path) -> list[str]:
     found = (each.removeprefix(".venv/bin/") for each in commands(path))
     # A name of a resource begins the same way, and a path.
@@ -190,6 +209,40 @@ def rows() -> Iterator[tuple[list[str], list[str]]]:
 def test_a_row_of_the_table_tells_of_options_that_exist(named: list[str], told: list[str]) -> None:
     known = set().union(*(options(check(each)) for each in named))
     assert set(told) <= known
+
+
+TABLES = re.findall(
+    r"^\| `(\w+)` \| meaning \| default \|\n\|-.*\n((?:\|.*\n)+)",
+    (ROOT / "docs" / "workflow.md").read_text(),
+    flags=re.MULTILINE,
+)
+SCHEMA = json.loads((ROOT / "events" / "request.schema.json").read_text())["$defs"]
+
+
+@pytest.mark.parametrize(("title", "table"), TABLES, ids=[title for title, _ in TABLES])
+def test_a_table_of_fields_has_those_of_the_schema(title: str, table: str) -> None:
+    """Each field, the values it can take, and its default."""
+    fields = SCHEMA[title]["properties"]
+    rows = [[cell.strip() for cell in line.split(" | ")] for line in table.strip().splitlines()]
+    in_table = [field for first, *_ in rows for field in re.findall(r"`(\w+)`", first)]
+    assert sorted(in_table) == sorted(fields)
+    for first, meaning, last in rows:
+        default = last.removesuffix("|").strip()
+        for name in re.findall(r"`(\w+)`", first):
+            if name in SCHEMA[title]["required"]:
+                assert default == "required"
+            elif (expected := fields[name].get("default")) is None:
+                assert default in {"none", "the deployed ones"}
+            elif isinstance(expected, str):
+                assert default == f"`{expected}`"
+            else:
+                assert json.loads(default.strip("`")) == expected
+            assert set(fields[name].get("enum", [])) <= set(re.findall(r"`([\w-]+)`", meaning))
+
+
+def test_every_object_of_the_schema_has_a_table() -> None:
+    """But two that have no more than their parts: a source, and a reference to an object."""
+    assert {title for title, _ in TABLES} == set(SCHEMA) - {"Source", "ObjectRef"}
 
 
 def leaves(group: Any) -> Iterator[Any]:
