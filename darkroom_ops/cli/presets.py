@@ -11,9 +11,8 @@ from darkroom.contract.presets import Preset
 from rich.table import Table
 from rich.text import Text
 
-from darkroom_ops import presets as deployed
-from darkroom_ops.cli import address
-from darkroom_ops.cli import inputs as wishes
+from darkroom_ops import presets
+from darkroom_ops.cli import address, inputs
 from darkroom_ops.cli.rerun import difference
 from darkroom_ops.present import display, words
 from darkroom_ops.present.failures import FAILED
@@ -28,18 +27,18 @@ def get(*, endpoint: str | None, stack: str | None, as_json: bool) -> int:
         0, or 1 when they are not valid.
     """
     deployment = address.connect(endpoint, stack)
-    found = deployed.get(deployment)
+    found = presets.get(deployment)
     try:
-        presets, problem = deployed.validate(found.text), None
+        valid, problem = presets.validate(found.text), None
     except InvalidRequest as error:
-        presets, problem = (), str(error)
+        valid, problem = (), str(error)
     if as_json:
         print(
             json.dumps(
                 {
                     "parameter": found.name,
                     "version": found.version,
-                    "presets": [dump(each) for each in presets],
+                    "presets": [dump(each) for each in valid],
                     "problem": problem,
                 }
             )
@@ -52,7 +51,7 @@ def get(*, endpoint: str | None, stack: str | None, as_json: bool) -> int:
         screen.print(words.plain(found.text), soft_wrap=True, markup=False)
         screen.print(Text(f"\nThese are not valid: {words.plain(problem)}", "red"), soft_wrap=True)
         return FAILED
-    screen.print(_table(presets))
+    screen.print(_table(valid))
     return 0
 
 
@@ -71,13 +70,13 @@ def validate(given: str, *, as_json: bool) -> int:
     InvalidRequest
         They are not valid, and why.
     """
-    presets = deployed.validate(wishes.text_of(given, "the argument")[1])
+    valid = presets.validate(inputs.text_of(given, "the argument")[1])
     if as_json:
-        print(json.dumps({"valid": True, "presets": [dump(each) for each in presets]}))
+        print(json.dumps({"valid": True, "presets": [dump(each) for each in valid]}))
         return 0
     screen = display.console()
-    screen.print(_table(presets))
-    screen.print(f"\nValid: {words.count(len(presets), 'rendition')} an image.", style="green")
+    screen.print(_table(valid))
+    screen.print(f"\nValid: {words.count(len(valid), 'rendition')} an image.", style="green")
     return 0
 
 
@@ -102,11 +101,11 @@ def put(
     InvalidRequest
         They are not valid, and why. Nothing is changed.
     """
-    presets = deployed.validate(wishes.text_of(given, "the argument")[1])
+    valid = presets.validate(inputs.text_of(given, "the argument")[1])
     deployment = address.connect(endpoint, stack)
-    before = deployed.get(deployment)
-    new = [dump(each) for each in presets]
-    version = before.version if dry_run else deployed.put(deployment, presets)
+    before = presets.get(deployment)
+    new = [dump(each) for each in valid]
+    version = before.version if dry_run else presets.put(deployment, valid)
     if as_json:
         print(json.dumps({"parameter": before.name, "version": version, "presets": new}))
         return 0
@@ -126,16 +125,16 @@ def put(
 def _parsed(text: str) -> object:
     """Return deployed presets for a comparison; as text when they are broken."""
     try:
-        return [dump(each) for each in deployed.validate(text)]
+        return [dump(each) for each in presets.validate(text)]
     except InvalidRequest:
         return text
 
 
-def _table(presets: Sequence[Preset]) -> Table:
+def _table(valid: Sequence[Preset]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
     for title in ("  Name", "Pixels", "Fit", "Format", "Quality", "Else"):
         table.add_column(title, no_wrap=True, justify="right" if title == "Quality" else "left")
-    for each in presets:
+    for each in valid:
         usual = {"name", "width", "height", "fit", "format", "quality"}
         more = {name: value for name, value in dump(each).items() if name not in usual}
         table.add_row(

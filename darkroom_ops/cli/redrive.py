@@ -7,8 +7,7 @@ import time
 from botocore.exceptions import ClientError
 from rich.console import Console
 
-from darkroom_ops.cli import address
-from darkroom_ops.cli import progress as following
+from darkroom_ops.cli import address, progress
 from darkroom_ops.deployment import Deployment
 from darkroom_ops.executions.client import Executions
 from darkroom_ops.executions.model import Execution
@@ -64,8 +63,8 @@ def redrive(named: str, *, endpoint: str | None, stack: str | None, as_json: boo
     screen = Console(quiet=True) if as_json else display.console()
     resumed = ", ".join(_unfinished(execution)) or "its last state"
     screen.print(words.plain(f"Resumes at {resumed}; what succeeded is kept."), soft_wrap=True)
-    execution = following.followed(deployment, arn, screen)
-    return following.finish(deployment, execution, screen, as_json=as_json)
+    execution = progress.followed(deployment, arn, screen)
+    return progress.finish(deployment, execution, screen, as_json=as_json)
 
 
 def check(deployment: Deployment, execution: Execution) -> None:
@@ -113,4 +112,4 @@ def _until_seen(deployment: Deployment, arn: str, before: int) -> None:
         described = deployment.stepfunctions.describe_execution(executionArn=arn)
         if described["status"] == "RUNNING" or described.get("redriveCount", 0) > before:
             return
-        time.sleep(following.interval(deployment))
+        time.sleep(progress.interval(deployment))

@@ -17,14 +17,11 @@ from darkroom.contract.errors import InvalidRequest
 from rich.console import Console
 from rich.text import Text
 
-from darkroom_ops import rerun as requests
-from darkroom_ops.cli import address
-from darkroom_ops.cli import inputs as wishes
-from darkroom_ops.cli import progress as following
+from darkroom_ops.cli import address, inputs, progress
 from darkroom_ops.executions.client import Executions
 from darkroom_ops.present import display, words
 from darkroom_ops.present.failures import WrongUse
-from darkroom_ops.rerun import Request
+from darkroom_ops.rerun import Request, changed, check, request_of, start
 
 
 def rerun(
@@ -75,17 +72,17 @@ def rerun(
     LeftRunning
         The user pressed Ctrl-C while the execution ran.
     """
-    asked = wishes.json_of(given, "--input") if given is not None else {}
-    asked = requests.changed(
+    asked = inputs.json_of(given, "--input") if given is not None else {}
+    asked = changed(
         asked,
-        presets=[wishes.preset(each) for each in presets] or None,
+        presets=[inputs.preset(each) for each in presets] or None,
         watermark=None if watermark is None else {"text": watermark} if watermark else {},
         notify=notify,
     )
     deployment = address.connect(endpoint, stack)
     executions = Executions(deployment)
     before = executions.get(executions.find(named))
-    original = requests.request_of(before)
+    original = request_of(before)
     request = dict(asked) if "source" in asked else {**original, **asked}
     if watermark == "":
         request.pop("watermark", None)
@@ -97,16 +94,16 @@ def rerun(
     screen = Console(quiet=True) if as_json else display.console()
     screen.print(_title(before.name, before.outcome or before.status, before.error), soft_wrap=True)
     screen.print(difference(original, request), soft_wrap=True)
-    requests.check(request)
+    check(request)
     if dry_run:
         if as_json:
             print(json.dumps({"rerun_of": before.arn, "request": request, "started": False}))
         screen.print("\nNothing is started: this is a dry run.", style="dim")
         return 0
-    arn = requests.start(deployment, request)
+    arn = start(deployment, request)
     screen.print()
-    execution = following.followed(deployment, arn, screen)
-    return following.finish(
+    execution = progress.followed(deployment, arn, screen)
+    return progress.finish(
         deployment, execution, screen, as_json=as_json,
         more={"rerun_of": before.arn, "request": request},
     )  # fmt: skip
@@ -151,7 +148,7 @@ def _edited(request: Request) -> Request:
             raise WrongUse("Expected a request, but the file was left empty. Nothing is started.")
         try:
             found = json.loads(text)
-            requests.check(found)
+            check(found)
         except (ValueError, InvalidRequest) as error:
             if not sys.stdin.isatty():
                 raise WrongUse(f"The edited request is not valid: {error}") from None

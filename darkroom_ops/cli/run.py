@@ -11,9 +11,7 @@ from typing import Any, NoReturn
 from rich.console import Console
 
 from darkroom_ops import rerun
-from darkroom_ops.cli import address
-from darkroom_ops.cli import inputs as wishes
-from darkroom_ops.cli import progress as following
+from darkroom_ops.cli import address, inputs, progress
 from darkroom_ops.deployment import Deployment
 from darkroom_ops.executions.model import SourceObject
 from darkroom_ops.executions.watch import find_started
@@ -97,20 +95,20 @@ def run(
     LeftRunning
         The user pressed Ctrl-C while the execution ran.
     """
-    asked = _wishes(given, presets, watermark)
+    asked = _fields(given, presets, watermark)
     _check(image, key, version)
     deployment = address.connect(endpoint, stack)
     plan = _plan(image, key, version, asked, deployment)
     rerun.check(plan.request())
     screen = Console(quiet=True) if as_json else display.console()
     arn = _start(deployment, plan, screen)
-    execution = following.followed(deployment, arn, screen)
-    return following.finish(deployment, execution, screen, as_json=as_json)
+    execution = progress.followed(deployment, arn, screen)
+    return progress.finish(deployment, execution, screen, as_json=as_json)
 
 
-def _wishes(given: str | None, presets: Sequence[str], watermark: str | None) -> dict[str, Any]:
+def _fields(given: str | None, presets: Sequence[str], watermark: str | None) -> dict[str, Any]:
     """Read what the run shall do otherwise."""
-    found = wishes.json_of(given, "--input") if given is not None else {}
+    found = inputs.json_of(given, "--input") if given is not None else {}
     if "source" in found:
         raise WrongUse(
             "Expected --input to have no 'source': the image is named before it, as FILE or as "
@@ -118,7 +116,7 @@ def _wishes(given: str | None, presets: Sequence[str], watermark: str | None) ->
         )
     return rerun.changed(
         found,
-        presets=[wishes.preset(each) for each in presets] or None,
+        presets=[inputs.preset(each) for each in presets] or None,
         watermark=None if watermark is None else {"text": watermark},
     )
 
@@ -191,7 +189,7 @@ def _start(deployment: Deployment, plan: _Plan, screen: Console) -> str:
         deployment.state_machine_arn,
         source,
         began,
-        interval=following.interval(deployment),
+        interval=progress.interval(deployment),
     )
     if arn is None:
         _not_started(deployment, where)

@@ -11,8 +11,7 @@ from rich.json import JSON
 from rich.text import Text
 
 from darkroom_ops import logs
-from darkroom_ops.cli import address
-from darkroom_ops.cli import progress as following
+from darkroom_ops.cli import address, progress
 from darkroom_ops.cli.timeline import timeline
 from darkroom_ops.deployment import Deployment
 from darkroom_ops.executions.client import Executions
@@ -99,7 +98,7 @@ def show(
     screen = Console(quiet=True) if as_json else display.console()
     execution = executions.get(executions.find(named))
     if follow and not execution.ended:
-        execution = following.followed(deployment, execution.arn, screen)
+        execution = progress.followed(deployment, execution.arn, screen)
         screen.print()
     chosen = states_named(execution, parts.state) if parts.state else ()
     lines = logs.lines(deployment, execution) if parts.lines else []
@@ -148,7 +147,7 @@ def states_named(execution: Execution, name: str) -> tuple[StateRun, ...]:
 
 
 def _show_whole(screen: Console, deployment: Deployment, execution: Execution) -> None:
-    estimate = following.priced(deployment, execution)
+    estimate = progress.priced(deployment, execution)
     screen.print(display.summary(execution, estimate), soft_wrap=True)
     if execution.error or execution.status in display.ENDINGS:
         screen.print()
@@ -271,7 +270,7 @@ def _as_json(
     parts: Parts,
     lines: list[LogLine],
 ) -> dict[str, Any]:
-    estimate = following.priced(deployment, execution)
+    estimate = progress.priced(deployment, execution)
     found: dict[str, Any] = display.as_json(execution, estimate)
     found |= {"input": execution.input, "output": execution.output}
     if chosen:

@@ -70,9 +70,9 @@ class _Row:
             around = state.type in CONTAINERS
             self._draw(found, state.entered, self._end, AROUND if around else RUNS, "dim")
         attempts = list(state.attempts)
-        for attempt, following in itertools.zip_longest(attempts, attempts[1:]):
-            again = following.started if following else self._end
-            if attempt.error and attempt.ended and (following or not state.exited):
+        for attempt, later in itertools.zip_longest(attempts, attempts[1:]):
+            again = later.started if later else self._end
+            if attempt.error and attempt.ended and (later or not state.exited):
                 self._draw(found, attempt.ended, again, WAITS, "dim")
         for attempt in attempts:
             style = _style(attempt, handled=state.handled)

@@ -12,7 +12,7 @@ import pytest
 from darkroom.contract.errors import InvalidRequest
 
 from darkroom_ops import rerun
-from darkroom_ops.cli import inputs as wishes
+from darkroom_ops.cli import inputs
 from darkroom_ops.cli.rerun import difference
 from darkroom_ops.present.failures import WrongUse
 from tests.unit.recorded import recorded
@@ -88,14 +88,14 @@ def test_the_command_says_the_same_request(deployment: Any, end: list[str]) -> N
     ],
 )  # fmt: skip
 def test_presets_as_typed(typed: str, preset: dict[str, Any]) -> None:
-    assert wishes.preset(typed) == preset
+    assert inputs.preset(typed) == preset
     rerun.check({"source": {"bucket": "bucket", "key": "k"}, "presets": [preset]})
 
 
 @pytest.mark.parametrize("typed", ["thumb", "160x160", "a=160", "a=1x2,fit", "a=-1x2", "=1x1"])
 def test_presets_as_nobody_should_type_them(typed: str) -> None:
     with pytest.raises(WrongUse, match="thumb=160x160"):
-        wishes.preset(typed)
+        inputs.preset(typed)
 
 
 def test_the_difference_marks_only_what_changed() -> None:

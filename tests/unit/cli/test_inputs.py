@@ -12,7 +12,7 @@ import pytest
 from darkroom.contract.errors import InvalidRequest
 
 from darkroom_ops import presets, rerun
-from darkroom_ops.cli import inputs as wishes
+from darkroom_ops.cli import inputs
 from darkroom_ops.present.failures import WrongUse
 
 WISH = '{"notify": false}'
@@ -29,7 +29,7 @@ def test_json_is_taken_from_wherever_it_is(file: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr("sys.stdin", io.StringIO(WISH))
 
     for given in (WISH, f" {WISH}", f"@{file}", str(file), "-"):
-        assert wishes.json_of(given, "--input") == {"notify": False}
+        assert inputs.json_of(given, "--input") == {"notify": False}
 
 
 def test_the_name_of_a_text_is_where_it_came_from(
@@ -37,10 +37,10 @@ def test_the_name_of_a_text_is_where_it_came_from(
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("typed"))
 
-    assert wishes.text_of("-", "--input") == ("standard input", "typed")
-    assert wishes.text_of(f"@{file}", "--input") == (str(file), WISH)
-    assert wishes.text_of(str(file), "--input") == (str(file), WISH)
-    assert wishes.text_of("[1]", "--input") == ("--input", "[1]")
+    assert inputs.text_of("-", "--input") == ("standard input", "typed")
+    assert inputs.text_of(f"@{file}", "--input") == (str(file), WISH)
+    assert inputs.text_of(str(file), "--input") == (str(file), WISH)
+    assert inputs.text_of("[1]", "--input") == ("--input", "[1]")
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_the_name_of_a_text_is_where_it_came_from(
 )
 def test_what_is_no_json_object_is_told(given: str, said: str) -> None:
     with pytest.raises(WrongUse, match=said):
-        wishes.json_of(given, "--input")
+        inputs.json_of(given, "--input")
 
 
 def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xd8\xff")
 
     with pytest.raises(WrongUse, match="it is not text"):
-        wishes.json_of(f"@{path}", "--input")
+        inputs.json_of(f"@{path}", "--input")
 
 
 # ---------------------------------------------------------------------------- requests

@@ -368,14 +368,14 @@ def test_what_has_ended_is_not_stopped(executions: Any) -> None:
 def rerunning(executions: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """An upload that was processed; a re-run of it is followed in no time."""
     executions.whole = {"upload": recorded("complete"), "request": recorded("silent")}
-    monkeypatch.setattr(rerun.following, "followed", lambda *given: given[1])
+    monkeypatch.setattr(rerun.progress, "followed", lambda *given: given[1])
     finished: dict[str, Any] = {}
 
     def finish(_: Any, arn: str, screen: Any, **more: Any) -> int:
         finished.update(arn=arn, quiet=screen.quiet, **more)
         return 0
 
-    monkeypatch.setattr(rerun.following, "finish", finish)
+    monkeypatch.setattr(rerun.progress, "finish", finish)
     executions.finished = finished
     return executions
 

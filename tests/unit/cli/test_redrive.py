@@ -143,8 +143,8 @@ def command(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> Any:
         monkeypatch.setattr("darkroom_ops.present.display.console", lambda: shown)
         found = SimpleNamespace(find=lambda named: f"arn of {named}", get=lambda _: execution)
         monkeypatch.setattr(redrive, "Executions", lambda _: found)
-        monkeypatch.setattr(redrive.following, "followed", lambda *_: execution)
-        monkeypatch.setattr(redrive.following, "finish", lambda *_, **more: 7 + more["as_json"])
+        monkeypatch.setattr(redrive.progress, "followed", lambda *_: execution)
+        monkeypatch.setattr(redrive.progress, "finish", lambda *_, **more: 7 + more["as_json"])
         code = redrive.redrive("it", endpoint=None, stack="photos", as_json=as_json)
         assert client.redriven == [execution.arn]
         return code, shown.export_text()

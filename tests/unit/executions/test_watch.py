@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from darkroom_ops.executions import watch as following
+from darkroom_ops.executions import watch
 from darkroom_ops.executions.model import SourceObject
 from darkroom_ops.executions.watch import CLOCKS_DIFFER, Watcher, find_started
 
@@ -74,7 +74,7 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """What was slept; time passes only so."""
     found: list[float] = []
     clock = SimpleNamespace(monotonic=lambda: sum(found), sleep=found.append)
-    monkeypatch.setattr(following, "time", clock)
+    monkeypatch.setattr(watch, "time", clock)
     return found
 
 
@@ -140,7 +140,7 @@ def test_an_execution_that_starts_while_one_looks_is_found(
         slept.append(seconds)
         client.start("late")
 
-    monkeypatch.setattr(following.time, "sleep", sleep)
+    monkeypatch.setattr(watch.time, "sleep", sleep)
 
     assert found(client, seconds=60, interval=0.5) == "late"
     assert slept == [0.5]
@@ -261,10 +261,10 @@ class Growing:
 
 def test_every_page_of_a_history_is_read_oldest_first() -> None:
     client: Any = Growing(4)
-    execution = following.fetch(client, "a")
+    execution = watch.fetch(client, "a")
 
     assert [(state.name, state.exited) for state in execution.states] == [("A", NOON), ("B", None)]
-    assert [event["id"] for event in following.history(client, "a")] == [1, 2, 3, 4]
+    assert [event["id"] for event in watch.history(client, "a")] == [1, 2, 3, 4]
 
 
 def test_following_tells_what_is_new_until_the_end_and_waits_in_between(
@@ -274,7 +274,7 @@ def test_following_tells_what_is_new_until_the_end_and_waits_in_between(
 
     told = [
         (execution.status, [(each.kind, each.state.name) for each in happened])
-        for execution, happened in following.follow(client, "a", 0.5)
+        for execution, happened in watch.follow(client, "a", 0.5)
     ]
 
     assert told == [
@@ -289,14 +289,14 @@ def test_following_tells_what_is_new_until_the_end_and_waits_in_between(
 def test_what_has_ended_is_told_once_without_waiting(slept: list[float]) -> None:
     client: Any = Growing(5)
 
-    ((execution, happened),) = following.follow(client, "a")
+    ((execution, happened),) = watch.follow(client, "a")
 
     assert (execution.ended, len(happened)) == (True, 3)
     assert slept == []
 
 
 def test_aws_is_asked_once_a_second(slept: list[float]) -> None:
-    list(following.follow(Growing(1, 5), "a"))  # type: ignore[arg-type]
+    list(watch.follow(Growing(1, 5), "a"))  # type: ignore[arg-type]
     assert slept == [1.0]
 
     slept.clear()
