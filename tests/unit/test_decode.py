@@ -23,7 +23,7 @@ import pytest
 from darkroom.contract.errors import CorruptImage, ImageTooLarge, InvalidRequest, UnsupportedImage
 from darkroom.contract.limits import Limits
 from darkroom.contract.presets import Preset
-from darkroom.image.formats import CONTENT_TYPES
+from darkroom.image.input.sniff import CONTENT_TYPES
 from darkroom.image.mezzanine import unpack
 from darkroom.image.sandbox import parent
 from darkroom.image.sandbox.decode import Decoded, DecodeSpec, decode

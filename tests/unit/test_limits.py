@@ -11,9 +11,9 @@ import msgspec
 import pytest
 from darkroom.contract.errors import ImageTooLarge
 from darkroom.contract.limits import Limits, check_bytes, check_sizes
-from darkroom.image.formats import sniff
 from darkroom.image.input import drawing
 from darkroom.image.input.openers import open_image
+from darkroom.image.input.sniff import sniff
 
 from tests.support.imaging import chunk, develop, files, png
 

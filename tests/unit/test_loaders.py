@@ -12,11 +12,11 @@ import pytest
 from darkroom.contract.errors import CorruptImage, ImageTooLarge
 from darkroom.contract.limits import Limits
 from darkroom.image.colour import profile_of
-from darkroom.image.formats import sniff
 from darkroom.image.input import jpeg, openers, webp
 from darkroom.image.input.openers import open_image
 from darkroom.image.input.page import Opened
 from darkroom.image.input.png import _apng_frames
+from darkroom.image.input.sniff import sniff
 from darkroom.image.metadata import read_credit
 from darkroom.image.vips import vips
 from PIL import Image

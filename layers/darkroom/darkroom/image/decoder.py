@@ -13,10 +13,10 @@ from darkroom.contract.presets import Preset
 from darkroom.contract.results import ImageInfo
 from darkroom.image.colour import has_other_profile, to_srgb
 from darkroom.image.encode import jpeg
-from darkroom.image.formats import CONTENT_TYPES, SourceFormat, mismatch, sniff
 from darkroom.image.geometry import Size, fit_inside, place
 from darkroom.image.input.openers import cannot_decode, open_image
 from darkroom.image.input.page import Data, Opened, Page
+from darkroom.image.input.sniff import CONTENT_TYPES, SourceFormat, mismatch, sniff
 from darkroom.image.metadata import read_credit
 from darkroom.image.mezzanine import Builder
 from darkroom.image.pixels import Pixels, finish, reduce, upright

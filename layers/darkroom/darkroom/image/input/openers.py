@@ -7,10 +7,10 @@ from functools import partial
 
 from darkroom.contract.errors import CorruptImage, UnsupportedImage
 from darkroom.contract.limits import Limits
-from darkroom.image.formats import NAMES, SourceFormat, sniff
 from darkroom.image.geometry import Size
 from darkroom.image.input import avif, bmp, gif, heic, jpeg, png, svg, tiff, webp
 from darkroom.image.input.page import Data, Opened
+from darkroom.image.input.sniff import NAMES, SourceFormat, sniff
 from darkroom.image.vips import vips
 
 

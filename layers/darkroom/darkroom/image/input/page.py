@@ -8,8 +8,8 @@ from typing import Any
 from msgspec import Struct
 
 from darkroom.image.colour import has_other_profile
-from darkroom.image.formats import SourceFormat
 from darkroom.image.geometry import Size
+from darkroom.image.input.sniff import SourceFormat
 from darkroom.image.vips import vips
 
 Data = bytes | memoryview

@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from darkroom.contract.limits import Limits, check_bytes
 from darkroom.contract.presets import PdfOptions, Preset
 from darkroom.contract.results import ImageInfo
-from darkroom.image.formats import sniff
+from darkroom.image.input.sniff import sniff
 
 
 class DecodeSpec(Struct, frozen=True):

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 from darkroom.contract.errors import CorruptImage, UnsupportedImage
-from darkroom.image.formats import SourceFormat, mismatch, sniff
+from darkroom.image.input.sniff import SourceFormat, mismatch, sniff
 
 
 def box(brand: bytes, *others: bytes, size: int | None = None) -> bytes:
