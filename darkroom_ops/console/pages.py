@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 
 from darkroom.contract import errors
 from darkroom.contract.errors import InvalidRequest
+from darkroom.contract.formats import PDF_TYPE
 from darkroom.contract.model import dump
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -437,7 +438,7 @@ def picture(request: Request) -> Response:
     except NoPicture as error:
         return Response(str(error), 404, media_type="text/plain")
     headers = dict(PICTURE_HEADERS)
-    if made.content_type == "application/pdf":
+    if made.content_type == PDF_TYPE:
         headers["content-disposition"] = 'attachment; filename="document.pdf"'
     return Response(made.data, media_type=made.content_type, headers=headers)
 

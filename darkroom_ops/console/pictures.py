@@ -19,9 +19,11 @@ from typing import Any
 from botocore.exceptions import ClientError
 from darkroom.aws.objects import Objects
 from darkroom.contract.errors import DarkroomError
+from darkroom.contract.formats import OUTPUT_FORMATS
 from darkroom.contract.limits import MIB, Limits
 from darkroom.contract.objects import Source
 from darkroom.contract.presets import Preset
+from darkroom.image.input.sniff import sniff
 from darkroom.image.plan import plan
 from darkroom.image.sandbox.decode import DecodeSpec, decode
 
@@ -132,15 +134,11 @@ def shown(execution: Execution) -> Shown:
 
 def drawable(data: bytes) -> str | None:
     """Return the media type of a picture that browsers draw, told from its first bytes alone."""
-    if data.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "image/webp"
-    if data[4:12] in {b"ftypavif", b"ftypavis"}:
-        return "image/avif"
-    return None
+    try:
+        found = OUTPUT_FORMATS.get(sniff(data))
+    except DarkroomError:
+        return None
+    return found.content_type if found else None
 
 
 class Pictures:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, get_args
 
 from msgspec import Meta
 
+from darkroom.contract.formats import OUTPUT_FORMATS
+
+if TYPE_CHECKING:
+    FormatName: TypeAlias = str
+    Format: TypeAlias = str
+else:
+    FormatName = Literal[*OUTPUT_FORMATS]
+    Format = Literal["auto", *OUTPUT_FORMATS, "original"]
 Fit = Literal["inside", "cover", "contain", "fill"]
-Format = Literal["auto", "jpeg", "png", "webp", "avif", "original"]
 PageSize = Literal["fit", "A4", "Letter"]
 Metadata = Literal["credit", "none"]
 Position = Literal[

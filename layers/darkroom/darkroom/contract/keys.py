@@ -9,10 +9,8 @@ from __future__ import annotations
 import hashlib
 
 from darkroom.contract.errors import InvalidRequest
+from darkroom.contract.formats import OUTPUT_FORMATS
 from darkroom.contract.objects import Source
-
-EXTENSIONS = {"jpeg": "jpg", "png": "png", "webp": "webp", "avif": "avif"}
-"""File extension by output format."""
 
 DOCUMENT = "document.pdf"
 
@@ -22,7 +20,7 @@ MAX_KEY_BYTES = 1024
 
 def rendition_key(source_key: str, name: str, image_format: str) -> str:
     """Return the key of a rendition in the output bucket, as ``photo.png/small.jpg``."""
-    return _inside(source_key, f"{name}.{EXTENSIONS[image_format]}")
+    return _inside(source_key, f"{name}.{OUTPUT_FORMATS[image_format].extension}")
 
 
 def document_key(source_key: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from darkroom.contract.fields import BucketName, ObjectKey
+from darkroom.contract.fields import BucketName, FormatName, ObjectKey
 from darkroom.contract.model import Contract
 from darkroom.contract.objects import ObjectRef, Source
 from darkroom.contract.presets import PdfOptions, Preset
@@ -35,7 +35,7 @@ class Rendition(Contract, frozen=True):
     key: ObjectKey
     width: int
     height: int
-    format: Literal["jpeg", "png", "webp", "avif"]
+    format: FormatName
     preset: Preset
 
 

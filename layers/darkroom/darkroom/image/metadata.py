@@ -97,16 +97,7 @@ def add_exif(data: bytes, image_format: str, block: bytes) -> bytes:
     bytes
         The same image.
     """
-    if image_format == "jpeg":
-        segment = b"Exif\0\0" + block
-        at = 2
-        if data[2:4] == b"\xff\xe0":  # JFIF wants to come first
-            at += 2 + int.from_bytes(data[4:6], "big")
-        return data[:at] + b"\xff\xe1" + struct.pack(">H", len(segment) + 2) + segment + data[at:]
-    if image_format == "png":
-        at = 8 + 25  # after the signature and IHDR
-        return data[:at] + _png_chunk(b"eXIf", block) + data[at:]
-    return _webp_with_exif(data, block)
+    return _WRITERS[image_format](data, block)
 
 
 def _text(data: memoryview, at: int, length: int, order: str) -> str:
@@ -115,6 +106,19 @@ def _text(data: memoryview, at: int, length: int, order: str) -> str:
     raw = bytes(data[at : at + min(length, MAX_FIELD_BYTES)]).split(b"\0")[0]
     text = raw.decode("utf-8", errors="replace").strip()
     return "" if text == "\ufffd" else text
+
+
+def _jpeg_with_exif(data: bytes, block: bytes) -> bytes:
+    segment = b"Exif\0\0" + block
+    at = 2
+    if data[2:4] == b"\xff\xe0":  # JFIF wants to come first
+        at += 2 + int.from_bytes(data[4:6], "big")
+    return data[:at] + b"\xff\xe1" + struct.pack(">H", len(segment) + 2) + segment + data[at:]
+
+
+def _png_with_exif(data: bytes, block: bytes) -> bytes:
+    at = 8 + 25  # after the signature and IHDR
+    return data[:at] + _png_chunk(b"eXIf", block) + data[at:]
 
 
 def _png_chunk(kind: bytes, body: bytes) -> bytes:
@@ -150,3 +154,6 @@ def _webp_size(chunks: bytes) -> tuple[int, int]:
         return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
     width, height = struct.unpack_from("<HH", chunks, 14)
     return width & 0x3FFF, height & 0x3FFF
+
+
+_WRITERS = {"jpeg": _jpeg_with_exif, "png": _png_with_exif, "webp": _webp_with_exif}

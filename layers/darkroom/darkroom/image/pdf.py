@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from darkroom.contract.formats import PDF_TYPE
 from darkroom.contract.presets import PdfOptions
-from darkroom.image.encode import CONTENT_TYPES, Encoded, jpeg
+from darkroom.image.encode import Encoded, jpeg
 from darkroom.image.geometry import Size
 from darkroom.image.metadata import Credit
 from darkroom.image.mezzanine import Mezzanine, Page, unpack
@@ -59,7 +60,7 @@ def document(mezzanine: bytes, title: str, options: PdfOptions) -> Encoded:
     writer.put(info, _info(title, credit))
     width, height = sizes[0]
     data = writer.finish(root, info)
-    return Encoded(data, CONTENT_TYPES["pdf"], round(width), round(height), len(kids))
+    return Encoded(data, PDF_TYPE, round(width), round(height), len(kids))
 
 
 class _Picture(Struct, frozen=True):

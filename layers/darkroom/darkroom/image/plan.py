@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
+from darkroom.contract.formats import OUTPUT_FORMATS
 from darkroom.contract.keys import rendition_key
 from darkroom.contract.presets import Preset
 from darkroom.contract.results import ImageInfo, Rendition
 from darkroom.image.geometry import place
 
-OutputFormat = Literal["jpeg", "png", "webp", "avif"]
-
-_ORIGINAL: dict[str, OutputFormat] = {
-    "jpeg": "jpeg",
-    "png": "png",
-    "webp": "webp",
-    "avif": "avif",
-    "gif": "png",
-    "bmp": "png",
-    "svg": "png",
+_ORIGINAL = {
+    source: entry.name
+    for entry in OUTPUT_FORMATS.values()
+    for source in (entry.name, *entry.original_of)
 }
-"""What ``original`` means. TIFF and HEIC, which browsers do not show, are treated as ``auto``."""
 
 
 def plan(source_key: str, image: ImageInfo, presets: tuple[Preset, ...]) -> tuple[Rendition, ...]:
@@ -49,9 +41,9 @@ def plan(source_key: str, image: ImageInfo, presets: tuple[Preset, ...]) -> tupl
     return tuple(_rendition(source_key, image, preset) for preset in presets)
 
 
-def output_format(preset: Preset, source_format: str, *, transparent: bool) -> OutputFormat:
+def output_format(preset: Preset, source_format: str, *, transparent: bool) -> str:
     """Resolve ``auto`` and ``original``: JPEG for opaque images, WebP for transparent ones."""
-    auto: OutputFormat = "webp" if transparent else "jpeg"
+    auto = "webp" if transparent else "jpeg"
     if preset.format == "auto":
         return auto
     if preset.format == "original":

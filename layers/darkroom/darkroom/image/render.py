@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from darkroom.contract.formats import OUTPUT_FORMATS
 from darkroom.contract.results import Rendition
-from darkroom.image.encode import CONTENT_TYPES, Encoded, encode
+from darkroom.image.encode import Encoded, encode
 from darkroom.image.geometry import Placement, Size, place
 from darkroom.image.metadata import Credit, add_exif, exif
 from darkroom.image.mezzanine import Header, Mezzanine, unpack
@@ -43,7 +44,7 @@ def render(mezzanine: bytes, rendition: Rendition) -> Encoded:
     data = draw(preset.quality) if ready is None else ready
     if _rivals_source(header, placement, rendition):
         data = _not_larger(data, draw, contents, rendition, credit)
-    return Encoded(data, CONTENT_TYPES[rendition.format], *placement.canvas)
+    return Encoded(data, OUTPUT_FORMATS[rendition.format].content_type, *placement.canvas)
 
 
 def compose(contents: Mezzanine, placement: Placement, rendition: Rendition) -> Any:
@@ -65,7 +66,7 @@ def compose(contents: Mezzanine, placement: Placement, rendition: Rendition) -> 
     """
     preset = rendition.preset
     image = _shown(contents.image(contents.header.pages[0]), placement)
-    if rendition.format == "jpeg":
+    if not OUTPUT_FORMATS[rendition.format].alpha:
         from darkroom.image.pixels import flatten
 
         image = flatten(image, preset.background)
@@ -139,7 +140,8 @@ def _not_larger(
             original = add_exif(original, rendition.format, exif(credit))
         return min(original, data, key=len)
     quality = rendition.preset.quality
-    while len(data) > header.bytes and quality > LEAST_QUALITY and rendition.format != "png":
+    lossy = not OUTPUT_FORMATS[rendition.format].lossless
+    while lossy and len(data) > header.bytes and quality > LEAST_QUALITY:
         quality = max(LEAST_QUALITY, quality - 10)
         data = draw(quality)
     return data

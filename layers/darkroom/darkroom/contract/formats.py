@@ -1,0 +1,49 @@
+"""The formats that outputs are written in: one entry each, from which all else is derived.
+
+A new format is an entry here, and an encoder in :mod:`darkroom.image.encode`.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class OutputFormat(Struct, frozen=True):
+    """A format of renditions.
+
+    Attributes
+    ----------
+    name
+        As presets, the plan and records name it.
+    content_type
+        Its media type.
+    extension
+        Of the keys of its renditions.
+    alpha
+        It keeps transparency; otherwise the image is laid on the preset's background.
+    lossless
+        Quality changes nothing.
+    original_of
+        Other source formats that become it where a preset asks for ``original``. Those that are
+        nowhere here (TIFF and HEIC, which browsers do not show) are treated as ``auto``.
+    """
+
+    name: str
+    content_type: str
+    extension: str
+    alpha: bool = True
+    lossless: bool = False
+    original_of: tuple[str, ...] = ()
+
+
+OUTPUT_FORMATS = {
+    entry.name: entry
+    for entry in (
+        OutputFormat("jpeg", "image/jpeg", "jpg", alpha=False),
+        OutputFormat("png", "image/png", "png", lossless=True, original_of=("gif", "bmp", "svg")),
+        OutputFormat("webp", "image/webp", "webp"),
+        OutputFormat("avif", "image/avif", "avif"),
+    )
+}
+
+PDF_TYPE = "application/pdf"
