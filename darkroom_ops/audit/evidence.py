@@ -10,18 +10,17 @@ import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
+from darkroom.aws.records import decoded
+from darkroom.contract.record import ImageRecord
 
-from darkroom_ops.audit.findings import Json, Stored, Upload
+from darkroom_ops.audit.findings import Stored, Upload
 from darkroom_ops.deployment import Deployment
 from darkroom_ops.executions.model import Execution, read
 from darkroom_ops.rerun import command
 
 MESSAGES_PATH = "/darkroom/messages"
 """Where the engine tells how many messages went out about each execution."""
-
-_DESERIALIZER = TypeDeserializer()
 
 
 class Deployed:
@@ -75,18 +74,17 @@ class Deployed:
             for item in page.get("Contents", []):
                 yield item["Key"], item["LastModified"]
 
-    def records(self, images: Iterable[str]) -> dict[str, Json]:
+    def records(self, images: Iterable[str]) -> dict[str, ImageRecord]:
         """Return records by their key; those that there are."""
         table = self._at.images_table_name
         wanted: Any = [{"image": {"S": image}} for image in sorted(set(images))]
-        found: dict[str, Json] = {}
+        found: dict[str, ImageRecord] = {}
         while wanted:
             done = self._at.dynamodb.batch_get_item(
                 RequestItems={table: {"Keys": wanted, "ConsistentRead": True}}
             )
-            for item in done["Responses"].get(table, []):
-                record = {name: _DESERIALIZER.deserialize(value) for name, value in item.items()}
-                found[record["image"]] = record
+            for record in map(decoded, done["Responses"].get(table, [])):
+                found[record.image] = record
             left: Any = done.get("UnprocessedKeys", {})
             wanted = left.get(table, {}).get("Keys", [])
         return found

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from darkroom.contract.keys import record_key
+from darkroom.contract.record import ImageRecord, RecordedOutput
 
 from darkroom_ops.executions.model import RUNNING, Execution
 
@@ -110,7 +111,7 @@ class Evidence(Protocol):
     def outputs(self, prefix: str) -> Iterable[tuple[str, datetime.datetime]]:
         """Yield the outputs whose key begins so, with when each was written."""
 
-    def records(self, images: Iterable[str]) -> dict[str, Json]:
+    def records(self, images: Iterable[str]) -> dict[str, ImageRecord]:
         """Return records by their key; those that there are. At most :data:`BATCH` at a time."""
 
     def output(self, key: str) -> Stored | None:
@@ -185,11 +186,11 @@ class Auditor:
 
     # ------------------------------------------------------------------ one image
 
-    def _image(self, upload: Upload, records: Mapping[str, Json]) -> list[Finding]:
+    def _image(self, upload: Upload, records: Mapping[str, ImageRecord]) -> list[Finding]:
         record = records.get(_image_of(upload))
         self._count("images")
         if record is not None:
-            self._count(record["status"].lower())
+            self._count(record.status.lower())
         found = self._judge(upload, record)
         if found is None or (found and self._went_on(upload, record)):
             self._count("pending")
@@ -200,7 +201,7 @@ class Auditor:
         with self._lock:
             self.counts[what] += 1
 
-    def _went_on(self, upload: Upload, record: Json | None) -> bool:
+    def _went_on(self, upload: Upload, record: ImageRecord | None) -> bool:
         """Tell whether an image has changed since it was listed, so that nothing can be said."""
         image = _image_of(upload)
         return (
@@ -208,20 +209,20 @@ class Auditor:
             or self._evidence.newest(upload.bucket, upload.key) != upload
         )
 
-    def _judge(self, upload: Upload, record: Json | None) -> list[Finding] | None:
+    def _judge(self, upload: Upload, record: ImageRecord | None) -> list[Finding] | None:
         """Return what is wrong with an image; None while it is on its way."""
         fresh = upload.modified > self._since
         if record is None:
             return None if fresh else [self._unrecorded(upload, "It has no record.")]
-        if record["status"] == "IN_PROGRESS":
+        if record.status == "IN_PROGRESS":
             return self._in_progress(upload, record)
         if not _same(upload, record):
             says = (
-                f"Its record is about another upload: version {record.get('version') or 'unknown'},"
+                f"Its record is about another upload: version {record.version or 'unknown'},"
                 f" but the newest is {upload.version or upload.etag}."
             )
-            return None if fresh else [self._unrecorded(upload, says, record["execution"])]
-        made = self._made(upload, record) if record["status"] == "COMPLETE" else []
+            return None if fresh else [self._unrecorded(upload, says, record.execution)]
+        made = self._made(upload, record) if record.status == "COMPLETE" else []
         return made + self._announced(upload, record)
 
     def _unrecorded(self, upload: Upload, says: str, execution: str | None = None) -> Finding:
@@ -234,8 +235,8 @@ class Auditor:
             execution,
         )
 
-    def _in_progress(self, upload: Upload, record: Json) -> list[Finding] | None:
-        arn = record["execution"]
+    def _in_progress(self, upload: Upload, record: ImageRecord) -> list[Finding] | None:
+        arn = record.execution
         status = self._evidence.status(arn)
         if status == RUNNING:
             return None
@@ -250,13 +251,13 @@ class Auditor:
             )
         ]
 
-    def _announced(self, upload: Upload, record: Json) -> list[Finding]:
-        arn = record["execution"]
-        if arn in record.get("announced", "").split() or self._sent.get(arn):
+    def _announced(self, upload: Upload, record: ImageRecord) -> list[Finding]:
+        arn = record.execution
+        if arn in record.announced.split() or self._sent.get(arn):
             return []
         if self._evidence.status(arn) == RUNNING:
             return []
-        outcome = record.get("error") or record["status"]
+        outcome = record.error or record.status
         return [
             Finding(
                 "alert missing",
@@ -270,15 +271,15 @@ class Auditor:
 
     # ------------------------------------------------------------------ what was made
 
-    def _made(self, upload: Upload, record: Json) -> list[Finding]:
+    def _made(self, upload: Upload, record: ImageRecord) -> list[Finding]:
         found = []
-        for output in _recorded(record):
+        for output in record.outputs:
             self._count("outputs")
             found += self._output(upload, record, output)
         return found + self._backup(upload, record)
 
-    def _output(self, upload: Upload, record: Json, output: Json) -> list[Finding]:
-        bucket, key, arn = self._evidence.output_bucket, output["key"], record["execution"]
+    def _output(self, upload: Upload, record: ImageRecord, output: RecordedOutput) -> list[Finding]:
+        bucket, key, arn = self._evidence.output_bucket, output.key, record.execution
         again = f"Run it again: {self._command(upload)}"
         stored = self._evidence.output(key)
         if stored is None:
@@ -288,11 +289,11 @@ class Auditor:
         wrong = [
             f"{name} is {came or 'missing'}, recorded {expected}"
             for name, came, expected in (
-                ("size", str(stored.bytes), str(output["bytes"])),
-                ("SHA-256", stored.sha256, output["sha256"]),
-                ("claim", told.get("claim"), str(record["claim"])),
-                ("source etag", told.get("source-etag"), record.get("etag") or upload.etag),
-                ("source version", version, record.get("version") or version),
+                ("size", str(stored.bytes), str(output.bytes)),
+                ("SHA-256", stored.sha256, output.sha256),
+                ("claim", told.get("claim"), str(record.claim)),
+                ("source etag", told.get("source-etag"), record.etag or upload.etag),
+                ("source version", version, record.version or version),
             )
             if came != expected
         ]
@@ -301,16 +302,17 @@ class Auditor:
         says = f"It is not what was recorded: {'; '.join(wrong)}."
         return [Finding("mixed", bucket, key, says, again, arn)]
 
-    def _backup(self, upload: Upload, record: Json) -> list[Finding]:
-        backup: Json = record["backup"]
-        bucket, key = backup["bucket"], backup["key"]
+    def _backup(self, upload: Upload, record: ImageRecord) -> list[Finding]:
+        backup = record.backup
+        assert backup is not None  # noqa: S101 - RecordResult always writes it
+        bucket, key = backup.bucket, backup.key
         # Another upload's backup may lie above it, under the same key.
-        stored = self._evidence.backup(bucket, key, backup.get("versionId", ""))
-        if stored is not None and (stored.etag, stored.bytes) == (backup["etag"], backup["bytes"]):
+        stored = self._evidence.backup(bucket, key, backup.version_id or "")
+        if stored is not None and (stored.etag, stored.bytes) == (backup.etag, backup.bytes):
             return []
-        says = f"No backup of {backup['bytes']:,} bytes with etag {backup['etag']} is there."
+        says = f"No backup of {backup.bytes:,} bytes with etag {backup.etag} is there."
         again = f"Run it again: {self._command(upload)}"
-        return [Finding("lost", bucket, key, says, again, record["execution"])]
+        return [Finding("lost", bucket, key, says, again, record.execution)]
 
     def _orphans(self, outputs: list[tuple[str, datetime.datetime]]) -> Iterator[Finding]:
         source, bucket = self._evidence.source_bucket, self._evidence.output_bucket
@@ -318,9 +320,9 @@ class Auditor:
         records = self._evidence.records(set(folders.values()))
         for key, modified in outputs:
             record = records.get(folders[key])
-            if record is not None and record["status"] != "COMPLETE":
+            if record is not None and record.status != "COMPLETE":
                 continue  # its run has not ended in success: nobody takes these for done
-            named = () if record is None else tuple(each["key"] for each in _recorded(record))
+            named = () if record is None else tuple(each.key for each in record.outputs)
             if key not in named and modified <= self._since:
                 yield Finding(
                     "orphaned output",
@@ -392,18 +394,12 @@ def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:
         yield batch
 
 
-def _recorded(record: Json) -> list[Json]:
-    """Return the outputs that a complete record names, the PDF last."""
-    found: list[Json] = [*record.get("renditions", [])]
-    return found + ([record["document"]] if "document" in record else [])
-
-
-def _same(upload: Upload, record: Json) -> bool:
+def _same(upload: Upload, record: ImageRecord) -> bool:
     """Tell whether a record is about the newest upload, as far as it says."""
-    version, etag = record.get("version"), record.get("etag")
+    version, etag = record.version, record.etag
     if version and upload.version:
-        return bool(version == upload.version)
-    return not etag or bool(etag == upload.etag)
+        return version == upload.version
+    return not etag or etag == upload.etag
 
 
 def _sequencer(payload: object) -> str | None:

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 from urllib.parse import unquote
 
 from botocore.exceptions import ClientError
+from darkroom.aws.records import Records
+from darkroom.contract.keys import record_key
 
 from darkroom_ops import cost
 from darkroom_ops.deployment import Deployment
@@ -350,13 +352,9 @@ class Executions:
         bucket, _, key = address.removeprefix("s3://").partition("/")
         if not bucket or not key:
             raise NoSuchExecution(f"Expected s3://bucket/key, but received {address!r}.")
-        item = self._deployment.dynamodb.get_item(
-            TableName=self._deployment.images_table_name,
-            Key={"image": {"S": f"{bucket}/{key}"}},
-            ConsistentRead=True,
-        ).get("Item", {})
-        arn = item.get("execution", {}).get("S")
-        if arn is None:
+        records = Records(self._deployment.dynamodb, self._deployment.images_table_name)
+        arn = records.read(record_key(bucket, key)).execution
+        if not arn:
             raise NoSuchExecution(
                 f"Expected {address} to have been processed, but the stack "
                 f"{self._deployment.stack!r} has no record of it. Check the spelling: `darkroom ls "

@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import MagicMock
 
+import msgspec
 import pytest
 from botocore.exceptions import ClientError
+from darkroom.aws.records import Records, decoded
 from darkroom.contract import keys
 from darkroom.contract.model import dump
+from darkroom.contract.record import ImageRecord, RecordedOutput
 from darkroom.contract.requests import rerun_request
-from darkroom.contract.results import Backup, Output
+from darkroom.contract.results import Backup, Failure, Output
 from darkroom.steps.notify import _image
 
 from tests.support import aws
@@ -372,3 +377,74 @@ def test_a_failure_is_recorded_and_gives_the_claim_back(dynamodb: Any) -> None:
 
 def _seconds(moment: str) -> float:
     return datetime.datetime.fromisoformat(moment).timestamp()
+
+
+# ---------------------------------------------------------------------------- attribute names
+
+NAMES = set(ImageRecord.__struct_encode_fields__)
+_WORD = re.compile(r"(?<![:\w])#?[A-Za-z_]\w*(?!\w*\()")
+_KEYWORDS = {"SET", "REMOVE", "ADD", "DELETE", "AND", "OR", "NOT", "IN", "BETWEEN"}
+
+
+def attributes(call: Json) -> set[str]:
+    """Return the attributes that a call of UpdateItem or GetItem names."""
+    named = call.get("ExpressionAttributeNames", {})
+    texts = [call[name] for name in call if name.endswith("Expression")]
+    words = {word for text in texts for word in _WORD.findall(text)} - _KEYWORDS
+    assert {word for word in words if word.startswith("#")} == set(named)
+    return {named.get(word, word) for word in words} | set(call["Key"])
+
+
+def calls_of_the_definition() -> Iterator[Json]:
+    for state in states("Task").values():
+        if "dynamodb" in state["Resource"]:
+            for given in (event(), request()):
+                reserved = {"input": given, "context": context(given)}
+                yield evaluated(state["Arguments"], reserved, **RESULT | FAILURE)
+
+
+def calls_of_notify() -> Iterator[Json]:
+    client = MagicMock()
+    client.get_item.return_value = {}
+    records = Records(client, TABLE)
+    records.read(IMAGE)
+    records.reserve(IMAGE, "mark", 50)
+    records.release(IMAGE, "mark")
+    records.mark(IMAGE, EXECUTION, "mark")
+    records.fail(IMAGE, EXECUTION, Failure(**FAILURE["failure"]))  # type: ignore[arg-type]
+    assert len(client.method_calls) == 5
+    return (call.kwargs for call in client.method_calls)
+
+
+def test_the_definition_and_notify_name_what_a_record_has_and_all_of_it() -> None:
+    of_definition = set().union(*map(attributes, calls_of_the_definition()))
+    of_notify = set().union(*map(attributes, calls_of_notify()))
+    assert of_definition | of_notify == NAMES
+    assert of_notify - of_definition == {"announced", "announcing", "announcingUntil"}
+
+
+def test_what_the_definition_reads_of_a_record_are_attributes() -> None:
+    read = re.findall(r"Attributes\.(\w+)", json.dumps(DEFINITION))
+    assert set(read) == {"image", "claim"}
+    assert set(read) <= NAMES
+
+
+@pytest.mark.parametrize("state", ["ClaimImage", "RecordResult", "RecordFailure"])
+def test_what_a_state_writes_is_read_back_whole(dynamodb: Any, state: str) -> None:
+    """Types and the names within renditions, document and backup, too."""
+    before = None if state == "ClaimImage" else MINE
+    write(dynamodb, state, before, event(), **RESULT | FAILURE)
+    item = dynamodb.get_item(TableName=TABLE, Key={"image": {"S": IMAGE}})["Item"]
+    found = json.loads(msgspec.json.encode(decoded(item)))
+    assert {name: found[name] for name in item} == _with_defaults(record(dynamodb))
+    listed = {name for each in [*found["renditions"], found["document"] or {}] for name in each}
+    assert listed in (set(), set(RecordedOutput.__struct_encode_fields__))
+
+
+def _with_defaults(kept: Json) -> Json:
+    """Return what a table holds, with the fields beside that have a default in the model."""
+    merged = dict(kept)
+    if "renditions" in kept:
+        merged["renditions"] = [{"pages": None} | each for each in kept["renditions"]]
+        merged["document"] = {"name": ""} | kept["document"]
+    return merged

@@ -13,6 +13,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
+from darkroom.contract.record import ImageRecord
 
 from darkroom_ops.audit.evidence import Deployed
 from darkroom_ops.audit.findings import Upload
@@ -257,7 +258,7 @@ def test_records_are_read_a_hundred_at_a_time(at: Any, evidence: Deployed, count
 
     found = evidence.records(image for image in images + images)
 
-    assert found == {image: {"image": image, "claim": 3} for image in images[:2]}
+    assert found == {image: ImageRecord(image=image, claim=3) for image in images[:2]}
 
 
 def test_a_batch_that_dynamodb_answers_in_parts_is_read_whole(at: Any, evidence: Deployed) -> None:

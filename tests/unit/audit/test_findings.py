@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import datetime
 import io
@@ -15,7 +14,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
+from darkroom.contract.record import ImageRecord
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -64,10 +65,14 @@ class World:
     def outputs(self, prefix: str) -> Iterator[tuple[str, datetime.datetime]]:
         return ((key, self.written) for key in self.objects if key.startswith(prefix))
 
-    def records(self, images: Iterable[str]) -> dict[str, Json]:
+    def records(self, images: Iterable[str]) -> dict[str, ImageRecord]:
         wanted = list(images)
         self.asked.append(len(wanted))
-        found = {image: copy.deepcopy(self.table[image]) for image in wanted if image in self.table}
+        found = {
+            image: msgspec.convert(self.table[image], ImageRecord)
+            for image in wanted
+            if image in self.table
+        }
         happens, self.after = self.after, lambda: None
         happens()
         return found

@@ -1,27 +1,19 @@
-"""The images' records in DynamoDB, as Notify reads and writes them."""
+"""The images' records in DynamoDB: read by Notify and by operators, written by Notify."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
+import msgspec
+
+from darkroom.contract.record import ImageRecord
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from darkroom.contract.results import Failure
-
-
-class Record(Struct, frozen=True):
-    """What Notify needs of an image's record; what the record lacks is empty."""
-
-    execution: str = ""
-    announced: str = ""
-    failed_state: str = ""
-
-
-_ATTRIBUTES = {"execution": "execution", "announced": "announced", "failed_state": "failedState"}
 
 
 class Records:
@@ -42,13 +34,13 @@ class Records:
         self._dynamodb = client
         self._table = table
 
-    def read(self, image: str) -> Record:
+    def read(self, image: str) -> ImageRecord:
         """Return an image's record as it is now; an empty one where there is none."""
-        item = self._dynamodb.get_item(
-            TableName=self._table, Key={"image": {"S": image}}, ConsistentRead=True
-        ).get("Item", {})
-        found = {field: item[name]["S"] for field, name in _ATTRIBUTES.items() if name in item}
-        return Record(**found)
+        return decoded(
+            self._dynamodb.get_item(
+                TableName=self._table, Key={"image": {"S": image}}, ConsistentRead=True
+            ).get("Item", {})
+        )
 
     def reserve(self, image: str, mark: str, seconds: int) -> None:
         """Keep an announcement to the caller for some seconds, unless somebody else has it.
@@ -121,3 +113,18 @@ class Records:
                 ":execution": {"S": execution},
             },
         )
+
+
+def decoded(item: Mapping[str, Any]) -> ImageRecord:
+    """Return a record as a model, from an item as DynamoDB gives it."""
+    known = {name: item[name] for name in ImageRecord.__struct_encode_fields__ if name in item}
+    return msgspec.convert(_plain({"M": known}), ImageRecord)
+
+
+def _plain(value: Mapping[str, Any]) -> Any:
+    ((kind, found),) = value.items()
+    if kind == "N":
+        return int(found)
+    if kind == "M":
+        return {name: _plain(each) for name, each in found.items()}
+    return [_plain(each) for each in found] if kind == "L" else found

@@ -15,10 +15,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from darkroom.aws.calls import CONFIG
 from darkroom.aws.objects import Objects, StoredKey
-from darkroom.aws.records import Record, Records
+from darkroom.aws.records import Records
 from darkroom.contract import keys
 from darkroom.contract.errors import AccessDenied, DarkroomError, DeliveryError
 from darkroom.contract.model import parse
+from darkroom.contract.record import ImageRecord
 from darkroom.contract.requests import rerun_request
 from darkroom.contract.results import Announcement, Failure, Report
 from darkroom.notify.compose import UNCAUGHT, Message, compose, status_failure
@@ -245,12 +246,12 @@ def _image(payload: object, execution: str) -> str:
 # What follows must not keep an alert from going out: each part only logs its failure.
 
 
-def _record(image: str, records: Records) -> Record:
+def _record(image: str, records: Records) -> ImageRecord:
     try:
         return records.read(image)
-    except (ClientError, BotoCoreError) as error:
+    except (ClientError, BotoCoreError, msgspec.ValidationError) as error:
         logger.warning("the record could not be read: %s", error)
-        return Record()
+        return ImageRecord()
 
 
 def _record_failure(report: Report, records: Records) -> None:

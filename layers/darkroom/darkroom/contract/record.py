@@ -1,0 +1,85 @@
+"""The image's record in DynamoDB: the lock of an image, and what became of its last upload.
+
+The state machine writes it, with expressions of its own, and Notify; both use these names and no
+others (``tests/template/test_record.py``). What is not set is empty.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from darkroom.contract.results import Backup
+
+
+class RecordedOutput(Struct, frozen=True, rename="camel"):
+    """A rendition or the PDF (which has no name here), in the output bucket."""
+
+    key: str
+    name: str = ""
+    content_type: str = ""
+    sha256: str = ""
+    bytes: int = 0
+    width: int = 0
+    height: int = 0
+    pages: int | None = None
+
+
+class ImageRecord(Struct, frozen=True, rename="camel"):
+    """The attributes of an item.
+
+    Attributes
+    ----------
+    image
+        The key: see :func:`darkroom.contract.keys.record_key`.
+    status
+        IN_PROGRESS, COMPLETE or FAILED.
+    execution
+        ARN of the execution that claimed the image last. Only that one writes.
+    claim
+        Grows with each claim; outputs carry it.
+    sequencer, version, etag
+        The upload that was claimed: S3's order of it, padded, and what pins it.
+    started_at, finished_at
+        RFC 3339.
+    lease_until
+        Seconds since the epoch; while the claim is held.
+    error, message, failed_state
+        Of a failure.
+    format, width, height, bytes, mismatch, renditions, document, backup
+        Of a success: as in :class:`darkroom.contract.results.ImageInfo`, and what was made.
+    announced
+        The outcome, execution and number of redrives that a message went out about.
+    announcing, announcing_until
+        The same of one that is just going out, and until when others wait for it, in seconds since
+        the epoch.
+    """
+
+    image: str = ""
+    status: str = ""
+    execution: str = ""
+    claim: int = 0
+    sequencer: str = ""
+    version: str = ""
+    etag: str = ""
+    started_at: str = ""
+    finished_at: str = ""
+    lease_until: int = 0
+    error: str = ""
+    message: str = ""
+    failed_state: str = ""
+    format: str = ""
+    width: int = 0
+    height: int = 0
+    bytes: int = 0
+    mismatch: str = ""
+    renditions: tuple[RecordedOutput, ...] = ()
+    document: RecordedOutput | None = None
+    backup: Backup | None = None
+    announced: str = ""
+    announcing: str = ""
+    announcing_until: int = 0
+
+    @property
+    def outputs(self) -> tuple[RecordedOutput, ...]:
+        """What was made, the PDF last."""
+        return self.renditions if self.document is None else (*self.renditions, self.document)
