@@ -8,7 +8,7 @@ from measure import SIZES, Pixels, main, peak_mib
 
 from darkroom.image.sandbox import parent
 from darkroom.contract.presets import PdfOptions, Preset
-from darkroom.image.sandbox.decode import Decoded, DecodeSpec, decode
+from darkroom.image.spec import Decoded, DecodeSpec
 from darkroom.image.pdf import document
 from darkroom.image.geometry import place
 from darkroom.image.mezzanine import unpack
@@ -20,7 +20,7 @@ PRESETS = tuple(Preset(name=f"to-{side}", width=side, height=side) for side in S
 
 
 def prepared(data: bytes) -> Decoded:
-    return decode(data, DecodeSpec(presets=PRESETS))
+    return parent.decode(data, DecodeSpec(presets=PRESETS))
 
 
 def work(data: bytes) -> int:

@@ -25,7 +25,8 @@ from darkroom.contract.objects import Source
 from darkroom.contract.presets import Preset
 from darkroom.image.input.sniff import sniff
 from darkroom.image.plan import plan
-from darkroom.image.sandbox.decode import DecodeSpec, decode
+from darkroom.image.sandbox.parent import decode
+from darkroom.image.spec import DecodeSpec
 
 from darkroom_ops.deployment import Deployment
 from darkroom_ops.executions.history import StateRun, parsed

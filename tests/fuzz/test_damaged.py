@@ -18,7 +18,8 @@ from darkroom.contract.presets import PdfOptions, Preset
 from darkroom.image.pdf import document
 from darkroom.image.plan import plan
 from darkroom.image.render import render
-from darkroom.image.sandbox.decode import DecodeSpec, decode
+from darkroom.image.sandbox.parent import decode
+from darkroom.image.spec import DecodeSpec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

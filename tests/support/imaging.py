@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from darkroom.contract.presets import Preset
 from darkroom.contract.results import ImageInfo, Rendition
-from darkroom.image.decoder import decode_here
+from darkroom.image.decode import decode
 from darkroom.image.encode import Encoded
 from darkroom.image.plan import plan
 from darkroom.image.render import render
-from darkroom.image.sandbox.decode import Decoded, DecodeSpec
+from darkroom.image.spec import Decoded, DecodeSpec
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -30,7 +30,7 @@ SMALL = Preset(name="small", width=120, height=120)
 
 def develop(data: bytes, *presets: Preset, **spec: Any) -> Decoded:
     """Decode a file in this process."""
-    return decode_here(data, DecodeSpec(presets=presets or (SMALL,), **spec))
+    return decode(data, DecodeSpec(presets=presets or (SMALL,), **spec))
 
 
 def renditions(data: bytes, *presets: Preset, **spec: Any) -> list[tuple[Rendition, Encoded]]:

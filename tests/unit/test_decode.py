@@ -26,7 +26,8 @@ from darkroom.contract.presets import Preset
 from darkroom.image.input.sniff import CONTENT_TYPES
 from darkroom.image.mezzanine import unpack
 from darkroom.image.sandbox import parent
-from darkroom.image.sandbox.decode import Decoded, DecodeSpec, decode
+from darkroom.image.sandbox.parent import decode
+from darkroom.image.spec import Decoded, DecodeSpec
 from darkroom.image.vips import vips
 from PIL import Image, ImageOps
 

@@ -406,7 +406,7 @@ def test_every_failure_of_a_decoder_has_its_name(
     def fail(*_: object) -> None:
         raise fault
 
-    monkeypatch.setattr("darkroom.image.decoder.open_image", fail)
+    monkeypatch.setattr("darkroom.image.decode.open_image", fail)
     with pytest.raises(error) as caught:
         develop(FILES["jpeg"])
     assert words in str(caught.value)

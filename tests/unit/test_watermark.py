@@ -10,7 +10,8 @@ import pytest
 from darkroom.contract.errors import InvalidRequest
 from darkroom.contract.presets import Preset
 from darkroom.image import fonts
-from darkroom.image.sandbox.decode import DecodeSpec, decode
+from darkroom.image.sandbox.parent import decode
+from darkroom.image.spec import DecodeSpec
 from darkroom.image.watermark import _text_layer, check
 from PIL import Image
 

@@ -32,7 +32,7 @@ def document(mezzanine: bytes, title: str, options: PdfOptions) -> Encoded:
     Parameters
     ----------
     mezzanine
-        What :func:`darkroom.image.sandbox.decode.decode` made.
+        What :func:`darkroom.image.sandbox.parent.decode` made.
     title
         The document's title; readers show it in the window.
     options

@@ -22,7 +22,7 @@ def render(mezzanine: bytes, rendition: Rendition) -> Encoded:
     Parameters
     ----------
     mezzanine
-        What :func:`darkroom.image.sandbox.decode.decode` made.
+        What :func:`darkroom.image.sandbox.parent.decode` made.
     rendition
         A rendition of the plan for the same image.
 

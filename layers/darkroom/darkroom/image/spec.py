@@ -1,9 +1,4 @@
-"""Untrusted bytes in, a mezzanine out. Nothing else opens what a person uploaded.
-
-The bytes are told apart and weighed here; they are decoded in a process of its own
-(:mod:`darkroom.image.sandbox.parent`), so that whatever a file does to a decoder ends as a named
-error.
-"""
+"""What a decoder is asked for, and what comes of it."""
 
 from __future__ import annotations
 
@@ -11,10 +6,9 @@ from collections.abc import Mapping
 
 from msgspec import Struct, field
 
-from darkroom.contract.limits import Limits, check_bytes
+from darkroom.contract.limits import Limits
 from darkroom.contract.presets import PdfOptions, Preset
 from darkroom.contract.results import ImageInfo
-from darkroom.image.input.sniff import sniff
 
 
 class DecodeSpec(Struct, frozen=True):
@@ -47,38 +41,3 @@ class Decoded(Struct, frozen=True):
 
     image: ImageInfo
     mezzanine: bytes
-
-
-def decode(data: bytes, spec: DecodeSpec) -> Decoded:
-    """Decode an upload into a mezzanine: upright, 8-bit sRGB, as large as its uses need.
-
-    Parameters
-    ----------
-    data
-        The source object.
-    spec
-        What the mezzanine must serve, and what the source may be.
-
-    Returns
-    -------
-    Decoded
-        What was found, and the mezzanine.
-
-    Raises
-    ------
-    InvalidRequest
-        A watermark cannot be drawn: its font lacks a character, its picture is not a PNG.
-    UnsupportedImage
-        The bytes are not an image of a supported format.
-    CorruptImage
-        The bytes begin as an image but cannot be decoded.
-    ImageTooLarge
-        A limit is exceeded, in bytes, pixels, frames, pages, time or memory; the message names it.
-    """
-    from darkroom.image.sandbox import parent
-    from darkroom.image.watermark import check
-
-    check_bytes(len(data), spec.limits)
-    sniff(data)
-    check(spec.presets, spec.watermark_images)
-    return parent.decode(data, spec)

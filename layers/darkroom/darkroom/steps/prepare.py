@@ -56,7 +56,7 @@ def prepare(
     """
     from darkroom.image.plan import plan
     from darkroom.image.sandbox import parent
-    from darkroom.image.sandbox.decode import DecodeSpec, decode
+    from darkroom.image.spec import DecodeSpec
 
     request = parse_request(payload)
     presets = _presets(request, parameters, settings.presets_parameter)
@@ -77,7 +77,7 @@ def prepare(
         content_type=stored.content_type,
         watermark_images=_watermark_images(presets, storage, limits),
     )
-    decoded = decode(stored.data, spec)
+    decoded = parent.decode(stored.data, spec)
     renditions = plan(source.key, decoded.image, presets)
     mezzanine = ObjectRef(bucket=settings.work_bucket, key=keys.mezzanine_key(source, execution))
     storage.write(mezzanine, decoded.mezzanine, MEZZANINE_TYPE, provenance(source))

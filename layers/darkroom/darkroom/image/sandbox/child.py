@@ -16,7 +16,7 @@ from typing import BinaryIO
 import msgspec
 
 from darkroom.contract.errors import DarkroomError
-from darkroom.image.decoder import decode_parts
+from darkroom.image.decode import decode_parts
 from darkroom.image.sandbox.parent import Job, Reply, receive, send, shared_file
 from darkroom.image.vips import vips
 

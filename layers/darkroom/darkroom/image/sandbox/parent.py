@@ -1,8 +1,9 @@
-"""A process of its own for the decoders, so that no file can take the worker down with it.
+"""Untrusted bytes in, a mezzanine out. Nothing else opens what a person uploaded.
 
-The process is started once and decodes one file after the other. It has no credentials in its
-environment. If a file crashes it, keeps it busy for too long or makes it grow too large, it is
-killed, the file gets its named error, and the next file gets a new process.
+The bytes are told apart and weighed here; they are decoded in a process of its own, so that no file
+can take the function down with it. The process is started once and decodes one file after the
+other. It has no credentials in its environment. If a file crashes it, keeps it busy for too long or
+makes it grow too large, it is killed, the file gets its named error, and the next a new process.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ from msgspec import Struct
 
 from darkroom.contract import errors
 from darkroom.contract.errors import CorruptImage, DarkroomError, ImageTooLarge
-from darkroom.contract.limits import MIB, Limits
+from darkroom.contract.limits import MIB, Limits, check_bytes
 from darkroom.contract.results import ImageInfo
-from darkroom.image.sandbox.decode import Decoded, DecodeSpec
+from darkroom.image.input.sniff import sniff
+from darkroom.image.spec import Decoded, DecodeSpec
 
 START_SECONDS = 30.0
 """How long the process may take to start; it takes 0.1 s on an idle machine."""
@@ -226,7 +228,36 @@ def _end() -> None:
 
 
 def decode(data: bytes, spec: DecodeSpec) -> Decoded:
-    """Decode one file in the decoder's process; see :mod:`darkroom.image.sandbox.decode`."""
+    """Decode an upload into a mezzanine: upright, 8-bit sRGB, as large as its uses need.
+
+    Parameters
+    ----------
+    data
+        The source object.
+    spec
+        What the mezzanine must serve, and what the source may be.
+
+    Returns
+    -------
+    Decoded
+        What was found, and the mezzanine.
+
+    Raises
+    ------
+    InvalidRequest
+        A watermark cannot be drawn: its font lacks a character, its picture is not a PNG.
+    UnsupportedImage
+        The bytes are not an image of a supported format.
+    CorruptImage
+        The bytes begin as an image but cannot be decoded.
+    ImageTooLarge
+        A limit is exceeded, in bytes, pixels, frames, pages, time or memory; the message names it.
+    """
+    from darkroom.image.watermark import check
+
+    check_bytes(len(data), spec.limits)
+    sniff(data)
+    check(spec.presets, spec.watermark_images)
     with _one_at_a_time:
         return start().decode(data, spec)
 
