@@ -23,7 +23,7 @@ from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
 from darkroom_ops.engine.lambda_.environments import FunctionSpec
-from darkroom_ops.engine.moto import hooks as moto_hooks
+from darkroom_ops.engine.moto.stepfunctions import executions as moto_hooks
 
 ARTIFACTS_BUCKET = "darkroom-engine-artifacts"
 

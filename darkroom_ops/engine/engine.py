@@ -30,7 +30,7 @@ from darkroom_ops.engine.deploy import Deployed, deploy
 from darkroom_ops.engine.gateway import Disturb, Edge, Guard
 from darkroom_ops.engine.inbox import Inbox
 from darkroom_ops.engine.lambda_.environments import WorkerPool
-from darkroom_ops.engine.moto import hooks as moto_hooks
+from darkroom_ops.engine.moto.stepfunctions import executions as moto_hooks
 from darkroom_ops.engine.permissions import Place
 from darkroom_ops.engine.roles import Roles
 from darkroom_ops.engine.stepfunctions.task_faults import Faults

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from darkroom_ops.engine.gateway import MACHINE
-from darkroom_ops.engine.moto import hooks as moto_hooks
+from darkroom_ops.engine.moto.stepfunctions import executions as moto_hooks
 from darkroom_ops.engine.permissions import Grant, Policy, read
 
 

@@ -17,7 +17,7 @@ from darkroom.contract.objects import ObjectRef, Source
 from darkroom_ops import dlq
 from darkroom_ops.engine import Engine
 from darkroom_ops.engine.gateway import MACHINE, Answer, Fault
-from darkroom_ops.engine.moto import hooks as moto_hooks
+from darkroom_ops.engine.moto.stepfunctions import executions as moto_hooks
 from darkroom_ops.engine.permissions import Call
 from tests.support.images import photo
 from tests.support.pipeline import Pipeline, until

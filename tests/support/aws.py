@@ -42,7 +42,7 @@ def empty_account() -> Iterator[None]:
 
 @contextmanager
 def _engine_aside() -> Iterator[None]:
-    hooks: Any = sys.modules.get("darkroom_ops.engine.moto.hooks")
+    hooks: Any = sys.modules.get("darkroom_ops.engine.moto.stepfunctions.executions")
     services = hooks and hooks._services
     if services:
         hooks.uninstall()

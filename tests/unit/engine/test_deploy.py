@@ -14,7 +14,7 @@ import pytest
 
 from darkroom_ops.engine import deploy as deploying
 from darkroom_ops.engine.deploy import ARTIFACTS_BUCKET, Deployed, deploy, translate
-from darkroom_ops.engine.moto import hooks as moto_hooks
+from darkroom_ops.engine.moto.stepfunctions import executions as moto_hooks
 
 Json = dict[str, Any]
 

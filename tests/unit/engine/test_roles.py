@@ -13,7 +13,7 @@ from moto.sns.models import SNSBackend
 from moto.sqs.models import SQSBackend
 
 from darkroom_ops.engine.gateway import MACHINE
-from darkroom_ops.engine.moto import hooks as moto_hooks
+from darkroom_ops.engine.moto.stepfunctions import executions as moto_hooks
 from darkroom_ops.engine.permissions import Grant
 from darkroom_ops.engine.roles import Roles
 

@@ -34,7 +34,7 @@ from moto.stepfunctions.responses import StepFunctionResponse
 
 from darkroom_ops.engine import eventbridge
 from darkroom_ops.engine.inbox import Inbox
-from darkroom_ops.engine.moto import hooks as moto_hooks
+from darkroom_ops.engine.moto.stepfunctions import executions as moto_hooks
 from darkroom_ops.engine.stepfunctions.task_faults import Fault, Faults
 from tests.support.pipeline import until
 

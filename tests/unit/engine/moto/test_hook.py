@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from darkroom_ops.engine.moto import hooks as moto_hooks
+from darkroom_ops.engine.moto.stepfunctions import executions as moto_hooks
 from tests.conftest import ROOT
 
 
@@ -17,7 +17,7 @@ from tests.conftest import ROOT
 def plain_moto() -> dict[str, bool]:
     """What moto does without hooks, by hook."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.engine.plain_moto"],
+        [sys.executable, "-m", "tests.unit.engine.moto.probes"],
         cwd=ROOT,
         env=os.environ | {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"},
         capture_output=True,

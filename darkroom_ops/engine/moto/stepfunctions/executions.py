@@ -229,7 +229,7 @@ def declared_types(stack: str, region: str) -> dict[str, str]:
     resources = cloudformation_backends[ACCOUNT][region].get_stack(stack).resource_map
     return {
         name: declared["Type"]
-        for name, declared in resources._resource_json_map.items()  # noqa: SLF001 - moto has no reader
+        for name, declared in resources._resource_json_map.items()
         if "Condition" not in declared or resources.lazy_condition_map[declared["Condition"]]
     }
 
@@ -244,7 +244,7 @@ def resolved_properties(stack: str, region: str) -> dict[str, tuple[str, dict[st
     found = cloudformation_backends[ACCOUNT][region].get_stack(stack)
     resources = found.resource_map
     resolved = {}
-    for name, declared in resources._resource_json_map.items():  # noqa: SLF001 - moto has no reader
+    for name, declared in resources._resource_json_map.items():
         condition = declared.get("Condition")
         if condition is None or resources.lazy_condition_map[condition]:
             properties = clean_json(copy.deepcopy(declared.get("Properties", {})), resources)
@@ -369,11 +369,11 @@ def _invoke_lambda(self: Any, event: Any = None) -> tuple[str, bool, str]:
 
 def _eval_jsonata(self: Any, env: Environment) -> None:
     """Moto has no JSONata evaluator, and would splice variables unescaped into the expression."""
-    bindings = {**env.variable_store._outer_scope, **env.variable_store._inner_scope}  # noqa: SLF001
+    bindings = {**env.variable_store._outer_scope, **env.variable_store._inner_scope}
     bindings["states"] = {
         # Only what a state has: an absent errorOutput is undefined, not null.
         key: value
-        for key, value in env.states._states_data.items()  # noqa: SLF001
+        for key, value in env.states._states_data.items()
         if value is not None or key == "input"
     }
     try:
@@ -456,7 +456,7 @@ def _execution_terminated(self: Any) -> None:
     """Moto sends no "Execution Status Change" events, and keeps every thread it ever started."""
     TMP_THREADS[:] = [thread for thread in TMP_THREADS if thread.is_alive()]
     execution = self.execution
-    with execution.exec_worker.env._state_mutex:  # noqa: SLF001 - a stop may come now
+    with execution.exec_worker.env._state_mutex:
         redriven = isinstance(execution.exec_worker.env.program_state(), ProgramRunning)
         if execution.exec_status != ExecutionStatus.RUNNING or redriven:
             return
@@ -479,7 +479,7 @@ def _stop_execution(
     """Moto's stopped execution runs until its task or wait is over; AWS's is over at once."""
     while (env := self.exec_worker.env) is None:  # its thread has only just been started
         time.sleep(0.001)
-    with env._state_mutex:  # noqa: SLF001 - it may end by itself now
+    with env._state_mutex:
         _originals["stop at once"](self, stop_date, error, cause)
         stopped = isinstance(env.program_state(), ProgramStopped)
         if self.exec_status != ExecutionStatus.RUNNING or not stopped:
@@ -601,12 +601,12 @@ def _redrive_execution(self: Any) -> ActionResult:
         raise _NotRedrivable(f"Execution: {arn!r} is {execution.status}: it cannot be redriven.")
     worker = execution.exec_worker
     program, _ = _parse(execution.state_machine.definition)
-    before, now = worker.env, worker._get_evaluation_environment()  # noqa: SLF001
+    before, now = worker.env, worker._get_evaluation_environment()
     start = {"name": program.start_at.start_at_name, "input": execution.execution_input}
     entered = next(
         (
             event["stateEnteredEventDetails"]
-            for event in reversed(before.event_manager._history_event_list)  # noqa: SLF001
+            for event in reversed(before.event_manager._history_event_list)
             if event["type"].endswith("StateEntered")
             and event["stateEnteredEventDetails"]["name"] in program.states.states
         ),
@@ -615,7 +615,7 @@ def _redrive_execution(self: Any) -> ActionResult:
     # What still runs of the stopped program keeps its own environment, and so stays stopped.
     now.event_manager = before.event_manager
     now.event_history_context.integrate(before.event_history_context)
-    now.variable_store._inner_scope.update(before.variable_store._inner_scope)  # noqa: SLF001
+    now.variable_store._inner_scope.update(before.variable_store._inner_scope)
     now.next_state_name = entered["name"]
     now.states.reset(input_value=json.loads(entered["input"]))
     execution.redrive_count = redrives(execution) + 1
@@ -640,7 +640,7 @@ def _redrive_execution(self: Any) -> ActionResult:
         thread.join(program.timeout_seconds.timeout_seconds if program.timeout_seconds else None)
         if thread.is_alive():
             now.set_timed_out()
-        worker._execution_communication.terminated()  # noqa: SLF001
+        worker._execution_communication.terminated()
 
     threading.Thread(target=resume, name=f"redrive {execution.name}", daemon=True).start()
     return ActionResult({"redriveDate": datetime.datetime.now(datetime.UTC)})
@@ -687,7 +687,7 @@ def _evaluate(self: Any, env: Environment) -> None:
 
 def _abandoned(env: Environment) -> bool:
     """Tell whether a program was stopped or timed out, or a task's call took too long."""
-    state = env._program_state  # noqa: SLF001 - the getter copies it
+    state = env._program_state
     return isinstance(state, (ProgramStopped, ProgramTimedOut)) or (
         env.is_frame() and isinstance(state, ProgramEnded)
     )
@@ -763,7 +763,7 @@ def _dynamodb_error(self: Any, env: Environment, ex: Exception) -> FailureEvent:
         ex.response["Error"]["Code"] = code if code.endswith("Exception") else f"{code}Exception"
         named: FailureEvent = _originals["name DynamoDB errors"](self, env, ex)
         return named
-    found: FailureEvent = StateTask._from_error(self, env, ex)  # noqa: SLF001 - the general case
+    found: FailureEvent = StateTask._from_error(self, env, ex)
     return found
 
 
@@ -803,7 +803,7 @@ def _is_mocked_mode(self: Any) -> bool:
     The fault is taken here, where the question is asked once a call: another iteration of a Map
     may ask at the same moment.
     """
-    state_input = self.states._states_data["input"]  # noqa: SLF001 - get_input copies it
+    state_input = self.states._states_data["input"]
     self.fault = _engine().faults.take(self.next_state_name, state_input)
     return self.fault is not None
 
