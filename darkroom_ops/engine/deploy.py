@@ -23,7 +23,7 @@ from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
 from darkroom_ops.engine.lambda_.environments import FunctionSpec
-from darkroom_ops.engine.moto.stepfunctions import executions as moto_hooks
+from darkroom_ops.engine.moto import backends
 
 ARTIFACTS_BUCKET = "darkroom-engine-artifacts"
 
@@ -90,7 +90,7 @@ def deploy(
         ],
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
     )
-    for name, kind in moto_hooks.declared_types(stack, session.region_name).items():
+    for name, kind in backends.declared_types(stack, session.region_name).items():
         if kind in REFUSED:
             raise RuntimeError(f"The engine could not deploy {template}: {name}: {REFUSED[kind]}.")
     (described,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
@@ -99,14 +99,14 @@ def deploy(
             f"The engine could not deploy {template}: {described['StackStatus']}: "
             f"{described.get('StackStatusReason', 'no reason given')}."
         )
-    resources = moto_hooks.resolved_properties(stack, session.region_name)
+    resources = backends.resolved_properties(stack, session.region_name)
     left_out: dict[str, str] = {}
     for name, (kind, properties) in resources.items():
         if kind in APPLIERS:
             APPLIERS[kind](client, properties)
         elif kind in NOT_APPLIED:
             left_out[name] = f"{kind}: {NOT_APPLIED[kind]}"
-        elif not moto_hooks.creatable(kind):
+        elif not backends.creatable(kind):
             left_out[name] = f"{kind}: the engine has no such service"
     layers = tuple(
         folders[name]
@@ -185,7 +185,7 @@ def _functions(
         if kind != "AWS::Lambda::Function":
             continue
         function = properties["FunctionName"]
-        arn = f"arn:aws:lambda:{session.region_name}:{moto_hooks.ACCOUNT}:function:{function}"
+        arn = f"arn:aws:lambda:{session.region_name}:{backends.ACCOUNT}:function:{function}"
         variables = properties.get("Environment", {}).get("Variables", {})
         found.append(
             FunctionSpec(

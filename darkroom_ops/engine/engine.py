@@ -30,9 +30,10 @@ from darkroom_ops.engine.deploy import Deployed, deploy
 from darkroom_ops.engine.gateway import Disturb, Edge, Guard
 from darkroom_ops.engine.inbox import Inbox
 from darkroom_ops.engine.lambda_.environments import WorkerPool
-from darkroom_ops.engine.moto.stepfunctions import executions as moto_hooks
+from darkroom_ops.engine.moto import backends, hook
 from darkroom_ops.engine.permissions import Place
 from darkroom_ops.engine.roles import Roles
+from darkroom_ops.engine.stepfunctions.retries import RetryWaits
 from darkroom_ops.engine.stepfunctions.task_faults import Faults
 
 HOST = "127.0.0.1"
@@ -97,43 +98,33 @@ class Engine:
     ) -> None:
         self.inbox = Inbox()
         self.faults = Faults()
-        self.waits: list[float] = []
-        self._skip_waits = skip_waits
+        self.retries = RetryWaits(skip=skip_waits)
         self._socket = _listen(port)
         self.port: int = self._socket.getsockname()[1]
         self.endpoint = f"http://{HOST}:{self.port}"
         self.workers = WorkerPool(self.endpoint, DEFAULT_REGION, preload=PRELOADED)
         self.deployment = Deployment(stack, self.endpoint, DEFAULT_REGION)
         self.roles = Roles(DEFAULT_REGION, self.workers.knows)
-        place = Place(
-            DEFAULT_REGION, moto_hooks.ACCOUNT, moto_hooks.has_tags, moto_hooks.encryption_key
-        )
+        place = Place(DEFAULT_REGION, backends.ACCOUNT, backends.has_tags, backends.encryption_key)
         self.guard = Guard(self.roles, place)
         self.disturb: Disturb | None = None
         """What goes wrong with calls of functions and the state machine; see service_faults.py."""
         self.router = eventbridge.EventRouter(
-            rules=lambda: moto_hooks.rules(DEFAULT_REGION),
+            rules=lambda: backends.rules(DEFAULT_REGION),
             clients=eventbridge.Clients(
                 self.deployment.stepfunctions,
                 self.deployment.sns,
                 self.deployment.sqs,
                 self.deployment.lambda_,
             ),
-            transform=moto_hooks.transform,
+            transform=backends.transform,
             guard=self.guard,
             dead_letters=lambda function: self.workers.spec(function).dead_letters,
         )
         try:
-            moto_hooks.install(
-                moto_hooks.Services(
-                    endpoint=self.endpoint,
-                    workers=self.workers,
-                    inbox=self.inbox,
-                    router=self.router,
-                    faults=self.faults,
-                    wait=self._wait,
-                    object_created=eventbridge.object_created,
-                    execution_status_change=eventbridge.execution_status_change,
+            hook.install(
+                hook.Services(
+                    self.endpoint, self.workers, self.inbox, self.router, self.faults, self.retries
                 )
             )
         except RuntimeError:
@@ -143,7 +134,7 @@ class Engine:
         try:
             self._server = self._serve()
         except BaseException:
-            moto_hooks.uninstall()
+            hook.uninstall()
             self.workers.close()
             raise
         try:
@@ -175,7 +166,7 @@ class Engine:
             # Twice idle: an execution may end, and so send an event, between the two questions.
             if (
                 self.router.idle()
-                and not moto_hooks.running_executions(DEFAULT_REGION)
+                and not backends.running_executions(DEFAULT_REGION)
                 and self.router.idle()
             ):
                 return True
@@ -192,14 +183,14 @@ class Engine:
         """
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            if not moto_hooks.runs(DEFAULT_REGION, arn):
+            if not backends.runs(DEFAULT_REGION, arn):
                 return True
             time.sleep(POLL_SECONDS)
         return False
 
     def executions(self) -> dict[str, Any]:
         """Return the input of each execution by its ARN, the oldest first."""
-        return moto_hooks.executions(DEFAULT_REGION)
+        return backends.executions(DEFAULT_REGION)
 
     def close(self) -> None:
         """End the workers and the server, and give moto back as it was. Closing twice is fine."""
@@ -210,7 +201,7 @@ class Engine:
         self.workers.close()
         self._server.shutdown()
         self._server.server_close()
-        moto_hooks.uninstall()
+        hook.uninstall()
 
     def _deploy(self, template: Path, stack: str, parameters: Mapping[str, str] | None) -> Deployed:
         deployed = deploy(
@@ -251,11 +242,6 @@ class Engine:
         threading.Thread(target=server.serve_forever, name="engine", daemon=True).start()
         requests.post(f"{self.endpoint}/moto-api/reset", timeout=10).raise_for_status()
         return server
-
-    def _wait(self, seconds: float) -> None:
-        self.waits.append(seconds)
-        if not self._skip_waits:
-            time.sleep(seconds)
 
 
 class _KeepAlive(MotoRequestHandler):  # type: ignore[misc]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from darkroom_ops.engine.gateway import MACHINE
-from darkroom_ops.engine.moto.stepfunctions import executions as moto_hooks
+from darkroom_ops.engine.moto import backends
 from darkroom_ops.engine.permissions import Grant, Policy, read
 
 
@@ -30,26 +30,26 @@ class Roles:
     def role_policies(self, principal: str) -> tuple[Policy, ...] | None:
         """Return the policies of a principal's role; None for who needs none."""
         if principal == MACHINE:
-            roles = moto_hooks.machine_roles(self._region)
+            roles = backends.machine_roles(self._region)
             return tuple(policy for role in roles for policy in self.policies_of(role))
         if self._is_function(principal):
-            return self.policies_of(moto_hooks.function_role(principal, self._region))
+            return self.policies_of(backends.function_role(principal, self._region))
         return None
 
     def policies_of(self, role: str) -> tuple[Policy, ...]:
         """Return the policies of a role, by its ARN."""
-        return tuple(read(role, document) for document in moto_hooks.role_documents(role))
+        return tuple(read(role, document) for document in backends.role_documents(role))
 
     def resource_policies(self, arn: str) -> tuple[Policy, ...]:
         """Return the policies of a function, a topic or a queue."""
-        document = moto_hooks.resource_document(arn)
+        document = backends.resource_document(arn)
         return () if document is None else (read(arn, document),)
 
     def grants(self) -> frozenset[Grant]:
         """Return everything that the deployed roles allow."""
         return frozenset(
             grant
-            for role in moto_hooks.roles()
+            for role in backends.roles()
             for policy in self.policies_of(role)
             for grant in policy.grants()
         )

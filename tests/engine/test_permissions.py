@@ -17,7 +17,7 @@ from darkroom.contract.objects import ObjectRef, Source
 from darkroom_ops import dlq
 from darkroom_ops.engine import Engine
 from darkroom_ops.engine.gateway import MACHINE, Answer, Fault
-from darkroom_ops.engine.moto.stepfunctions import executions as moto_hooks
+from darkroom_ops.engine.moto import backends
 from darkroom_ops.engine.permissions import Call
 from tests.support.images import photo
 from tests.support.pipeline import Pipeline, until
@@ -136,7 +136,7 @@ def without(engine: Engine) -> Iterator[Any]:
         described = engine.deployment.lambda_.get_function_configuration(FunctionName=function)
         role = described["Role"].rpartition("/")[2]
         names = iam.list_role_policies(RoleName=role)["PolicyNames"]
-        for name, text in zip(names, moto_hooks.role_documents(described["Role"]), strict=True):
+        for name, text in zip(names, backends.role_documents(described["Role"]), strict=True):
             restored.append({"RoleName": role, "PolicyName": name, "PolicyDocument": text})
             document = json.loads(text)
             for statement in document["Statement"]:

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from types import FrameType, SimpleNamespace
 
 import pytest
+from moto.stepfunctions.parser.api import HistoryEventType
 from moto.stepfunctions.parser.asl.component.program import program
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 
-from darkroom_ops.engine.moto.stepfunctions.executions import HistoryEventType
 from tests.support.images import photo
 from tests.support.pipeline import Json, Pipeline, Run, until
 

@@ -27,8 +27,8 @@ def client(service: str) -> Any:
 
 
 @contextmanager
-def empty_account() -> Iterator[None]:
-    """Answer every call of boto3 from an empty account, as plain moto does.
+def empty_account(**config: dict[str, Any]) -> Iterator[None]:
+    """Answer every call of boto3 from an empty account, as plain moto does with a configuration.
 
     ``mock_aws`` empties all that moto holds in this process, an engine's account too: that and the
     engine's hooks are put aside and come back.
@@ -36,16 +36,16 @@ def empty_account() -> Iterator[None]:
     with _engine_aside(), pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", "any")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "any")
-        with mock_aws():
+        with mock_aws(config=config):
             yield
 
 
 @contextmanager
 def _engine_aside() -> Iterator[None]:
-    hooks: Any = sys.modules.get("darkroom_ops.engine.moto.stepfunctions.executions")
-    services = hooks and hooks._services
+    hook: Any = sys.modules.get("darkroom_ops.engine.moto.hook")
+    services = hook and hook._services
     if services:
-        hooks.uninstall()
+        hook.uninstall()
     others = [(service, dict(service)) for service in BackendDict._instances]
     _forget()
     try:
@@ -56,7 +56,7 @@ def _engine_aside() -> Iterator[None]:
             service.update(accounts)
             BackendDict._instances.append(service)
         if services:
-            hooks.install(services)
+            hook.install(services)
 
 
 def _forget() -> None:

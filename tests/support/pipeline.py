@@ -270,13 +270,13 @@ class Pipeline:
     @property
     def waits(self) -> list[float]:
         """The waits of retries since the test began, in seconds; none was slept through."""
-        return self._engine().waits
+        return self._engine().retries.seconds
 
     def reset(self) -> None:
         """End the faults and forget the waits."""
         if self.engine is not None:
             self.engine.faults.clear()
-            self.engine.waits.clear()
+            self.engine.retries.seconds.clear()
 
     def _engine(self) -> Engine:
         if self.engine is None:

@@ -14,7 +14,7 @@ import pytest
 
 from darkroom_ops.engine import deploy as deploying
 from darkroom_ops.engine.deploy import ARTIFACTS_BUCKET, Deployed, deploy, translate
-from darkroom_ops.engine.moto.stepfunctions import executions as moto_hooks
+from darkroom_ops.engine.moto import backends
 
 Json = dict[str, Any]
 
@@ -129,10 +129,10 @@ FUNCTION: Json = {
 def known(monkeypatch: pytest.MonkeyPatch, resources: dict[str, tuple[str, Json]]) -> None:
     found = {"Resize": ("AWS::Lambda::Function", FUNCTION), **resources}
     monkeypatch.setattr(
-        moto_hooks, "declared_types", lambda *_: {name: kind for name, (kind, _) in found.items()}
+        backends, "declared_types", lambda *_: {name: kind for name, (kind, _) in found.items()}
     )
-    monkeypatch.setattr(moto_hooks, "resolved_properties", lambda *_: found)
-    monkeypatch.setattr(moto_hooks, "creatable", lambda kind: kind == "AWS::Lambda::Function")
+    monkeypatch.setattr(backends, "resolved_properties", lambda *_: found)
+    monkeypatch.setattr(backends, "creatable", lambda kind: kind == "AWS::Lambda::Function")
 
 
 def deployed(root: Path, **parameters: str) -> Deployed:

@@ -13,13 +13,13 @@ from moto.sns.models import SNSBackend
 from moto.sqs.models import SQSBackend
 
 from darkroom_ops.engine.gateway import MACHINE
-from darkroom_ops.engine.moto.stepfunctions import executions as moto_hooks
+from darkroom_ops.engine.moto import backends
 from darkroom_ops.engine.permissions import Grant
 from darkroom_ops.engine.roles import Roles
 
 Json = dict[str, Any]
 
-REGION, ACCOUNT = "us-east-1", moto_hooks.ACCOUNT
+REGION, ACCOUNT = "us-east-1", backends.ACCOUNT
 KEY = "arn:aws:kms:us-east-1:123456789012:key/k"
 
 
@@ -40,17 +40,17 @@ def iam(monkeypatch: pytest.MonkeyPatch) -> IAMBackend:
         ("resize", "one", "s3:GetObject"),
     ):
         made.put_role_policy(role, name, document(action))
-    monkeypatch.setattr(moto_hooks, "iam_backends", {ACCOUNT: {"aws": made}})
+    monkeypatch.setattr(backends, "iam_backends", {ACCOUNT: {"aws": made}})
     return made
 
 
 @pytest.fixture
 def roles(iam: IAMBackend, monkeypatch: pytest.MonkeyPatch) -> Roles:
     machines = [SimpleNamespace(roleArn=arn("machine")), SimpleNamespace(roleArn=arn("idle"))]
-    backends = {ACCOUNT: {REGION: SimpleNamespace(state_machines=machines)}}
-    monkeypatch.setattr(moto_hooks, "stepfunctions_parser_backends", backends)
+    machines_backend = {ACCOUNT: {REGION: SimpleNamespace(state_machines=machines)}}
+    monkeypatch.setattr(backends, "stepfunctions_parser_backends", machines_backend)
     functions = SimpleNamespace(get_function=lambda name: SimpleNamespace(role=arn(name)))
-    monkeypatch.setattr(moto_hooks, "lambda_backends", {ACCOUNT: {REGION: functions}})
+    monkeypatch.setattr(backends, "lambda_backends", {ACCOUNT: {REGION: functions}})
     return Roles(REGION, lambda name: name == "resize")
 
 
@@ -70,7 +70,7 @@ def test_a_function_has_its_role(roles: Roles) -> None:
 
 def test_the_machine_has_the_roles_of_the_machines(roles: Roles) -> None:
     assert actions(roles.role_policies(MACHINE)) == ["lambda:Invoke", "sns:Publish"]
-    assert moto_hooks.machine_roles(REGION) == (arn("machine"), arn("idle"))
+    assert backends.machine_roles(REGION) == (arn("machine"), arn("idle"))
 
 
 def test_nobody_else_has_a_role(roles: Roles) -> None:
@@ -106,14 +106,14 @@ def test_all_grants_are_those_of_all_roles(roles: Roles) -> None:
 @pytest.fixture
 def sns(monkeypatch: pytest.MonkeyPatch) -> SNSBackend:
     made = SNSBackend(REGION, ACCOUNT)
-    monkeypatch.setattr(moto_hooks, "sns_backends", {ACCOUNT: {REGION: made}})
+    monkeypatch.setattr(backends, "sns_backends", {ACCOUNT: {REGION: made}})
     return made
 
 
 @pytest.fixture
 def sqs(monkeypatch: pytest.MonkeyPatch) -> SQSBackend:
     made = SQSBackend(REGION, ACCOUNT)
-    monkeypatch.setattr(moto_hooks, "sqs_backends", {ACCOUNT: {REGION: made}})
+    monkeypatch.setattr(backends, "sqs_backends", {ACCOUNT: {REGION: made}})
     return made
 
 
@@ -145,11 +145,11 @@ def test_a_function_has_its_own_policy(roles: Roles, monkeypatch: pytest.MonkeyP
     function = SimpleNamespace(policy=SimpleNamespace(statements=[kept]))
     notify = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:notify"
     backend = SimpleNamespace(get_function_by_arn={notify: function}.get)
-    monkeypatch.setattr(moto_hooks, "lambda_backends", {ACCOUNT: {REGION: backend}})
-    found = moto_hooks.resource_document(notify)
+    monkeypatch.setattr(backends, "lambda_backends", {ACCOUNT: {REGION: backend}})
+    found = backends.resource_document(notify)
     assert found is not None
     assert json.loads(found) == {"Statement": [statement]}
-    assert moto_hooks.resource_document(f"{notify}-gone") is None
+    assert backends.resource_document(f"{notify}-gone") is None
 
 
 @pytest.mark.parametrize(
@@ -161,8 +161,8 @@ def test_a_customers_key_is_told_and_amazons_is_not(
     topic, queue = sns.create_topic("t"), sqs.create_queue("q", None)
     topic.kms_master_key_id = queue.kms_master_key_id = kept
     for each in (topic.arn, queue.queue_arn):
-        assert moto_hooks.encryption_key(each) == expected
-        assert moto_hooks.encryption_key(f"{each}-gone") is None
+        assert backends.encryption_key(each) == expected
+        assert backends.encryption_key(f"{each}-gone") is None
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ def photos(monkeypatch: pytest.MonkeyPatch) -> FakeBucket:
     """A bucket; made by name, it would take the name from every other backend."""
     backend = S3Backend("aws", ACCOUNT)
     backend.buckets["photos"] = FakeBucket("photos", ACCOUNT, REGION)
-    monkeypatch.setattr(moto_hooks, "s3_backends", {ACCOUNT: {"aws": backend}})
+    monkeypatch.setattr(backends, "s3_backends", {ACCOUNT: {"aws": backend}})
     found: FakeBucket = backend.buckets["photos"]
     return found
 
@@ -189,20 +189,20 @@ def test_a_buckets_key_is_that_of_its_default_encryption(
     photos: FakeBucket, encryption: Json | None, expected: str | None
 ) -> None:
     photos.encryption = encryption
-    assert moto_hooks.encryption_key("arn:aws:s3:::photos") == expected
+    assert backends.encryption_key("arn:aws:s3:::photos") == expected
 
 
 def test_an_object_and_each_of_its_versions_have_their_own_tags(
     photos: FakeBucket,
 ) -> None:
     photos.versioning_status = "Enabled"
-    s3 = moto_hooks.s3_backends[ACCOUNT]["aws"]
+    s3 = backends.s3_backends[ACCOUNT]["aws"]
     tagged = s3.put_object("photos", "a.jpg", b"1")
     s3.put_object_tagging(tagged, {"album": "holiday"})
     plain = s3.put_object("photos", "a.jpg", b"2")
-    assert moto_hooks.has_tags("photos", "a.jpg", tagged.version_id)
-    assert not moto_hooks.has_tags("photos", "a.jpg", plain.version_id)
-    assert not moto_hooks.has_tags("photos", "a.jpg", None)
-    assert not moto_hooks.has_tags("photos", "gone.jpg", None)
+    assert backends.has_tags("photos", "a.jpg", tagged.version_id)
+    assert not backends.has_tags("photos", "a.jpg", plain.version_id)
+    assert not backends.has_tags("photos", "a.jpg", None)
+    assert not backends.has_tags("photos", "gone.jpg", None)
     for each in (tagged, plain):
         each.dispose()  # moto complains of files that are left open

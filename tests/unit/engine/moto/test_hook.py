@@ -1,41 +1,43 @@
-"""Each hook into moto is still needed. One that fails here is a hook to delete."""
+"""Every hook is in place while an engine runs, is needed, and says why."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
+import importlib
+import pkgutil
 
 import pytest
+from moto.stepfunctions.responses import StepFunctionResponse
 
-from darkroom_ops.engine.moto.stepfunctions import executions as moto_hooks
-from tests.conftest import ROOT
-
-
-@pytest.fixture(scope="module")
-def plain_moto() -> dict[str, bool]:
-    """What moto does without hooks, by hook."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.unit.engine.moto.probes"],
-        cwd=ROOT,
-        env=os.environ | {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
-    # Moto says on its standard output what it misses of Docker.
-    answers: dict[str, bool] = json.loads(done.stdout.splitlines()[-1])
-    return answers
+from darkroom_ops.engine.moto import hook
+from tests.unit.engine import moto as package
+from tests.unit.engine.moto.lab import Lab
+from tests.unit.engine.moto.probes import PROBED
 
 
-@pytest.mark.parametrize("hook", moto_hooks.HOOKS, ids=lambda hook: hook.name)
-def test_a_hook_is_needed(hook: moto_hooks.Hook, plain_moto: dict[str, bool]) -> None:
-    assert plain_moto[hook.name], f"moto mended what the hook {hook.name!r} replaces"
+def test_every_hook_has_exactly_one_probe() -> None:
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        importlib.import_module(module.name)
+    assert sorted(PROBED) == sorted(each.name for each in hook.HOOKS)
 
 
 def test_every_hook_has_a_reason() -> None:
-    for hook in moto_hooks.HOOKS:
-        replacement = getattr(hook.replacement, "__func__", hook.replacement)
-        assert replacement.__doc__, f"the hook {hook.name!r} does not say why it is there"
+    for each in hook.HOOKS:
+        assert each.reason.startswith("Moto"), each.name
+
+
+def test_hooks_are_put_in_place_and_taken_out() -> None:
+    if hook._services is not None:
+        pytest.skip("an engine of other tests needs them")
+    before = [vars(each.owner).get(each.attribute) for each in hook.HOOKS]
+    hook.install(Lab().services)
+    try:
+        with pytest.raises(RuntimeError, match=r"already runs in this process: close it first\.$"):
+            hook.install(Lab().services)
+        for each in hook.HOOKS:
+            assert vars(each.owner)[each.attribute] is each.replacement, each.name
+    finally:
+        hook.uninstall()
+    assert [vars(each.owner).get(each.attribute) for each in hook.HOOKS] == before
+    assert not hasattr(StepFunctionResponse, "redrive_execution")
+    with pytest.raises(RuntimeError, match=r"^The engine is closed\.$"):
+        hook.services()

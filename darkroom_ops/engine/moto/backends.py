@@ -1,0 +1,185 @@
+"""What the engine reads in moto's backends, where no API call says it or a call is too slow."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from moto.awslambda.models import lambda_backends
+from moto.cloudformation.models import cloudformation_backends
+from moto.cloudformation.parsing import clean_json, get_model_map
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.events.models import events_backends
+from moto.events.utils import EventTemplateParser
+from moto.iam.models import iam_backends
+from moto.s3.models import s3_backends
+from moto.sns.models import sns_backends
+from moto.sqs.models import sqs_backends
+from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+
+ACCOUNT: str = DEFAULT_ACCOUNT_ID
+
+
+# ---------------------------------------------------------------------------- CloudFormation
+
+
+def creatable(resource_type: str) -> bool:
+    """Return whether moto's CloudFormation creates a type of resource."""
+    return resource_type in get_model_map()
+
+
+def declared_types(stack: str, region: str) -> dict[str, str]:
+    """Return the types of a stack's resources, by name, without those whose condition is false."""
+    return {name: declared["Type"] for name, declared in _declared(_resources(stack, region))}
+
+
+def resolved_properties(stack: str, region: str) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Return type and properties of a stack's resources, with references and functions resolved.
+
+    Resources whose condition does not hold are left out.
+    """
+    resources = _resources(stack, region)
+    return {
+        name: (
+            declared["Type"],
+            clean_json(copy.deepcopy(declared.get("Properties", {})), resources),
+        )
+        for name, declared in _declared(resources)
+    }
+
+
+def _resources(stack: str, region: str) -> Any:
+    return cloudformation_backends[ACCOUNT][region].get_stack(stack).resource_map
+
+
+def _declared(resources: Any) -> Iterator[tuple[str, Any]]:
+    for name, declared in resources._resource_json_map.items():  # moto has no reader
+        if "Condition" not in declared or resources.lazy_condition_map[declared["Condition"]]:
+            yield name, declared
+
+
+# ---------------------------------------------------------------------------- EventBridge
+
+
+def rules(region: str) -> Iterable[Any]:
+    """Return the rules of the default event bus."""
+    found: Iterable[Any] = events_backends[ACCOUNT][region].event_buses["default"].rules.values()
+    return found
+
+
+def transform(transformer: Mapping[str, Any], event: dict[str, Any]) -> Any:
+    """Apply a target's InputTransformer to an event."""
+    return EventTemplateParser.parse(
+        input_template=transformer["InputTemplate"],
+        input_paths_map=transformer.get("InputPathsMap", {}),
+        event=event | {"ingestion-time": event["time"]},
+    )
+
+
+# ---------------------------------------------------------------------------- Step Functions
+
+
+def executions(region: str) -> dict[str, Any]:
+    """Return the input of each execution by its ARN, the oldest first."""
+    return {each.exec_arn: each.input_data for each in _executions(region)}
+
+
+def running_executions(region: str) -> int:
+    """Return how many executions are running, or have ended without an event so far."""
+    return sum(_running(each) for each in _executions(region))
+
+
+def runs(region: str, arn: str) -> bool:
+    """Return whether an execution is running, or has ended without an event so far."""
+    return any(_running(each) for each in _executions(region) if each.exec_arn == arn)
+
+
+def _machines(region: str) -> list[Any]:
+    return list(stepfunctions_parser_backends[ACCOUNT][region].state_machines)
+
+
+def _executions(region: str) -> list[Any]:
+    return [each for machine in _machines(region) for each in list(machine.executions)]
+
+
+def _running(execution: Any) -> bool:
+    """Return whether the event of an execution's end is still to come."""
+    return bool(getattr(execution, "announced", None) != execution.exec_status)
+
+
+# ---------------------------------------------------------------------------- roles and policies
+
+
+def machine_roles(region: str) -> tuple[str, ...]:
+    """Return the ARNs of the state machines' roles."""
+    return tuple(machine.roleArn for machine in _machines(region))
+
+
+def function_role(name: str, region: str) -> str:
+    """Return the ARN of a Lambda function's role."""
+    found: str = lambda_backends[ACCOUNT][region].get_function(name).role
+    return found
+
+
+def roles() -> tuple[str, ...]:
+    """Return the ARNs of all roles."""
+    return tuple(role.arn for role in iam_backends[ACCOUNT]["aws"].get_roles())
+
+
+def role_documents(arn: str) -> tuple[str, ...]:
+    """Return the policies written into a role, as JSON; none for a role that does not exist."""
+    roles = iam_backends[ACCOUNT]["aws"].get_roles()
+    found = (policy for role in roles if role.arn == arn for policy in role.policies.values())
+    return tuple(policy if isinstance(policy, str) else json.dumps(policy) for policy in found)
+
+
+def resource_document(arn: str) -> str | None:
+    """Return the policy of a function, a topic or a queue, as JSON; None when it has none."""
+    service, region, name = _parts(arn)
+    if service == "sns":
+        topic = sns_backends[ACCOUNT][region].topics.get(arn)
+        return str(topic.policy) if topic else None
+    if service == "sqs":
+        queue = sqs_backends[ACCOUNT][region].queues.get(name)
+        return queue.policy if queue is not None else None
+    function = lambda_backends[ACCOUNT][region].get_function_by_arn(arn)
+    if function is None:
+        return None
+    # Moto keeps what CloudFormation said beside the statement's own elements.
+    known = ("Sid", "Effect", "Action", "Resource", "Condition", "Principal")
+    statements = [
+        {key: value for key, value in statement.items() if key in known}
+        for statement in function.policy.statements
+    ]
+    return json.dumps({"Statement": statements})
+
+
+def encryption_key(arn: str) -> str | None:
+    """Return the ARN of the customer's key that encrypts a topic, a queue or a bucket, if any."""
+    service, region, name = _parts(arn)
+    if service == "sns":
+        topic = sns_backends[ACCOUNT][region].topics.get(arn)
+        found = topic.kms_master_key_id if topic else None
+    elif service == "sqs":
+        queue = sqs_backends[ACCOUNT][region].queues.get(name)
+        found = queue.kms_master_key_id if queue is not None else None
+    else:
+        encryption = s3_backends[ACCOUNT]["aws"].get_bucket(name).encryption or {}
+        default = encryption.get("Rule", {}).get("ApplyServerSideEncryptionByDefault", {})
+        found = default.get("KMSMasterKeyID")
+    return found if found and found.startswith("arn:") else None
+
+
+def has_tags(bucket: str, key: str, version: str | None) -> bool:
+    """Return whether an object, or a version of it, has tags."""
+    backend = s3_backends[ACCOUNT]["aws"]
+    found = backend.get_object(bucket, key, version)
+    return found is not None and bool(backend.get_object_tagging(found)["Tags"])
+
+
+def _parts(arn: str) -> tuple[str, str, str]:
+    """Return service, region and name of an ARN."""
+    _, _, service, region, _, name = arn.split(":", 5)
+    return service, region, name

@@ -1,0 +1,56 @@
+"""SNS: e-mail and SMS are delivered to the engine's inbox."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from moto.sns.models import Subscription
+
+from darkroom_ops.engine.inbox import Message
+from darkroom_ops.engine.moto.hook import hook, services
+
+
+@hook(
+    owner=Subscription,
+    attribute="publish",
+    reason="Moto drops what goes to e-mail and SMS; the engine has an inbox.",
+)
+def publish(
+    self: Any,
+    message: str,
+    message_id: str,
+    subject: str | None = None,
+    message_attributes: dict[str, Any] | None = None,
+    message_structure: str | None = None,
+    **kwargs: Any,
+) -> None:
+    if self.protocol not in {"email", "sms"}:
+        publish.original(
+            self,
+            message,
+            message_id,
+            subject=subject,
+            message_attributes=message_attributes,
+            message_structure=message_structure,
+            **kwargs,
+        )
+        return
+    matcher = self._filter_policy_matcher
+    if matcher is not None and not matcher.matches(message_attributes, message):
+        return
+    if message_structure == "json":
+        message = self._parse_message_structure(message, self.protocol)
+    services().inbox.deliver(
+        Message(
+            topic=self.topic.name,
+            protocol=self.protocol,
+            recipient=self.endpoint,
+            subject=(subject or "AWS Notification Message") if self.protocol == "email" else None,
+            text=message,
+            attributes={k: str(v["Value"]) for k, v in (message_attributes or {}).items()},
+            sender=self.topic.display_name or "AWS Notifications",
+            subscription=self.arn,
+            time=datetime.datetime.now(datetime.UTC),
+        )
+    )

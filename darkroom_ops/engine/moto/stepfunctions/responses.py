@@ -1,0 +1,137 @@
+"""What Step Functions' API answers: descriptions, histories, lists, stops and redrives."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from typing import Any
+
+from moto.core.responses import ActionResult
+from moto.stepfunctions.exceptions import AWSError
+from moto.stepfunctions.parser.api import ExecutionStatus
+from moto.stepfunctions.responses import StepFunctionResponse
+
+from darkroom_ops.engine.moto.hook import hook
+from darkroom_ops.engine.moto.stepfunctions import executions
+
+
+class InvalidToken(AWSError):  # type: ignore[misc]
+    """A page was asked for that no page before named."""
+
+    TYPE = "InvalidToken"
+    STATUS = 400
+
+
+class ExecutionNotRedrivable(AWSError):  # type: ignore[misc]
+    """An execution runs, or has succeeded."""
+
+    TYPE = "ExecutionNotRedrivable"
+    STATUS = 400
+
+
+@hook(
+    owner=StepFunctionResponse,
+    attribute="describe_execution",
+    reason="Moto leaves out when an execution timed out, and all about redrives.",
+    report="DescribeExecution leaves out when an execution timed out",
+)
+def describe_execution(self: Any) -> ActionResult:
+    result: ActionResult = describe_execution.original(self)
+    execution = _execution(self)
+    described: Any = result.result
+    described["redriveCount"] = executions.redrives(execution)
+    redrivable = executions.redrivable(execution)
+    described["redriveStatus"] = "REDRIVABLE" if redrivable else "NOT_REDRIVABLE"
+    if execution.stop_date is not None and execution.exec_status != ExecutionStatus.RUNNING:
+        described["stopDate"] = execution.stop_date
+    return result
+
+
+@hook(
+    owner=StepFunctionResponse,
+    attribute="get_execution_history",
+    reason="Moto takes 50 ms to write a short history, and knows neither order nor pages of it.",
+    report="GetExecutionHistory ignores reverseOrder, maxResults and nextToken",
+)
+def get_execution_history(self: Any) -> tuple[int, dict[str, str], str]:
+    arn = self._get_param("executionArn")
+    events = list(self.stepfunction_backend.get_execution_history(arn)["events"])
+    if self._get_param("reverseOrder"):
+        events.reverse()
+    start = int(self._get_param("nextToken") or 0)
+    end = start + int(self._get_param("maxResults") or 1000)
+    shown = [
+        event | {"timestamp": datetime.datetime.fromisoformat(event["timestamp"]).timestamp()}
+        for event in events[start:end]
+    ]
+    return _page("events", shown, str(end) if end < len(events) else None)
+
+
+@hook(
+    owner=StepFunctionResponse,
+    attribute="list_executions",
+    reason="Moto takes long to list many executions, and leaves out redrives.",
+)
+def list_executions(self: Any) -> tuple[int, dict[str, str], str]:
+    machine = self.stepfunction_backend.describe_state_machine(self._get_param("stateMachineArn"))
+    status, token = self._get_param("statusFilter"), self._get_param("nextToken")
+    listed = sorted(machine.executions, key=lambda each: each.start_date, reverse=True)
+    if token is not None:  # the ARN that the page before ended with: new ones do not shift it
+        ends = [n for n, each in enumerate(listed) if each.exec_arn == token]
+        if not ends:
+            raise InvalidToken(f"Invalid Token: {token!r}")
+        listed = listed[ends[0] + 1 :]
+    found = [each for each in listed if status is None or each.status == status]
+    size = int(self._get_param("maxResults") or 100)
+    items = []
+    for each in found[:size]:
+        item = {
+            "executionArn": each.exec_arn,
+            "stateMachineArn": machine.arn,
+            "name": each.name,
+            "status": each.status,
+            "startDate": each.start_date.timestamp(),
+            "redriveCount": executions.redrives(each),
+        }
+        if each.stop_date is not None and each.status != "RUNNING":
+            item["stopDate"] = each.stop_date.timestamp()
+        items.append(item)
+    return _page("executions", items, items[-1]["executionArn"] if len(found) > size else None)
+
+
+@hook(
+    owner=StepFunctionResponse,
+    attribute="stop_execution",
+    reason="Moto drops the error and the cause that somebody stops an execution with.",
+    report="StopExecution drops the error and the cause",
+)
+def stop_execution(self: Any) -> ActionResult:
+    execution = _execution(self)
+    execution.stop(
+        datetime.datetime.now(datetime.UTC), self._get_param("error"), self._get_param("cause")
+    )
+    return ActionResult({"stopDate": execution.stop_date})
+
+
+@hook(
+    owner=StepFunctionResponse,
+    attribute="redrive_execution",
+    reason="Moto has no redrive.",
+)
+def redrive_execution(self: Any) -> ActionResult:
+    execution = _execution(self)
+    if not executions.redrivable(execution):
+        raise ExecutionNotRedrivable(
+            f"Execution: {execution.exec_arn!r} is {execution.status}: it cannot be redriven."
+        )
+    executions.redrive(execution)
+    return ActionResult({"redriveDate": datetime.datetime.now(datetime.UTC)})
+
+
+def _execution(request: Any) -> Any:
+    return request.stepfunction_backend.describe_execution(request._get_param("executionArn"))
+
+
+def _page(name: str, items: list[Any], token: str | None) -> tuple[int, dict[str, str], str]:
+    answer = {name: items} | ({} if token is None else {"nextToken": token})
+    return 200, {"Content-Type": "application/x-amz-json-1.0"}, json.dumps(answer)

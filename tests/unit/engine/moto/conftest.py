@@ -1,0 +1,41 @@
+"""The hooks without an engine, and moto without the hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from darkroom_ops.engine.moto import backends, hook
+from tests.support.aws import empty_account
+from tests.support.pipeline import until
+from tests.unit.engine.moto.lab import REGION, Lab
+
+
+@pytest.fixture
+def running() -> Any:
+    """An engine of other tests, whose work is done; None when there is none."""
+    found: Any = hook._services
+    if found is not None:
+        until(lambda: (found.router.idle() and not backends.running_executions(REGION)) or None)
+    return found
+
+
+@pytest.fixture
+def lab(running: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    made = Lab()
+    if running is None:
+        hook.install(made.services)
+    else:
+        monkeypatch.setattr(hook, "_services", made.services)
+    yield made
+    if running is None:
+        hook.uninstall()
+
+
+@pytest.fixture
+def plain_moto(running: Any) -> Iterator[None]:
+    """Moto as it comes, with an empty account, whose state machines run."""
+    with empty_account(stepfunctions={"execute_state_machine": True}):
+        yield

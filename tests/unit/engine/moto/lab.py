@@ -1,0 +1,163 @@
+"""The hooks with parts of an engine around them, on moto alone: no server, no deployment.
+
+What each task gives is injected, so that an execution takes milliseconds; a task that is held is
+one whose fault waits.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+from moto.stepfunctions.parser.models import StepFunctionsParserBackend
+from moto.stepfunctions.parser.utils import TMP_THREADS
+from moto.stepfunctions.responses import StepFunctionResponse
+
+from darkroom_ops.engine.inbox import Inbox
+from darkroom_ops.engine.moto import backends, hook
+from darkroom_ops.engine.stepfunctions.retries import RetryWaits
+from darkroom_ops.engine.stepfunctions.task_faults import Fault, Faults
+
+Json = dict[str, Any]
+
+REGION, ACCOUNT = "us-east-1", backends.ACCOUNT
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/any"
+
+
+class Router:
+    """Writes down the events, and tells when an execution has ended."""
+
+    def __init__(self) -> None:
+        self.events: list[Json] = []
+        self.sent: list[tuple[Any, Json]] = []
+        self.ended: list[str] = []
+        self._changed = threading.Condition()
+
+    def put(self, event: Json) -> None:
+        self.events.append(event)
+
+    def send(self, rule: Any, event: Json) -> None:
+        self.sent.append((rule, event))
+
+    def execution_ended(self, arn: str) -> None:
+        with self._changed:
+            self.ended.append(arn)
+            self._changed.notify_all()
+
+    def wait_for(self, arn: str, times: int = 1) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.ended.count(arn) >= times, 10)
+
+    @property
+    def statuses(self) -> list[str]:
+        return [str(event["detail"]["status"].value) for event in self.events]
+
+
+class Lab:
+    """The hooks, with parts of an engine around them."""
+
+    def __init__(self) -> None:
+        self.router, self.faults, self.inbox = Router(), Faults(), Inbox()
+        self.retries = RetryWaits(skip=True)
+        self.workers: Any = SimpleNamespace()
+        self.backend = StepFunctionsParserBackend(REGION, ACCOUNT)
+        self.services = hook.Services(
+            endpoint="http://127.0.0.1:1",
+            workers=self.workers,
+            inbox=self.inbox,
+            router=self.router,  # type: ignore[arg-type]
+            faults=self.faults,
+            retries=self.retries,
+        )
+
+    def machine(self, definition: Json) -> str:
+        name = f"m{len(self.backend.state_machines)}"
+        made = self.backend.create_state_machine(name, json.dumps(definition), ROLE)
+        return str(made.arn)
+
+    def start(self, definition: Json, given: Any = None, name: str = "run") -> Any:
+        return self.backend.start_execution(self.machine(definition), name, json.dumps(given or {}))
+
+    def run(self, definition: Json, given: Any = None) -> Any:
+        execution = self.start(definition, given)
+        self.router.wait_for(execution.exec_arn)
+        return execution
+
+    def call(self, operation: str, **given: Any) -> Json:
+        """Make an API call, and return its answer as JSON would carry it."""
+        request = SimpleNamespace(_get_param=given.get, stepfunction_backend=self.backend)
+        answer = getattr(StepFunctionResponse, operation)(request)
+        if isinstance(answer, tuple):
+            status, headers, body = answer
+            assert (status, headers) == (200, {"Content-Type": "application/x-amz-json-1.0"})
+            found: Json = json.loads(body)
+            return found
+        result: Json = answer.result
+        return result
+
+    def history(self, execution: Any, **given: Any) -> list[Json]:
+        found: list[Json] = self.call(
+            "get_execution_history", executionArn=execution.exec_arn, **given
+        )["events"]
+        return found
+
+    def types(self, execution: Any) -> list[str]:
+        return [event["type"] for event in self.history(execution)]
+
+    def entered(self, execution: Any) -> list[str]:
+        return [
+            event["stateEnteredEventDetails"]["name"]
+            for event in self.history(execution)
+            if event["type"].endswith("StateEntered")
+        ]
+
+
+class Held:
+    """Holds a state's call until it is let go."""
+
+    def __init__(self, lab: Lab, state: str, result: Any = None) -> None:
+        self.reached, self.go = threading.Event(), threading.Event()
+        lab.faults.inject(Fault(state, result=result or {}, times=1, when=self._hold))
+
+    def _hold(self, _: Any) -> bool:
+        self.reached.set()
+        return self.go.wait(120)
+
+    def wait(self) -> None:
+        assert self.reached.wait(120)
+
+
+def watched(lab: Lab, *states: str) -> list[Any]:
+    """Return a list of the calls that these states make from now on."""
+    called: list[Any] = []
+    for state in states:
+        lab.faults.inject(Fault(state, result={}, when=lambda given: called.append(given) or True))
+    return called
+
+
+def task(**more: Any) -> Json:
+    given = {"TopicArn": "arn:aws:sns:us-east-1:123456789012:t", "Message": "m"}
+    return {"Type": "Task", "Resource": "arn:aws:states:::sns:publish", "Parameters": given, **more}
+
+
+def chain(**states: Json) -> Json:
+    """A machine of states, one after the other."""
+    names = list(states)
+    linked = {
+        name: state
+        if state["Type"] in {"Succeed", "Fail", "Choice"}
+        else state | ({"Next": names[n + 1]} if n + 1 < len(names) else {"End": True})
+        for n, (name, state) in enumerate(states.items())
+    }
+    return {"StartAt": names[0], "States": linked}
+
+
+PASS: Json = {"Type": "Pass"}
+
+
+def settle() -> None:
+    """Wait until every thread of an execution is gone."""
+    for thread in TMP_THREADS:
+        thread.join(120)

@@ -1,0 +1,224 @@
+"""What the API answers about executions."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from darkroom_ops.engine.moto.stepfunctions import responses
+from tests.support.aws import client
+from tests.unit.engine.moto.lab import Held, Json, Lab, chain, task
+from tests.unit.engine.moto.probes import machine_with, probe, run, stopped
+
+# ---------------------------------------------------------------------------- descriptions
+
+
+def test_a_description_tells_of_redrives(lab: Lab) -> None:
+    execution = lab.run(chain(A={"Type": "Fail", "Error": "Odd"}))
+    described = lab.call("describe_execution", executionArn=execution.exec_arn)
+    assert (described["redriveCount"], described["redriveStatus"]) == (0, "REDRIVABLE")
+    assert described["stopDate"] == execution.stop_date
+
+
+def test_a_running_execution_has_not_stopped(lab: Lab) -> None:
+    held = Held(lab, "A")
+    execution = lab.start(chain(A=task()))
+    held.wait()
+    described = lab.call("describe_execution", executionArn=execution.exec_arn)
+    assert "stopDate" not in described
+    assert described["redriveStatus"] == "NOT_REDRIVABLE"
+    held.go.set()
+    lab.router.wait_for(execution.exec_arn)
+
+
+# ---------------------------------------------------------------------------- histories
+
+
+def page(count: int, **given: Any) -> Json:
+    """Ask for a history of so many events."""
+    stamp = "2026-01-31T12:00:00.250Z"
+    kept = [{"id": n, "type": "Any", "timestamp": stamp} for n in range(1, count + 1)]
+    backend = SimpleNamespace(get_execution_history={"arn:e": {"events": kept}}.get)
+    request = SimpleNamespace(
+        _get_param=({"executionArn": "arn:e"} | given).get, stepfunction_backend=backend
+    )
+    status, headers, body = responses.get_execution_history.replacement(request)
+    assert (status, headers["Content-Type"]) == (200, "application/x-amz-json-1.0")
+    found: Json = json.loads(body)
+    assert {event["timestamp"] for event in found["events"]} <= {1_769_860_800.25}
+    assert [event["timestamp"] for event in kept] == [stamp] * count  # moto's own is left alone
+    return found
+
+
+@pytest.mark.parametrize(
+    ("count", "given", "ids", "token"),
+    [
+        (0, {}, [], None),
+        (3, {}, [1, 2, 3], None),
+        (3, {"reverseOrder": True}, [3, 2, 1], None),
+        (3, {"maxResults": 4}, [1, 2, 3], None),
+        (3, {"maxResults": 3}, [1, 2, 3], None),
+        (3, {"maxResults": 2}, [1, 2], "2"),
+        (3, {"maxResults": 2, "nextToken": "2"}, [3], None),
+        (3, {"maxResults": 1, "nextToken": "1"}, [2], "2"),
+        (3, {"maxResults": 2, "nextToken": "2", "reverseOrder": True}, [1], None),
+        (1000, {}, list(range(1, 1001)), None),
+        (1001, {}, list(range(1, 1001)), "1000"),
+    ],
+)
+def test_a_history_comes_in_order_and_by_pages(
+    count: int, given: Json, ids: list[int], token: str | None
+) -> None:
+    found = page(count, **given)
+    assert [event["id"] for event in found["events"]] == ids
+    assert found.get("nextToken") == token
+
+
+# ---------------------------------------------------------------------------- lists
+
+NOON = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.UTC)
+
+
+def listed_execution(number: int, status: str = "SUCCEEDED") -> Any:
+    return SimpleNamespace(
+        exec_arn=f"arn:{number}",
+        name=str(number),
+        status=status,
+        start_date=NOON + datetime.timedelta(seconds=number),
+        stop_date=NOON + datetime.timedelta(seconds=number + 0.5),
+    )
+
+
+def listed(executions: list[Any], **given: Any) -> Json:
+    machine = SimpleNamespace(arn="arn:machine", executions=executions)
+    backend = SimpleNamespace(describe_state_machine={"arn:machine": machine}.get)
+    request = SimpleNamespace(
+        _get_param=({"stateMachineArn": "arn:machine"} | given).get, stepfunction_backend=backend
+    )
+    status, headers, body = responses.list_executions.replacement(request)
+    assert (status, headers) == (200, {"Content-Type": "application/x-amz-json-1.0"})
+    found: Json = json.loads(body)
+    return found
+
+
+def numbers(found: Json) -> list[int]:
+    return [int(each["name"]) for each in found["executions"]]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5])
+def test_every_execution_is_listed_once_newest_first(count: int) -> None:
+    """By pages of two: none, one, a page, one beyond, two pages, one beyond."""
+    executions = [listed_execution((n * 3) % 7) for n in range(count)]
+    pages, token = [], None
+    while True:
+        found = listed(executions, maxResults=2, nextToken=token)
+        pages.append(numbers(found))
+        token = found.get("nextToken")
+        if token is None:
+            break
+    together = [number for each in pages for number in each]
+    assert together == sorted(((n * 3) % 7 for n in range(count)), reverse=True)
+    assert [len(each) for each in pages] == [2] * (count // 2) + [1] * (count % 2) or count == 0
+
+
+@pytest.mark.parametrize(("count", "more"), [(100, False), (101, True)])
+def test_a_page_has_a_hundred_unless_asked_otherwise(count: int, more: bool) -> None:
+    found = listed([listed_execution(n) for n in range(count)])
+    assert len(found["executions"]) == 100
+    assert ("nextToken" in found) is more
+
+
+def test_new_executions_do_not_shift_the_next_page() -> None:
+    executions = [listed_execution(n) for n in range(4)]
+    found = listed(executions, maxResults=2)
+    executions.append(listed_execution(9))
+    assert numbers(listed(executions, maxResults=2, nextToken=found["nextToken"])) == [1, 0]
+
+
+def test_a_list_may_be_of_one_status() -> None:
+    executions = [listed_execution(n, "FAILED" if n % 2 else "SUCCEEDED") for n in range(6)]
+    found = listed(executions, statusFilter="FAILED", maxResults=2)
+    assert numbers(found) == [5, 3]
+    rest = listed(executions, statusFilter="FAILED", maxResults=2, nextToken=found["nextToken"])
+    assert (numbers(rest), rest.get("nextToken")) == ([1], None)
+
+
+def test_a_page_goes_on_behind_an_execution_that_changed_its_status() -> None:
+    executions = [listed_execution(n, "RUNNING") for n in range(4)]
+    found = listed(executions, statusFilter="RUNNING", maxResults=2)
+    executions[2].status = "SUCCEEDED"  # the last of the page
+    again = listed(executions, statusFilter="RUNNING", nextToken=found["nextToken"])
+    assert numbers(again) == [1, 0]
+
+
+def test_a_token_of_no_execution_is_refused() -> None:
+    with pytest.raises(responses.InvalidToken) as refused:
+        listed([listed_execution(1)], nextToken="arn:gone")
+    assert (refused.value.TYPE, refused.value.STATUS) == ("InvalidToken", 400)
+    assert refused.value.message == "Invalid Token: 'arn:gone'"
+
+
+def test_what_is_listed_of_an_execution() -> None:
+    ended, running = listed_execution(1), listed_execution(0, "RUNNING")
+    ended.redrive_count = 2
+    first, second = listed([ended, running])["executions"]
+    assert first == {
+        "executionArn": "arn:1",
+        "stateMachineArn": "arn:machine",
+        "name": "1",
+        "status": "SUCCEEDED",
+        "startDate": NOON.timestamp() + 1,
+        "stopDate": NOON.timestamp() + 1.5,
+        "redriveCount": 2,
+    }
+    assert second["redriveCount"] == 0
+    assert "stopDate" not in second  # of a redriven one, too: it runs again
+    ended.stop_date = None
+    assert "stopDate" not in listed([ended])["executions"][0]
+
+
+# ---------------------------------------------------------------------------- plain moto
+
+
+@probe(responses.stop_execution)
+def test_plain_moto_drops_why_it_was_stopped() -> bool:
+    return stopped().at_once.get("error") != "Probe"
+
+
+@probe(responses.describe_execution)
+def test_plain_moto_describes_no_redrives() -> bool:
+    return "redriveCount" not in stopped().at_once
+
+
+@probe(responses.get_execution_history)
+def test_plain_moto_does_not_reverse_a_history() -> bool:
+    """The first event asked for is not the last one, so the order is not kept."""
+    events = client("stepfunctions").get_execution_history(
+        executionArn=run(machine_with({"Type": "Succeed"}), name="history")["executionArn"],
+        reverseOrder=True,
+        maxResults=1,
+    )["events"]
+    return [event["type"] for event in events] != ["ExecutionSucceeded"]
+
+
+@probe(responses.list_executions)
+def test_plain_moto_lists_no_redrives() -> bool:
+    """What is listed says nothing of redrives."""
+    stepfunctions = client("stepfunctions")
+    described = run(machine_with({"Type": "Succeed"}), name="listed")
+    found = stepfunctions.list_executions(stateMachineArn=described["stateMachineArn"])
+    return "redriveCount" not in found["executions"][0]
+
+
+@probe(responses.redrive_execution)
+def test_plain_moto_has_no_redrive() -> bool:
+    failed = run(machine_with({"Type": "Fail"}))
+    try:
+        client("stepfunctions").redrive_execution(executionArn=failed["executionArn"])
+    except NotImplementedError:
+        return True
+    return False

@@ -1,0 +1,103 @@
+"""What people are sent comes into the inbox."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from moto.ses.models import ses_backends
+from moto.sns.models import sns_backends
+
+from darkroom_ops.engine.moto import sns
+from tests.support.aws import client
+from tests.unit.engine.moto.lab import ACCOUNT, REGION, Lab
+from tests.unit.engine.moto.probes import probe
+
+
+def subscription(protocol: str, **more: Any) -> Any:
+    given = {
+        "protocol": protocol,
+        "endpoint": "you@example.com",
+        "arn": "arn:aws:sns:us-east-1:1:t:1",
+        "topic": SimpleNamespace(name="t", display_name="Darkroom"),
+        "_filter_policy_matcher": None,
+        "_parse_message_structure": lambda text, protocol: json.loads(text)[protocol],
+    }
+    return SimpleNamespace(**(given | more))
+
+
+def test_an_email_is_delivered_to_the_inbox(lab: Lab) -> None:
+    attributes = {"outcome": {"Type": "String", "Value": "FAILED"}, "n": {"Value": 3}}
+    sns.publish.replacement(
+        subscription("email"), "text", "id", subject="s", message_attributes=attributes
+    )
+    (message,) = lab.inbox.messages()
+    age = datetime.datetime.now(datetime.UTC) - message.time
+    assert datetime.timedelta(0) <= age < datetime.timedelta(minutes=1)
+    assert (message.topic, message.protocol, message.recipient) == ("t", "email", "you@example.com")
+    assert (message.subject, message.text, message.sender) == ("s", "text", "Darkroom")
+    assert message.attributes == {"outcome": "FAILED", "n": "3"}
+    assert message.subscription == "arn:aws:sns:us-east-1:1:t:1"
+
+
+def test_a_message_has_what_sns_gives_by_default(lab: Lab) -> None:
+    unnamed = {"topic": SimpleNamespace(name="t", display_name="")}
+    sns.publish.replacement(subscription("email", **unnamed), "text", "id")
+    sns.publish.replacement(subscription("sms", **unnamed), "text", "id", subject="s")
+    email, sms = lab.inbox.messages()
+    assert (email.subject, email.sender) == ("AWS Notification Message", "AWS Notifications")
+    assert (sms.subject, sms.attributes) == (None, {})
+
+
+def test_each_protocol_gets_its_variant(lab: Lab) -> None:
+    text = json.dumps({"email": "long", "sms": "short"})
+    for protocol in ("email", "sms"):
+        sns.publish.replacement(subscription(protocol), text, "id", message_structure="json")
+    assert [message.text for message in lab.inbox.messages()] == ["long", "short"]
+
+
+def test_a_filter_policy_decides(lab: Lab) -> None:
+    matcher = SimpleNamespace(
+        matches=lambda attributes, message: attributes["a"]["Value"] == message
+    )
+    filtered = subscription("sms", _filter_policy_matcher=matcher)
+    attributes = {"a": {"Value": "yes"}}
+    for message in ("yes", "no"):
+        sns.publish.replacement(filtered, message, "id", message_attributes=attributes)
+    assert [message.text for message in lab.inbox.messages()] == ["yes"]
+
+
+def test_other_protocols_are_motos(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    passed: list[Any] = []
+    queue = subscription("sqs")
+    with monkeypatch.context() as patch:  # moto gets back what stands here when the lab ends
+        patch.setattr(sns.publish, "original", lambda *args, **more: passed.append((args, more)))
+        sns.publish.replacement(queue, "text", "id", "s", {"a": "b"}, "json", group_id="g")
+    assert passed == [
+        (
+            (queue, "text", "id"),
+            {
+                "subject": "s",
+                "message_attributes": {"a": "b"},
+                "message_structure": "json",
+                "group_id": "g",
+            },
+        )
+    ]
+    assert lab.inbox.messages() == []
+
+
+@probe(sns.publish)
+def test_plain_moto_drops_an_email() -> bool:
+    """An e-mail is nowhere: not with the subscription, and not with SES."""
+    topics = client("sns")
+    topic = topics.create_topic(Name="probe")["TopicArn"]
+    topics.subscribe(TopicArn=topic, Protocol="email", Endpoint="you@example.com")
+    topics.publish(TopicArn=topic, Message="a message to nobody")
+    backend = sns_backends[ACCOUNT][REGION]
+    (subscription,) = backend.subscriptions.values()
+    kept = [vars(subscription), ses_backends[ACCOUNT][REGION].sent_messages]
+    return "a message to nobody" not in repr(kept)
