@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from botocore.exceptions import ClientError
+from darkroom.contract.advice import advise
 from rich.console import Console
 
 from darkroom_ops.cli import address, progress
@@ -82,7 +83,7 @@ def check(deployment: Deployment, execution: Execution) -> None:
         raise WrongUse(f"This execution is still running. Follow it with `{again}`.")
     if execution.status == "SUCCEEDED":
         raise WrongUse(f"This execution succeeded: nothing is left to resume. {instead}")
-    if execution.states and execution.states[-1].type == "Fail":
+    if execution.caught:
         raise WrongUse(
             "The workflow caught this failure, recorded it and ended in the state "
             f"{execution.states[-1].name}. A redrive would resume there and fail at once. {instead}"
@@ -90,7 +91,14 @@ def check(deployment: Deployment, execution: Execution) -> None:
 
 
 def _instead(deployment: Deployment, execution: Execution) -> str:
-    return f"To run it again: `{address.command(deployment, 'rerun', execution.name)}`."
+    """Return what helps instead, on one line."""
+    found = advise(execution.error or "", caught=execution.caught)
+    commands = [
+        f"{title} `{display.command(deployment, execution, action)}`."
+        for action, title in found.actions
+        if action != "redrive"
+    ]
+    return " ".join([found.says, *commands] if execution.caught else commands)
 
 
 def _unfinished(execution: Execution) -> list[str]:

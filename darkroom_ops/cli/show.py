@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from darkroom.contract.advice import STATUS_ERRORS
 from rich.console import Console
 from rich.json import JSON
 from rich.text import Text
@@ -149,7 +150,7 @@ def states_named(execution: Execution, name: str) -> tuple[StateRun, ...]:
 def _show_whole(screen: Console, deployment: Deployment, execution: Execution) -> None:
     estimate = progress.priced(deployment, execution)
     screen.print(display.summary(execution, estimate), soft_wrap=True)
-    if execution.error or execution.status in display.ENDINGS:
+    if execution.error or execution.status in STATUS_ERRORS:
         screen.print()
         display.say(screen, display.failure(execution))
     screen.print()

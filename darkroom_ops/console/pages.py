@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from darkroom.contract import errors
+from darkroom.contract.advice import STATUS_ERRORS, STATUS_REASONS, advise
 from darkroom.contract.errors import InvalidRequest
 from darkroom.contract.formats import PDF_TYPE
 from darkroom.contract.model import dump
@@ -38,8 +38,6 @@ EVENTS = 200
 
 FILTERS = ("RUNNING", "COMPLETE", "FAILED", "ALREADY_PROCESSED", "SUPERSEDED")
 """Which executions can be chosen in the list; FAILED includes those timed out or stopped."""
-
-REDRIVABLE = {"TIMED_OUT", "ABORTED", "FAILED"}
 
 PICTURE_HEADERS = {
     # Whatever the bytes are, they run nothing and embed nothing, also when opened by themselves.
@@ -194,40 +192,21 @@ def execution_values(console: Console, found: Execution, tab: str = "overview") 
         "failure": failure(found),
         "timeline": timeline.draw(found, datetime.datetime.now(datetime.UTC)),
         "letters": console.mail.letters(about=found.arn) if console.mail else None,
-        "can_redrive": can_redrive(found),
         "rerun_command": _command(console, found),
     }
 
 
-def can_redrive(found: Execution) -> bool:
-    """Tell whether a redrive has anything to resume: a caught failure ended at its Fail state."""
-    last = found.states[-1] if found.states else None
-    return found.status in REDRIVABLE and (last is None or last.type != "Fail")
-
-
 def failure(found: Execution) -> dict[str, Any] | None:
     """Return why an execution failed, in words, and what helps."""
-    if found.status not in REDRIVABLE:
+    if found.status not in {"FAILED", *STATUS_ERRORS}:
         return None
     state = found.failed_state
-    whole = {"TIMED_OUT": "ExecutionTimedOut", "ABORTED": "ExecutionAborted"}.get(found.status)
-    said = {
-        "TIMED_OUT": "The execution as a whole ran out of time.",
-        "ABORTED": "A person, or a program, stopped the execution.",
-    }
     return {
-        "error": found.error or whole or found.status,
+        "error": found.error or STATUS_ERRORS.get(found.status, found.status),
         "state": state,
-        "cause": found.cause or said.get(found.status, "It gave no reason."),
-        "helps": _advice(found),
+        "cause": found.cause or STATUS_REASONS.get(found.status, "It gave no reason."),
+        "advice": advise(found.error or "", caught=found.caught),
     }
-
-
-def _advice(found: Execution) -> str:
-    """Return whether trying again helps, as the alert says it."""
-    if found.status in {"TIMED_OUT", "ABORTED"}:
-        return "Yes: redrive it where it stopped, or re-run it from the start."
-    return (errors.named(found.error or "") or errors.DarkroomError).advice
 
 
 def _outcome(found: Execution) -> str:

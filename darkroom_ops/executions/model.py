@@ -119,6 +119,11 @@ class Execution:
         return self.status != RUNNING
 
     @property
+    def caught(self) -> bool:
+        """Whether the workflow handled its failure itself: then it ended in a Fail state."""
+        return bool(self.states) and self.states[-1].type == "Fail"
+
+    @property
     def transitions(self) -> int:
         """Billed state transitions: one per state entered, and one per retry.
 

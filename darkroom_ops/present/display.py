@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
-from darkroom.contract import errors
+from darkroom.contract.advice import STATUS_REASONS, Action, advise
 from rich.console import Console, Group
 from rich.live import Live
 from rich.padding import Padding
@@ -37,12 +37,6 @@ NOTES = {
     "the outcome.",
 }
 """What an outcome without outputs means."""
-
-ENDINGS = {
-    "TIMED_OUT": "The execution as a whole ran out of time.",
-    "ABORTED": "The execution was stopped.",
-}
-"""Why an execution ended that no state of it ended."""
 
 CONTAINERS = {"Map", "Parallel"}
 
@@ -231,32 +225,24 @@ def failure(execution: Execution) -> Text:
     state = execution.failed_state
     text = Text(words.plain(execution.error or execution.status), "red")
     text.append(f" in step {state.name}" if state else "", "default")
-    cause = execution.cause or ENDINGS.get(execution.status, "")
+    cause = execution.cause or STATUS_REASONS.get(execution.status, "")
     text.append(f"\n{words.plain(cause)}" if cause else "", "default")
     return text
 
 
+def command(deployment: Deployment, execution: Execution, action: Action) -> str:
+    """Return the command that does what helps after a failure."""
+    name, *options = {"rerun newest": ["rerun", "--newest"]}.get(action, [action])
+    return address.command(deployment, name, execution.name, *options)
+
+
 def advice(deployment: Deployment, execution: Execution) -> Text:
     """Return whether trying a failed execution again helps, and the commands for it."""
-    error = errors.named(execution.error or "") or errors.DarkroomError
-    rerun = ["rerun", execution.name]
-    if execution.status in ENDINGS:
-        commands = [
-            ("To resume it where it stopped:", ["redrive", execution.name]),
-            ("To run it again from the start:", rerun),
-        ]
-        said = "Yes."
-    else:
-        said = error.advice
-        commands = [("To run it again:", rerun)]
-        if issubclass(error, errors.ImageError):
-            commands = [("To run by hand what lies under this key then:", [*rerun, "--newest"])]
-        elif issubclass(error, errors.PermanentError):
-            commands = [("To run it again, once that is done:", rerun)]
-    text = Text(f"Try again? {said}")
-    for title, command in commands:
+    found = advise(execution.error or "", caught=execution.caught)
+    text = Text(f"Try again? {found.says}")
+    for action, title in found.actions:
         text.append(f"\n\n{title}\n")
-        text.append(words.plain(address.command(deployment, *command)), "bold")
+        text.append(words.plain(command(deployment, execution, action)), "bold")
     return text
 
 

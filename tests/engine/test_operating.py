@@ -493,7 +493,7 @@ def test_stop_ends_an_execution_and_redrive_resumes_it(
     (alert,) = pipeline.messages(run)
     assert alert["outcome"] == "ABORTED"
     shown = darkroom("show", held.name)
-    assert "Try again? Yes." in shown
+    assert "Try again? Yes: resume it where it stopped" in shown
     assert f"darkroom redrive {held.name}" in shown
     assert "ended already" in darkroom("stop", held.name, code=2)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from darkroom.aws.objects import StoredKey
+from darkroom.contract.advice import advise, status_failure
 from darkroom.contract.errors import DarkroomError, PermanentError, by_class, named
 from darkroom.contract.objects import Source
 from darkroom.contract.results import Backup, Failure, ImageInfo, Made, Output, Report
@@ -21,7 +22,6 @@ from darkroom.notify.compose import (
     Message,
     compose,
     dumps,
-    status_failure,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -284,7 +284,7 @@ Image      uploads/photo.jpg
 Bucket     my-photos
 Result     ExecutionAborted
 Reason     Somebody, or a program, stopped the execution. They said: Maintenance: We move house.
-Try again? Yes: resume it where it stopped, with the first command, or start anew with the second.
+Try again? Yes: resume it where it stopped, or run it again from the start.
 Outputs    This run made none.
 Source     Untouched.
 Started    2026-01-31 12:00:00 UTC, took 3.9 s
@@ -323,7 +323,7 @@ def test_an_end_as_a_whole_is_put_into_words(
 ) -> None:
     found = status_failure(*given)
     assert (found.error, found.message) == failure
-    assert found.state == "unknown"
+    assert (found.state, found.caught) == ("unknown", False)
 
 
 def test_a_long_cause_is_cut() -> None:
@@ -345,23 +345,25 @@ def test_the_first_line_says_how_it_ended(outcome: str, first: str) -> None:
 @pytest.mark.parametrize(
     ("error", "state", "title"),
     [
-        ("StorageError", "Prepare", "The command to run it again:"),
-        ("KeyError", "Prepare", "The command to run it again:"),
-        ("AccessDenied", "Prepare", "The command to run it again, once that is done:"),
-        ("InvalidRequest", "Prepare", "The command to run it again, once that is done:"),
+        ("StorageError", "Prepare", "To run it again:"),
+        ("KeyError", "Prepare", "To run it again:"),
+        ("AccessDenied", "Prepare", "To run it again, once that is done:"),
+        ("InvalidRequest", "Prepare", "To run it again, once that is done:"),
         ("CorruptImage", "Prepare", "To run by hand whatever lies under this key:"),
-        # What no Catch saw has no error of ours: it is resumed.
+        # What no Catch saw is resumed; of what was caught, the state may be lost.
         ("StatesRuntime", "unknown", "To resume it where it stopped:"),
         ("CorruptImage", "unknown", "To run by hand whatever lies under this key:"),
     ],
 )
 def test_the_commands_are_those_that_help(error: str, state: str, title: str) -> None:
-    message = alert(EVENT, failure=Failure(state=state, error=error, message="Because."))
+    message = alert(
+        EVENT, failure=Failure(state, error, "Because.", caught=error != "StatesRuntime")
+    )
     assert title in message.email.split("\n")
     last = NEWEST if error == "CorruptImage" else PINNED
     assert message.data["commands"][-1] == last
     assert len(message.data["commands"]) == (2 if error == "StatesRuntime" else 1)
-    where = "" if error == "StatesRuntime" else f" in step {state}"
+    where = "" if state == "unknown" else f" in step {state}"
     assert fields(message)["Result"] == f"{error}{where}"
 
 
@@ -416,7 +418,7 @@ def test_every_error_has_advice(error: str) -> None:
     message = alert(request(), failure=Failure(state="Prepare", error=error, message="Because."))
     found = named(error)
     assert found is not None
-    assert fields(message)["Try again?"] == found.advice
+    assert fields(message)["Try again?"] == advise(error, caught=True).says
     assert message.data["permanent"] is issubclass(found, PermanentError)
     assert message.attributes["error"] == error
 
@@ -472,7 +474,7 @@ def test_nothing_breaks_a_message(key: str, reason: str) -> None:
     assert message.sms.isascii()
     assert message.sms.isprintable()
     assert len(message.sms) <= SMS_CHARACTERS
-    head = message.email[: message.email.index("\n\nThe command")]
+    head = message.email[: message.email.index("\n\nTo run it again")]
     assert all(unicodedata.category(c) not in {"Cc", "Cf", "Zl", "Zp"} or c == "\n" for c in head)
     assert [line[:10].strip() for line in head.split("\n")] == [
         "Darkroom c", "", "Image", "Bucket", "Result", "Reason", "Try again?", "Outputs", "Source",

@@ -258,7 +258,7 @@ def test_the_page_says_what_it_cost_and_how_to_run_it_again(console: Console) ->
     assert found["rerun_command"].startswith("darkroom run s3://")
     assert found["rerun_command"].endswith("--stack photos")
     assert found["saving"](SimpleNamespace(bytes=0)) == "-100 %"
-    assert (found["failure"], found["can_redrive"], found["letters"]) == (None, False, None)
+    assert (found["failure"], found["letters"]) == (None, None)
     odd = dataclasses.replace(recorded("complete"), input="nonsense")
     assert pages.execution_values(console, odd)["rerun_command"] is None
 
@@ -282,7 +282,7 @@ def ended(status: str, name: str = "complete", events: int = 9, **more: Any) -> 
         (recorded("complete"), False, None, None),
         (partly("complete", 9), False, None, None),
         (recorded("corrupt"), False, "CorruptImage", None),
-        (ended("TIMED_OUT"), True, "ExecutionTimedOut", "ran out of time"),
+        (ended("TIMED_OUT"), True, "ExecutionTimedOut", "did not finish in its time"),
         (ended("ABORTED"), True, "ExecutionAborted", "stopped the execution"),
         (ended("ABORTED", error="Stopped", cause="by me"), True, "Stopped", "by me"),
         (ended("FAILED", events=0), True, "FAILED", "It gave no reason."),
@@ -291,13 +291,13 @@ def ended(status: str, name: str = "complete", events: int = 9, **more: Any) -> 
 def test_a_failure_says_why_and_whether_it_can_be_resumed(
     execution: Execution, redrivable: bool, error: str | None, cause: str | None
 ) -> None:
-    assert pages.can_redrive(execution) is redrivable
     found = pages.failure(execution)
+    assert bool(found and found["advice"].redrive) is redrivable
     assert (found["error"] if found else None) == error
     if found and cause:
         assert cause in found["cause"]
     if execution.status in {"TIMED_OUT", "ABORTED"} and found:
-        assert found["helps"].startswith("Yes: redrive it where it stopped")
+        assert found["advice"].says.startswith("Yes: resume it where it stopped")
 
 
 @pytest.mark.parametrize(

@@ -9,16 +9,9 @@ the state machine never retries them. Transient errors are about the moment, and
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 
 class DarkroomError(Exception):
-    """Base of every error that Darkroom raises on purpose.
-
-    ``advice`` answers an alert's question "Try again?".
-    """
-
-    advice: ClassVar[str] = "Yes, it may help: the cause is likely to pass."
+    """Base of every error that Darkroom raises on purpose."""
 
 
 class PermanentError(DarkroomError):
@@ -32,19 +25,13 @@ class TransientError(DarkroomError):
 class InvalidRequest(PermanentError):
     """The input of the execution, or the deployed preset list, is not what was expected."""
 
-    advice = "No. Correct the input as the reason says, and run the corrected one."
-
 
 class SourceNotFound(PermanentError):
     """The object, or the version of it that the request names, does not exist."""
 
-    advice = "Only once the object is there."
-
 
 class SourceChanged(PermanentError):
     """The object was replaced after the event that named it: the newer upload has its own run."""
-
-    advice = "No need: the newer upload has a run of its own."
 
 
 class ImageError(PermanentError):
@@ -54,37 +41,25 @@ class ImageError(PermanentError):
 class UnsupportedImage(ImageError):
     """The bytes are not an image of a supported format."""
 
-    advice = "No. Upload the image in a supported format; that starts a run by itself."
-
 
 class CorruptImage(ImageError):
     """The bytes begin as a supported image but cannot be decoded to the end."""
-
-    advice = "No. Upload an intact copy; that starts a run by itself."
 
 
 class ImageTooLarge(ImageError):
     """The image exceeds a limit: bytes, pixels, width, height, frames, pages or decode time."""
 
-    advice = "No. Upload a smaller copy; that starts a run by itself."
-
 
 class AccessDenied(PermanentError):
     """A step's role may not do what it tried: the deployment is at fault, not the image."""
-
-    advice = "Only once the permission is mended."
 
 
 class Superseded(PermanentError):
     """A newer run of the same image has written its outputs: this run has nothing more to do."""
 
-    advice = "No need: the newer run has an outcome of its own."
-
 
 class NotificationFailed(PermanentError):
     """All outputs are made and recorded, but the success message could not be sent."""
-
-    advice = "No need. Look at the notifications topic and its permissions."
 
 
 class StorageError(TransientError):

@@ -114,11 +114,15 @@ class Made(Contract, frozen=True):
 
 
 class Failure(Contract, frozen=True):
-    """Why a run failed: in which state, by which error, and in words."""
+    """Why a run failed: in which state, by which error, and in words.
+
+    ``caught`` says whether the workflow handled it: then it ended in a Fail state.
+    """
 
     state: str
     error: str
     message: str
+    caught: bool = True
 
 
 Ending = Literal["COMPLETE", "FAILED", "TIMED_OUT", "ABORTED"]

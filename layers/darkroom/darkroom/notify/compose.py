@@ -17,9 +17,10 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from darkroom.contract import errors, keys
+from darkroom.contract.advice import UNCAUGHT, Advice, advise
 from darkroom.contract.model import dump
 from darkroom.contract.requests import rerun_request
-from darkroom.contract.results import Backup, Failure, Made, Output, Report
+from darkroom.contract.results import Backup, Made, Output, Report
 from darkroom.contract.text import ascii_only, plain, shortened, size
 
 if TYPE_CHECKING:  # the adapter loads boto3, which a composer of texts does not need
@@ -37,19 +38,12 @@ REQUEST_CHARACTERS = 8192
 
 LABEL_WIDTH = 11
 
-STATUS_ERRORS = {"TIMED_OUT": "ExecutionTimedOut", "ABORTED": "ExecutionAborted"}
-"""The error of an execution that ended as a whole, by its status."""
-
-UNCAUGHT = "unknown"
-"""The state of a failure that no Catch saw."""
-
 _ENDINGS = {
     "COMPLETE": "Your image is ready.",
     "FAILED": "Darkroom could not finish an image.",
     "TIMED_OUT": "An execution ran out of time, so its image is not finished.",
     "ABORTED": "An execution was stopped, so its image is not finished.",
 }
-_REDRIVE = "Yes: resume it where it stopped, with the first command, or start anew with the second."
 _NO_IMAGE = "Darkroom could not read a request."
 
 
@@ -114,7 +108,9 @@ class _Composer:
         if report.made is not None:
             self.version = report.made.source.version_id or self.version
         self.failure = report.failure
-        self.error = errors.named(self.failure.error) if self.failure else None
+        self.advice = Advice("", ())
+        if self.failure is not None:
+            self.advice = advise(self.failure.error, caught=self.failure.caught)
 
     # ------------------------------------------------------------------ parts
 
@@ -192,8 +188,8 @@ class _Composer:
                 "error": self.failure.error,
                 "message": self.failure.message,
                 "state": self.failure.state,
-                "permanent": self.permanent(),
-                "advice": self.advice(),
+                "permanent": self.failure.error in errors.by_class(errors.PermanentError),
+                "advice": self.advice.says,
             }
         return {name: value for name, value in found.items() if value is not None}
 
@@ -233,10 +229,10 @@ class _Composer:
         if self.failure is None:
             yield _line("Result", "COMPLETE: all outputs are made, recorded and backed up.")
             return
-        where = "" if self.uncaught() else f" in step {self.failure.state}"
+        where = "" if self.failure.state == UNCAUGHT else f" in step {self.failure.state}"
         yield _line("Result", f"{self.failure.error}{where}")
         yield _line("Reason", self.failure.message)
-        yield _line("Try again?", self.advice())
+        yield _line("Try again?", self.advice.says)
 
     def made(self) -> Iterable[str]:
         if self.report.made is not None and self.failure is None:
@@ -259,18 +255,6 @@ class _Composer:
 
     # ------------------------------------------------------------------ facts
 
-    def advice(self) -> str:
-        if self.report.outcome in STATUS_ERRORS or self.uncaught():
-            return _REDRIVE
-        return (self.error or errors.DarkroomError).advice
-
-    def permanent(self) -> bool:
-        return self.error is not None and issubclass(self.error, errors.PermanentError)
-
-    def uncaught(self) -> bool:
-        """Tell whether no Catch saw the failure, so that a redrive resumes where it happened."""
-        return self.failure is not None and self.failure.state == UNCAUGHT and self.error is None
-
     def bytes(self) -> int | None:
         if self.report.made is not None:
             return self.report.made.image.bytes
@@ -291,23 +275,20 @@ class _Composer:
 
     def commands(self) -> Iterable[tuple[str, str]]:
         """Return every command that helps, with a title."""
-        if not self.repeats:
-            return
-        if self.failure is None:
+        if self.failure is None and self.repeats:
             yield "To make it anew, with other presets if you add them to the input:", self.start()
-        elif self.report.outcome in STATUS_ERRORS or self.uncaught():
-            redrive = f"aws stepfunctions redrive-execution --region {self.region()} "
-            yield (
-                "To resume it where it stopped:",
-                redrive + f"--execution-arn {shlex.quote(self.report.execution)}",
-            )
-            yield "To run it again from the start:", self.start()
-        elif self.error is not None and issubclass(self.error, errors.ImageError):
-            yield "To run by hand whatever lies under this key:", self.start(pinned=False)
-        elif self.permanent():
-            yield "The command to run it again, once that is done:", self.start()
-        else:
-            yield "The command to run it again:", self.start()
+        for action, title in self.advice.actions:
+            if action == "redrive":
+                yield title, self.redrive()
+            elif self.repeats:
+                yield title, self.start(pinned=action != "rerun newest")
+
+    def redrive(self) -> str:
+        """Return the command that resumes the execution."""
+        return (
+            f"aws stepfunctions redrive-execution --region {self.region()} "
+            f"--execution-arn {shlex.quote(self.report.execution)}"
+        )
 
     def start(self, *, pinned: bool = True) -> str:
         """Return the command that starts an execution, for this version or for the newest."""
@@ -319,36 +300,6 @@ class _Composer:
             f"--state-machine-arn {shlex.quote(self.report.state_machine)} "
             f"--input {shlex.quote(dumps(request))}"
         )
-
-
-def status_failure(status: str, error: str | None, cause: str | None) -> Failure:
-    """Put into words why an execution ended as a whole.
-
-    Parameters
-    ----------
-    status
-        TIMED_OUT, ABORTED or FAILED, as DescribeExecution says.
-    error, cause
-        What it says of them.
-
-    Returns
-    -------
-    Failure
-        For a report.
-    """
-    told = ": ".join(part for part in (error, cause) if part)
-    if status == "TIMED_OUT":
-        message = "The execution as a whole did not finish in its time."
-    elif status == "ABORTED":
-        message = "Somebody, or a program, stopped the execution." + (
-            f" They said: {told.rstrip('.')}." if told else ""
-        )
-    else:
-        message = "The workflow itself failed, outside of any step's error handling."
-        message += f" {told}" if told else ""
-    name = STATUS_ERRORS.get(status, error or "States.Runtime")
-    # A custom error name must not begin with "States." (Amazon States Language, Errors).
-    return Failure(state=UNCAUGHT, error=name.replace("States.", "States"), message=message[:1000])
 
 
 def _line(label: str, text: str) -> str:

@@ -17,12 +17,13 @@ from darkroom.aws.calls import CONFIG
 from darkroom.aws.objects import Objects, StoredKey
 from darkroom.aws.records import Records
 from darkroom.contract import keys
+from darkroom.contract.advice import UNCAUGHT, status_failure
 from darkroom.contract.errors import AccessDenied, DarkroomError, DeliveryError
 from darkroom.contract.model import parse
 from darkroom.contract.record import ImageRecord
 from darkroom.contract.requests import rerun_request
 from darkroom.contract.results import Announcement, Failure, Report
-from darkroom.notify.compose import UNCAUGHT, Message, compose, status_failure
+from darkroom.notify.compose import Message, compose
 from darkroom.steps.settings import NotifySettings
 
 if TYPE_CHECKING:

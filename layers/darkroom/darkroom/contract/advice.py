@@ -1,0 +1,117 @@
+"""What helps after a failure. Messages, commands and the console all say it from here."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from darkroom.contract import errors
+from darkroom.contract.errors import DarkroomError
+from darkroom.contract.results import Failure
+
+Action = Literal["redrive", "rerun", "rerun newest"]
+"""Resume the execution; run its request again; run whatever lies under its key by then."""
+
+STATUS_ERRORS = {"TIMED_OUT": "ExecutionTimedOut", "ABORTED": "ExecutionAborted"}
+"""The error of an execution that ended as a whole, by its status."""
+
+STATUS_REASONS = {
+    "TIMED_OUT": "The execution as a whole did not finish in its time.",
+    "ABORTED": "Somebody, or a program, stopped the execution.",
+}
+"""Why an execution ended that no state of it ended, by its status."""
+
+UNCAUGHT = "unknown"
+"""The state of a failure that no Catch saw."""
+
+
+class Advice(Struct, frozen=True):
+    """The answer to "Try again?".
+
+    Attributes
+    ----------
+    says
+        The answer, in words.
+    actions
+        What a command can do about it, the best first, each with a title for its command.
+    """
+
+    says: str
+    actions: tuple[tuple[Action, str], ...]
+
+    @property
+    def redrive(self) -> bool:
+        """Whether resuming the execution is of use."""
+        return any(action == "redrive" for action, _ in self.actions)
+
+
+_RESUME = Advice(
+    "Yes: resume it where it stopped, or run it again from the start.",
+    (
+        ("redrive", "To resume it where it stopped:"),
+        ("rerun", "To run it again from the start:"),
+    ),
+)
+_RERUN: tuple[Action, str] = ("rerun", "To run it again:")
+_ONCE_DONE: tuple[Action, str] = ("rerun", "To run it again, once that is done:")
+_ALL_THE_SAME: tuple[Action, str] = ("rerun", "To run it again all the same:")
+_NEWEST: tuple[Action, str] = ("rerun newest", "To run by hand whatever lies under this key:")
+
+_BY_ERROR: dict[type[DarkroomError], tuple[str, tuple[Action, str]]] = {
+    DarkroomError: ("Yes, it may help: the cause is likely to pass.", _RERUN),
+    errors.InvalidRequest: (
+        "No. Correct the input as the reason says, and run the corrected one.", _ONCE_DONE,
+    ),
+    errors.SourceNotFound: ("Only once the object is there.", _ONCE_DONE),
+    errors.SourceChanged: ("No need: the newer upload has a run of its own.", _ALL_THE_SAME),
+    errors.UnsupportedImage: (
+        "No. Upload the image in a supported format; that starts a run by itself.", _NEWEST,
+    ),
+    errors.CorruptImage: ("No. Upload an intact copy; that starts a run by itself.", _NEWEST),
+    errors.ImageTooLarge: ("No. Upload a smaller copy; that starts a run by itself.", _NEWEST),
+    errors.AccessDenied: ("Only once the permission is corrected.", _ONCE_DONE),
+    errors.Superseded: ("No need: the newer run has an outcome of its own.", _ALL_THE_SAME),
+    errors.NotificationFailed: (
+        "No need. Look at the notifications topic and its permissions.", _ALL_THE_SAME,
+    ),
+}  # fmt: skip
+
+
+def advise(error: str, *, caught: bool) -> Advice:
+    """Return what helps after a failure.
+
+    Parameters
+    ----------
+    error
+        The error's name.
+    caught
+        Whether the workflow handled the failure, recorded it and ended in a Fail state: a redrive
+        would resume there and fail at once (Step Functions guide, redriving). Otherwise it resumes
+        where the execution stopped.
+    """
+    if not caught:
+        return _RESUME
+    says, action = _BY_ERROR.get(errors.named(error) or DarkroomError, _BY_ERROR[DarkroomError])
+    return Advice(says, (action,))
+
+
+def status_failure(status: str, error: str | None, cause: str | None) -> Failure:
+    """Put into words why an execution ended as a whole.
+
+    Parameters
+    ----------
+    status
+        TIMED_OUT, ABORTED or FAILED, as DescribeExecution says.
+    error, cause
+        What it says of them.
+    """
+    reason = STATUS_REASONS.get(
+        status, "The workflow itself failed, outside of any step's error handling."
+    )
+    if details := ": ".join(part for part in (error, cause) if part):
+        reason += f" They said: {details.rstrip('.')}." if status == "ABORTED" else ""
+        reason += f" {details}" if status == "FAILED" else ""
+    name = STATUS_ERRORS.get(status, error or "States.Runtime")
+    # A custom error name must not begin with "States." (Amazon States Language, Errors).
+    return Failure(UNCAUGHT, name.replace("States.", "States"), reason[:1000], caught=False)

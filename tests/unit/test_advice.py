@@ -1,0 +1,155 @@
+"""What helps after a failure: the same from the alert, the commands and the console."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from darkroom.contract.advice import Action, advise, status_failure
+from darkroom.contract.errors import (
+    DarkroomError,
+    ImageError,
+    PermanentError,
+    TransientError,
+    by_class,
+    named,
+)  # fmt: skip
+from darkroom.contract.results import Failure, Report
+from darkroom.notify.compose import compose
+
+from darkroom_ops.cli import redrive
+from darkroom_ops.console import pages
+from darkroom_ops.executions.model import Execution
+from darkroom_ops.present import display
+from darkroom_ops.present.failures import WrongUse
+from tests.unit.recorded import recorded
+
+AWS: Any = SimpleNamespace(endpoint=None, stack="photos")
+
+CAUGHT = [*sorted(by_class(DarkroomError)), "StatesTimeout", "Lambda.Unknown", "KeyError", ""]
+UNCAUGHT = [
+    ("FAILED", "States.Runtime", "An expression selects nothing."),
+    ("FAILED", "StorageError", "It came through in a way that nobody thought of."),
+    ("FAILED", None, None),
+    ("TIMED_OUT", None, None),
+    ("ABORTED", "CorruptImage", "A person may give any reason."),
+    ("ABORTED", None, None),
+]
+
+
+def ended(status: str, error: str | None, cause: str | None, *, caught: bool) -> Execution:
+    """Return an execution that ended so: in its Fail state, or in the midst of another."""
+    found = recorded("corrupt")
+    states = found.states if caught else found.states[:2]
+    return dataclasses.replace(found, status=status, error=error, cause=cause, states=states)
+
+
+CASES = [
+    pytest.param(
+        ended("FAILED", error, "It is so.", caught=True),
+        Failure("Prepare", error, "It is so."),
+        id=f"caught-{error}",
+    )
+    for error in CAUGHT
+] + [
+    pytest.param(ended(*how, caught=False), status_failure(*how), id=f"uncaught-{how[0]}-{how[1]}")
+    for how in UNCAUGHT
+]
+
+
+@pytest.mark.parametrize(("execution", "failure"), CASES)
+def test_all_say_the_same_of_an_execution(execution: Execution, failure: Failure) -> None:
+    found = advise(failure.error, caught=failure.caught)
+    titles = [title for _, title in found.actions]
+    report = Report(
+        outcome=execution.status,  # type: ignore[arg-type]
+        execution=execution.arn,
+        state_machine=execution.arn.replace(":execution:", ":stateMachine:").rpartition(":")[0],
+        started_at=execution.started.isoformat(),
+        input=execution.input,
+        image="any",
+        failure=failure,
+    )
+    alert = compose(report, (), execution.started.timestamp() + 1)
+
+    assert alert.data["advice"] == found.says
+    assert f"\nTry again? {found.says}\n" in alert.email
+    parts = alert.email.split("\n\n")
+    assert parts[2::2] == titles
+    assert parts[3::2] == alert.data["commands"]
+    assert [by_aws(command) for command in alert.data["commands"]] == [a for a, _ in found.actions]
+
+    shown = display.advice(AWS, execution).plain.split("\n\n")
+    assert shown[0] == f"Try again? {found.says}"
+    assert [part.split("\n")[0] for part in shown[1:]] == titles
+    assert [by_us(part.split("\n")[1]) for part in shown[1:]] == [a for a, _ in found.actions]
+
+    told = pages.failure(execution)
+    assert told is not None
+    assert told["advice"] == found
+
+    if found.redrive:
+        redrive.check(AWS, execution)
+    else:
+        with pytest.raises(WrongUse) as refused:
+            redrive.check(AWS, execution)
+        assert found.says in str(refused.value)
+        assert all(title in str(refused.value) for title in titles)
+
+
+def by_aws(command: str) -> Action:
+    """Return what a command of the AWS CLI does."""
+    if "redrive-execution" in command:
+        return "redrive"
+    assert shlex.split(command)[2] == "start-execution"
+    return "rerun" if "versionId" in command else "rerun newest"
+
+
+def by_us(command: str) -> Action:
+    """Return what a command of ours does."""
+    words = shlex.split(command)
+    if words[1] == "redrive":
+        return "redrive"
+    assert words[1] == "rerun"
+    return "rerun newest" if "--newest" in words else "rerun"
+
+
+@pytest.mark.parametrize("error", CAUGHT)
+def test_what_was_caught_is_never_resumed(error: str) -> None:
+    """A redrive would resume in the Fail state, and fail at once."""
+    assert not advise(error, caught=True).redrive
+    assert advise(error, caught=False).redrive
+
+
+@pytest.mark.parametrize("error", sorted(by_class(DarkroomError)))
+def test_the_answer_follows_from_the_kind_of_error(error: str) -> None:
+    found, kind = advise(error, caught=True), named(error)
+    assert kind is not None
+    expected = ("Yes",) if issubclass(kind, TransientError) else ("No", "Only once")
+    assert found.says.startswith(expected)
+    ((action, title),) = found.actions
+    assert (action == "rerun newest") == issubclass(kind, ImageError)
+    assert (title == "To run it again:") == (not issubclass(kind, PermanentError))
+    assert ("all the same" in title) == found.says.startswith("No need")
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        ("InvalidRequest", "Correct the input"),
+        ("SourceNotFound", "once the object is there"),
+        ("SourceChanged", "the newer upload has a run of its own"),
+        ("UnsupportedImage", "in a supported format"),
+        ("CorruptImage", "an intact copy"),
+        ("ImageTooLarge", "a smaller copy"),
+        ("AccessDenied", "once the permission is corrected"),
+        ("Superseded", "the newer run has an outcome of its own"),
+        ("NotificationFailed", "the notifications topic and its permissions"),
+        ("StorageError", "the cause is likely to pass"),
+    ],
+)
+def test_the_advice_is_what_helps(error: str, says: str) -> None:
+    assert says in advise(error, caught=True).says
