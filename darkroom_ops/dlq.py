@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from botocore.exceptions import ClientError
+from darkroom.contract.arns import execution_arn
 
 from darkroom_ops.deployment import Deployment
 
@@ -285,5 +286,5 @@ def _start(deployment: Deployment, event: str, body: str) -> str:
     except ClientError as error:
         if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
             raise
-        return f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
+        return execution_arn(machine, name)
     return started["executionArn"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from darkroom.contract.arns import parse
 from rich.console import Console
 from rich.text import Text
 
@@ -134,7 +135,7 @@ def _show_sent(screen: Console, deployment: Deployment, sent: dlq.Sent) -> None:
         return
     screen.print(Text("✓ ", "bold green").append(about), soft_wrap=True)
     if sent.execution is not None:
-        name = sent.execution.rpartition(":")[2]
+        name = parse(sent.execution).name
         look = address.command(deployment, "show", name)
         screen.print(Text(f"  {look}", "dim"), soft_wrap=True)
 

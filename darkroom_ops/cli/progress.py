@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from darkroom.contract.arns import parse
 from rich.console import Console
 from rich.text import Text
 
@@ -38,7 +39,7 @@ def followed(deployment: Deployment, arn: str, screen: Console) -> Execution:
             for execution, happened in follow(deployment.stepfunctions, arn, interval(deployment)):
                 progress.show(execution, happened)
     except KeyboardInterrupt:
-        again = address.command(deployment, "show", arn.rpartition(":")[2], "--follow")
+        again = address.command(deployment, "show", parse(arn).name, "--follow")
         raise LeftRunning(
             f"The execution goes on without you. To follow it again:\n  {again}"
         ) from None

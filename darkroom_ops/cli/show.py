@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from darkroom.contract.advice import STATUS_ERRORS
+from darkroom.contract.arns import console_url
 from rich.console import Console
 from rich.json import JSON
 from rich.text import Text
@@ -31,11 +32,6 @@ USUAL = {
 """Fields of a log line that say nothing new; --json has them all."""
 
 FUNCTION_WIDTH = 16
-
-CONSOLE = (
-    "https://{region}.console.aws.amazon.com/states/home?region={region}"
-    "#/v2/executions/details/{arn}"
-)
 
 
 @dataclass(frozen=True)
@@ -178,7 +174,7 @@ def _about(deployment: Deployment, execution: Execution) -> Text:
             rows.append(("Version", source.version_id))
     rows.append(("Execution", execution.name))
     if deployment.endpoint is None:
-        rows.append(("Console", CONSOLE.format(region=deployment.region, arn=execution.arn)))
+        rows.append(("Console", console_url(execution.arn)))
     ended = f", ended {words.moment(execution.stopped)[11:]}" if execution.stopped else ""
     begun = f"{words.moment(execution.started)} by {_starter(execution.input)}"
     rows.append(("Started", begun + ended))

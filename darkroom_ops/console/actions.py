@@ -7,6 +7,7 @@ import json
 from typing import Any
 from urllib.parse import parse_qs, quote
 
+from darkroom.contract.arns import parse
 from darkroom.contract.errors import InvalidRequest
 from darkroom.contract.limits import MIB, Limits
 from starlette.concurrency import run_in_threadpool
@@ -168,4 +169,4 @@ def redrive(request: Request) -> Response:
 
 
 def _page_of(arn: str) -> str:
-    return f"/executions/{quote(arn.rpartition(':')[2], safe='')}"
+    return f"/executions/{quote(parse(arn).name, safe='')}"

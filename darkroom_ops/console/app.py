@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 from botocore.exceptions import BotoCoreError, ClientError
+from darkroom.contract.arns import execution_arn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -95,8 +96,7 @@ class Console:
 
     def arn(self, name: str) -> str:
         """Return the ARN of an execution of this stack's state machine."""
-        machine = self.deployment.state_machine_arn
-        return f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
+        return execution_arn(self.deployment.state_machine_arn, name)
 
     def machine(self, execution: Execution) -> graph.Scope:
         """Return the state machine that an execution runs, as it was when it started."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from darkroom.contract.arns import parse
+
 if TYPE_CHECKING:
     from darkroom_ops.engine.inbox import Inbox, Message
 
@@ -28,7 +30,7 @@ class Letter:
     def execution(self) -> str | None:
         """Return the name of the execution that it is about; None when it is about none."""
         arn = self.message.execution
-        return arn.rpartition(":")[2] if arn else None
+        return parse(arn).name if arn else None
 
     @property
     def is_alert(self) -> bool:

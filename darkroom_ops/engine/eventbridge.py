@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
+from darkroom.contract.arns import parse
 
 LOG = logging.getLogger(__name__)
 
@@ -194,7 +195,7 @@ class EventRouter:
                 return
 
     def _call(self, arn: str, body: str) -> None:
-        service = arn.split(":")[2]
+        service = parse(arn).service
         if service == "states":
             started = self._clients.stepfunctions.start_execution(stateMachineArn=arn, input=body)
             with self._lock:
@@ -225,7 +226,7 @@ class EventRouter:
             error = json.loads(done["Payload"].read())
             if self._closed:
                 return
-        name = arn.split(":")[6]
+        name = parse(arn).name
         queue = self._dead_letters(name)
         if queue is None:
             LOG.error("an event was lost: %s has no dead-letter queue", arn)
@@ -251,7 +252,7 @@ class EventRouter:
         )
 
     def _queue_url(self, arn: str) -> str:
-        found: str = self._clients.sqs.get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
+        found: str = self._clients.sqs.get_queue_url(QueueName=parse(arn).name)["QueueUrl"]
         return found
 
     def _bury(

@@ -26,6 +26,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from xml.sax.saxutils import escape
 
 from botocore.exceptions import ClientError
+from darkroom.contract.arns import parse
 from werkzeug.wrappers import Response
 
 from darkroom_ops.engine.permissions import Call, Grant, Need, Place, Policy, decide, needs
@@ -159,7 +160,7 @@ class Guard:
             AccessDeniedException: it may not.
         """
         arn = target["Arn"]
-        action = DELIVERIES[arn.split(":")[2]]
+        action = DELIVERIES[parse(arn).service]
         if "RoleArn" in target:
             policies = self._directory.policies_of(target["RoleArn"])
             allowed = self._allowed(target["RoleArn"], policies, Need(action, arn))

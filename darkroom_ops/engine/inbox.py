@@ -7,6 +7,8 @@ import datetime
 import threading
 from dataclasses import dataclass
 
+from darkroom.contract.arns import parse
+
 UNSUBSCRIBE = (
     "--\n"
     "If you wish to stop receiving notifications from this topic, please click or visit the link "
@@ -61,7 +63,7 @@ class Message:
         """Return the whole message, as the recipient sees it."""
         if self.protocol == "sms":
             return self.text
-        region = self.subscription.split(":")[3]
+        region = parse(self.subscription).region
         url = (
             f"https://sns.{region}.amazonaws.com/unsubscribe.html?SubscriptionArn="
             f"{self.subscription}&Endpoint={self.recipient}"

@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from darkroom.contract.arns import parse
+
 
 class PolicyNotUnderstood(Exception):
     """A policy says something that the engine cannot evaluate; the message names it."""
@@ -412,7 +414,7 @@ def _decrypts(place: Place, arn: str) -> list[Need]:
 
 def _asks_kms(action: str, place: Place, arn: str) -> list[Need]:
     key = place.encryption_key(arn) if arn.startswith("arn:") else None
-    service = arn.split(":")[2] if key else ""
+    service = parse(arn).service if key else ""
     return [Need(f"kms:{action}", key, f"{service}.{place.region}.amazonaws.com")] if key else []
 
 

@@ -20,6 +20,7 @@ from urllib.parse import unquote
 
 from botocore.exceptions import ClientError
 from darkroom.aws.records import Records
+from darkroom.contract.arns import NAME, execution_arn, find_execution
 from darkroom.contract.keys import record_key
 
 from darkroom_ops import cost
@@ -63,10 +64,6 @@ AT_ONCE = 8
 
 KEPT_LISTED, KEPT_WHOLE = 20_000, 200
 """Ended executions that are remembered: in short, and with their states."""
-
-# An execution's name has none of these characters (StartExecution, API reference).
-_NAME = r'[^\s<>{}\[\]?*"#%\\^|~`$&,;:/]+'
-_ARN = re.compile(rf"arn:[\w-]+:states:[\w-]*:\d*:execution:{_NAME}:{_NAME}")
 
 _Stamp: TypeAlias = tuple[object, ...]
 V = TypeVar("V")
@@ -266,17 +263,15 @@ class Executions:
         """
         if text.startswith("s3://"):
             return self._newest_of(text)
-        if (match := _ARN.search(unquote(text))) is not None:
-            return match[0]
+        if (found := find_execution(unquote(text))) is not None:
+            return found
         name = text.strip()
-        if not re.fullmatch(_NAME, name):
+        if not re.fullmatch(NAME, name):
             raise NoSuchExecution(
                 "Expected an execution's name or its beginning, its ARN, its address in the "
                 f"console, or s3://bucket/key, but received {text!r}."
             )
-        arn = (
-            f"{self._deployment.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
-        )
+        arn = execution_arn(self._deployment.state_machine_arn, name)
         return arn if self._describe(arn) else self._beginning_with(name)
 
     def names(self, beginning: str = "", limit: int = 50) -> list[tuple[str, str]]:

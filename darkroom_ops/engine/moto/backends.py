@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from darkroom.contract.arns import parse
 from moto.awslambda.models import lambda_backends
 from moto.cloudformation.models import cloudformation_backends
 from moto.cloudformation.parsing import clean_json, get_model_map
@@ -137,14 +138,14 @@ def role_documents(arn: str) -> tuple[str, ...]:
 
 def resource_document(arn: str) -> str | None:
     """Return the policy of a function, a topic or a queue, as JSON; None when it has none."""
-    service, region, name = _parts(arn)
-    if service == "sns":
-        topic = sns_backends[ACCOUNT][region].topics.get(arn)
+    at = parse(arn)
+    if at.service == "sns":
+        topic = sns_backends[ACCOUNT][at.region].topics.get(arn)
         return str(topic.policy) if topic else None
-    if service == "sqs":
-        queue = sqs_backends[ACCOUNT][region].queues.get(name)
+    if at.service == "sqs":
+        queue = sqs_backends[ACCOUNT][at.region].queues.get(at.name)
         return queue.policy if queue is not None else None
-    function = lambda_backends[ACCOUNT][region].get_function_by_arn(arn)
+    function = lambda_backends[ACCOUNT][at.region].get_function_by_arn(arn)
     if function is None:
         return None
     # Moto keeps what CloudFormation said beside the statement's own elements.
@@ -158,15 +159,15 @@ def resource_document(arn: str) -> str | None:
 
 def encryption_key(arn: str) -> str | None:
     """Return the ARN of the customer's key that encrypts a topic, a queue or a bucket, if any."""
-    service, region, name = _parts(arn)
-    if service == "sns":
-        topic = sns_backends[ACCOUNT][region].topics.get(arn)
+    at = parse(arn)
+    if at.service == "sns":
+        topic = sns_backends[ACCOUNT][at.region].topics.get(arn)
         found = topic.kms_master_key_id if topic else None
-    elif service == "sqs":
-        queue = sqs_backends[ACCOUNT][region].queues.get(name)
+    elif at.service == "sqs":
+        queue = sqs_backends[ACCOUNT][at.region].queues.get(at.name)
         found = queue.kms_master_key_id if queue is not None else None
     else:
-        encryption = s3_backends[ACCOUNT]["aws"].get_bucket(name).encryption or {}
+        encryption = s3_backends[ACCOUNT]["aws"].get_bucket(at.name).encryption or {}
         default = encryption.get("Rule", {}).get("ApplyServerSideEncryptionByDefault", {})
         found = default.get("KMSMasterKeyID")
     return found if found and found.startswith("arn:") else None
@@ -177,9 +178,3 @@ def has_tags(bucket: str, key: str, version: str | None) -> bool:
     backend = s3_backends[ACCOUNT]["aws"]
     found = backend.get_object(bucket, key, version)
     return found is not None and bool(backend.get_object_tagging(found)["Tags"])
-
-
-def _parts(arn: str) -> tuple[str, str, str]:
-    """Return service, region and name of an ARN."""
-    _, _, service, region, _, name = arn.split(":", 5)
-    return service, region, name

@@ -12,12 +12,12 @@ import json
 import shlex
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from msgspec import Struct
 
 from darkroom.contract import errors, keys
 from darkroom.contract.advice import UNCAUGHT, Advice, advise
+from darkroom.contract.arns import console_url, parse
 from darkroom.contract.model import dump
 from darkroom.contract.requests import rerun_request
 from darkroom.contract.results import Backup, Made, Output, Report
@@ -107,6 +107,7 @@ class _Composer:
         self.version = version if isinstance(version, str) else None
         if report.made is not None:
             self.version = report.made.source.version_id or self.version
+        self.region = parse(report.execution).region
         self.failure = report.failure
         self.advice = Advice("", ())
         if self.failure is not None:
@@ -176,7 +177,7 @@ class _Composer:
             "startedAt": report.started_at,
             "seconds": round(self.seconds, 1),
             "execution": report.execution,
-            "console": self.console(),
+            "console": console_url(self.report.execution),
             "outputs": [{"key": each.key, "bytes": each.bytes} for each in self.outputs],
             "rerunInput": self.rerun,
             "commands": [command for _, command in self.commands()],
@@ -211,7 +212,7 @@ class _Composer:
         yield _line("Source", "Untouched.")
         # The seconds follow: milliseconds would only make the date harder to read.
         yield _line("Started", f"{self.started:%Y-%m-%d %H:%M:%S} UTC, took {self.seconds:,.1f} s")
-        yield f"{'Execution':{LABEL_WIDTH}}{self.console()}"
+        yield f"{'Execution':{LABEL_WIDTH}}{console_url(self.report.execution)}"
         for title, command in self.commands():
             yield from ("", title, "", command)
 
@@ -263,16 +264,6 @@ class _Composer:
             found = found.get(name) if isinstance(found, dict) else None
         return found if isinstance(found, int) else None
 
-    def region(self) -> str:
-        return self.report.execution.split(":")[3]
-
-    def console(self) -> str:
-        region, arn = self.region(), quote(self.report.execution, safe=":/")
-        return (
-            f"https://{region}.console.aws.amazon.com/states/home?region={region}"
-            f"#/v2/executions/details/{arn}"
-        )
-
     def commands(self) -> Iterable[tuple[str, str]]:
         """Return every command that helps, with a title."""
         if self.failure is None and self.repeats:
@@ -286,7 +277,7 @@ class _Composer:
     def redrive(self) -> str:
         """Return the command that resumes the execution."""
         return (
-            f"aws stepfunctions redrive-execution --region {self.region()} "
+            f"aws stepfunctions redrive-execution --region {self.region} "
             f"--execution-arn {shlex.quote(self.report.execution)}"
         )
 
@@ -296,7 +287,7 @@ class _Composer:
         if not pinned and isinstance(request.get("source"), dict):
             request["source"] = {"bucket": self.bucket, "key": self.key}
         return (
-            f"aws stepfunctions start-execution --region {self.region()} "
+            f"aws stepfunctions start-execution --region {self.region} "
             f"--state-machine-arn {shlex.quote(self.report.state_machine)} "
             f"--input {shlex.quote(dumps(request))}"
         )

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
+from darkroom.contract.arns import parse
 from darkroom.contract.errors import DarkroomError
 from darkroom.contract.model import Contract, dump
 from darkroom.contract.results import Announcement, Backup, Output, Prepared
@@ -46,7 +47,7 @@ def step(run: Step) -> Handler:
     @functools.wraps(run)
     def handler(event: Event, context: Any) -> dict[str, Any]:  # noqa: ARG001
         try:
-            result = run(event["input"], event["execution"].rpartition(":")[2])
+            result = run(event["input"], parse(event["execution"]).name)
         except DarkroomError as error:
             name = type(error).__name__
             metrics.add_metric(name=f"Failures{name}", unit=MetricUnit.Count, value=1)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.config import Config
 
+from darkroom.contract.arns import execution_arn
 from darkroom.contract.results import Started
 from darkroom.steps.settings import StartSettings
 
@@ -81,7 +82,7 @@ def run(
             stateMachineArn=settings.state_machine, name=name, input=event
         )
         return Started(done["executionArn"], done["status"])
-    arn = f"{settings.state_machine.replace(':stateMachine:', ':execution:')}:{name}"
+    arn = execution_arn(settings.state_machine, name)
     # When the message came again, and its execution has ended, this only learns how.
     with contextlib.suppress(stepfunctions.exceptions.ExecutionAlreadyExists):
         stepfunctions.start_execution(
