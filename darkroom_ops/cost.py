@@ -8,7 +8,8 @@ What is assumed:
   execution that ran in the local engine shows this machine's speed, not that of Lambda.
 - Each step makes the calls that its code makes when nothing is retried inside it: `CALLS`. One
   that fails is taken to fail on what it reads first.
-- A DynamoDB write is billed per KB of the item, estimated by the values that the state writes.
+- A DynamoDB write is billed per KB of the whole item, estimated by the values that the last state
+  wrote: Notify, which marks the record, is billed for all of it.
 - One e-mail goes out for each message that is published and not silenced. SMS differ in price by
   country and carrier, and are left out.
 - Left out, since they do not belong to one execution: storage, logs, traces, metrics, the upload
@@ -180,7 +181,7 @@ def estimate(execution: Execution, memory_mb: Mapping[str, int], prices: Prices 
         if attempt.function is not None
     )
     made = [_calls(state, attempt) for state, attempt in calls]
-    written = sum(_write_units(attempt) for _, attempt in calls if _is(attempt, "dynamodb"))
+    written = _write_units(calls)
     published = [attempt for state, attempt in calls if _calls(state, attempt).publishes]
     emails = sum(_reaches_mailboxes(attempt) for attempt in published)
     lines = (
@@ -191,7 +192,7 @@ def estimate(execution: Execution, memory_mb: Mapping[str, int], prices: Prices 
         ("S3 reads", sum(each.gets for each in made), "GET", prices.s3_get),
         (
             "DynamoDB writes",
-            written + sum(each.writes for each in made),
+            written,
             "write units",
             prices.dynamodb_write,
         ),
@@ -213,8 +214,19 @@ def _is(attempt: Attempt, service: str) -> bool:
     return attempt.resource.startswith(f"{service}:")
 
 
-def _write_units(attempt: Attempt) -> int:
-    """Return the write request units: one per KB of the item, at least one."""
+def _write_units(calls: list[tuple[StateRun, Attempt]]) -> int:
+    """Return the write request units: each write is billed by the whole item, as it is then."""
+    total, item = 0, 1
+    for state, attempt in calls:
+        if _is(attempt, "dynamodb"):
+            item = _item_units(attempt)
+            total += item
+        total += item * _calls(state, attempt).writes
+    return total
+
+
+def _item_units(attempt: Attempt) -> int:
+    """Return the units of the item that a state writes: one per KB, at least one."""
     try:
         values = json.loads(attempt.parameters)["ExpressionAttributeValues"]
     except (ValueError, KeyError, TypeError):

@@ -6,8 +6,9 @@ import re
 
 import pytest
 
-from darkroom_ops.cost import CALLS, PRICES
+from darkroom_ops.cost import CALLS, PRICES, estimate
 from tests.conftest import ROOT
+from tests.unit.recorded import MEMORY, recorded
 
 CAPACITY = (ROOT / "docs" / "capacity.md").read_text()
 COST = (ROOT / "docs" / "cost.md").read_text()
@@ -56,7 +57,8 @@ PRICE = {
     "Lambda requests": PRICES.lambda_request,
     "S3 writes and copies": PRICES.s3_put,
     "S3 reads": PRICES.s3_get,
-    "DynamoDB": PRICES.dynamodb_write,
+    "DynamoDB writes": PRICES.dynamodb_write,
+    "DynamoDB reads": PRICES.dynamodb_read,
     "SNS publication": PRICES.sns_publish,
     "an e-mail for each image, if wanted": PRICES.sns_email,
 }
@@ -83,3 +85,7 @@ def test_a_bill_is_its_quantities_times_the_prices(workflow: str) -> None:
     quantities = {what: quantity.partition(" ")[0] for what, quantity, *_ in lines}
     assert quantities["Lambda requests"] == str(len(CALLED))
     assert (quantities["S3 writes and copies"], quantities["S3 reads"]) == (str(PUTS), str(GETS))
+    # What `darkroom cost` says of such an execution.
+    estimated = {item.what: item.quantity for item in estimate(recorded("complete"), MEMORY).items}
+    for what in ("DynamoDB writes", "DynamoDB reads"):
+        assert number(quantities[what]) == estimated[what]
