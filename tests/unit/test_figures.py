@@ -17,6 +17,8 @@ RENDITIONS = 3
 CALLED = ["Prepare", *["Resize"] * RENDITIONS, "MakePdf", "BackupOriginal", "NotifySuccess"]
 PUTS = sum(CALLS[state].puts for state in CALLED)
 GETS = sum(CALLS[state].gets for state in CALLED)
+ESTIMATED = {item.what: item.quantity for item in estimate(recorded("complete"), MEMORY).items}
+"""What `darkroom cost` says of such an execution."""
 
 
 def number(text: str) -> float:
@@ -49,6 +51,7 @@ def test_an_image_takes_what_its_steps_call() -> None:
         if "(" in name
     }
     assert (takes["S3 writes of a prefix"], takes["S3 reads of a prefix"]) == (PUTS, GETS)
+    assert takes["DynamoDB writes"] == ESTIMATED["DynamoDB writes"]
 
 
 PRICE = {
@@ -85,7 +88,5 @@ def test_a_bill_is_its_quantities_times_the_prices(workflow: str) -> None:
     quantities = {what: quantity.partition(" ")[0] for what, quantity, *_ in lines}
     assert quantities["Lambda requests"] == str(len(CALLED))
     assert (quantities["S3 writes and copies"], quantities["S3 reads"]) == (str(PUTS), str(GETS))
-    # What `darkroom cost` says of such an execution.
-    estimated = {item.what: item.quantity for item in estimate(recorded("complete"), MEMORY).items}
     for what in ("DynamoDB writes", "DynamoDB reads"):
-        assert number(quantities[what]) == estimated[what]
+        assert number(quantities[what]) == ESTIMATED[what]
