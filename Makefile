@@ -40,7 +40,7 @@ check: $(VENV)/dev $(CHECKS)/ready ## linters, type checks, and what checkov, cd
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
-	@AWS_DEFAULT_REGION=us-east-1 $(BIN)/cfn-lint template.yaml
+	@AWS_DEFAULT_REGION=us-east-1 $(BIN)/cfn-lint template.yaml cloudfront.yaml
 	@$(BIN)/python -m tools.schema --check
 	@$(BIN)/python -m tools.checks $(ARGS)
 

@@ -319,7 +319,7 @@ NOT_APPLIED = {
 """What the engine leaves out on purpose, and why."""
 
 REFUSED = {
-    "AWS::CloudFront::Distribution": "the engine has no CloudFront; deploy without it",
+    "AWS::CloudFormation::Stack": "the engine has no CloudFront; deploy without it",
     # moto would call the function inside the call that sends, as often at once as messages come,
     # and functions that wait for executions would take the workers that these need.
     "AWS::Lambda::EventSourceMapping": (

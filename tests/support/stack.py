@@ -22,6 +22,12 @@ def source() -> Json:
     return deepcopy(_source())
 
 
+def cloudfront() -> Json:
+    """Return the template that the option CloudFront nests."""
+    parsed: Json = yaml_parse((ROOT / "cloudfront.yaml").read_text())
+    return parsed
+
+
 def translated() -> Json:
     """Return what the SAM transform makes of the template, with its conditions still open."""
     return deepcopy(_translated())

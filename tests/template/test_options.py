@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.stack import Json, of_type, references, source
+from tests.conftest import ROOT
+from tests.support.stack import Json, cloudfront, of_type, references, source
 from tests.support.stack import stack as decide
 
 FUNCTIONS = {
@@ -59,7 +60,7 @@ def test_every_option_is_off_by_default() -> None:
     assert not [
         name
         for name, each in template["Resources"].items()
-        if each["Type"].startswith(("AWS::CloudFront::", "AWS::Lambda::EventSource"))
+        if each["Type"] in {"AWS::CloudFormation::Stack", "AWS::Lambda::EventSourceMapping"}
     ]
     assert list(of_type(template, "AWS::SQS::Queue")) == ["EventsDeadLetterQueue"]
     assert properties(template, "ImagePipeline")["StateMachineType"] == {"Ref": "WorkflowType"}
@@ -73,14 +74,21 @@ def test_every_option_is_off_by_default() -> None:
 def test_no_option_leaves_a_dangling_reference(options: dict[str, str]) -> None:
     """CloudFormation refuses a stack that refers to a resource that is not created."""
     template = stack(**options)
-    parameters = {"AWS::StackName", "AWS::AccountId", "AWS::Region", "AWS::Partition"}
-    known = set(template["Resources"]) | set(source()["Parameters"])
-    assert references(template) - parameters <= known
-    text = json.dumps(template)
-    named = {name.partition(".")[0] for name in re.findall(r"\$\{(\w+(?:\.\w+)?)\}", text)}
     machine = properties(template, "ImagePipeline")
     substituted = {*machine["DefinitionSubstitutions"], "Name", "Alarms"}
-    assert named <= known | substituted
+    assert dangling(template, set(source()["Parameters"])) <= substituted
+
+
+def test_the_nested_template_has_all_that_it_refers_to() -> None:
+    nested = cloudfront()
+    assert not dangling(nested, set(nested["Parameters"]))
+
+
+def dangling(template: Json, parameters: set[str]) -> set[str]:
+    """Return the names that a template refers to and does not have."""
+    known = parameters | {"AWS::StackName", "AWS::AccountId", "AWS::Region", "AWS::Partition"}
+    named = re.findall(r"\$\{(\w+)(?:\.[\w.]+)?\}", json.dumps(template))
+    return (references(template) | set(named)) - known - set(template["Resources"])
 
 
 # ---------------------------------------------------------------------------- an existing bucket
@@ -268,6 +276,12 @@ NAMED_BY = {
 
 def test_two_stacks_live_side_by_side() -> None:
     """Whatever has a name in the account has the stack's in it."""
+    nested = cloudfront()["Resources"]
+    for name, each in nested.items():
+        assert "${Stack}" in json.dumps(each), name
+    assert properties(stack(CloudFront="yes"), "Delivery")["Parameters"]["Stack"] == {
+        "Ref": "AWS::StackName"
+    }
     for name, each in stack(**OPTIONAL)["Resources"].items():
         if each["Type"] in NAMED_BY:
             given = each["Properties"][NAMED_BY[each["Type"]]]
@@ -292,20 +306,40 @@ def test_backups_can_be_locked() -> None:
 
 
 def test_only_this_distribution_reads_the_outputs() -> None:
-    template = stack(CloudFront="yes")
-    config = properties(template, "Distribution")["DistributionConfig"]
+    config = properties(cloudfront(), "Distribution")["DistributionConfig"]
     (origin,) = config["Origins"]
     assert origin["OriginAccessControlId"] == {"Ref": "OriginAccess"}
+    template = stack(CloudFront="yes")
     _, reads = properties(template, "OutputBucketPolicy")["PolicyDocument"]["Statement"]
     assert reads["Action"] == "s3:GetObject"
-    assert "${Distribution}" in reads["Condition"]["StringEquals"]["aws:SourceArn"]["Fn::Sub"]
+    source = reads["Condition"]["StringEquals"]["aws:SourceArn"]["Fn::Sub"]
+    assert source.endswith(":distribution/${Delivery.Outputs.DistributionId}")
+    assert cloudfront()["Outputs"]["DistributionId"]["Value"] == {"Ref": "Distribution"}
     assert len(properties(stack(), "OutputBucketPolicy")["PolicyDocument"]["Statement"]) == 1
     for behaviour in (config["DefaultCacheBehavior"], *config["CacheBehaviors"]):
         assert behaviour["ViewerProtocolPolicy"] == "redirect-to-https"
 
 
+def test_the_outputs_are_what_is_served() -> None:
+    nested, delivery = cloudfront(), properties(stack(CloudFront="yes"), "Delivery")
+    assert (ROOT / delivery["TemplateURL"]).samefile(ROOT / "cloudfront.yaml")
+    assert set(delivery["Parameters"]) == set(nested["Parameters"])
+    assert delivery["Parameters"]["OutputBucketDomainName"] == {
+        "Fn::GetAtt": ["OutputBucket", "RegionalDomainName"]
+    }
+    (origin,) = properties(nested, "Distribution")["DistributionConfig"]["Origins"]
+    assert origin["DomainName"] == {"Ref": "OutputBucketDomainName"}
+    assert nested["Outputs"]["Url"]["Value"] == {"Fn::Sub": "https://${Distribution.DomainName}"}
+
+
+def test_only_the_nested_template_needs_cloudfront() -> None:
+    """A partition without it refuses a template that names its types, whatever the condition."""
+    types = {each["Type"] for each in source()["Resources"].values()}
+    assert not [each for each in types if each.startswith("AWS::CloudFront::")]
+
+
 def test_a_version_is_cached_for_a_year_and_a_plain_address_for_a_minute() -> None:
-    template = stack(CloudFront="yes")
+    template = cloudfront()
     config = properties(template, "Distribution")["DistributionConfig"]
     (versioned,) = config["CacheBehaviors"]
     for behaviour, seconds in ((config["DefaultCacheBehavior"], 60), (versioned, 31536000)):
@@ -327,7 +361,7 @@ def test_a_version_is_cached_for_a_year_and_a_plain_address_for_a_minute() -> No
     ],
 )
 def test_the_version_moves_from_the_path_to_the_cache_key(uri: str, key: str, version: str) -> None:
-    code = properties(stack(CloudFront="yes"), "VersionToQuery")["FunctionCode"]
+    code = properties(cloudfront(), "VersionToQuery")["FunctionCode"]
     event = json.dumps({"request": {"uri": uri, "querystring": {"any": {"value": "x"}}}})
     program = f"{code}\nconsole.log(JSON.stringify(handler({event})));"
     done = subprocess.run([str(NODE), "-e", program], capture_output=True, text=True, check=True)

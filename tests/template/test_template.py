@@ -484,7 +484,5 @@ def test_the_outputs_name_what_an_operator_needs() -> None:
     }
     asked = stack.stack(BufferConcurrency="10", CloudFront="yes", ExistingSourceBucket="photos")
     assert asked["Outputs"]["BufferQueueUrl"]["Value"] == {"Ref": "BufferQueue"}
-    assert asked["Outputs"]["OutputsUrl"]["Value"] == {
-        "Fn::Sub": "https://${Distribution.DomainName}"
-    }
+    assert asked["Outputs"]["OutputsUrl"]["Value"] == {"Fn::GetAtt": ["Delivery", "Outputs.Url"]}
     assert asked["Outputs"]["SourceBucketName"]["Value"] == {"Ref": "ExistingSourceBucket"}

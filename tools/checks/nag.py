@@ -1,6 +1,6 @@
-"""Run cdk-nag on a CloudFormation template, and print its findings as JSON.
+"""Run cdk-nag on CloudFormation templates, and print its findings as JSON.
 
-Runs in the checks' own environment: ``python nag.py TEMPLATE FOLDER``, where FOLDER is for what the
+Runs in the environment of the checks: ``python nag.py FOLDER TEMPLATE …``; FOLDER is for what the
 CDK writes. Each finding is ``[rule, logical name, message]``.
 """
 
@@ -17,7 +17,7 @@ from aws_cdk.cloudformation_include import CfnInclude
 from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
 
-def findings(template: Path, folder: Path) -> list[tuple[str, str, str]]:
+def findings(folder: Path, templates: list[Path]) -> list[tuple[str, str, str]]:
     """Return what the packs object to.
 
     Raises
@@ -26,8 +26,9 @@ def findings(template: Path, folder: Path) -> list[tuple[str, str, str]]:
         The CDK wrote no report.
     """
     app = App(outdir=str(folder))
-    stack = Stack(app, "stack")
-    CfnInclude(stack, "template", template_file=str(template))
+    for template in templates:
+        stack = Stack(app, template.stem)
+        CfnInclude(stack, "template", template_file=str(template))
     Validations.of(app).add_plugins(AwsSolutionsChecks(app), ServerlessChecks(app))
     # Synthesis fails when there are findings; the report has them either way.
     with contextlib.suppress(RuntimeError), contextlib.redirect_stdout(io.StringIO()):
@@ -47,4 +48,4 @@ def findings(template: Path, folder: Path) -> list[tuple[str, str, str]]:
 
 
 if __name__ == "__main__":
-    json.dump(findings(Path(sys.argv[1]), Path(sys.argv[2])), sys.stdout)
+    json.dump(findings(Path(sys.argv[1]), [Path(each) for each in sys.argv[2:]]), sys.stdout)

@@ -1,4 +1,4 @@
-"""checkov, cdk-nag and ``sam validate`` on the stack.
+"""checkov, cdk-nag and ``sam validate`` on the stack, and on what it nests.
 
 Both scanners read what the SAM transform makes of the template: they find more there than in the
 SAM source, which hides the roles.
@@ -27,15 +27,19 @@ REGION = "us-east-1"
 
 
 @cache
-def translated() -> Path:
-    """Write the CloudFormation template that template.yaml stands for, and return its path."""
+def templates() -> tuple[Path, ...]:
+    """Write what the SAM transform makes of template.yaml, and what it nests; return the paths."""
     source = yaml_parse((ROOT / "template.yaml").read_text())
     uris = {name: f"s3://artifacts/{name}" for name in source["Resources"]}
     session = boto3.session.Session("any", "any", region_name=REGION)
+    found = {
+        "template": translate(source, ROOT, session, uris),
+        "cloudfront": yaml_parse((ROOT / "cloudfront.yaml").read_text()),
+    }
     BUILD.mkdir(parents=True, exist_ok=True)
-    path = BUILD / "template.json"
-    path.write_text(json.dumps(translate(source, ROOT, session, uris), indent=1))
-    return path
+    for name, each in found.items():
+        (BUILD / f"{name}.json").write_text(json.dumps(each, indent=1))
+    return tuple(BUILD / f"{name}.json" for name in found)
 
 
 def tool(name: str) -> str:
@@ -55,13 +59,13 @@ def tool(name: str) -> str:
 def checkov() -> list[Finding]:
     """Scan with checkov, offline."""
     command = [
-        tool("checkov"), "--file", str(translated()), "--framework", "cloudformation",
+        tool("checkov"), "--file", *map(str, templates()), "--framework", "cloudformation",
         "--skip-download", "--compact", "--quiet", "--output", "json",
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     report = _parsed(done)
     if report["summary"]["parsing_errors"]:
-        raise RuntimeError(f"checkov could not read {translated()}.")
+        raise RuntimeError(f"checkov could not read {' or '.join(map(str, templates()))}.")
     return [
         Finding(each["check_id"], each["resource"].rpartition(".")[2], each["check_name"])
         for each in report["results"]["failed_checks"]
@@ -74,7 +78,7 @@ def cdk_nag() -> list[Finding]:
     if shutil.which("node") is None:
         raise Skipped("cdk-nag needs Node.js")
     done = subprocess.run(
-        [python, str(ROOT / "tools" / "checks" / "nag.py"), str(translated()), str(BUILD / "cdk")],
+        [python, str(ROOT / "tools" / "checks" / "nag.py"), str(BUILD / "cdk"), *templates()],
         capture_output=True,
         text=True,
         check=False,

@@ -200,7 +200,7 @@ def test_what_is_left_out_is_named_with_the_reason(
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
-        ("AWS::CloudFront::Distribution", "the engine has no CloudFront; deploy without it"),
+        ("AWS::CloudFormation::Stack", "the engine has no CloudFront; deploy without it"),
         (
             "AWS::Lambda::EventSourceMapping",
             "the engine polls no queues for functions; deploy without BufferConcurrency",
