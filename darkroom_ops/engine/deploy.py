@@ -81,6 +81,9 @@ def deploy(
     source = yaml_parse(template.read_text())
     folders = _folders(source, template.parent)
     translated = translate(source, template.parent, session, _upload(folders, client("s3")))
+    for name, kind in backends.declared_types(translated, parameters, session.region_name).items():
+        if kind in REFUSED:
+            raise RuntimeError(f"The engine could not deploy {template}: {name}: {REFUSED[kind]}.")
     cloudformation = client("cloudformation")
     cloudformation.create_stack(
         StackName=stack,
@@ -90,9 +93,6 @@ def deploy(
         ],
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
     )
-    for name, kind in backends.declared_types(stack, session.region_name).items():
-        if kind in REFUSED:
-            raise RuntimeError(f"The engine could not deploy {template}: {name}: {REFUSED[kind]}.")
     (described,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
     if described["StackStatus"] != "CREATE_COMPLETE":
         raise RuntimeError(

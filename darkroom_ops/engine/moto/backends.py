@@ -10,7 +10,7 @@ from typing import Any
 from darkroom.contract.arns import parse
 from moto.awslambda.models import lambda_backends
 from moto.cloudformation.models import cloudformation_backends
-from moto.cloudformation.parsing import clean_json, get_model_map
+from moto.cloudformation.parsing import ResourceMap, clean_json, get_model_map
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.events.models import events_backends
 from moto.events.utils import EventTemplateParser
@@ -31,9 +31,24 @@ def creatable(resource_type: str) -> bool:
     return resource_type in get_model_map()
 
 
-def declared_types(stack: str, region: str) -> dict[str, str]:
-    """Return the types of a stack's resources, by name, without those whose condition is false."""
-    return {name: declared["Type"] for name, declared in _declared(_resources(stack, region))}
+def declared_types(
+    template: dict[str, Any], parameters: Mapping[str, str], region: str
+) -> dict[str, str]:
+    """Return the types of a template's resources, by name, without those whose condition is false.
+
+    Parameters
+    ----------
+    template
+        After the SAM transform.
+    parameters
+        Those that differ from their defaults.
+    region
+        Where it would be deployed.
+    """
+    resources = ResourceMap("", "", dict(parameters), {}, region, ACCOUNT, template, None)
+    resources.load_parameters()
+    resources.load_conditions()
+    return {name: declared["Type"] for name, declared in _declared(resources)}
 
 
 def resolved_properties(stack: str, region: str) -> dict[str, tuple[str, dict[str, Any]]]:
