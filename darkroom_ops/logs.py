@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from darkroom_ops.deployment import Deployment
-from darkroom_ops.executions.history import parsed
+from darkroom_ops.executions.history import StateRun, parsed
 from darkroom_ops.executions.model import Execution
 
 AROUND = datetime.timedelta(minutes=1)
@@ -77,6 +77,30 @@ def lines(deployment: Deployment, execution: Execution) -> list[LogLine]:
     with ThreadPoolExecutor(len(functions)) as pool:
         found = pool.map(lambda name: _of_function(deployment, execution, name), functions)
         return sorted((line for each in found for line in each), key=lambda line: line.time)
+
+
+def of_state(run: StateRun, lines: list[LogLine]) -> Iterator[LogLine]:
+    """Yield the lines of one passage through a state.
+
+    Parameters
+    ----------
+    run
+        The passage.
+    lines
+        Those of the whole execution. Map items run side by side in one function: the result that
+        a call's last line names tells which item it was.
+    """
+    functions = {call.function for call in run.attempts}
+    made = {
+        line.fields.get("function_request_id"): result.get("name")
+        for line in lines
+        if isinstance(result := line.fields.get("result"), dict)
+    }
+    for line in lines:
+        name = made.get(line.fields.get("function_request_id"))
+        other = run.rendition is not None and name is not None and name != run.rendition
+        if line.function in functions and not other:
+            yield line
 
 
 def _of_function(deployment: Deployment, execution: Execution, name: str) -> list[LogLine]:

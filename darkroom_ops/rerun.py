@@ -76,7 +76,7 @@ def changed(
     return found
 
 
-def check(request: object) -> None:
+def check_request(request: object) -> None:
     """Check a request as the workflow will.
 
     Raises

@@ -14,8 +14,8 @@ from rich.text import Text
 
 from darkroom_ops.audit.evidence import Deployed, mailbox
 from darkroom_ops.audit.findings import MEANINGS, SETTLED_SECONDS, Auditor, Finding
-from darkroom_ops.cli import address
-from darkroom_ops.present import display, words
+from darkroom_ops.cli import address, display
+from darkroom_ops.present import words
 
 FOUND = 1
 """Exit code when something is not as promised."""

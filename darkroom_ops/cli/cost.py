@@ -18,13 +18,13 @@ from rich.table import Table
 from rich.text import Text
 
 from darkroom_ops import cost
-from darkroom_ops.cli import address
+from darkroom_ops.cli import address, display
 from darkroom_ops.cli.ls import since_of
 from darkroom_ops.cost import Cost, Item
 from darkroom_ops.deployment import Deployment
 from darkroom_ops.executions.client import AT_ONCE, Executions, Listed
 from darkroom_ops.executions.model import RUNNING
-from darkroom_ops.present import display, words
+from darkroom_ops.present import words
 
 COMPLETE = "COMPLETE"
 THOUSAND = 1000
@@ -97,9 +97,7 @@ def show_cost(
     with display.waiting(screen, "Reading executions", quiet=as_json):
         found = executions.each(since=begin, prefix=prefix, costs=False)
         ended = list(itertools.islice((each for each in found if each.status != RUNNING), limit))
-    estimates = _estimates(
-        deployment, executions, ended, Console(quiet=True) if as_json else screen
-    )
+    estimates = _estimates(executions, ended, Console(quiet=True) if as_json else screen)
     sums = by_outcome(estimates)
     if as_json:
         print(json.dumps(_as_json(sums)))
@@ -139,16 +137,12 @@ def _plus(before: Item | None, item: Item) -> Item:
 
 
 def _estimates(
-    deployment: Deployment, executions: Executions, ended: list[Listed], screen: Console
+    executions: Executions, ended: list[Listed], screen: Console
 ) -> list[tuple[str, Cost]]:
     """Read each execution's history; that takes a while on AWS, which throttles such requests."""
-    memory = cost.Memory(deployment.lambda_)
 
-    def estimated(each: Listed) -> tuple[str, Cost] | None:
-        try:
-            return each.outcome or each.status, cost.estimate(executions.get(each.arn), memory)
-        except KeyError:  # it called a function that is gone
-            return None
+    def estimated(each: Listed) -> tuple[str, Cost | None]:
+        return each.outcome or each.status, executions.cost(executions.get(each.arn))
 
     columns = (TextColumn("[dim]Reading histories"), BarColumn(), MofNCompleteColumn())
     with (
@@ -156,7 +150,7 @@ def _estimates(
         ThreadPoolExecutor(AT_ONCE) as pool,
     ):
         found = bar.track(pool.map(estimated, ended), total=len(ended))
-        return [each for each in found if each is not None]
+        return [(outcome, price) for outcome, price in found if price is not None]
 
 
 def _print(screen: Console, deployment: Deployment, sums: dict[str, Sum]) -> None:

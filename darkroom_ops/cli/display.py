@@ -20,7 +20,9 @@ from darkroom_ops.cost import Cost
 from darkroom_ops.deployment import Deployment
 from darkroom_ops.executions.history import StateRun
 from darkroom_ops.executions.model import Change, Execution, Made
+from darkroom_ops.executions.timeline import depths
 from darkroom_ops.present import words
+from darkroom_ops.present.outcomes import NOTES
 
 STYLES = {
     "COMPLETE": "bold green",
@@ -29,14 +31,6 @@ STYLES = {
     "FAILED": "bold red",
 }
 """Colour of an outcome."""
-
-NOTES = {
-    "ALREADY_PROCESSED": "This upload has been processed before, or is being processed now: there "
-    "is nothing to do.",
-    "SUPERSEDED": "A newer upload of the same key, or a later run, took over: its execution tells "
-    "the outcome.",
-}
-"""What an outcome without outputs means."""
 
 CONTAINERS = {"Map", "Parallel"}
 
@@ -97,41 +91,39 @@ class Progress:
 
     def show(self, execution: Execution, happened: list[Change]) -> None:
         """Show what happened since the last time."""
-        by_id = {state.id: state for state in execution.states}
+        depth = depths(execution.states)
         for change in happened:
-            line = _line(change, by_id)
+            line = _line(change, depth[change.state.id])
             if line is not None:
                 self._screen.print(line, soft_wrap=True)
         if self._live:
-            self._live.update(_running(execution, by_id))
+            self._live.update(_running(execution, depth))
 
 
-def _line(change: Change, by_id: dict[int, StateRun]) -> Text | None:
+def _line(change: Change, depth: int) -> Text | None:
     """Return the line of a change: containers have theirs when they begin, others at the end."""
     state = change.state
     if state.type in CONTAINERS:
-        return _row("▸", state, by_id, "") if change.kind == "entered" else None
+        return _row("▸", state, depth, "") if change.kind == "entered" else None
     if state.type == "Fail":
         return None  # what it says follows as the result
     if change.kind == "retried":
         failed = [attempt.error for attempt in state.attempts if attempt.error]
         return _row(
-            "↻", state, by_id, f"tries again after {failed[-1]}" if failed else "", "yellow"
+            "↻", state, depth, f"tries again after {failed[-1]}" if failed else "", "yellow"
         )
     if change.kind == "failed" and not state.handled:
-        return _row(FAILED, state, by_id, state.error or "", "red")
+        return _row(FAILED, state, depth, state.error or "", "red")
     if change.kind in {"exited", "failed"}:
         said = words.count(state.retries, "retry") if state.retries else ""
         if state.handled:
             said = "another execution has it"
-        return _row(SUCCEEDED, state, by_id, said, "green")
+        return _row(SUCCEEDED, state, depth, said, "green")
     return None
 
 
-def _row(
-    mark: str, state: StateRun, by_id: dict[int, StateRun], said: str, style: str = ""
-) -> Text:
-    indent = "  " * (1 + depth(state, by_id))
+def _row(mark: str, state: StateRun, depth: int, said: str, style: str = "") -> Text:
+    indent = "  " * (1 + depth)
     name = name_of(state)
     took = "" if mark in "▸↻" else words.duration(state.seconds)
     text = Text(f"{indent}", no_wrap=True).append(mark, style)
@@ -146,17 +138,11 @@ def name_of(state: StateRun) -> str:
     return words.plain(f"{state.name} {state.rendition}" if state.rendition else state.name)
 
 
-def depth(state: StateRun, by_id: dict[int, StateRun]) -> int:
-    """Return how many Map and Parallel states are around a state."""
-    parent = by_id.get(state.parent) if state.parent is not None else None
-    return 0 if parent is None else 1 + depth(parent, by_id)
-
-
-def _running(execution: Execution, by_id: dict[int, StateRun]) -> Group:
+def _running(execution: Execution, depth: dict[int, int]) -> Group:
     rows = []
     for state in execution.states:
         if state.exited is None and state.type not in CONTAINERS and not execution.ended:
-            indent = "  " * (1 + depth(state, by_id))
+            indent = "  " * (1 + depth[state.id])
             name = name_of(state)
             waits = f"  waits to try again after {state.error}" if state.error else ""
             row = Table.grid()

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.text import Text
 
 from darkroom_ops import dlq
-from darkroom_ops.cli import address
+from darkroom_ops.cli import address, display
 from darkroom_ops.deployment import Deployment
-from darkroom_ops.present import display, words
+from darkroom_ops.present import words
 from darkroom_ops.present.failures import WrongUse
 
 LEFT = 1

@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from darkroom_ops import presets
-from darkroom_ops.cli import address, inputs
+from darkroom_ops.cli import address, display, inputs
 from darkroom_ops.cli.rerun import difference
-from darkroom_ops.present import display, words
+from darkroom_ops.present import words
 from darkroom_ops.present.failures import FAILED
 
 

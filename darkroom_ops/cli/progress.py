@@ -10,13 +10,11 @@ from darkroom.contract.arns import parse
 from rich.console import Console
 from rich.text import Text
 
-from darkroom_ops import cost
-from darkroom_ops.cli import address
-from darkroom_ops.cost import Cost
+from darkroom_ops.cli import address, display
 from darkroom_ops.deployment import Deployment
+from darkroom_ops.executions.client import Executions
 from darkroom_ops.executions.model import Execution
 from darkroom_ops.executions.watch import AWS_SECONDS, ENGINE_SECONDS, follow
-from darkroom_ops.present import display
 from darkroom_ops.present.failures import FAILED, LeftRunning
 
 
@@ -46,14 +44,6 @@ def followed(deployment: Deployment, arn: str, screen: Console) -> Execution:
     return execution
 
 
-def priced(deployment: Deployment, execution: Execution) -> Cost | None:
-    """Return what an execution cost; None when it called a function that is gone."""
-    try:
-        return cost.estimate(execution, cost.Memory(deployment.lambda_))
-    except KeyError:
-        return None
-
-
 def finish(
     deployment: Deployment,
     execution: Execution,
@@ -78,7 +68,7 @@ def finish(
     int
         The exit code: 0 when it succeeded, 1 when it failed.
     """
-    estimate = priced(deployment, execution)
+    estimate = Executions(deployment).cost(execution)
     if as_json:
         print(json.dumps(display.as_json(execution, estimate) | dict(more or {})))
     else:

@@ -8,11 +8,11 @@ from botocore.exceptions import ClientError
 from darkroom.contract.advice import advise
 from rich.console import Console
 
-from darkroom_ops.cli import address, progress
+from darkroom_ops.cli import address, display, progress
 from darkroom_ops.deployment import Deployment
 from darkroom_ops.executions.client import Executions
 from darkroom_ops.executions.model import Execution
-from darkroom_ops.present import display, words
+from darkroom_ops.present import words
 from darkroom_ops.present.failures import WrongUse
 
 SEEN_SECONDS = 10.0

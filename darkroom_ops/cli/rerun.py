@@ -17,11 +17,11 @@ from darkroom.contract.errors import InvalidRequest
 from rich.console import Console
 from rich.text import Text
 
-from darkroom_ops.cli import address, inputs, progress
+from darkroom_ops.cli import address, display, inputs, progress
 from darkroom_ops.executions.client import Executions
-from darkroom_ops.present import display, words
+from darkroom_ops.present import words
 from darkroom_ops.present.failures import WrongUse
-from darkroom_ops.rerun import Request, changed, check, request_of, start
+from darkroom_ops.rerun import Request, changed, check_request, request_of, start
 
 
 def rerun(
@@ -94,7 +94,7 @@ def rerun(
     screen = Console(quiet=True) if as_json else display.console()
     screen.print(_title(before.name, before.outcome or before.status, before.error), soft_wrap=True)
     screen.print(difference(original, request), soft_wrap=True)
-    check(request)
+    check_request(request)
     if dry_run:
         if as_json:
             print(json.dumps({"rerun_of": before.arn, "request": request, "started": False}))
@@ -148,7 +148,7 @@ def _edited(request: Request) -> Request:
             raise WrongUse("Expected a request, but the file was left empty. Nothing is started.")
         try:
             found = json.loads(text)
-            check(found)
+            check_request(found)
         except (ValueError, InvalidRequest) as error:
             if not sys.stdin.isatty():
                 raise WrongUse(f"The edited request is not valid: {error}") from None

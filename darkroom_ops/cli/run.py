@@ -11,11 +11,11 @@ from typing import Any, NoReturn
 from rich.console import Console
 
 from darkroom_ops import rerun
-from darkroom_ops.cli import address, inputs, progress
+from darkroom_ops.cli import address, display, inputs, progress
 from darkroom_ops.deployment import Deployment
 from darkroom_ops.executions.model import SourceObject
 from darkroom_ops.executions.watch import find_started
-from darkroom_ops.present import display, words
+from darkroom_ops.present import words
 from darkroom_ops.present.failures import WrongUse
 
 MANUAL = "manual/"
@@ -99,7 +99,7 @@ def run(
     _check(image, key, version)
     deployment = address.connect(endpoint, stack)
     plan = _plan(image, key, version, asked, deployment)
-    rerun.check(plan.request())
+    rerun.check_request(plan.request())
     screen = Console(quiet=True) if as_json else display.console()
     arn = _start(deployment, plan, screen)
     execution = progress.followed(deployment, arn, screen)

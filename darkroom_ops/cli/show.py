@@ -13,14 +13,14 @@ from rich.json import JSON
 from rich.text import Text
 
 from darkroom_ops import logs
-from darkroom_ops.cli import address, progress
+from darkroom_ops.cli import address, display, progress
 from darkroom_ops.cli.timeline import timeline
 from darkroom_ops.deployment import Deployment
 from darkroom_ops.executions.client import Executions
-from darkroom_ops.executions.history import StateRun, parsed
+from darkroom_ops.executions.history import StateRun, message_of, parsed
 from darkroom_ops.executions.model import Execution
 from darkroom_ops.logs import LogLine
-from darkroom_ops.present import display, words
+from darkroom_ops.present import words
 from darkroom_ops.present.failures import FAILED, WrongUse
 
 LEVEL_STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red", "REPORT": "dim"}
@@ -144,7 +144,7 @@ def states_named(execution: Execution, name: str) -> tuple[StateRun, ...]:
 
 
 def _show_whole(screen: Console, deployment: Deployment, execution: Execution) -> None:
-    estimate = progress.priced(deployment, execution)
+    estimate = Executions(deployment).cost(execution)
     screen.print(display.summary(execution, estimate), soft_wrap=True)
     if execution.error or execution.status in STATUS_ERRORS:
         screen.print()
@@ -214,20 +214,12 @@ def _show_states(screen: Console, chosen: tuple[StateRun, ...], parts: Parts) ->
             line.append(f"  {words.duration(attempt.seconds)}  ")
             screen.print(line.append(said, "red" if attempt.error else ""), soft_wrap=True)
             if attempt.cause:
-                screen.print(f"    {words.plain(_reason(attempt.cause))}", soft_wrap=True,
+                screen.print(f"    {words.plain(message_of(attempt.cause) or '')}", soft_wrap=True,
                              markup=False)  # fmt: skip
         if both or parts.given:
             _show_json(screen, "Input", parsed(state.input))
         if both or parts.made:
             _show_json(screen, "Output", parsed(state.output))
-
-
-def _reason(cause: str) -> str:
-    """Return what a function raised in words: Lambda wraps it in JSON."""
-    found = parsed(cause)
-    if isinstance(found, dict) and found.get("errorMessage"):
-        return str(found["errorMessage"])
-    return cause
 
 
 def _show_json(screen: Console, title: str, value: Any) -> None:
@@ -267,7 +259,7 @@ def _as_json(
     parts: Parts,
     lines: list[LogLine],
 ) -> dict[str, Any]:
-    estimate = progress.priced(deployment, execution)
+    estimate = Executions(deployment).cost(execution)
     found: dict[str, Any] = display.as_json(execution, estimate)
     found |= {"input": execution.input, "output": execution.output}
     if chosen:

@@ -6,13 +6,11 @@ import json
 
 from rich.text import Text
 
-from darkroom_ops.cli import address
+from darkroom_ops.cli import address, display
 from darkroom_ops.executions.client import Executions
-from darkroom_ops.present import display, words
+from darkroom_ops.executions.model import STOPPED
+from darkroom_ops.present import words
 from darkroom_ops.present.failures import WrongUse
-
-ERROR = "Stopped"
-"""The error that a stopped execution carries."""
 
 
 def stop(
@@ -51,7 +49,7 @@ def stop(
         again = address.command(deployment, "show", execution.name)
         raise WrongUse(f"This execution has ended already: {outcome}. See `{again}`.")
     deployment.stepfunctions.stop_execution(
-        executionArn=execution.arn, error=ERROR, cause=reason or "An operator stopped it."
+        executionArn=execution.arn, error=STOPPED, cause=reason or "An operator stopped it."
     )
     commands = {
         "resume": address.command(deployment, "redrive", execution.name),

@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from darkroom_ops.cli import address
+from darkroom_ops.cli import address, display
 from darkroom_ops.cli.address import Address
 from darkroom_ops.cli.local import start
 from darkroom_ops.console.serve import serving
@@ -23,7 +23,7 @@ from darkroom_ops.engine.engine import Engine, PortInUse, interruptible
 from darkroom_ops.engine.inbox import Message
 from darkroom_ops.executions.model import Execution
 from darkroom_ops.executions.watch import Watcher
-from darkroom_ops.present import display, words
+from darkroom_ops.present import words
 from darkroom_ops.present.failures import WrongUse
 
 PORT = 4599

@@ -1,32 +1,32 @@
-"""What can be done: upload, check, start, stop, redrive. The guard has seen who asks."""
+"""What can be done: upload, check, start, stop, redrive. `SameOrigin` has seen who asks."""
 
 from __future__ import annotations
 
 import datetime
 import json
 from typing import Any
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs
 
-from darkroom.contract.arns import parse
 from darkroom.contract.errors import InvalidRequest
 from darkroom.contract.limits import MIB, Limits
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from darkroom_ops import rerun as again
-from darkroom_ops.console.app import Console, told, trouble
-from darkroom_ops.console.pages import careful, console_of, execution_of, rerun_page
-from darkroom_ops.executions.model import SourceObject
+from darkroom_ops.console.context import Context, context_of, execution_of
+from darkroom_ops.console.problems import problem
+from darkroom_ops.console.views.execution import editor_with, path_of
+from darkroom_ops.executions.model import STOPPED, SourceObject
 from darkroom_ops.executions.watch import find_started
+from darkroom_ops.rerun import check_request, command, start
 
 MAX_INPUT = 256 * 1024
 """Step Functions takes an input of 262,144 bytes at most (its quotas)."""
 
+TOO_LONG = f"Expected at most {MAX_INPUT:,} bytes, which is what Step Functions takes."
+
 STARTS_SECONDS = 10.0
 """How long an upload waits for the execution that it starts, before it answers without."""
-
-STOPPED_BY = "Stopped in the console"
 
 
 class TooLarge(Exception):
@@ -47,56 +47,50 @@ async def upload(request: Request) -> Response:
     """Put a file into the source bucket, as any upload, and name the execution that it starts."""
     name = request.query_params.get("name", "").replace("\\", "/").rpartition("/")[2]
     if not name:
-        return trouble(request, 422, "No name", "Expected a file with a name, but it has none.")
+        return problem(request, 422, "No name", "Expected a file with a name, but it has none.")
     limit = Limits().max_bytes
     try:
         data = await _body(request, limit)
     except TooLarge:
-        return trouble(
+        return problem(
             request, 413, "Too large",
             f"{name} is larger than the {limit // MIB} MB that the pipeline accepts. Upload a "
             "smaller copy.",
         )  # fmt: skip
     if not data:
-        return trouble(
+        return problem(
             request, 422, "Empty", f"{name} is empty. Choose a file with an image in it."
         )
-    try:
-        answer = await run_in_threadpool(_upload, console_of(request), name, data)
-    except Exception as error:  # noqa: BLE001 - what is no person's to mend is raised again
-        return told(request, error)
-    return JSONResponse(answer, 201)
+    return JSONResponse(await run_in_threadpool(_upload, context_of(request), name, data), 201)
 
 
-def _upload(console: Console, name: str, data: bytes) -> dict[str, Any]:
-    deployment = console.deployment
+def _upload(context: Context, name: str, data: bytes) -> dict[str, Any]:
+    deployment = context.deployment
     bucket, key = deployment.source_bucket_name, deployment.source_prefix + name
     began = datetime.datetime.now(datetime.UTC)
     put = deployment.s3.put_object(Bucket=bucket, Key=key, Body=data)
-    source = SourceObject(bucket, key, put.get("VersionId"), put["ETag"].strip('"'))
     arn = find_started(
         deployment.stepfunctions,
         deployment.state_machine_arn,
-        source,
+        SourceObject(bucket, key, put.get("VersionId"), put["ETag"].strip('"')),
         began,
         seconds=STARTS_SECONDS,
-        interval=console.seconds,
+        interval=context.seconds,
     )
-    return {"key": key, "page": _page_of(arn) if arn else None}
+    return {"key": key, "page": path_of(arn) if arn else None}
 
 
 async def check(request: Request) -> Response:
     """Say what is wrong with an input, in the words that the workflow would use."""
     try:
-        text = (await _body(request, MAX_INPUT)).decode(errors="replace")
+        given = _read((await _body(request, MAX_INPUT)).decode(errors="replace"))
     except TooLarge:
-        return JSONResponse({"message": _too_long()})
-    try:
-        found = _request(text)
+        return JSONResponse({"message": TOO_LONG})
     except InvalidRequest as error:
         return JSONResponse({"message": str(error)})
-    command = again.command(console_of(request).deployment, found)
-    return JSONResponse({"message": None, "command": command})
+    return JSONResponse(
+        {"message": None, "command": command(context_of(request).deployment, given)}
+    )
 
 
 async def rerun(request: Request) -> Response:
@@ -104,22 +98,21 @@ async def rerun(request: Request) -> Response:
     try:
         fields = parse_qs((await _body(request, 4 * MAX_INPUT)).decode(errors="replace"))
     except TooLarge:
-        return trouble(request, 413, "Too long", _too_long())
+        return problem(request, 413, "Too long", TOO_LONG)
     text = fields.get("input", [""])[0].replace("\r\n", "\n")
-    return await run_in_threadpool(careful(lambda asked: _rerun(asked, text)), request)
+    return await run_in_threadpool(_rerun, request, text)
 
 
 def _rerun(request: Request, text: str) -> Response:
-    console = console_of(request)
-    found = execution_of(request)
+    execution = execution_of(request)
     try:
-        wanted = _request(text)
+        arn = start(context_of(request).deployment, _read(text))
     except InvalidRequest as error:
-        return rerun_page(console, found, text, str(error), 422)
-    return RedirectResponse(_page_of(again.start(console.deployment, wanted)), 303)
+        return editor_with(request, execution, text, str(error), 422)
+    return RedirectResponse(path_of(arn), 303)
 
 
-def _request(text: str) -> dict[str, Any]:
+def _read(text: str) -> dict[str, Any]:
     """Read an input and check it as the workflow does.
 
     Raises
@@ -128,9 +121,9 @@ def _request(text: str) -> dict[str, Any]:
         With the message that the execution would fail with; or what keeps it from being JSON.
     """
     if len(text.encode()) > MAX_INPUT:
-        raise InvalidRequest(_too_long())
+        raise InvalidRequest(TOO_LONG)
     try:
-        found = json.loads(text)
+        given = json.loads(text)
     except json.JSONDecodeError as error:
         raise InvalidRequest(
             f"Expected JSON, but line {error.lineno}, column {error.colno} says otherwise: "
@@ -138,35 +131,21 @@ def _request(text: str) -> dict[str, Any]:
         ) from None
     except (ValueError, RecursionError):
         raise InvalidRequest("Expected JSON, but this cannot be read as such.") from None
-    again.check(found)
-    return dict(found)
+    check_request(given)
+    return dict(given)
 
 
-def _too_long() -> str:
-    return f"Expected at most {MAX_INPUT:,} bytes, which is what Step Functions takes."
-
-
-@careful
 def stop(request: Request) -> Response:
     """Stop an execution."""
-    console = console_of(request)
-    arn = console.arn(request.path_params["name"])
-    console.executions.get(arn)
-    console.deployment.stepfunctions.stop_execution(
-        executionArn=arn, error="Stopped", cause=STOPPED_BY
+    context, arn = context_of(request), execution_of(request).arn
+    context.deployment.stepfunctions.stop_execution(
+        executionArn=arn, error=STOPPED, cause="Stopped in the console"
     )
-    return RedirectResponse(_page_of(arn), 303)
+    return RedirectResponse(path_of(arn), 303)
 
 
-@careful
 def redrive(request: Request) -> Response:
     """Resume an execution where it stopped."""
-    console = console_of(request)
-    arn = console.arn(request.path_params["name"])
-    console.executions.get(arn)
-    console.deployment.stepfunctions.redrive_execution(executionArn=arn)
-    return RedirectResponse(_page_of(arn), 303)
-
-
-def _page_of(arn: str) -> str:
-    return f"/executions/{quote(parse(arn).name, safe='')}"
+    context, arn = context_of(request), execution_of(request).arn
+    context.deployment.stepfunctions.redrive_execution(executionArn=arn)
+    return RedirectResponse(path_of(arn), 303)

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from darkroom.contract.advice import STATUS_ERRORS
+
 from darkroom_ops.executions.history import StateRun
 from darkroom_ops.executions.model import Execution
 
@@ -21,7 +23,7 @@ GRAVEST: tuple[Status, ...] = (
 )  # fmt: skip
 """Which status a state has when its Map items differ: the first of these that one of them has."""
 
-SAID: dict[Status, str] = {
+LABELS: dict[Status, str] = {
     "waiting": "not entered",
     "running": "running",
     "retrying": "waits to try again",
@@ -211,7 +213,7 @@ def status(run: StateRun, execution: Execution) -> Status:
     if run.error or run.type == "Fail":
         return "failed"
     cut_off = run.exited is None or (bool(run.attempts) and run.attempts[-1].ended is None)
-    stopped = execution.status in {"ABORTED", "TIMED_OUT"} and run.output is None
+    stopped = execution.status in STATUS_ERRORS and run.output is None
     return "stopped" if cut_off or stopped else "succeeded"
 
 
@@ -263,7 +265,7 @@ def _shown(runs: Sequence[StateRun], execution: Execution) -> Shown:
     seconds = [run.seconds for run in runs]
     return Shown(
         status=gravest,
-        said=SAID[gravest],
+        said=LABELS[gravest],
         retries=sum(run.retries for run in runs),
         seconds=None if None in seconds else max(s for s in seconds if s is not None),
         passages=passages,

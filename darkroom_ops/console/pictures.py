@@ -11,15 +11,14 @@ from __future__ import annotations
 import hashlib
 import io
 import threading
-from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 from darkroom.aws.objects import Objects
 from darkroom.contract.errors import DarkroomError
-from darkroom.contract.formats import OUTPUT_FORMATS
+from darkroom.contract.formats import OUTPUT_FORMATS, PDF_TYPE
 from darkroom.contract.limits import MIB, Limits
 from darkroom.contract.objects import Source
 from darkroom.contract.presets import Preset
@@ -30,7 +29,8 @@ from darkroom.image.spec import DecodeSpec
 
 from darkroom_ops.deployment import Deployment
 from darkroom_ops.executions.history import StateRun, parsed
-from darkroom_ops.executions.model import Execution, Image, Made
+from darkroom_ops.executions.model import Execution, Image, Made, image_of, made_of
+from darkroom_ops.recent import Recent
 
 PREVIEW = Preset(name="preview", width=1600, height=1600, quality=85)
 """How the source is shown."""
@@ -77,15 +77,12 @@ class Shown:
         Made so far.
     expected
         Names of what is still to come.
-    digests
-        SHA-256 of each output, by its name, in hexadecimal digits.
     """
 
     image: Image | None
     renditions: tuple[Made, ...]
     document: Made | None
     expected: tuple[str, ...]
-    digests: Mapping[str, str]
 
     def find(self, name: str) -> Made | None:
         """Return an output by its name."""
@@ -101,35 +98,28 @@ def shown(execution: Execution) -> Shown:
     execution
         With its states.
     """
-    outputs = {run.id: _output(run) for run in execution.states}
     planned: list[str] = []
     image = execution.image
+    outputs: list[object] = []
     for run in execution.states:
-        plan_made = outputs[run.id]
-        if run.name == "Prepare" and isinstance(plan_made.get("renditions"), list):
-            planned = [str(each.get("name")) for each in plan_made["renditions"]]
-            image = image or _image(plan_made.get("image"))
+        output = _output(run)
+        outputs.append(output)
+        if run.name == "Prepare" and isinstance(output.get("renditions"), list):
+            planned = [str(each.get("name")) for each in output["renditions"]]
+            image = image or image_of(output.get("image"))
     # The execution's output says the same again, where the history leaves data out.
-    whole = execution.output if isinstance(execution.output, dict) else {}
-    listed = [*(whole.get("renditions") or ()), whole.get("document") or {}]
-    made = {
-        str(found["name"]): found
-        for found in (*outputs.values(), *listed)
-        if isinstance(found.get("sha256"), str) and isinstance(found.get("name"), str)
-    }
-    every = {name: _made(found) for name, found in made.items()}
-    document = every.pop("document", None)
+    read = (*map(made_of, outputs), *execution.outputs)
+    made = {each.name: each for each in read if each is not None and each.sha256}
+    document = made.pop("document", None)
     order = {name: index for index, name in enumerate(planned)}
-    renditions = sorted(every.values(), key=lambda each: order.get(each.name, len(order)))
-    missing = [name for name in planned if name not in every]
+    missing = [name for name in planned if name not in made]
     if planned and document is None:
         missing.append("PDF")
     return Shown(
         image=image,
-        renditions=tuple(renditions),
+        renditions=tuple(sorted(made.values(), key=lambda m: order.get(m.name, len(order)))),
         document=document,
         expected=() if execution.ended else tuple(missing),
-        digests={name: str(found["sha256"]) for name, found in made.items()},
     )
 
 
@@ -153,7 +143,7 @@ class Pictures:
 
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment
-        self._kept = _Kept(KEPT_BYTES)
+        self._recent: Recent[Picture] = Recent(KEPT_BYTES, lambda picture: len(picture.data))
 
     def source(self, execution: Execution) -> Picture:
         """Return the source as pixels.
@@ -184,7 +174,7 @@ class Pictures:
             encoded = render(decoded.mezzanine, rendition)
             return Picture(encoded.data, encoded.content_type)
 
-        return self._kept.get((source, "preview"), make)
+        return self._kept((source, "preview"), make)
 
     def output(self, execution: Execution, name: str) -> Picture:
         """Return a rendition or the PDF as it lies in the output bucket.
@@ -198,10 +188,9 @@ class Pictures:
         made = found.find(name)
         if made is None:
             raise NoPicture(f"This execution has made no {name!r}.")
-        digest = found.digests[name]
-        data = self._kept.get(digest, lambda: Picture(self._read(made, digest), "")).data
+        data = self._kept(made.sha256, lambda: Picture(self._read(made), "")).data
         if made is found.document and data.startswith(b"%PDF-"):
-            return Picture(data, "application/pdf")
+            return Picture(data, PDF_TYPE)
         kind = drawable(data)
         if kind is None:
             raise NoPicture(f"{made.key} is not a picture that browsers draw.")
@@ -220,7 +209,7 @@ class Pictures:
         def make() -> Picture:
             return Picture(_first_page(document.data), "image/png")
 
-        return self._kept.get((hashlib.sha256(document.data).hexdigest(), "page"), make)
+        return self._kept((hashlib.sha256(document.data).hexdigest(), "page"), make)
 
     def thumbnail(self, execution: Execution) -> Picture:
         """Return the smallest rendition.
@@ -235,7 +224,10 @@ class Pictures:
             raise NoPicture("This execution has made no rendition.")
         return self.output(execution, min(renditions, key=lambda each: each.bytes).name)
 
-    def _read(self, made: Made, digest: str) -> bytes:
+    def _kept(self, key: Hashable, make: Callable[[], Picture]) -> Picture:
+        return self._recent.get(key) or self._recent.put(key, make())
+
+    def _read(self, made: Made) -> bytes:
         if made.bytes > MAX_OUTPUT:
             raise NoPicture(f"{made.key} is larger than the console shows.")
         try:
@@ -245,35 +237,9 @@ class Pictures:
             if error.response["Error"]["Code"] in {"NoSuchKey", "NoSuchBucket"}:
                 raise NoPicture("It is no longer stored.") from None
             raise
-        if hashlib.sha256(data).hexdigest() != digest:
+        if hashlib.sha256(data).hexdigest() != made.sha256:
             raise NoPicture("A later run has replaced it.")
         return data
-
-
-class _Kept:
-    """What was used last, up to a size in bytes."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._held = 0
-        self._pictures: OrderedDict[Any, Picture] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: Any, make: Any) -> Picture:
-        with self._lock:
-            found: Picture | None = self._pictures.get(key)
-            if found is not None:
-                self._pictures.move_to_end(key)
-                return found
-        made: Picture = make()
-        with self._lock:
-            if key not in self._pictures:
-                self._pictures[key] = made
-                self._held += len(made.data)
-            while self._held > self._size:
-                _, old = self._pictures.popitem(last=False)
-                self._held -= len(old.data)
-        return made
 
 
 # PDFium is not safe to use from several threads at once (pypdfium2, README).
@@ -298,26 +264,6 @@ def _first_page(data: bytes) -> bytes:
 def _output(run: StateRun) -> dict[str, Any]:
     found = parsed(run.output)
     return found if isinstance(found, dict) else {}
-
-
-def _image(found: object) -> Image | None:
-    names = ("width", "height", "bytes")
-    if not isinstance(found, dict) or not all(isinstance(found.get(n), int) for n in names):
-        return None
-    return Image(str(found.get("format")), *(found[n] for n in names))
-
-
-def _made(found: Mapping[str, Any]) -> Made:
-    return Made(
-        name=str(found["name"]),
-        bucket=str(found["bucket"]),
-        key=str(found["key"]),
-        bytes=int(found["bytes"]),
-        content_type=str(found.get("contentType", "")),
-        width=found.get("width"),
-        height=found.get("height"),
-        pages=found.get("pages"),
-    )
 
 
 def places(execution: Execution) -> Iterator[tuple[str, str]]:

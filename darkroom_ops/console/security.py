@@ -34,13 +34,13 @@ HEADERS = {
 """What every answer carries, unless it says something stricter itself."""
 
 
-class Guard:
+class SameOrigin:
     """Refuses what does not come from the console itself, and adds the headers.
 
     Parameters
     ----------
     app
-        What is guarded.
+        What is protected.
     hosts
         The ``Host`` headers that name the console.
     """
@@ -55,7 +55,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
-        async def guarded(message: Message) -> None:
+        async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
@@ -64,9 +64,9 @@ class Guard:
 
         reason = refusal(scope["method"], Headers(scope=scope), self._hosts)
         if reason is not None:
-            await PlainTextResponse(reason, 403)(scope, receive, guarded)
+            await PlainTextResponse(reason, 403)(scope, receive, with_headers)
             return
-        await self._app(scope, receive, guarded)
+        await self._app(scope, receive, with_headers)
 
 
 def refusal(method: str, headers: Headers, hosts: frozenset[str]) -> str | None:

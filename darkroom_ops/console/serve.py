@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from darkroom_ops.console.app import Console, create
+from darkroom_ops.console.context import Context
+from darkroom_ops.console.routes import create
 from darkroom_ops.deployment import Deployment
 
 if TYPE_CHECKING:  # the engine takes seconds to load, and a console for AWS needs none
@@ -58,9 +59,9 @@ def serving(
     """
     sock = _listening(port)
     number: int = sock.getsockname()[1]
-    console = Console(deployment, inbox)
+    context = Context(deployment, inbox)
     config = uvicorn.Config(
-        create(console, number),
+        create(context, number),
         log_level="warning",
         access_log=False,
         lifespan="off",
@@ -75,12 +76,12 @@ def serving(
     # What has ended never changes: read ahead, the first page and the first filter come as quickly
     # as the others.
     threading.Thread(
-        target=console.read_ahead, args=(AHEAD,), name="console ahead", daemon=True
+        target=context.read_ahead, args=(AHEAD,), name="console ahead", daemon=True
     ).start()
     try:
         yield f"http://{HOST}:{number}"
     finally:
-        console.closing.set()
+        context.closing.set()
         server.should_exit = True
         thread.join(END_SECONDS)
         sock.close()

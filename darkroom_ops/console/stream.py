@@ -15,15 +15,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
-from darkroom_ops.console import pages
-from darkroom_ops.console.app import Console
-from darkroom_ops.executions.client import NoSuchExecution
+from darkroom_ops.console.context import Context, context_of, execution_of
+from darkroom_ops.console.views import execution, executions, inbox
 from darkroom_ops.present.failures import explain
 
 PING_SECONDS = 15.0
 """Something is sent at least this often, so that a connection that is gone is noticed."""
 
-TROUBLE_SECONDS = 3.0
+PROBLEM_SECONDS = 3.0
 """How long to wait after an error before looking again."""
 
 SLICE_SECONDS = 0.25
@@ -36,63 +35,59 @@ Look = Callable[[], tuple[Parts, bool]]
 """Returns the parts as they are now, and whether they will stay so."""
 
 
-async def executions(request: Request) -> StreamingResponse:
+async def of_executions(request: Request) -> StreamingResponse:
     """Stream the list."""
-    console = pages.console_of(request)
+    context = context_of(request)
 
     def look() -> tuple[Parts, bool]:
-        values = pages.list_values(console, request)
-        return {"list": console.render("_list.html", **values)}, False
+        return {"list": context.render("_list.html", **executions.values(context, request))}, False
 
     # The list reads every execution that is on it: less often than one execution is looked at.
-    return _stream(console, look, 2 * console.seconds)
+    return _stream(context, look, 2 * context.seconds)
 
 
-async def execution(request: Request) -> StreamingResponse:
+async def of_execution(request: Request) -> StreamingResponse:
     """Stream one execution until it ends."""
-    console = pages.console_of(request)
+    context = context_of(request)
 
     def look() -> tuple[Parts, bool]:
-        found = pages.execution_of(request)
-        values = pages.execution_values(console, found)
-        parts = {
-            name: console.render(f"_execution_{name}.html", **values)
-            for name in ("head", "pictures", "overlay", "timeline", "data")
-        }
-        return parts, found.ended
+        now = execution_of(request)
+        values = execution.values(context, now)
+        names = ("head", "pictures", "overlay", "timeline", "data")
+        return {n: context.render(f"_execution_{n}.html", **values) for n in names}, now.ended
 
-    return _stream(console, look, console.seconds)
+    return _stream(context, look, context.seconds)
 
 
-async def inbox(request: Request) -> StreamingResponse:
+async def of_inbox(request: Request) -> StreamingResponse:
     """Stream the inbox's list."""
-    console = pages.console_of(request)
+    context = context_of(request)
 
     def look() -> tuple[Parts, bool]:
-        values = pages.inbox_values(console, request)
-        return {"letters": console.render("_letters.html", **values)}, console.mail is None
+        html = context.render("_messages.html", **inbox.values(context, request))
+        return {"messages": html}, context.inbox is None
 
-    return _stream(console, look, console.seconds)
-
-
-def _stream(console: Console, look: Look, seconds: float) -> StreamingResponse:
-    return StreamingResponse(_events(console, look, seconds), media_type="text/event-stream")
+    return _stream(context, look, context.seconds)
 
 
-async def _events(console: Console, look: Look, seconds: float) -> AsyncIterator[str]:
-    """Yield events: ``parts`` that changed, ``trouble`` in words, ``done`` at the end."""
+def _stream(context: Context, look: Look, seconds: float) -> StreamingResponse:
+    return StreamingResponse(_events(context, look, seconds), media_type="text/event-stream")
+
+
+async def _events(context: Context, look: Look, seconds: float) -> AsyncIterator[str]:
+    """Yield events: ``parts`` that changed, ``problem`` with a message, ``done`` at the end."""
     sent: dict[str, bytes] = {}
     quiet = 0.0
-    while not console.closing.is_set():
+    while not context.closing.is_set():
         pause = seconds
         try:
             parts, done = await run_in_threadpool(look)
         except Exception as error:  # the page says what is wrong, and goes on looking
-            said = str(error) if isinstance(error, NoSuchExecution) else explain(error)
-            if said is None:
+            message = explain(error)
+            if message is None:
                 raise
-            yield _event("trouble", {"message": said})
-            pause = TROUBLE_SECONDS
+            yield _event("problem", {"message": message})
+            pause = PROBLEM_SECONDS
         else:
             marks = {name: hashlib.sha256(html.encode()).digest() for name, html in parts.items()}
             news = {name: html for name, html in parts.items() if sent.get(name) != marks[name]}
@@ -107,7 +102,7 @@ async def _events(console: Console, look: Look, seconds: float) -> AsyncIterator
             yield ": still here\n\n"
             quiet = 0.0
         quiet += pause
-        while pause > 0 and not console.closing.is_set():
+        while pause > 0 and not context.closing.is_set():
             await anyio.sleep(min(pause, SLICE_SECONDS))
             pause -= SLICE_SECONDS
 

@@ -1,4 +1,4 @@
-"""When each state ran: bars on a common scale. Pure."""
+"""An execution in time, in percent of a common scale. Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import datetime
 from dataclasses import dataclass
 
 from darkroom_ops.console import graph
+from darkroom_ops.executions import timeline
 from darkroom_ops.executions.history import StateRun
 from darkroom_ops.executions.model import Execution
 
@@ -21,15 +22,7 @@ MARKS = 6
 
 @dataclass(frozen=True)
 class Bar:
-    """A part of a row.
-
-    Parameters
-    ----------
-    kind
-        ``state`` for the whole passage, ``attempt`` for a call, ``error`` for a call that failed.
-    x, width
-        In percent of the scale.
-    """
+    """A part of a row: its kind, and where it lies, in percent of the scale."""
 
     kind: str
     x: float
@@ -38,21 +31,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Row:
-    """A passage through a state.
-
-    Parameters
-    ----------
-    run
-        The passage.
-    label
-        Its rendition or Map item; else empty.
-    status
-        How it fared.
-    depth
-        How many Map and Parallel states are around it.
-    bars
-        What is drawn, the whole first.
-    """
+    """A passage through a state, as the page shows it."""
 
     run: StateRun
     label: str
@@ -87,35 +66,29 @@ def draw(execution: Execution, now: datetime.datetime) -> Timeline:
     now
         Until then the states that run are drawn.
     """
-    end = execution.stopped or now
+    rows = timeline.rows(execution, now)
     # States may exit a moment after the execution's own end is noted, as when it is stopped.
-    last = max([end, *(run.exited for run in execution.states if run.exited)])
-    total = max((last - execution.started).total_seconds(), 0.001)
+    whole = ((execution.stopped or now) - execution.started).total_seconds()
+    total = max(whole, 0.001, *(bar.end for row in rows for bar in row.bars))
 
-    def bar(kind: str, since: datetime.datetime, until: datetime.datetime | None) -> Bar:
-        x = 100 * (since - execution.started).total_seconds() / total
-        width = 100 * ((until or last) - since).total_seconds() / total
-        x = min(max(x, 0.0), 100 - LEAST_WIDTH)
-        return Bar(kind, round(x, 3), round(min(max(width, LEAST_WIDTH), 100 - x), 3))
+    def drawn(bar: timeline.Bar) -> Bar:
+        x = min(max(100 * bar.start / total, 0.0), 100 - LEAST_WIDTH)
+        width = min(max(100 * (bar.end - bar.start) / total, LEAST_WIDTH), 100 - x)
+        return Bar(bar.kind, round(x, 3), round(width, 3))
 
-    depths: dict[int, int] = {}
-    rows = []
-    for run in execution.states:
-        depths[run.id] = depths[run.parent] + 1 if run.parent in depths else 0
-        calls = (
-            bar("error" if call.error else "attempt", call.started, call.ended or run.exited)
-            for call in run.attempts
-        )
-        rows.append(
-            Row(
-                run,
-                graph.label(run),
-                graph.status(run, execution),
-                depths[run.id],
-                (bar("state", run.entered, run.exited), *calls),
-            )
-        )
     step = next((each for each in STEPS if total / each <= MARKS), STEPS[-1])
-    count = int(total / step)
-    marks = tuple((round(100 * i * step / total, 3), i * step) for i in range(count + 1))
-    return Timeline(tuple(rows), marks)
+    return Timeline(
+        rows=tuple(
+            Row(
+                row.run,
+                graph.label(row.run),
+                graph.status(row.run, execution),
+                row.depth,
+                tuple(drawn(bar) for bar in row.bars if bar.kind != "wait"),
+            )
+            for row in rows
+        ),
+        marks=tuple(
+            (round(100 * i * step / total, 3), i * step) for i in range(int(total / step) + 1)
+        ),
+    )

@@ -10,12 +10,10 @@ import contextlib
 import datetime
 import itertools
 import re
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from botocore.exceptions import ClientError
@@ -24,9 +22,11 @@ from darkroom.contract.arns import NAME, execution_arn, find_execution
 from darkroom.contract.keys import record_key
 
 from darkroom_ops import cost
+from darkroom_ops.cost import Cost
 from darkroom_ops.deployment import Deployment
 from darkroom_ops.executions.model import RUNNING, Execution, SourceObject, read
 from darkroom_ops.executions.watch import history
+from darkroom_ops.recent import Recent
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.literals import ExecutionStatusType
@@ -64,9 +64,6 @@ AT_ONCE = 8
 
 KEPT_LISTED, KEPT_WHOLE = 20_000, 200
 """Ended executions that are remembered: in short, and with their states."""
-
-_Stamp: TypeAlias = tuple[object, ...]
-V = TypeVar("V")
 
 
 class NoSuchExecution(Exception):
@@ -138,8 +135,8 @@ class Executions:
         self._deployment = deployment
         self._client = deployment.stepfunctions
         self._memory = cost.Memory(deployment.lambda_)
-        self._listed: _Kept[_Known] = _Kept(KEPT_LISTED)
-        self._whole: _Kept[Execution] = _Kept(KEPT_WHOLE)
+        self._listed: Recent[_Known] = Recent(KEPT_LISTED)
+        self._whole: Recent[Execution] = Recent(KEPT_WHOLE)
 
     def recent(
         self,
@@ -226,7 +223,7 @@ class Executions:
         with ThreadPoolExecutor(AT_ONCE, "executions") as pool:
             while batch := list(itertools.islice(items, min(BATCH, max(1, expected)))):
                 # What is remembered needs no thread: handing it to one costs more than looking.
-                known = all(self._listed.get(i["executionArn"], _stamp(i)) for i in batch)
+                known = all(self._listed.get(_key(i)) for i in batch)
                 yield from filter(None, (map if known else pool.map)(take, batch))
 
     def get(self, arn: str) -> Execution:
@@ -246,6 +243,13 @@ class Executions:
         if described is None:
             raise NoSuchExecution(self._unknown(arn))
         return self._read(described)
+
+    def cost(self, execution: Execution) -> Cost | None:
+        """Return what an execution cost; None when it called a function that is gone."""
+        try:
+            return cost.estimate(execution, self._memory)
+        except KeyError:
+            return None
 
     def find(self, text: str) -> str:
         """Return the ARN of the execution that a person names.
@@ -301,38 +305,29 @@ class Executions:
         self, item: Mapping[str, Any], wanted: Callable[[Listed], bool], *, costs: bool
     ) -> Listed | None:
         """Return an execution if it is wanted, asking for no more than that needs."""
-        arn, stamp = item["executionArn"], _stamp(item)
-        known = self._listed.get(arn, stamp)
+        known = self._listed.get(_key(item))
         if known is not None and not wanted(known.listed):
             return None
         if known is not None and (known.costed or not costs):
             return known.listed
-        described = self._client.describe_execution(executionArn=arn)
+        described = self._client.describe_execution(executionArn=item["executionArn"])
         found = _Known(_listed(read(described, [])), costed=False)
         if costs and wanted(found.listed) and found.listed.status != RUNNING:
             # A history that cannot be read, or may not be, costs its cost and not the list.
             with contextlib.suppress(ClientError):
-                found = _Known(self._costed(self._read(described)), costed=True)
+                execution = self._read(described)
+                found = _Known(_listed(execution, self.cost(execution)), costed=True)
         if found.listed.status == item["status"] != RUNNING:
-            self._listed.put(arn, stamp, found)
+            self._listed.put(_key(item), found)
         return found.listed if wanted(found.listed) else None
 
-    def _costed(self, execution: Execution) -> Listed:
-        try:
-            return _listed(execution, cost.estimate(execution, self._memory).usd)
-        except KeyError:  # it called a function that is gone
-            return _listed(execution)
-
     def _read(self, described: Mapping[str, Any]) -> Execution:
-        arn, stamp = described["executionArn"], _stamp(described)
-        known = self._whole.get(arn, stamp)
+        known = self._whole.get(_key(described))
         if known is not None:
             return known
         # The history comes last: of an execution that had ended before, it is complete.
-        found = read(described, history(self._client, arn))
-        if found.ended:
-            self._whole.put(arn, stamp, found)
-        return found
+        found = read(described, history(self._client, described["executionArn"]))
+        return self._whole.put(_key(described), found) if found.ended else found
 
     def _describe(self, arn: str) -> Mapping[str, Any] | None:
         try:
@@ -390,36 +385,12 @@ class _Known:
     costed: bool
 
 
-class _Kept(Generic[V]):
-    """The values last used, each with the stamp that it holds for. Threads may share it."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._values: OrderedDict[str, tuple[_Stamp, V]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: str, stamp: _Stamp) -> V | None:
-        with self._lock:
-            found = self._values.get(key)
-            if found is None or found[0] != stamp:
-                return None
-            self._values.move_to_end(key)
-            return found[1]
-
-    def put(self, key: str, stamp: _Stamp, value: V) -> None:
-        with self._lock:
-            self._values[key] = (stamp, value)
-            self._values.move_to_end(key)
-            while len(self._values) > self._size:
-                self._values.popitem(last=False)
+def _key(said: Mapping[str, Any]) -> tuple[object, ...]:
+    """Return the execution, with what changes when an ended one is redriven."""
+    return said["executionArn"], said["status"], said.get("stopDate"), said.get("redriveCount", 0)
 
 
-def _stamp(said: Mapping[str, Any]) -> _Stamp:
-    """Return what changes when an ended execution is redriven."""
-    return said["status"], said.get("stopDate"), said.get("redriveCount", 0)
-
-
-def _listed(execution: Execution, usd: float | None = None) -> Listed:
+def _listed(execution: Execution, price: Cost | None = None) -> Listed:
     return Listed(
         arn=execution.arn,
         name=execution.name,
@@ -430,7 +401,7 @@ def _listed(execution: Execution, usd: float | None = None) -> Listed:
         started=execution.started,
         stopped=execution.stopped,
         seconds=execution.seconds,
-        usd=usd,
+        usd=None if price is None else price.usd,
     )
 
 

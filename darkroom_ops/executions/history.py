@@ -295,3 +295,10 @@ def parsed(text: str | None) -> Any:
         return json.loads(text)
     except ValueError:
         return None
+
+
+def message_of(cause: str | None) -> str | None:
+    """Return what a function said of its failure: Lambda's cause is JSON, with a stack trace."""
+    found = parsed(cause)
+    message = found.get("errorMessage") if isinstance(found, dict) else None
+    return message if isinstance(message, str) else cause

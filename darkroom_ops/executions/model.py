@@ -16,6 +16,9 @@ from darkroom_ops.executions.history import StateRun, parsed, states
 
 RUNNING = "RUNNING"
 
+STOPPED = "Stopped"
+"""The error that an execution carries which an operator stopped."""
+
 ChangeKind = Literal["entered", "retried", "exited", "failed"]
 
 
@@ -31,6 +34,8 @@ class Made:
         Of the object.
     content_type, width, height, pages
         What is in it; width and height are pixels, or points for a PDF page.
+    sha256
+        Of its bytes, in hexadecimal digits; empty where nobody said.
     """
 
     name: str
@@ -41,6 +46,7 @@ class Made:
     width: int | None = None
     height: int | None = None
     pages: int | None = None
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -189,10 +195,10 @@ def read(described: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> E
         started=described["startDate"],
         stopped=described.get("stopDate") or _last(status, events),
         states=states(events),
-        image=_image(made.get("image")),
+        image=image_of(made.get("image")),
         renditions=_all_made(made.get("renditions")),
-        document=_made(made.get("document"), "document"),
-        backup=_made(made.get("backup"), "original"),
+        document=made_of(made.get("document"), "document"),
+        backup=made_of(made.get("backup"), "original"),
     )
 
 
@@ -242,7 +248,8 @@ def _outcome(status: str, output: Mapping[str, Any]) -> str | None:
     return _text(output.get("outcome")) or "COMPLETE"
 
 
-def _image(found: object) -> Image | None:
+def image_of(found: object) -> Image | None:
+    """Return what an output says of the source image; None when it says too little."""
     if not isinstance(found, Mapping):
         return None
     kind, width, height, size = (found.get(n) for n in ("format", "width", "height", "bytes"))
@@ -251,7 +258,8 @@ def _image(found: object) -> Image | None:
     return None
 
 
-def _made(found: object, name: str | None = None) -> Made | None:
+def made_of(found: object, name: str | None = None) -> Made | None:
+    """Return what an output says of an object that was made; None when it says too little."""
     if not isinstance(found, Mapping):
         return None
     name = name or _text(found.get("name"))
@@ -267,11 +275,12 @@ def _made(found: object, name: str | None = None) -> Made | None:
         width=found.get("width"),
         height=found.get("height"),
         pages=found.get("pages"),
+        sha256=_text(found.get("sha256")) or "",
     )
 
 
 def _all_made(found: object) -> tuple[Made, ...]:
-    each = map(_made, found) if isinstance(found, list) else ()
+    each = map(made_of, found) if isinstance(found, list) else ()
     return tuple(made for made in each if made is not None)
 
 

@@ -89,7 +89,7 @@ def shots(found: dict[str, str]) -> Iterator[Shot]:
     yield Shot("retried", f"/executions/{found['retried.jpg']}", "#graph svg", 1280)
     yield Shot("events", f"{whole}/events", ".events", 900)
     yield Shot("rerun", f"{whole}/rerun", "#input", 900)
-    yield Shot("inbox", "/inbox?kind=email", ".letters .alert", 900)
+    yield Shot("inbox", "/inbox?kind=email", ".messages .alert", 900)
 
 
 def take(page: Any, shot: Shot, target: Path, *, desk: bool) -> None:
@@ -98,8 +98,8 @@ def take(page: Any, shot: Shot, target: Path, *, desk: bool) -> None:
     page.goto(shot.path)
     page.locator(shot.ready).first.wait_for()
     if shot.name == "inbox":
-        page.locator(".letters .alert a").first.click()
-        page.locator(".letter .body").wait_for()
+        page.locator(".messages .alert a").first.click()
+        page.locator(".message .body").wait_for()
     if shot.name == "rerun":
         page.get_by_role("button", name="Presets").click()
     # Not wait_for_function, which needs eval: the console's policy forbids that to everybody.

@@ -62,9 +62,9 @@ def test_an_upload_turns_the_graph_green_live(page: Any, pipeline: Pipeline) -> 
 def test_from_an_alert_to_a_new_rendition(page: Any, failed: Run) -> None:
     page.goto("/inbox")
     page.get_by_role("link", name=re.compile(r"FAILED: InvalidRequest.*broken")).first.click()
-    letter = page.locator(".letter")
-    assert "stretch" in letter.inner_text()
-    letter.get_by_role("link", name="Open its execution").click()
+    message = page.locator(".message")
+    assert "stretch" in message.inner_text()
+    message.get_by_role("link", name="Open its execution").click()
     page.wait_for_url(re.compile(failed.name))
     assert "Expected one of inside, cover, contain, fill" in page.locator(".why").first.inner_text()
     page.locator(".node.is-failed[data-name=Prepare]").wait_for()
@@ -185,7 +185,7 @@ def test_axe_finds_nothing(
         if path.count("/") == 2:
             page.locator("#graph svg").wait_for()
         if path == "/inbox":
-            page.locator(".letters a").first.click()
+            page.locator(".messages a").first.click()
             page.wait_for_url(re.compile("message="))
         settle(page)
         found = axe.run(page).response["violations"]

@@ -221,8 +221,8 @@ def test_the_pulse_shows_whether_news_come(page: Any) -> None:
     page.locator("[data-live].on").wait_for()
 
 
-def test_trouble_behind_the_console_is_told(page: Any) -> None:
-    event = f"event: trouble\ndata: {json.dumps({'message': 'The stack is gone.'})}\n\n"
+def test_a_problem_behind_the_console_is_told(page: Any) -> None:
+    event = f"event: problem\ndata: {json.dumps({'message': 'The stack is gone.'})}\n\n"
     headers = {"content-type": "text/event-stream"}
     page.route("**/live**", lambda route: route.fulfill(headers=headers, body=event))
     page.goto("/")

@@ -13,7 +13,8 @@ import pytest
 from markupsafe import escape
 from starlette.testclient import TestClient
 
-from darkroom_ops.console.app import Console, create
+from darkroom_ops.console.context import Context
+from darkroom_ops.console.routes import create
 from darkroom_ops.deployment import Deployment
 from tests.support.images import opened, photo, truncated
 from tests.support.pipeline import Pipeline, Run, until
@@ -31,7 +32,7 @@ SVG = b"""<svg xmlns="http://www.w3.org/2000/svg" width="60" height="40"><script
 def client(deployed: Pipeline) -> Iterator[TestClient]:
     if deployed.engine is None:
         pytest.skip("needs the inside of the local engine")
-    console = Console(deployed.at, deployed.engine.inbox)
+    console = Context(deployed.at, deployed.engine.inbox)
     with TestClient(create(console, PORT), BASE, headers=PAGE, follow_redirects=False) as found:
         yield found
 
@@ -290,7 +291,7 @@ def test_what_is_not_there_is_said(client: TestClient, deployed: Pipeline) -> No
     assert answer.status_code == 404
     assert "No such execution" in answer.text
     assert client.get("/nothing").status_code == 404
-    nowhere = Console(Deployment("nothing", deployed.at.endpoint))
+    nowhere = Context(Deployment("nothing", deployed.at.endpoint))
     with TestClient(create(nowhere, PORT), BASE, headers=PAGE) as other:
         answer = other.get("/")
         assert answer.status_code == 502
@@ -298,5 +299,5 @@ def test_what_is_not_there_is_said(client: TestClient, deployed: Pipeline) -> No
 
 
 def test_a_console_without_an_engine_has_no_inbox_and_says_why(deployed: Pipeline) -> None:
-    with TestClient(create(Console(deployed.at), PORT), BASE, headers=PAGE) as other:
+    with TestClient(create(Context(deployed.at), PORT), BASE, headers=PAGE) as other:
         assert "SNS delivers messages and keeps none" in other.get("/inbox").text

@@ -254,3 +254,23 @@ def test_a_filter_pattern_is_as_long_as_it_may_be(requests: list[str]) -> None:
     some = " ".join(f'?"{name}"' for name in sorted(names))
     assert asked == [f'"{execution.arn}"', *([some] if some else [])]
     assert all(len(pattern) <= 1024 for pattern in asked), "as FilterLogEvents allows"
+
+
+def test_the_lines_of_a_map_item_are_its_own() -> None:
+    execution = recorded("complete")
+    (run,) = [each for each in execution.states if each.rendition == "small"]
+    function = run.attempts[0].function
+
+    def line(request: str, **fields: Any) -> logs.LogLine:
+        fields["function_request_id"] = request
+        return logs.LogLine(START, str(function), "INFO", request, fields)
+
+    lines = [
+        line("one"),
+        line("one", result={"name": "small"}),
+        line("two"),
+        line("two", result={"name": "large"}),
+        line("three"),  # of a call that has not ended: nobody knows whose it is
+        logs.LogLine(START, "another", "INFO", "of another function"),
+    ]
+    assert [each.message for each in logs.of_state(run, lines)] == ["one", "one", "three"]

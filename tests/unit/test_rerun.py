@@ -89,7 +89,7 @@ def test_the_command_says_the_same_request(deployment: Any, end: list[str]) -> N
 )  # fmt: skip
 def test_presets_as_typed(typed: str, preset: dict[str, Any]) -> None:
     assert inputs.preset(typed) == preset
-    rerun.check({"source": {"bucket": "bucket", "key": "k"}, "presets": [preset]})
+    rerun.check_request({"source": {"bucket": "bucket", "key": "k"}, "presets": [preset]})
 
 
 @pytest.mark.parametrize("typed", ["thumb", "160x160", "a=160", "a=1x2,fit", "a=-1x2", "=1x1"])
@@ -143,9 +143,9 @@ def test_each_field_is_changed_by_itself(given: dict[str, Any], found: dict[str,
 
 
 def test_a_request_is_checked_as_the_workflow_does() -> None:
-    rerun.check({"source": {"bucket": "bucket", "key": "k"}})
+    rerun.check_request({"source": {"bucket": "bucket", "key": "k"}})
     with pytest.raises(InvalidRequest, match="source"):
-        rerun.check({})
+        rerun.check_request({})
 
 
 def test_a_request_is_the_input_of_the_execution_that_it_starts() -> None:

@@ -26,7 +26,7 @@ function live(element) {
       element.setAttribute("aria-busy", "false");
       document.dispatchEvent(new CustomEvent("parts"));
     });
-    source.addEventListener("trouble", (event) => toast(JSON.parse(event.data).message));
+    source.addEventListener("problem", (event) => toast(JSON.parse(event.data).message));
     source.addEventListener("done", () => {
       element.setAttribute("aria-busy", "false");
       close();

@@ -1,19 +1,23 @@
-"""The engine's inbox as the console shows it: newest first, each message with its execution."""
+"""The engine's inbox: newest first, each message with its execution."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from darkroom.contract.arns import parse
+from starlette.requests import Request
+from starlette.responses import Response
+
+from darkroom_ops.console.context import Context, context_of
 
 if TYPE_CHECKING:
     from darkroom_ops.engine.inbox import Inbox, Message
 
 
 @dataclass(frozen=True)
-class Letter:
-    """A message.
+class Delivery:
+    """A message that was delivered.
 
     Parameters
     ----------
@@ -43,36 +47,46 @@ class Letter:
         return self.message.subject or self.message.text
 
 
-class Mail:
-    """What recipients got.
+def deliveries(
+    inbox: Inbox, *, about: str | None = None, protocol: str | None = None
+) -> list[Delivery]:
+    """Return messages, newest first.
 
     Parameters
     ----------
     inbox
         The engine's.
+    about
+        Only those about the execution of this ARN.
+    protocol
+        Only ``email`` or only ``sms``.
     """
+    return [
+        Delivery(number, message)
+        for number, message in reversed(list(enumerate(inbox.messages(), 1)))
+        if about in (None, message.execution) and protocol in (None, message.protocol)
+    ]
 
-    def __init__(self, inbox: Inbox) -> None:
-        self._inbox = inbox
 
-    def count(self) -> int:
-        """Return the number of messages."""
-        return len(self._inbox.messages())
+def show(request: Request) -> Response:
+    """Show the messages, and one of them in full."""
+    context = context_of(request)
+    return context.page("inbox.html", **values(context, request))
 
-    def letters(self, *, about: str | None = None, protocol: str | None = None) -> list[Letter]:
-        """Return messages, newest first.
 
-        Parameters
-        ----------
-        about
-            Only those about the execution of this ARN.
-        protocol
-            Only ``email`` or only ``sms``.
-        """
-        letters = [Letter(number, each) for number, each in enumerate(self._inbox.messages(), 1)]
-        return [
-            letter
-            for letter in reversed(letters)
-            if (about is None or letter.message.execution == about)
-            and (protocol is None or letter.message.protocol == protocol)
-        ]
+def values(context: Context, request: Request) -> dict[str, Any]:
+    """Return what the inbox shows, for the choices in an address."""
+    protocol, chosen = request.query_params.get("kind"), request.query_params.get("message")
+    protocol = protocol if protocol in {"email", "sms"} else None
+    messages = deliveries(context.inbox, protocol=protocol) if context.inbox else []
+    query = f"kind={protocol}&" if protocol else ""
+    one = next((each for each in messages if str(each.number) == chosen), None)
+    return {
+        "here": "inbox",
+        "messages": messages,
+        "one": one,
+        "body": one.message.as_received().partition("\n\n")[2] if one else "",
+        "kind": protocol,
+        "query": query,
+        "live": f"/live/inbox?{query}message={one.number if one else ''}",
+    }

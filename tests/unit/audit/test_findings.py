@@ -930,7 +930,7 @@ def test_a_terminal_sees_how_far_the_audit_is(
     darkroom: Darkroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     screen = Console(file=io.StringIO(), force_terminal=True, width=100)
-    monkeypatch.setattr("darkroom_ops.present.display.console", lambda: screen)
+    monkeypatch.setattr("darkroom_ops.cli.display.console", lambda: screen)
     shown: list[str] = []
     status = screen.status
 

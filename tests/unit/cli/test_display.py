@@ -8,9 +8,9 @@ import re
 import pytest
 from rich.console import Console
 
+from darkroom_ops.cli import display
 from darkroom_ops.cost import estimate
 from darkroom_ops.executions.model import changes
-from darkroom_ops.present import display
 from tests.unit.recorded import MEMORY, partly, recorded, recording
 
 

@@ -46,6 +46,7 @@ class Executions:
     def __init__(self) -> None:
         self.items: list[Listed] = []
         self.whole: dict[str, Any] = {}
+        self.prices: dict[str, Cost] = {}
         self.asked: dict[str, Any] = {}
         self.left: Any = None
         """Those that were not taken."""
@@ -84,6 +85,9 @@ class Executions:
 
     def get(self, arn: str) -> Any:
         return self.whole[arn]
+
+    def cost(self, execution: Any) -> Cost | None:
+        return self.prices.get(execution)
 
 
 @pytest.fixture
@@ -238,7 +242,7 @@ def test_estimates_are_added_up_by_outcome_the_most_frequent_first() -> None:
 
 
 @pytest.fixture
-def costed(executions: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+def costed(executions: Any) -> Any:
     """Three executions that ended, one that runs, and one whose function is gone."""
     executions.items = [
         listed("a"),
@@ -248,8 +252,7 @@ def costed(executions: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
         listed("e"),
     ]
     executions.whole = {each.arn: each.name for each in executions.items}
-    prices = {"a": priced(x=0.001, y=0.003), "b": priced(x=0.5), "c": priced(x=0.003)}
-    monkeypatch.setattr("darkroom_ops.cost.estimate", lambda name, _: prices[name])
+    executions.prices = {"a": priced(x=0.001, y=0.003), "b": priced(x=0.5), "c": priced(x=0.003)}
     return executions
 
 

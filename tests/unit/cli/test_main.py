@@ -12,8 +12,8 @@ import typer
 from botocore.exceptions import ClientError
 from darkroom import __version__
 
+from darkroom_ops.cli import display
 from darkroom_ops.cli.main import app, main
-from darkroom_ops.present import display
 from darkroom_ops.present.failures import explain
 from tests.unit.recorded import recorded
 

@@ -140,7 +140,7 @@ def command(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> Any:
         execution = timed_out()
         shown = Console(record=True, width=100)
         monkeypatch.setattr("darkroom_ops.cli.address.connect", lambda *_: deployment)
-        monkeypatch.setattr("darkroom_ops.present.display.console", lambda: shown)
+        monkeypatch.setattr("darkroom_ops.cli.display.console", lambda: shown)
         found = SimpleNamespace(find=lambda named: f"arn of {named}", get=lambda _: execution)
         monkeypatch.setattr(redrive, "Executions", lambda _: found)
         monkeypatch.setattr(redrive.progress, "followed", lambda *_: execution)

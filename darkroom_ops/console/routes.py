@@ -1,0 +1,56 @@
+"""Which address shows what."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from darkroom_ops.console import actions, stream
+from darkroom_ops.console.context import HERE, Context
+from darkroom_ops.console.problems import HANDLERS
+from darkroom_ops.console.security import SameOrigin
+from darkroom_ops.console.views import execution, executions, inbox
+
+_ONE = "/executions/{name:str}"
+
+
+def create(context: Context, port: int) -> Starlette:
+    """Return the application.
+
+    Parameters
+    ----------
+    context
+        What it shows.
+    port
+        The port that it is served at.
+    """
+    routes = [
+        Route("/", executions.show, name="executions"),
+        Route("/find", executions.find),
+        Route("/inbox", inbox.show),
+        Route(_ONE, execution.show),
+        Route(f"{_ONE}/states/{{id:int}}", execution.state),
+        Route(f"{_ONE}/states/{{id:int}}/logs", execution.state_logs),
+        Route(f"{_ONE}/events", execution.events),
+        Route(f"{_ONE}/rerun", execution.editor),
+        Route(f"{_ONE}/rerun", actions.rerun, methods=["POST"]),
+        Route(f"{_ONE}/stop", actions.stop, methods=["POST"]),
+        Route(f"{_ONE}/redrive", actions.redrive, methods=["POST"]),
+        Route(f"{_ONE}/pictures/{{which:str}}", execution.picture),
+        Route("/check", actions.check, methods=["POST"]),
+        Route("/uploads", actions.upload, methods=["POST"]),
+        Route("/live/executions", stream.of_executions),
+        Route("/live/inbox", stream.of_inbox),
+        Route(f"/live{_ONE}", stream.of_execution),
+        Mount("/static", StaticFiles(directory=HERE / "static")),
+    ]
+    hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(SameOrigin, hosts=hosts)],
+        exception_handlers=dict(HANDLERS),
+    )
+    app.state.context = context
+    return app

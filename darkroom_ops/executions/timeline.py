@@ -1,0 +1,97 @@
+"""When each state of an execution ran, waited and failed: what both timelines draw. Pure."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from darkroom_ops.executions.history import StateRun
+from darkroom_ops.executions.model import Execution
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A part of a row.
+
+    Parameters
+    ----------
+    kind
+        ``state`` for the whole passage, ``attempt`` for a call, ``error`` for a call that failed,
+        ``wait`` for the time until it is tried again.
+    start, end
+        In seconds after the execution's start.
+    ended
+        Whether it is over.
+    """
+
+    kind: Literal["state", "attempt", "error", "wait"]
+    start: float
+    end: float
+    ended: bool = True
+
+
+@dataclass(frozen=True)
+class Row:
+    """A passage through a state.
+
+    Parameters
+    ----------
+    run
+        The passage.
+    depth
+        How many Map and Parallel states are around it.
+    bars
+        The whole first, then the waits, then the calls.
+    """
+
+    run: StateRun
+    depth: int
+    bars: tuple[Bar, ...]
+
+
+def rows(execution: Execution, now: datetime.datetime) -> list[Row]:
+    """Return a row for each passage through a state, in the order of entering.
+
+    Parameters
+    ----------
+    execution
+        With its states.
+    now
+        Until then what runs is drawn.
+    """
+    by_id = {run.id: run for run in execution.states}
+    depth = depths(execution.states)
+    last = execution.stopped or now
+
+    def ended(run: StateRun) -> datetime.datetime:
+        """Return when a state ended: itself, with the state around it, or with the execution."""
+        around = by_id.get(run.parent) if run.parent is not None else None
+        return run.exited or (ended(around) if around else last)
+
+    def at(time: datetime.datetime) -> float:
+        return (time - execution.started).total_seconds()
+
+    def bars(run: StateRun) -> Iterator[Bar]:
+        end = ended(run)
+        yield Bar("state", at(run.entered), at(end), run.exited is not None)
+        for call, again in itertools.zip_longest(run.attempts, run.attempts[1:]):
+            if call.error and call.ended and (again or not run.exited):
+                yield Bar("wait", at(call.ended), at(again.started if again else end))
+        for call in run.attempts:
+            # A call may outlast its state: what its Map or Parallel state gave up on runs on.
+            until = min(call.ended or end, end)
+            kind: Literal["attempt", "error"] = "error" if call.error else "attempt"
+            yield Bar(kind, at(call.started), at(until), call.ended is not None)
+
+    return [Row(run, depth[run.id], tuple(bars(run))) for run in execution.states]
+
+
+def depths(states: Iterable[StateRun]) -> dict[int, int]:
+    """Return how many Map and Parallel states are around each passage, by its id."""
+    found: dict[int, int] = {}
+    for run in states:
+        found[run.id] = found[run.parent] + 1 if run.parent in found else 0
+    return found

@@ -1,0 +1,80 @@
+"""What all pages share, and errors as answers."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from starlette.testclient import TestClient
+
+from darkroom_ops.console.context import Context, clock
+from darkroom_ops.console.routes import create
+from tests.unit.console.conftest import BASE
+from tests.unit.recorded import at, recorded
+
+
+def test_a_state_machine_is_asked_for_once_an_execution(context: Context, stack: Any) -> None:
+    execution = recorded("complete")
+    first = context.machine(execution)
+    del stack.stepfunctions.describe_state_machine_for_execution
+
+    assert context.machine(execution) is first
+    with pytest.raises(AttributeError):
+        context.machine(recorded("corrupt"))
+
+
+@pytest.mark.parametrize(("most", "read_"), [(0, 0), (1, 1), (3, 3), (9, 5)])
+def test_the_newest_are_read_ahead(context: Context, most: int, read_: int) -> None:
+    taken: list[int] = []
+
+    def each(**asked: Any) -> Iterator[int]:
+        assert asked == {"costs": False, "expected": most}
+        for number in range(5):
+            taken.append(number)
+            yield number
+
+    context.executions.each = each  # type: ignore[method-assign, assignment]
+    context.read_ahead(most)
+    assert len(taken) == read_
+
+    taken.clear()
+    context.closing.set()
+    context.read_ahead(most)
+    assert len(taken) == min(1, most)
+
+
+def test_reading_ahead_leaves_troubles_to_the_page(context: Context) -> None:
+    def each(**_: Any) -> Iterator[int]:
+        raise ClientError({"Error": {"Code": "Throttled"}}, "ListExecutions")
+        yield 1
+
+    context.executions.each = each  # type: ignore[method-assign, assignment]
+    context.read_ahead(5)
+
+
+def test_what_is_a_bug_of_ours_is_told_as_such(stack: Any, context: Context) -> None:
+    def broken(**_: Any) -> None:
+        raise KeyError("oops")
+
+    stack.stepfunctions.describe_execution = broken
+    app = create(context, 4600)
+    with TestClient(app, BASE, raise_server_exceptions=False) as client:
+        answer = client.get("/executions/complete")
+        assert (answer.status_code, answer.json()) == (500, {"message": "KeyError: 'oops'"})
+        stack.stepfunctions.describe_execution = _refused
+        answer = client.get("/executions/complete")
+        assert answer.status_code == 502
+        assert "AWS refused" in answer.json()["message"]
+
+
+def _refused(**_: Any) -> None:
+    raise ClientError({"Error": {"Code": "AccessDenied"}}, "DescribeExecution")
+
+
+def test_a_clock_names_the_day_unless_it_is_today() -> None:
+    now = datetime.datetime.now(datetime.UTC)
+    assert clock(now) == f"{now.astimezone():%H:%M:%S}"
+    assert clock(at(0)) == f"{at(0).astimezone():%d %b %Y, %H:%M:%S}"

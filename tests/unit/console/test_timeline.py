@@ -1,0 +1,88 @@
+"""An execution in time, in percent of a common scale."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from darkroom_ops.console import timeline
+from darkroom_ops.executions.history import Attempt
+from tests.unit.console.conftest import passage
+from tests.unit.recorded import at, recorded
+
+
+@pytest.mark.parametrize("name", ["complete", "corrupt", "retried", "item_failed", "timed_out"])
+def test_the_timeline_stays_on_its_scale(name: str) -> None:
+    execution = recorded(name)
+    drawn = timeline.draw(execution, execution.stopped or at(0))
+    assert len(drawn.rows) == len(execution.states)
+    for row in drawn.rows:
+        whole = row.bars[0]
+        for bar in row.bars:
+            assert bar.x >= whole.x - 0.01
+            assert 0 < bar.width <= 100
+            assert bar.x + bar.width <= 100.01
+    assert 1 <= len(drawn.marks) <= timeline.MARKS + 1
+
+
+def test_bars_are_in_percent_of_the_whole() -> None:
+    call = Attempt("lambda:invoke", "f", "", at(2), at(3), "Failed")
+    again = Attempt("lambda:invoke", "f", "", at(5), None)
+    runs = (
+        passage(1, type="Map", entered=at(0), exited=at(8), attempts=()),
+        passage(2, entered=at(2), exited=at(7), parent=1, attempts=(call, again)),
+        passage(3, entered=at(9), exited=None, attempts=()),
+    )
+    execution = dataclasses.replace(
+        recorded("complete"), started=at(0), stopped=at(10), states=runs
+    )
+
+    drawn = timeline.draw(execution, at(99))
+
+    assert [[(b.kind, b.x, b.width) for b in row.bars] for row in drawn.rows] == [
+        [("state", 0, 80)],
+        [("state", 20, 50), ("error", 20, 10), ("attempt", 50, 20)],
+        [("state", 90, 10)],
+    ]
+    assert [row.depth for row in drawn.rows] == [0, 1, 0]
+    assert drawn.marks == tuple((10.0 * 2 * n, 2 * n) for n in range(6))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "step", "marks"),
+    [
+        (0.06, 0.01, 7),
+        (0.061, 0.02, 4),
+        (6, 1, 7),
+        (6.1, 2, 4),
+        (21600, 3600, 7),
+        (86400, 3600, 25),
+    ],
+)
+def test_the_scale_has_six_steps_at_most_while_there_are_larger_ones(
+    seconds: float, step: float, marks: int
+) -> None:
+    execution = dataclasses.replace(
+        recorded("complete"), started=at(0), stopped=at(seconds), states=()
+    )
+
+    drawn = timeline.draw(execution, at(0))
+
+    assert drawn.marks[1][1] == step
+    assert len(drawn.marks) == marks
+
+
+def test_what_takes_no_time_and_what_outlasts_the_execution_is_seen() -> None:
+    runs = (
+        passage(1, entered=at(10), exited=at(10), attempts=()),
+        passage(2, entered=at(0), exited=at(12.5), attempts=()),
+    )
+    execution = dataclasses.replace(
+        recorded("complete"), started=at(0), stopped=at(10), states=runs
+    )
+
+    first, second = (row.bars[0] for row in timeline.draw(execution, at(10)).rows)
+
+    assert (first.x, first.width) == (80, timeline.LEAST_WIDTH)
+    assert (second.x, second.width) == (0, 100)

@@ -1,0 +1,198 @@
+"""One execution: what its pages gather."""
+
+from __future__ import annotations
+
+import dataclasses
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from starlette.responses import HTMLResponse
+from starlette.testclient import TestClient
+
+from darkroom_ops.console.context import Context
+from darkroom_ops.console.views.execution import (
+    _chosen,
+    _details,
+    _kind,
+    _share,
+    failure,
+    state_values,
+    values,
+)
+from darkroom_ops.executions.model import Execution, read
+from tests.unit.console.conftest import PREFIX, passage
+from tests.unit.recorded import at, partly, recorded, recording
+
+
+def ended(status: str, name: str = "complete", events: int = 9, **more: Any) -> Execution:
+    described, history = recording(name)
+    return read(described | {"status": status, "output": None} | more, history[:events])
+
+
+@pytest.mark.parametrize(
+    "name", ["complete", "corrupt", "duplicate", "item_failed", "retried", "silent", "timed_out"]
+)
+def test_every_execution_has_its_pages(client: TestClient, name: str) -> None:
+    for page in ("", "/events", "/rerun"):
+        answer = client.get(f"/executions/{name}{page}")
+        assert (answer.status_code, answer.headers["content-type"]) == (
+            200, "text/html; charset=utf-8",
+        )  # fmt: skip
+
+
+def test_an_execution_that_is_not_there_is_404(client: TestClient) -> None:
+    for page in ("", "/events", "/states/1", "/states/1/logs"):
+        assert client.get(f"/executions/none{page}").status_code == 404
+    assert client.get("/executions/complete/states/99999").status_code == 404
+    assert client.get("/nothing").status_code == 404
+
+
+def test_the_page_says_what_it_cost_and_how_to_run_it_again(context: Context) -> None:
+    found = values(context, recorded("complete"))
+
+    assert found["usd"] == pytest.approx(0.0005, rel=0.5)
+    assert found["rerun_command"].startswith("darkroom run s3://")
+    assert found["rerun_command"].endswith("--stack photos")
+    assert found["saving"](SimpleNamespace(bytes=0)) == "-100 %"
+    assert (found["failure"], found["messages"]) == (None, None)
+    odd = dataclasses.replace(recorded("complete"), input="nonsense")
+    assert values(context, odd)["rerun_command"] is None
+
+
+@pytest.mark.parametrize(
+    ("size", "whole", "share"),
+    [(50, 100, 50.0), (1, 1000, 1.0), (2000, 1000, 100.0), (1, 3, 33.3), (1, 0, 0.0)],
+)
+def test_the_share_of_the_original(size: int, whole: int, share: float) -> None:
+    assert _share(size, whole) == share
+
+
+@pytest.mark.parametrize(
+    ("execution", "redrivable", "error", "cause"),
+    [
+        (recorded("complete"), False, None, None),
+        (partly("complete", 9), False, None, None),
+        (recorded("corrupt"), False, "CorruptImage", None),
+        (ended("TIMED_OUT"), True, "ExecutionTimedOut", "did not finish in its time"),
+        (ended("ABORTED"), True, "ExecutionAborted", "stopped the execution"),
+        (ended("ABORTED", error="Stopped", cause="by me"), True, "Stopped", "by me"),
+        (ended("FAILED", events=0), True, "FAILED", "It gave no reason."),
+    ],
+)
+def test_a_failure_says_why_and_whether_it_can_be_resumed(
+    execution: Execution, redrivable: bool, error: str | None, cause: str | None
+) -> None:
+    found = failure(execution)
+    assert bool(found and found["advice"].redrive) is redrivable
+    assert (found["error"] if found else None) == error
+    if found and cause:
+        assert cause in found["cause"]
+    if execution.status in {"TIMED_OUT", "ABORTED"} and found:
+        assert found["advice"].says.startswith("Yes: resume it where it stopped")
+
+
+@pytest.mark.parametrize(
+    ("execution", "outcome"),
+    [
+        (recorded("duplicate"), "ALREADY_PROCESSED"),
+        (recorded("corrupt"), "FAILED"),
+        (ended("TIMED_OUT"), "TIMED_OUT"),
+        (ended("ABORTED"), "ABORTED"),
+        (partly("complete", 9), "RUNNING"),
+    ],
+)
+def test_the_outcome_in_the_head(context: Context, execution: Execution, outcome: str) -> None:
+    assert values(context, execution)["outcome"] == outcome
+
+
+def test_the_state_that_is_shown_is_the_one_that_matters() -> None:
+    runs = (passage(1), passage(3), passage(2, attempts=()), passage(4, exited=None, attempts=()))
+    done = dataclasses.replace(recorded("complete"), states=runs)
+    assert _chosen(done, None) is runs[1]  # took longest, of those that called something
+    assert _chosen(done, "2") is runs[2]
+    assert _chosen(done, "9") is None
+
+    failed = (*runs, passage(5, error="CorruptImage", exited=at(0)))
+    assert _chosen(dataclasses.replace(done, states=failed), None) is failed[-1]
+
+    open_ = (passage(1, exited=None), passage(2, exited=None), passage(3), passage(4, attempts=()))
+    running = dataclasses.replace(done, status="RUNNING", states=open_)
+    assert _chosen(running, None) is open_[1]  # the last that runs
+    assert _chosen(dataclasses.replace(running, states=(passage(1),)), None) is None
+    assert _chosen(dataclasses.replace(done, states=()), None) is None
+
+
+@pytest.mark.parametrize(
+    ("cause", "message"),
+    [
+        ('{"errorMessage": "It is cut off.", "stackTrace": []}', "It is cut off."),
+        ('{"errorMessage": 5}', '{"errorMessage": 5}'),
+        ("plain words", "plain words"),
+        (None, None),
+    ],
+)
+def test_a_cause_is_told_without_its_stack_trace(cause: str | None, message: str | None) -> None:
+    found = state_values(recorded("complete"), passage(1, cause=cause))
+
+    assert found["error_message"] == message
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        ("", (1, 200)),
+        ("?from=1", (1, 200)),
+        ("?from=2", (2, 201)),
+        ("?from=201", (201, 400)),
+        ("?from=401", (401, 401)),
+        ("?from=402", None),
+        ("?from=0", (1, 200)),
+        ("?from=-5", (1, 200)),
+        ("?from=x", (1, 200)),
+    ],
+)
+def test_a_history_is_paged_by_two_hundred(
+    client: TestClient,
+    context: Context,
+    stack: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    query: str,
+    ids: tuple[int, int] | None,
+) -> None:
+    shown: dict[str, Any] = {}
+    stack.histories[f"{PREFIX}complete"] = [
+        {"id": number, "type": "TaskSubmitted", "timestamp": at(number)} for number in range(1, 402)
+    ]
+
+    def page(template: str, **values: Any) -> Any:
+        shown.update(values)
+        return HTMLResponse(template)
+
+    monkeypatch.setattr(context, "page", page)
+
+    assert client.get(f"/executions/complete/events{query}").status_code == 200
+    found = [row["id"] for row in shown["rows"]]
+    assert found == (list(range(ids[0], ids[1] + 1)) if ids else [])
+    assert (shown["total"], shown["step"]) == (401, 200)
+    assert shown["first"] == (ids[0] if ids else 402)
+
+
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [
+        ("TaskFailed", "failed"), ("TaskTimedOut", "failed"), ("ExecutionAborted", "failed"),
+        ("TaskSucceeded", "succeeded"), ("TaskStateExited", "succeeded"),
+        ("TaskStarted", "neutral"),
+    ],
+)  # fmt: skip
+def test_events_are_coloured_by_what_happened(event: str, kind: str) -> None:
+    assert _kind(event) == kind
+
+
+def test_the_details_of_an_event_are_read_as_json() -> None:
+    details = {"input": '{"a": 1}', "list": "[1]", "name": "Prepare", "inputDetails": {}, "n": 5}
+    event = {"id": 1, "taskSucceededEventDetails": details}
+
+    assert _details(event) == {"input": {"a": 1}, "list": [1], "name": "Prepare", "n": 5}
+    assert _details({"id": 1}) == {}
