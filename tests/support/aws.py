@@ -33,7 +33,7 @@ def empty_account(**config: dict[str, Any]) -> Iterator[None]:
     ``mock_aws`` empties all that moto holds in this process, an engine's account too: that and the
     engine's hooks are put aside and come back.
     """
-    with _engine_aside(), pytest.MonkeyPatch.context() as patch:
+    with engine_aside(), pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", "any")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "any")
         with mock_aws(config=config):
@@ -41,7 +41,8 @@ def empty_account(**config: dict[str, Any]) -> Iterator[None]:
 
 
 @contextmanager
-def _engine_aside() -> Iterator[None]:
+def engine_aside() -> Iterator[None]:
+    """Put aside an engine that runs in this process: its hooks, and all that moto holds for it."""
     hook: Any = sys.modules.get("darkroom_ops.engine.moto.hook")
     services = hook and hook._services
     if services:

@@ -75,7 +75,7 @@ class SharedClients:
         "Moto calls timeouts and failed queries of DynamoDB tasks AmazonDynamoDBException, takes a "
         "lost connection for States.Runtime, and has boto3's names: AWS's end in \"Exception\"."
     ),
-    report="A DynamoDB task that times out fails with AmazonDynamoDBException",
+    report="A DynamoDB task fails with AmazonDynamoDBException whatever the error",
 )
 def dynamodb_error(self: Any, env: Environment, ex: Exception) -> Any:
     if isinstance(ex, BotoCoreError):
@@ -100,7 +100,7 @@ branch_error, iteration_error = (
         owner=owner,
         attribute="CustomErrorName",
         reason="Moto refuses a ``States.`` error that leaves a branch or an iteration.",
-        report="An execution hangs when a States error leaves a Parallel or a Map",
+        report="A States error that leaves a Parallel or a Map cannot be caught",
     )(_error_name)
     for owner in (branches_decl, iteration_worker)
 )
