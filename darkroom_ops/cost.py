@@ -147,8 +147,8 @@ CALLS = {
 
 def _calls(state: StateRun, attempt: Attempt) -> Calls:
     """Return what one call of a state's function called in turn."""
-    found = CALLS.get(state.name, Calls())
-    return Calls(gets=min(1, found.gets), reads=min(1, found.reads)) if attempt.error else found
+    called = CALLS.get(state.name, Calls())
+    return Calls(gets=min(1, called.gets), reads=min(1, called.reads)) if attempt.error else called
 
 
 def estimate(execution: Execution, memory_mb: Mapping[str, int], prices: Prices = PRICES) -> Cost:
@@ -235,7 +235,7 @@ def _item_units(attempt: Attempt) -> int:
 
 
 def _reaches_mailboxes(attempt: Attempt) -> bool:
-    """Tell whether a message passes the subscriptions' filter on ``notify``."""
+    """Return whether a message passes the subscriptions' filter on ``notify``."""
     try:
         return json.loads(attempt.parameters)["Payload"]["input"]["notify"] is not False
     except (ValueError, KeyError, TypeError):
@@ -264,8 +264,8 @@ class Memory(dict[str, int]):
             There is no such function any more.
         """
         try:
-            found = self._client.get_function_configuration(FunctionName=name)["MemorySize"]
+            memory = self._client.get_function_configuration(FunctionName=name)["MemorySize"]
         except self._client.exceptions.ResourceNotFoundException:
             raise KeyError(name) from None
-        self[name] = found
-        return found
+        self[name] = memory
+        return memory

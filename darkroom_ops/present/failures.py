@@ -31,7 +31,7 @@ class LeftRunning(Exception):
 
 @contextlib.contextmanager
 def told(*, as_json: bool = False) -> Iterator[None]:
-    """Turn what a person can mend into words and an exit code.
+    """Turn an error that a person can correct into a message and an exit code.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def told(*, as_json: bool = False) -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        # The reader of a pipe has gone, as `head` does: nobody is left to tell.
+        # The reader of a pipe has gone, as `head` does: nobody reads on.
         with contextlib.suppress(OSError):
             sys.stdout.close()
         raise typer.Exit(0) from None
@@ -70,8 +70,8 @@ def _say(name: str, message: str, text: str, *, as_json: bool) -> None:
 def _name(error: Exception) -> str:
     """Return what programs know an error by: AWS's code, or the class."""
     response = getattr(error, "response", None)
-    found = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
-    return str(found or type(error).__name__)
+    code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
+    return str(code or type(error).__name__)
 
 
 def explain(error: Exception) -> str | None:

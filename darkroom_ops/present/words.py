@@ -40,13 +40,13 @@ def since(text: str) -> datetime.datetime:
     if (match := _AGO.fullmatch(text.strip())) is not None:
         return now - datetime.timedelta(seconds=int(match["number"]) * _SECONDS[match["unit"]])
     try:
-        found = datetime.datetime.fromisoformat(text.strip())
+        time = datetime.datetime.fromisoformat(text.strip())
     except ValueError:
         raise ValueError(
             "Expected how long ago, such as 30m, 2h or 7d, or a date such as 2026-01-31 or "
             f"2026-01-31T08:00, but received {text!r}."
         ) from None
-    return found if found.tzinfo else found.astimezone()
+    return time if time.tzinfo else time.astimezone()
 
 
 def moment(time: datetime.datetime) -> str:

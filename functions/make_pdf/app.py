@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from darkroom.aws.objects import Objects
 from darkroom.contract.model import parse
-from darkroom.contract.results import Output, PdfTask
+from darkroom.contract.results import MakePdfTask, Output
 from darkroom.steps import settings
 from darkroom.steps.make_pdf import make_pdf
 from darkroom.steps.observability import step
@@ -16,4 +16,4 @@ SETTINGS = settings.from_environment(settings.OutputSettings)
 @step
 def handler(payload: object, execution: str) -> Output:  # noqa: ARG001
     """Make the PDF."""
-    return make_pdf(parse(payload, PdfTask), STORAGE, SETTINGS)
+    return make_pdf(parse(payload, MakePdfTask), STORAGE, SETTINGS)

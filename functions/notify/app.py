@@ -1,4 +1,4 @@
-"""NotifySuccess, NotifyFailure, and what no Catch sees: tell people how an execution ended."""
+"""NotifySuccess, NotifyFailure, and what no Catch sees: announce how an execution ended."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from darkroom.contract.model import Contract, dump, parse
-from darkroom.contract.results import BackupTask, PdfTask, Report, ResizeTask
+from darkroom.contract.results import BackupOriginalTask, MakePdfTask, Report, ResizeTask
 
 from tests.support.definition import (
     EXECUTION,
@@ -90,7 +90,7 @@ def test_resize_gets_one_rendition_of_the_plan() -> None:
 
 
 def test_make_pdf_gets_its_part_of_the_plan() -> None:
-    assert read(payload("MakePdf"), PdfTask) == {
+    assert read(payload("MakePdf"), MakePdfTask) == {
         "source": SOURCE,
         "claim": 7,
         "mezzanine": PREPARED["mezzanine"],
@@ -100,7 +100,7 @@ def test_make_pdf_gets_its_part_of_the_plan() -> None:
 
 
 def test_backup_original_gets_the_copy_that_prepare_took() -> None:
-    assert read(payload("BackupOriginal"), BackupTask) == {
+    assert read(payload("BackupOriginal"), BackupOriginalTask) == {
         "source": SOURCE,
         "original": PREPARED["original"],
         "image": IMAGE,

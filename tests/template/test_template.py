@@ -11,7 +11,7 @@ from darkroom.contract.limits import MIB, Limits
 from darkroom.contract.presets import parse_presets
 from darkroom.steps.notify import ANNOUNCING_SECONDS
 from darkroom.steps.settings import (
-    BackupSettings,
+    BackupOriginalSettings,
     NotifySettings,
     OutputSettings,
     PrepareSettings,
@@ -75,7 +75,7 @@ CODE = {
     "ResizeFunction": ("resize", OutputSettings, {"OUTPUT_BUCKET": "OutputBucket"}),
     "MakePdfFunction": ("make_pdf", OutputSettings, {"OUTPUT_BUCKET": "OutputBucket"}),
     "BackupOriginalFunction": (
-        "backup_original", BackupSettings, {"BACKUP_BUCKET": "BackupBucket"}
+        "backup_original", BackupOriginalSettings, {"BACKUP_BUCKET": "BackupBucket"}
     ),
     "NotifyFunction": (
         "notify", NotifySettings,

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 from darkroom.aws import records
 from darkroom.aws.calls import CONFIG
 from darkroom.contract.errors import AccessDenied, DarkroomError, DeliveryError
-from darkroom.steps.notify import NOT_TOLD, TOLD, Services, announce, envelope
+from darkroom.steps.notify import ANNOUNCED, UNANNOUNCED, Services, announce, envelope
 from darkroom.steps.settings import NotifySettings
 
 from tests.conftest import ROOT
@@ -549,4 +549,4 @@ def test_a_status_change_is_put_into_the_form_of_the_steps() -> None:
 def test_the_fail_states_are_those_of_the_machine() -> None:
     from tests.support.definition import states
 
-    assert {TOLD, NOT_TOLD} == set(states("Fail"))
+    assert {ANNOUNCED, UNANNOUNCED} == set(states("Fail"))

@@ -13,7 +13,7 @@ from darkroom.aws.objects import StoredKey
 from darkroom.contract.advice import advise, status_failure
 from darkroom.contract.errors import DarkroomError, PermanentError, by_class, named
 from darkroom.contract.objects import Source
-from darkroom.contract.results import Backup, Failure, ImageInfo, Made, Output, Report
+from darkroom.contract.results import Backup, Failure, ImageInfo, Output, Report, Success
 from darkroom.notify.compose import (
     LABEL_WIDTH,
     REQUEST_CHARACTERS,
@@ -99,7 +99,7 @@ def success(
 ) -> Message:
     """Return the message about an image of which as many renditions were made."""
     sizes = [(300, 225, 1023), (1200, 900, 1024**2)][:renditions]
-    made = Made(
+    made = Success(
         source=Source(bucket="my-photos", key="uploads/photo.jpg", version_id="v1", etag="e"),
         image=ImageInfo("jpeg", "image/jpeg", 1600, 1200, 1234567, mismatch="Named .png."),
         renditions=tuple(output(f"p{n}", *size) for n, size in enumerate(sizes)),

@@ -18,13 +18,13 @@ from darkroom.contract.limits import Limits
 from darkroom.contract.model import dump, parse
 from darkroom.contract.objects import Source
 from darkroom.contract.presets import PdfOptions
-from darkroom.contract.results import BackupTask, Output, PdfTask, Prepared, ResizeTask
+from darkroom.contract.results import BackupOriginalTask, MakePdfTask, Output, Prepared, ResizeTask
 from darkroom.image.sandbox import parent
 from darkroom.steps.backup_original import backup_original
 from darkroom.steps.make_pdf import make_pdf
 from darkroom.steps.prepare import prepare
 from darkroom.steps.resize import resize
-from darkroom.steps.settings import BackupSettings, OutputSettings, PrepareSettings
+from darkroom.steps.settings import BackupOriginalSettings, OutputSettings, PrepareSettings
 
 from tests.support import aws
 from tests.support.images import encoded, opened, photo, picture
@@ -65,8 +65,8 @@ def resize_task(prepared: Prepared, number: int = 0, claim: int = 1) -> ResizeTa
     )
 
 
-def pdf_task(prepared: Prepared, claim: int = 1) -> PdfTask:
-    return PdfTask(
+def pdf_task(prepared: Prepared, claim: int = 1) -> MakePdfTask:
+    return MakePdfTask(
         source=prepared.source,
         claim=claim,
         mezzanine=prepared.mezzanine,
@@ -302,9 +302,11 @@ def test_steps_are_idempotent(s3: Any) -> None:
 def test_back_up_copies_the_original(s3: Any) -> None:
     prepared = run_prepare(s3)
     backup = backup_original(
-        BackupTask(source=prepared.source, original=prepared.original, image=prepared.image),
+        BackupOriginalTask(
+            source=prepared.source, original=prepared.original, image=prepared.image
+        ),
         Objects(s3),
-        BackupSettings(backup_bucket="the-backup"),
+        BackupOriginalSettings(backup_bucket="the-backup"),
     )
     copied = s3.get_object(Bucket=backup.bucket, Key=backup.key)["Body"].read()
     assert copied == photo(640, 480)

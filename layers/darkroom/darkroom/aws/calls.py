@@ -1,7 +1,7 @@
 """How AWS is called: for how long, and by which of our names its failures go.
 
 Every failure of the services becomes one of the names in :mod:`darkroom.contract.errors`, so that
-the state machine can tell what to retry.
+the state machine knows what to retry.
 """
 
 from __future__ import annotations
@@ -51,19 +51,19 @@ def code(error: ClientError) -> str:
 
 def _error(what: str, error: ClientError) -> DarkroomError:
     """Return our error for a call that a service refused."""
-    found = code(error)
-    if found in MISSING:
+    refusal = code(error)
+    if refusal in MISSING:
         return SourceNotFound(
             f"{what} does not exist. Check the bucket, the key (it is case-sensitive) and the "
             "version, or upload the image again."
         )
-    if found in CHANGED:
+    if refusal in CHANGED:
         return SourceChanged(
             f"{what} was replaced after this run was asked for. The newer upload has a run of its "
             "own; to process what is there now, start a run without version and etag."
         )
-    if found in _DENIED:
+    if refusal in _DENIED:
         return AccessDenied(
             f"{what} may not be used by this step. Check the step's role and the bucket's policy."
         )
-    return StorageError(f"{what} could not be used: {found}. Run it again.")
+    return StorageError(f"{what} could not be used: {refusal}. Run it again.")

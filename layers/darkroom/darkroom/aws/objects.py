@@ -91,18 +91,18 @@ class Objects:
         elif source.etag is not None:
             pin["IfMatch"] = f'"{source.etag}"'
         with classified(_named(source)):
-            found = self._s3.get_object(Bucket=source.bucket, Key=source.key, **pin)  # type: ignore[arg-type]
+            answer = self._s3.get_object(Bucket=source.bucket, Key=source.key, **pin)  # type: ignore[arg-type]
             try:
-                check_bytes(found["ContentLength"], limits)
+                check_bytes(answer["ContentLength"], limits)
             except ImageTooLarge:
-                found["Body"].close()
+                answer["Body"].close()
                 raise
-            data = found["Body"].read()
+            data = answer["Body"].read()
         return StoredObject(
             data=data,
-            etag=found["ETag"].strip('"'),
-            version_id=found.get("VersionId"),
-            content_type=found.get("ContentType", ""),
+            etag=answer["ETag"].strip('"'),
+            version_id=answer.get("VersionId"),
+            content_type=answer.get("ContentType", ""),
         )
 
     def read(self, ref: ObjectRef) -> bytes:
@@ -186,15 +186,15 @@ class Objects:
         """Return the condition under which an object may be written: it is as it is now."""
         with classified(what):
             try:
-                found = self._s3.head_object(Bucket=ref.bucket, Key=ref.key)
+                now = self._s3.head_object(Bucket=ref.bucket, Key=ref.key)
             except ClientError as error:
                 if code(error) in MISSING:
                     return {"IfNoneMatch": "*"}
                 raise
-        written = found["Metadata"].get(CLAIM, "")
+        written = now["Metadata"].get(CLAIM, "")
         if written.isdecimal() and int(written) > claim:
             raise Superseded(f"{what} was written by a newer run of the same image.")
-        return {"IfMatch": found["ETag"]}
+        return {"IfMatch": now["ETag"]}
 
     def copy(self, source: Source, size: int, target: ObjectRef) -> Backup:
         """Copy an object inside S3, pinned to its version and etag, and compare.
@@ -274,17 +274,17 @@ class Objects:
             As their names say.
         """
         with classified(f"The bucket {bucket}"):
-            found = self._s3.list_objects_v2(Bucket=bucket, Prefix=folder, Delimiter="/")
+            answer = self._s3.list_objects_v2(Bucket=bucket, Prefix=folder, Delimiter="/")
         return [
             StoredKey(
                 key=item["Key"], bytes=item["Size"], modified=item["LastModified"].timestamp()
             )
-            for item in found.get("Contents", [])
+            for item in answer.get("Contents", [])
         ]
 
 
 def _by_kms(head: HeadObjectOutputTypeDef) -> bool:
-    """Tell whether an object is encrypted with a KMS key (S3 API reference, "Object": ETag)."""
+    """Return whether an object is encrypted with a KMS key (S3 API reference, "Object": ETag)."""
     return head.get("ServerSideEncryption", "AES256") != "AES256"
 
 

@@ -43,9 +43,9 @@ class Records:
         )
 
     def reserve(self, image: str, mark: str, seconds: int) -> None:
-        """Keep an announcement to the caller for some seconds, unless somebody else has it.
+        """Keep an announcement to the caller for some seconds, unless another delivery has it.
 
-        When it is refused, the error has the item that was found, if there is one.
+        When it is refused, the error has the item that is there, if there is one.
         """
         now = int(time.time())
         self._dynamodb.update_item(
@@ -65,7 +65,7 @@ class Records:
         )
 
     def release(self, image: str, mark: str) -> None:
-        """Give an announcement back that was reserved."""
+        """Let others make an announcement that was reserved."""
         self._dynamodb.update_item(
             TableName=self._table,
             Key={"image": {"S": image}},
@@ -122,9 +122,9 @@ def decoded(item: Mapping[str, Any]) -> ImageRecord:
 
 
 def _plain(value: Mapping[str, Any]) -> Any:
-    ((kind, found),) = value.items()
+    ((kind, content),) = value.items()
     if kind == "N":
-        return int(found)
+        return int(content)
     if kind == "M":
-        return {name: _plain(each) for name, each in found.items()}
-    return [_plain(each) for each in found] if kind == "L" else found
+        return {name: _plain(each) for name, each in content.items()}
+    return [_plain(each) for each in content] if kind == "L" else content

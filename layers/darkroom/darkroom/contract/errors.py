@@ -78,13 +78,8 @@ def named(name: str) -> type[DarkroomError] | None:
     name
         An error name, as ``CorruptImage``.
     """
-    found: list[type[DarkroomError]] = [DarkroomError]
-    while found:
-        error = found.pop()
-        if error.__name__ == name:
-            return error
-        found.extend(error.__subclasses__())
-    return None
+    error = globals().get(name)
+    return error if isinstance(error, type) and issubclass(error, DarkroomError) else None
 
 
 def by_class(base: type[DarkroomError]) -> frozenset[str]:
@@ -100,8 +95,8 @@ def by_class(base: type[DarkroomError]) -> frozenset[str]:
     frozenset of str
         Error names, as the state machine knows them.
     """
-    found: set[str] = set()
+    names: set[str] = set()
     for error in base.__subclasses__():
         below = by_class(error)
-        found |= below or {error.__name__}
-    return frozenset(found)
+        names |= below or {error.__name__}
+    return frozenset(names)

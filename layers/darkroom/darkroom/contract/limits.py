@@ -1,7 +1,7 @@
 """The limits on what an upload may be, as named settings with safe defaults.
 
 Exceeding one ends in ``ImageTooLarge`` with a message that names the limit, before the pixels are
-decoded wherever the header tells. Peers, for comparison: imgproxy refuses over 50 megapixels with
+decoded wherever the header says so. Peers, for comparison: imgproxy refuses over 50 megapixels with
 frames summed, thumbor over 75, sharp over 268.
 """
 

@@ -88,18 +88,18 @@ def parse_presets(text: str) -> tuple[Preset, ...]:
         Naming the preset and the field, what was expected and what came.
     """
     try:
-        found = msgspec.json.decode(text)
+        listed = msgspec.json.decode(text)
     except msgspec.DecodeError as error:
         raise InvalidRequest(
             f"Expected the presets to be JSON, but they are not: {error}. An example: "
             f"{PRESETS_EXAMPLE}."
         ) from None
-    if not isinstance(found, list):
+    if not isinstance(listed, list):
         raise InvalidRequest(
-            f"Expected the presets to be a list, but received {short(found)}. An example: "
+            f"Expected the presets to be a list, but received {short(listed)}. An example: "
             f"{PRESETS_EXAMPLE}."
         )
-    presets = parse({"presets": found}, _Deployed).presets
+    presets = parse({"presets": listed}, _Deployed).presets
     check_presets(presets, "presets")
     return presets
 

@@ -72,8 +72,9 @@ def event_source(event: Mapping[str, Any]) -> dict[str, Any] | None:
         The fields that the event has; None when it names no bucket and object at all.
     """
     detail = event.get("detail")
-    found = detail if isinstance(detail, Mapping) else {}
-    bucket, item = found.get("bucket"), found.get("object")
+    if not isinstance(detail, Mapping):
+        return None
+    bucket, item = detail.get("bucket"), detail.get("object")
     if not isinstance(bucket, Mapping) or not isinstance(item, Mapping):
         return None
     named = {
@@ -99,8 +100,9 @@ def rerun_request(payload: object) -> dict[str, Any]:
         For an event, its object, pinned to its version where it has one; a request as it is.
     """
     if isinstance(payload, Mapping) and "detail-type" in payload:
-        found = event_source(payload) or {}
-        return {"source": {name: found[name] for name in found if name != "etag"}}
+        source = event_source(payload) or {}
+        source.pop("etag", None)
+        return {"source": source}
     return dict(payload) if isinstance(payload, Mapping) else {}
 
 

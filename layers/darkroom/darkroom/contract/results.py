@@ -61,7 +61,7 @@ class ResizeTask(Contract, frozen=True):
     rendition: Rendition
 
 
-class PdfTask(Contract, frozen=True):
+class MakePdfTask(Contract, frozen=True):
     """The input of MakePdf."""
 
     source: Source
@@ -71,7 +71,7 @@ class PdfTask(Contract, frozen=True):
     pdf: PdfOptions
 
 
-class BackupTask(Contract, frozen=True):
+class BackupOriginalTask(Contract, frozen=True):
     """The input of BackupOriginal."""
 
     source: Source
@@ -103,7 +103,7 @@ class Backup(Contract, frozen=True):
     version_id: str | None = None
 
 
-class Made(Contract, frozen=True):
+class Success(Contract, frozen=True):
     """What a run made of an image."""
 
     source: Source
@@ -142,7 +142,7 @@ class Report(Contract, frozen=True):
     input: Any
     image: str
     redrive_count: int = 0
-    made: Made | None = None
+    made: Success | None = None
     failure: Failure | None = None
     notify: bool = True
 

@@ -42,12 +42,12 @@ def to_srgb(image: Any) -> Any:
 
 
 def is_srgb(profile: bytes) -> bool:
-    """Tell whether an ICC profile names itself sRGB, as cameras, phones and editors do."""
+    """Return whether an ICC profile names itself sRGB, as cameras, phones and editors do."""
     return b"sRGB" in profile or "sRGB".encode("utf-16-be") in profile
 
 
 def has_other_profile(image: Any) -> bool:
-    """Tell whether an image carries a profile that is not sRGB."""
+    """Return whether an image carries a profile that is not sRGB."""
     profile = profile_of(image)
     return profile is not None and not is_srgb(profile)
 

@@ -74,64 +74,67 @@ def decode(data: Data, spec: DecodeSpec) -> Decoded:
 def decode_parts(data: Data, spec: DecodeSpec) -> tuple[ImageInfo, list[bytes]]:
     """Decode an upload; return the mezzanine in pieces, to be written one after the other."""
     check_bytes(len(data), spec.limits)
-    found = sniff(data)
+    source_format = sniff(data)
     forget_errors()
     try:
-        return _decode(data, found, spec)
+        return _decode(data, source_format, spec)
     except DarkroomError:
         raise
     except vips().Error as error:
-        raise _explain(found, error) from None
+        raise _explain(source_format, error) from None
     except MemoryError:
         raise ImageTooLarge(
             "Decoding this image needs more memory than a decoder may have (max_memory). Make it "
             "smaller, or have the limit raised."
         ) from None
     except Exception as error:  # every failure of a decoder is the file's, whatever its type
-        raise cannot_decode(found, f"{type(error).__name__}: {error}") from error
+        raise cannot_decode(source_format, f"{type(error).__name__}: {error}") from error
 
 
 _NAMES = re.compile(r"^(?:Vips\w+|vips\w+|\w+load\w*|\w+2vips): ", re.MULTILINE)
-"""What libvips puts before its messages: names of its own, which tell an uploader nothing."""
+"""What libvips puts before its messages: names of its own, which mean nothing to an uploader."""
 
 
-def _explain(found: SourceFormat, error: Any) -> DarkroomError:
+def _explain(source_format: SourceFormat, error: Any) -> DarkroomError:
     detail = _NAMES.sub("", str(error.detail or error.message))
     if any(word in detail.lower() for word in _UNSUPPORTED):
         return UnsupportedImage(
-            f"This variety of {found.upper()} is not supported: {' '.join(detail.split())[:200]}. "
+            f"This variety of {source_format.upper()} is not supported: "
+            f"{' '.join(detail.split())[:200]}. "
             "Expected an ordinary one. Open it in an image editor, export it as JPEG, PNG or "
             "TIFF, and upload that."
         )
-    return cannot_decode(found, detail)
+    return cannot_decode(source_format, detail)
 
 
-def _decode(data: Data, found: SourceFormat, spec: DecodeSpec) -> tuple[ImageInfo, list[bytes]]:
-    opened = open_image(data, found, spec.limits)
+def _decode(
+    data: Data, source_format: SourceFormat, spec: DecodeSpec
+) -> tuple[ImageInfo, list[bytes]]:
+    opened = open_image(data, source_format, spec.limits)
     sizes = [_upright_size(page, opened, spec.presets) for page in opened.pages]
     builder = Builder()
     transparent = _add_pages(builder, data, opened, sizes, spec)
     image = ImageInfo(
-        format=found,
-        content_type=CONTENT_TYPES[found],
+        format=source_format,
+        content_type=CONTENT_TYPES[source_format],
         width=sizes[0][0],
         height=sizes[0][1],
         bytes=len(data),
         pages=len(sizes),
         frames=opened.frames,
         transparent=transparent,
-        mismatch=mismatch(found, spec.name, spec.content_type),
+        mismatch=mismatch(source_format, spec.name, spec.content_type),
     )
     _add_original(builder, data, opened, image, spec.presets)
     _add_marks(builder, image, spec)
     credit = read_credit(opened.exif)
-    return image, builder.finish(found, len(data), credit, graphic=opened.graphic)
+    return image, builder.finish(source_format, len(data), credit, graphic=opened.graphic)
 
 
 def _add_pages(
     builder: Builder, data: Data, opened: Opened, sizes: list[Size], spec: DecodeSpec
 ) -> bool:
-    """Decode every page; tell whether the first is transparent."""
+    """Decode every page; return whether the first is transparent."""
     first, *others = zip(opened.pages, sizes, strict=True)
     transparent = _add_first(builder, *first, data, opened, spec, alone=not others)
     for page, size in others:
@@ -150,7 +153,7 @@ def _add_first(
     *,
     alone: bool,
 ) -> bool:
-    """Decode the page that renditions are made of; tell whether it is transparent."""
+    """Decode the page that renditions are made of; return whether it is transparent."""
     need = _need(size, spec.presets)
     shown = need if alone else fit_inside(size, TEXT_PAGE_SIDE)
     if max(shown) < DOCUMENT_SIDE:
@@ -177,7 +180,7 @@ def _jpeg(data: Data, pixels: Pixels, shown: Size, opened: Opened, spec: DecodeS
 
 
 def _shares_jpeg(shown: Size, source: Size, source_format: str, spec: DecodeSpec) -> bool:
-    """Tell whether some rendition of an opaque page is the very JPEG that the PDF embeds."""
+    """Return whether some rendition of an opaque page is the very JPEG that the PDF embeds."""
     for preset in spec.presets:
         placement = place(source, preset)
         plain = preset.watermark is None and preset.quality == spec.pdf.quality

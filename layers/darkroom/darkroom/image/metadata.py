@@ -43,7 +43,7 @@ def read_credit(tiff: bytes | memoryview) -> Credit:
     Returns
     -------
     Credit
-        What was found in the first directory.
+        What the first directory holds.
     """
     data = memoryview(tiff)
     if bytes(data[:6]) == b"Exif\0\0":
@@ -52,15 +52,15 @@ def read_credit(tiff: bytes | memoryview) -> Credit:
         order = {b"II*\0": "<", b"MM\0*": ">"}[bytes(data[:4])]
         (at,) = struct.unpack_from(f"{order}I", data, 4)
         (count,) = struct.unpack_from(f"{order}H", data, at)
-        found = {}
+        fields = {}
         for index in range(min(count, _MAX_ENTRIES)):
             entry = at + 2 + index * _ENTRY
             tag, kind, length = struct.unpack_from(f"{order}HHI", data, entry)
             if kind == 2:  # noqa: PLR2004 - ASCII
-                found[tag] = _text(data, entry + 8, length, order)
+                fields[tag] = _text(data, entry + 8, length, order)
     except (KeyError, struct.error):
         return Credit()
-    return Credit(found.get(ARTIST, ""), found.get(COPYRIGHT, ""))
+    return Credit(fields.get(ARTIST, ""), fields.get(COPYRIGHT, ""))
 
 
 def exif(credit: Credit) -> bytes:

@@ -56,13 +56,13 @@ class Pixels(Struct, frozen=True):
 
 def finish(image: Any) -> Pixels:
     """Compute an image, and drop an alpha band that hides nothing."""
-    found = Pixels(image.write_to_memory(), (image.width, image.height), image.bands)
-    if found.transparent:
-        alpha = found.image.extract_band(found.bands - 1)
+    pixels = Pixels(image.write_to_memory(), (image.width, image.height), image.bands)
+    if pixels.transparent:
+        alpha = pixels.image.extract_band(pixels.bands - 1)
         if alpha.min() == OPAQUE:
-            colour = found.image.extract_band(0, n=found.bands - 1)
-            return Pixels(colour.write_to_memory(), found.size, found.bands - 1)
-    return found
+            colour = pixels.image.extract_band(0, n=pixels.bands - 1)
+            return Pixels(colour.write_to_memory(), pixels.size, pixels.bands - 1)
+    return pixels
 
 
 def reduce(image: Any, size: Size) -> Any:

@@ -115,7 +115,7 @@ def _middle(outer: Size, inner: Size) -> tuple[int, int]:
 
 
 def _rivals_source(header: Header, placement: Placement, rendition: Rendition) -> bool:
-    """Tell whether a rendition has the source's pixel size and format."""
+    """Return whether a rendition has the source's pixel size and format."""
     same_size = placement.canvas == placement.whole == header.pages[0].source
     return same_size and header.format == rendition.format
 

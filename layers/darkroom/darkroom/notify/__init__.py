@@ -1,1 +1,1 @@
-"""What people are told: facts in, texts out."""
+"""Messages about an execution: facts in, texts out."""

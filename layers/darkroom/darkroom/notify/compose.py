@@ -20,7 +20,7 @@ from darkroom.contract.advice import UNCAUGHT, Advice, advise
 from darkroom.contract.arns import console_url, parse
 from darkroom.contract.model import dump
 from darkroom.contract.requests import rerun_request
-from darkroom.contract.results import Backup, Made, Output, Report
+from darkroom.contract.results import Backup, Output, Report, Success
 from darkroom.contract.text import ascii_only, plain, shortened, size
 
 if TYPE_CHECKING:  # the adapter loads boto3, which a composer of texts does not need
@@ -156,21 +156,21 @@ class _Composer:
         and of a key that is none in S3 nothing is said but in the body.
         """
         known = self.valid and len(self.key.encode(errors="replace")) <= keys.MAX_KEY_BYTES
-        found = {
+        values = {
             "outcome": self.report.outcome,
             "execution": plain(self.report.execution),
             "image": plain(keys.record_key(self.bucket, self.key) if known else self.report.image),
             "notify": json.dumps(self.report.notify),
         }
         if self.failure is not None:
-            found["error"] = ascii_only(self.failure.error)[:256] or "unknown"
+            values["error"] = ascii_only(self.failure.error)[:256] or "unknown"
         if known and "/" in self.key:
-            found["prefix"] = plain(self.key.rpartition("/")[0] + "/")
-        return found
+            values["prefix"] = plain(self.key.rpartition("/")[0] + "/")
+        return values
 
     def data(self) -> dict[str, Any]:
         report = self.report
-        found: dict[str, Any] = {
+        data: dict[str, Any] = {
             "outcome": report.outcome,
             "source": self.rerun.get("source"),
             "bytes": self.bytes(),
@@ -183,16 +183,16 @@ class _Composer:
             "commands": [command for _, command in self.commands()],
         }
         if report.made is not None:
-            found |= dump(report.made)
+            data |= dump(report.made)
         if self.failure is not None:
-            found |= {
+            data |= {
                 "error": self.failure.error,
                 "message": self.failure.message,
                 "state": self.failure.state,
                 "permanent": self.failure.error in errors.by_class(errors.PermanentError),
                 "advice": self.advice.says,
             }
-        return {name: value for name, value in found.items() if value is not None}
+        return {name: value for name, value in data.items() if value is not None}
 
     def email(self) -> Iterable[str]:
         yield _ENDINGS[self.report.outcome] if self.valid or self.failure is None else _NO_IMAGE
@@ -259,10 +259,10 @@ class _Composer:
     def bytes(self) -> int | None:
         if self.report.made is not None:
             return self.report.made.image.bytes
-        found = self.report.input
+        value = self.report.input
         for name in ("detail", "object", "size"):
-            found = found.get(name) if isinstance(found, dict) else None
-        return found if isinstance(found, int) else None
+            value = value.get(name) if isinstance(value, dict) else None
+        return value if isinstance(value, int) else None
 
     def commands(self) -> Iterable[tuple[str, str]]:
         """Return every command that helps, with a title."""
@@ -297,7 +297,7 @@ def _line(label: str, text: str) -> str:
     return f"{label:{LABEL_WIDTH}}{plain(text)}"
 
 
-def _table(made: Made) -> Iterable[str]:
+def _table(made: Success) -> Iterable[str]:
     yield "Renditions"
     for output in made.renditions:
         yield _row(output.name, f"{output.width} x {output.height}", output)

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 from darkroom.contract import keys
 from darkroom.contract.objects import ObjectRef
-from darkroom.contract.results import Backup, BackupTask
+from darkroom.contract.results import Backup, BackupOriginalTask
 
 if TYPE_CHECKING:
     from darkroom.aws.objects import Objects
-    from darkroom.steps.settings import BackupSettings
+    from darkroom.steps.settings import BackupOriginalSettings
 
 
-def backup_original(task: BackupTask, storage: Objects, settings: BackupSettings) -> Backup:
+def backup_original(
+    task: BackupOriginalTask, storage: Objects, settings: BackupOriginalSettings
+) -> Backup:
     """Copy the original to the backup bucket, inside S3.
 
     The backup bucket is versioned and the record names the version, so every original that was

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from darkroom.contract.objects import ObjectRef
-from darkroom.contract.results import Output, PdfTask
+from darkroom.contract.results import MakePdfTask, Output
 from darkroom.steps.outputs import write
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from darkroom.steps.settings import OutputSettings
 
 
-def make_pdf(task: PdfTask, storage: Objects, settings: OutputSettings) -> Output:
+def make_pdf(task: MakePdfTask, storage: Objects, settings: OutputSettings) -> Output:
     """Make the PDF from the mezzanine and write it.
 
     Returns

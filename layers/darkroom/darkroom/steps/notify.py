@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 logger = Logger()
 
-TOLD = "ImageFailed"
+ANNOUNCED = "ImageFailed"
 """The Fail state behind NotifyFailure: an execution that ended there has sent its alert."""
 
-NOT_TOLD = "AlertNotSent"
+UNANNOUNCED = "AlertNotSent"
 """The Fail state of an execution whose alert could not be sent."""
 
 ANNOUNCING_SECONDS = 50
@@ -116,10 +116,10 @@ def announce(payload: object, services: Services, settings: NotifySettings) -> A
     records = Records(services.dynamodb, settings.images_table)
     event = payload if isinstance(payload, Mapping) and "detail-type" in payload else None
     if event is not None:
-        found = _status_change(event["detail"]["executionArn"], services, records)
-        if found is None:
+        ending = _status_change(event["detail"]["executionArn"], services, records)
+        if ending is None:
             return Announcement(published=False)
-        report, ended = found
+        report, ended = ending
         _record_failure(report, records)
     else:
         report = parse(payload, Report)
@@ -188,19 +188,19 @@ def _release(report: Report, records: Records) -> None:
 
 
 def _status_change(arn: str, services: Services, records: Records) -> tuple[Report, float] | None:
-    """Return how an execution ended and when; None when there is nothing left to tell."""
+    """Return how an execution ended and when; None when there is nothing to announce."""
     with _named_errors(f"The execution {arn}"):
         described = services.stepfunctions.describe_execution(executionArn=arn)
         status = described["status"]
         if status not in ("FAILED", "TIMED_OUT", "ABORTED"):
             return None  # redriven meanwhile
         ended_in = _ended_in(arn, services) if status == "FAILED" else None
-        if ended_in == TOLD:
+        if ended_in == ANNOUNCED:
             return None
     payload = msgspec.json.decode(described.get("input", "{}"))
     image = _image(payload, described["name"])
     error, cause = described.get("error"), described.get("cause")
-    if ended_in == NOT_TOLD:
+    if ended_in == UNANNOUNCED:
         record = _record(image, records)
         state = record.failed_state if record.execution == arn else ""
         failure = Failure(state=state or UNCAUGHT, error=error or "", message=cause or "")
@@ -266,10 +266,10 @@ def _outputs(report: Report, services: Services, settings: NotifySettings) -> li
     key = source.get("key") if isinstance(source, Mapping) else None
     if report.made is not None or not isinstance(key, str) or not key:
         return []  # a success lists what it made
-    found: list[StoredKey] = []
+    outputs: list[StoredKey] = []
     with _tolerated("the outputs could not be listed"):
-        found += services.storage.listed(settings.output_bucket, f"{key}/")
-    return found
+        outputs += services.storage.listed(settings.output_bucket, f"{key}/")
+    return outputs
 
 
 def _mark(report: Report, mark: str, records: Records) -> None:

@@ -54,9 +54,9 @@ def step(run: Step) -> Handler:
             logger.warning(str(error), extra={"error": name})
             raise
         _count(result)
-        found = dump(result)
-        logger.info("done", extra={"result": found})
-        return found
+        output = dump(result)
+        logger.info("done", extra={"result": output})
+        return output
 
     return _traced(handler)
 
@@ -86,8 +86,8 @@ def _traced(handler: Handler) -> Handler:
         if "Sampled=1" not in os.environ.get("_X_AMZN_TRACE_ID", ""):
             return handler(event, context)
         capture = _tracer().capture_lambda_handler(handler, capture_response=False)
-        found: dict[str, Any] = capture(event, context)
-        return found
+        output: dict[str, Any] = capture(event, context)
+        return output
 
     return traced
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from darkroom import __version__
 from darkroom.contract.objects import ObjectRef, Source
-from darkroom.contract.results import Output, PdfTask, ResizeTask
+from darkroom.contract.results import MakePdfTask, Output, ResizeTask
 
 if TYPE_CHECKING:
     from darkroom.aws.objects import Objects
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def write(
-    name: str, encoded: Encoded, ref: ObjectRef, task: ResizeTask | PdfTask, storage: Objects
+    name: str, encoded: Encoded, ref: ObjectRef, task: ResizeTask | MakePdfTask, storage: Objects
 ) -> Output:
     """Write a rendition or a PDF, and return what the record and the messages say of it."""
     metadata = provenance(task.source)
@@ -34,9 +34,9 @@ def write(
 
 def provenance(source: Source) -> dict[str, str]:
     """Return the metadata that ties an object to the upload and the code that made it."""
-    found = {
+    metadata = {
         "source-etag": source.etag,
         "source-version-id": source.version_id,
         "darkroom-version": __version__,
     }
-    return {name: value for name, value in found.items() if value}
+    return {name: value for name, value in metadata.items() if value}

@@ -1,4 +1,4 @@
-"""What the template tells a function through its environment, checked when the function starts.
+"""What the template sets in a function's environment, checked when the function starts.
 
 A missing or impossible setting is a fault of the deployment: the function does not start, and the
 message names the variable.
@@ -29,7 +29,7 @@ class OutputSettings(Struct, frozen=True):
     output_bucket: str
 
 
-class BackupSettings(Struct, frozen=True):
+class BackupOriginalSettings(Struct, frozen=True):
     """Environment of BackupOriginal."""
 
     backup_bucket: str
@@ -81,9 +81,9 @@ def from_environment(
     """
     environ = os.environ if environ is None else environ
     names = {field: f"{prefix}{field.upper()}" for field in model.__struct_fields__}
-    found = {field: environ[name] for field, name in names.items() if name in environ}
+    given = {field: environ[name] for field, name in names.items() if name in environ}
     try:
-        return msgspec.convert(found, model, strict=False)
+        return msgspec.convert(given, model, strict=False)
     except msgspec.ValidationError as error:
         text = str(error)
         for field, name in names.items():

@@ -68,7 +68,7 @@ def run(
     settings
         Which state machine, of what type, and how many images at once.
     seconds_left
-        Tells how many seconds the function still has.
+        Says how many seconds the function still has.
     sleep
         Waits for seconds.
 

@@ -14,14 +14,14 @@ from darkroom.image.input.sniff import NAMES, SourceFormat, sniff
 from darkroom.image.vips import vips
 
 
-def open_image(data: Data, found: SourceFormat, limits: Limits) -> Opened:
+def open_image(data: Data, source_format: SourceFormat, limits: Limits) -> Opened:
     """Read an image's header and hold it against the limits.
 
     Parameters
     ----------
     data
         The file.
-    found
+    source_format
         Its format.
     limits
         What is allowed.
@@ -36,7 +36,7 @@ def open_image(data: Data, found: SourceFormat, limits: Limits) -> Opened:
     ImageTooLarge, CorruptImage, UnsupportedImage
         Before any pixel is decoded.
     """
-    return _OPENERS[found](data, limits)
+    return _OPENERS[source_format](data, limits)
 
 
 def _sizes(embedded: bytes, limits: Limits) -> list[Size]:
@@ -60,11 +60,11 @@ _OPENERS: dict[SourceFormat, Callable[[Data, Limits], Opened]] = {
 }
 
 
-def cannot_decode(found: SourceFormat, reason: str) -> CorruptImage:
+def cannot_decode(source_format: SourceFormat, reason: str) -> CorruptImage:
     """Return the error for a file that begins well and then fails."""
     detail = " ".join(reason.split())[:200]
     return CorruptImage(
-        f"This begins as a {NAMES[found]} image but cannot be decoded: {detail or 'no reason'}. "
-        "Expected a complete, undamaged file. If it shows on your computer, save it anew and "
-        "upload that; otherwise upload the original again."
+        f"This begins as a {NAMES[source_format]} image but cannot be decoded: "
+        f"{detail or 'no reason'}. Expected a complete, undamaged file. If it shows on your "
+        "computer, save it anew and upload that; otherwise upload the original again."
     )

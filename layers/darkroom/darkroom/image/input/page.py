@@ -62,7 +62,7 @@ class Opened(Struct, frozen=True):
     vector
         True for SVG, which has no pixels of its own.
     graphic
-        The image is drawn and not photographed, as its format tells: SVG, GIF or a palette.
+        The image is drawn and not photographed, as its format says: SVG, GIF or a palette.
     plain
         Its pixels are shown as they are stored: no orientation, no profile but sRGB, RGB or grey.
     """

@@ -37,7 +37,7 @@ def read(data: Data, limits: Limits) -> Opened:
 
 
 def _has_palette(data: Data) -> bool:
-    """Tell whether a PNG's colour type is 3, indexed (PNG 3, 11.2.1)."""
+    """Return whether a PNG's colour type is 3, indexed (PNG 3, 11.2.1)."""
     return bytes(data[25:26]) == b"\3"
 
 

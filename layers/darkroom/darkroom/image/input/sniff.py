@@ -1,4 +1,4 @@
-"""Which format bytes are in, told from the bytes alone. Names and declared types only mislead."""
+"""Which format bytes are in, by the bytes alone. Names and declared types only mislead."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ _HEAD = 4096
 
 
 def sniff(data: bytes | memoryview) -> SourceFormat:
-    """Tell the format of an image from its first bytes.
+    """Return the format of an image, by its first bytes.
 
     Parameters
     ----------
@@ -142,12 +142,12 @@ def sniff(data: bytes | memoryview) -> SourceFormat:
     return _iso_media(head) or _svg(head) or _refuse(head)
 
 
-def mismatch(found: SourceFormat, name: str, content_type: str) -> str | None:
+def mismatch(actual: SourceFormat, name: str, content_type: str) -> str | None:
     """Say how a file's name or declared type contradicts its content.
 
     Parameters
     ----------
-    found
+    actual
         What the content is.
     name
         The object's key or file name; without an extension it claims nothing.
@@ -161,15 +161,15 @@ def mismatch(found: SourceFormat, name: str, content_type: str) -> str | None:
     """
     claims = []
     _, dot, extension = name.rpartition(".")
-    if dot and _EXTENSIONS.get(extension.lower(), found) != found:
+    if dot and _EXTENSIONS.get(extension.lower(), actual) != actual:
         claims.append(f"its name ends in .{extension}")
     declared = content_type.partition(";")[0].strip().lower()
     wrong_type = declared.startswith(("image/", "text/", "video/", "audio/"))
-    if wrong_type and _DECLARED.get(declared) != found:
+    if wrong_type and _DECLARED.get(declared) != actual:
         claims.append(f"it was declared as {declared}")
     if not claims:
         return None
-    return f"The content is {NAMES[found]}, but {' and '.join(claims)}."
+    return f"The content is {NAMES[actual]}, but {' and '.join(claims)}."
 
 
 def _iso_media(head: bytes) -> SourceFormat | None:

@@ -54,7 +54,7 @@ def _webp_scale(size: Size, wanted: Size, *, lossless: bool) -> float:
 
 
 def _is_lossless(data: Data) -> bool:
-    """Tell whether a WebP has no VP8 chunk but VP8L, which decodes in memory of its own."""
+    """Return whether a WebP has no VP8 chunk but VP8L, which decodes in memory of its own."""
     at = 12
     while at + 8 <= len(data):
         kind, length = struct.unpack_from("<4sI", data, at)

@@ -27,7 +27,7 @@ def main(descriptor: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends this
     threading.Thread(target=_follow, args=(os.getppid(),), daemon=True).start()
     vips()
-    # Where the parent goes away in the middle, there is nobody left to tell.
+    # Where the parent goes away in the middle, nobody waits for an answer.
     with socket.socket(fileno=descriptor) as sock, contextlib.suppress(ConnectionError):
         sock.send(b"+")
         while True:

@@ -1,7 +1,7 @@
 """Untrusted bytes in, a mezzanine out. Nothing else opens what a person uploaded.
 
-The bytes are told apart and weighed here; they are decoded in a process of its own, so that no file
-can take the function down with it. The process is started once and decodes one file after the
+Format and size of the bytes are checked here; they are decoded in a process of its own, so that no
+file can take the function down with it. The process is started once and decodes one file after the
 other. It has no credentials in its environment. If a file crashes it, keeps it busy for too long or
 makes it grow too large, it is killed, the file gets its named error, and the next a new process.
 """
@@ -124,7 +124,7 @@ class DecoderProcess:
         return self._process.pid
 
     def decode(self, data: bytes, spec: DecodeSpec) -> Decoded:
-        """Decode one file; on any trouble the process is gone afterwards.
+        """Decode one file; after any error the process is gone.
 
         Raises
         ------
@@ -271,7 +271,7 @@ def _read(reply: Reply, result: BinaryIO | None) -> Decoded:
 
 
 def _memory(pid: int) -> int:
-    """Return the resident memory of a process in bytes; 0 where the system does not tell."""
+    """Return the resident memory of a process in bytes; 0 where the system does not say."""
     try:
         fields = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()
     except OSError:
