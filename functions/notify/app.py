@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from darkroom.aws.services import Services
 from darkroom.contract.results import Announcement
 from darkroom.steps import settings
-from darkroom.steps.notify import Services, announce, envelope
+from darkroom.steps.notify import announce, envelope
 from darkroom.steps.observability import step
 
 SERVICES = Services()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from darkroom.aws.executions import Executions, patient_client
 from darkroom.contract.model import dump
 from darkroom.steps import settings
-from darkroom.steps.start import client, run
+from darkroom.steps.start import run
 
-STEPFUNCTIONS = client()
+EXECUTIONS = Executions(patient_client())
 SETTINGS = settings.from_environment(settings.StartSettings)
 
 
@@ -19,7 +20,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         run(
             message["body"],
             message["messageId"],
-            STEPFUNCTIONS,
+            EXECUTIONS,
             SETTINGS,
             lambda: context.get_remaining_time_in_millis() / 1000,
         )

@@ -15,8 +15,9 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 from darkroom.aws import records
 from darkroom.aws.calls import CONFIG
+from darkroom.aws.services import Services
 from darkroom.contract.errors import AccessDenied, DarkroomError, DeliveryError
-from darkroom.steps.notify import ANNOUNCED, UNANNOUNCED, Services, announce, envelope
+from darkroom.steps.notify import ANNOUNCED, UNANNOUNCED, announce, envelope
 from darkroom.steps.settings import NotifySettings
 
 from tests.conftest import ROOT
@@ -482,13 +483,19 @@ def test_an_execution_that_cannot_be_asked_about_is_tried_again(
 # ---------------------------------------------------------------------------- whatever else fails
 
 
+UNREACHABLE = ConnectTimeoutError(endpoint_url="https://dynamodb")
+
+
 @pytest.mark.parametrize(
-    "raised",
-    [client_error("InternalServerError"), ConnectTimeoutError(endpoint_url="https://dynamodb")],
+    ("raised", "because"),
+    [
+        (client_error("InternalServerError"), "could not be used: InternalServerError."),
+        (UNREACHABLE, f"could not be reached: {UNREACHABLE}."),
+    ],
     ids=["refused", "unreachable"],
 )
 def test_the_alert_goes_out_without_the_table_and_the_log_says_so(
-    world: World, monkeypatch: pytest.MonkeyPatch, raised: Exception
+    world: World, monkeypatch: pytest.MonkeyPatch, raised: Exception, because: str
 ) -> None:
     logger = MagicMock()
     monkeypatch.setattr("darkroom.steps.notify.logger", logger)
@@ -497,12 +504,13 @@ def test_the_alert_goes_out_without_the_table_and_the_log_says_so(
     assert deliver(world, Ended("ABORTED"))
     assert len(world.heard()) == 1
     said = [call.args[0] % call.args[1:] for call in logger.warning.call_args_list]
+    why = f"The record of my-photos/a.jpg {because} Run it again."
     assert said == [
-        f"the failure could not be recorded: {raised}",
-        f"the record could not be read: {raised}",
-        f"the announcement could not be reserved: {raised}",
+        f"the failure could not be recorded: {why}",
+        f"the record could not be read: {why}",
+        f"the announcement could not be reserved: {why}",
         said[3],
-        f"the record could not be marked as announced: {raised}",
+        f"the record could not be marked as announced: {why}",
     ]
     assert said[3].startswith("the outputs could not be listed: The bucket the-output does not")
 
@@ -521,14 +529,21 @@ def test_a_record_of_another_is_no_fault_to_log(
 def test_every_client_gives_up_as_early_as_that_of_the_storage(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    made: list[str] = []
+
+    def make(service: str, config: Any) -> Any:
+        made.append(service)
+        assert config.read_timeout == CONFIG.read_timeout
+        return MagicMock()
+
+    monkeypatch.setattr("boto3.client", make)
     services = Services()
-    for name in ("sns", "dynamodb", "stepfunctions"):
-        client = getattr(services, name)
-        assert client is getattr(services, name)  # made once
-        assert client.meta.service_model.service_name == name
-        assert client.meta.config.read_timeout == CONFIG.read_timeout
-    assert services.storage is services.storage
+    for _ in range(2):  # each is made once, when it is needed
+        services.topics.publish("topic", "subject", "body", {})
+        services.records(TABLE).release("my-photos/a.jpg", "mark")
+        services.executions.status(EXECUTION)
+        assert services.storage is services.storage
+    assert made == ["sns", "dynamodb", "stepfunctions", "s3"]
 
 
 def refusing(raised: Exception) -> Callable[..., None]:

@@ -9,10 +9,9 @@ import unicodedata
 from typing import Any
 
 import pytest
-from darkroom.aws.objects import StoredKey
 from darkroom.contract.advice import advise, status_failure
 from darkroom.contract.errors import DarkroomError, PermanentError, by_class, named
-from darkroom.contract.objects import Source
+from darkroom.contract.objects import Source, StoredKey
 from darkroom.contract.results import Backup, Failure, ImageInfo, Output, Report, Success
 from darkroom.notify.compose import (
     LABEL_WIDTH,

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from botocore.stub import Stubber
+from darkroom.aws.executions import Executions, patient_client
 from darkroom.contract.results import Started
 from darkroom.steps.settings import StartSettings
-from darkroom.steps.start import RESERVE_SECONDS, client, run
+from darkroom.steps.start import RESERVE_SECONDS, run
 
 from tests.support import stack
 
@@ -37,7 +38,7 @@ def states(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "any")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
-    with Stubber(client()) as stubber:
+    with Stubber(patient_client()) as stubber:
         yield stubber
         stubber.assert_no_pending_responses()
 
@@ -45,7 +46,12 @@ def states(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
 def start(states: Stubber, clock: Clock, **settings: Any) -> Started:
     given = {"state_machine": MACHINE, "workflow_type": "STANDARD", "concurrency": 10} | settings
     return run(
-        EVENT, "message-1", states.client, StartSettings(**given), lambda: clock.left, clock.sleep
+        EVENT,
+        "message-1",
+        Executions(states.client),
+        StartSettings(**given),
+        lambda: clock.left,
+        clock.sleep,
     )
 
 

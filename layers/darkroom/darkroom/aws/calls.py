@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from darkroom.contract.errors import (
     AccessDenied,
     DarkroomError,
+    DeliveryError,
     SourceChanged,
     SourceNotFound,
     StorageError,
@@ -29,6 +30,10 @@ CONFIG = Config(
 )
 
 _DENIED = {"403", "AccessDenied", "AccessDeniedException", "AllAccessDisabled"}
+_DELIVERY_DENIED = {
+    "AccessDenied", "AccessDeniedException", "AuthorizationError", "AuthorizationErrorException",
+    "KMSAccessDenied", "KMSAccessDeniedException",
+}  # fmt: skip
 MISSING = {"404", "405", "NoSuchKey", "NoSuchVersion", "NoSuchBucket", "MethodNotAllowed"}
 CHANGED = {"412", "PreconditionFailed"}
 
@@ -42,6 +47,23 @@ def classified(what: str) -> Iterator[None]:
         raise _error(what, error) from error
     except BotoCoreError as error:
         raise StorageError(f"{what} could not be reached: {error}. Run it again.") from error
+
+
+@contextmanager
+def delivering(what: str) -> Iterator[None]:
+    """Turn what the client raises into one of our errors, where a message cannot be sent."""
+    try:
+        yield
+    except ClientError as error:
+        found = code(error)
+        if found in _DELIVERY_DENIED:
+            raise AccessDenied(
+                f"{what} may not be used by this step: {found}. Check the step's role and the "
+                "topic's policy and key."
+            ) from error
+        raise DeliveryError(f"{what} could not be used: {found}. Run it again.") from error
+    except BotoCoreError as error:
+        raise DeliveryError(f"{what} could not be reached: {error}. Run it again.") from error
 
 
 def code(error: ClientError) -> str:

@@ -13,7 +13,7 @@ from msgspec import Struct
 from darkroom.aws.calls import CHANGED, CONFIG, MISSING, classified, code
 from darkroom.contract.errors import ImageTooLarge, StorageError, Superseded
 from darkroom.contract.limits import Limits, check_bytes
-from darkroom.contract.objects import ObjectRef, Source
+from darkroom.contract.objects import ObjectRef, Source, StoredKey
 from darkroom.contract.results import Backup
 
 if TYPE_CHECKING:
@@ -42,14 +42,6 @@ class StoredObject(Struct, frozen=True):
     etag: str
     version_id: str | None
     content_type: str
-
-
-class StoredKey(Struct, frozen=True):
-    """An object in a listing. ``modified`` is in seconds since the epoch."""
-
-    key: str
-    bytes: int
-    modified: float
 
 
 class Objects:

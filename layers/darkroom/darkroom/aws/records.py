@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from botocore.exceptions import ClientError
 
+from darkroom.aws.calls import classified, code
 from darkroom.contract.record import ImageRecord
 
 if TYPE_CHECKING:
@@ -19,8 +21,7 @@ if TYPE_CHECKING:
 class Records:
     """The records of a table.
 
-    Every method raises what the client raises, a ClientError or a BotoCoreError. A write whose
-    condition does not hold is a ClientError, too: ConditionalCheckFailedException.
+    Every method raises AccessDenied or StorageError, as their names say.
 
     Parameters
     ----------
@@ -36,74 +37,57 @@ class Records:
 
     def read(self, image: str) -> ImageRecord:
         """Return an image's record as it is now; an empty one where there is none."""
-        return decoded(
-            self._dynamodb.get_item(
+        with classified(f"The record of {image}"):
+            found = self._dynamodb.get_item(
                 TableName=self._table, Key={"image": {"S": image}}, ConsistentRead=True
-            ).get("Item", {})
-        )
+            )
+        return decoded(found.get("Item", {}))
 
-    def reserve(self, image: str, mark: str, seconds: int) -> None:
-        """Keep an announcement to the caller for some seconds, unless another delivery has it.
+    def reserve(self, image: str, mark: str, seconds: int) -> bool:
+        """Keep an announcement to the caller for some seconds.
 
-        When it is refused, the error has the item that is there, if there is one.
+        Returns
+        -------
+        bool
+            False if another delivery has it. True where there is no record to keep it in, too.
         """
         now = int(time.time())
-        self._dynamodb.update_item(
-            TableName=self._table,
-            Key={"image": {"S": image}},
-            UpdateExpression="SET announcing = :mark, announcingUntil = :until",
-            ConditionExpression=(
-                "attribute_exists(image) AND (attribute_not_exists(announcing) "
-                "OR announcing <> :mark OR announcingUntil < :now)"
-            ),
-            ExpressionAttributeValues={
-                ":mark": {"S": mark},
-                ":now": {"N": str(now)},
-                ":until": {"N": str(now + seconds)},
-            },
-            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        found = self._update(
+            image,
+            "SET announcing = :mark, announcingUntil = :until",
+            "attribute_exists(image) AND (attribute_not_exists(announcing) "
+            "OR announcing <> :mark OR announcingUntil < :now)",
+            {":mark": {"S": mark}, ":now": {"N": str(now)}, ":until": {"N": str(now + seconds)}},
         )
+        return not found
 
     def release(self, image: str, mark: str) -> None:
         """Let others make an announcement that was reserved."""
-        self._dynamodb.update_item(
-            TableName=self._table,
-            Key={"image": {"S": image}},
-            UpdateExpression="REMOVE announcing, announcingUntil",
-            ConditionExpression="announcing = :mark",
-            ExpressionAttributeValues={":mark": {"S": mark}},
+        self._update(
+            image,
+            "REMOVE announcing, announcingUntil",
+            "announcing = :mark",
+            {":mark": {"S": mark}},
         )
 
     def mark(self, image: str, execution: str, mark: str) -> None:
         """Write that an outcome was announced, if the record is still the execution's."""
-        self._dynamodb.update_item(
-            TableName=self._table,
-            Key={"image": {"S": image}},
-            UpdateExpression="SET announced = :mark",
-            ConditionExpression="#execution = :execution",
-            ExpressionAttributeNames={"#execution": "execution"},
-            ExpressionAttributeValues={
-                ":mark": {"S": mark},
-                ":execution": {"S": execution},
-            },
+        self._update(
+            image,
+            "SET announced = :mark",
+            "#execution = :execution",
+            {":mark": {"S": mark}, ":execution": {"S": execution}},
+            {"#execution": "execution"},
         )
 
     def fail(self, image: str, execution: str, failure: Failure) -> None:
-        """Release the claim of an execution that could not do it itself."""
-        self._dynamodb.update_item(
-            TableName=self._table,
-            Key={"image": {"S": image}},
-            UpdateExpression=(
-                "SET #status = :failed, #error = :error, message = :message, "
-                "failedState = :state, finishedAt = :now REMOVE leaseUntil"
-            ),
-            ConditionExpression="#execution = :execution AND #status = :inProgress",
-            ExpressionAttributeNames={
-                "#status": "status",
-                "#error": "error",
-                "#execution": "execution",
-            },
-            ExpressionAttributeValues={
+        """Release the claim of an execution that could not do it itself, if it has it still."""
+        self._update(
+            image,
+            "SET #status = :failed, #error = :error, message = :message, "
+            "failedState = :state, finishedAt = :now REMOVE leaseUntil",
+            "#execution = :execution AND #status = :inProgress",
+            {
                 ":failed": {"S": "FAILED"},
                 ":inProgress": {"S": "IN_PROGRESS"},
                 ":error": {"S": failure.error},
@@ -112,7 +96,36 @@ class Records:
                 ":now": {"S": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())},
                 ":execution": {"S": execution},
             },
+            {"#status": "status", "#error": "error", "#execution": "execution"},
         )
+
+    def _update(
+        self,
+        image: str,
+        update: str,
+        condition: str,
+        values: Mapping[str, Any],
+        names: Mapping[str, str] | None = None,
+    ) -> Mapping[str, Any]:
+        """Write, and return nothing; if the condition does not hold, return the item there is."""
+        named: dict[str, Any] = {"ExpressionAttributeNames": names} if names else {}
+        with classified(f"The record of {image}"):
+            try:
+                self._dynamodb.update_item(
+                    TableName=self._table,
+                    Key={"image": {"S": image}},
+                    UpdateExpression=update,
+                    ConditionExpression=condition,
+                    ExpressionAttributeValues=values,
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                    **named,
+                )
+            except ClientError as error:
+                if code(error) != "ConditionalCheckFailedException":
+                    raise
+                found: Mapping[str, Any] = error.response.get("Item", {})  # type: ignore[assignment]
+                return found
+        return {}
 
 
 def decoded(item: Mapping[str, Any]) -> ImageRecord:

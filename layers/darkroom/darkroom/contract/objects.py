@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from darkroom.contract.fields import BucketName, ObjectKey
 from darkroom.contract.model import Contract
@@ -24,3 +24,11 @@ class ObjectRef(Contract, frozen=True):
 
     bucket: BucketName
     key: ObjectKey
+
+
+class StoredKey(Struct, frozen=True):
+    """An object in a listing. ``modified`` is in seconds since the epoch."""
+
+    key: str
+    bytes: int
+    modified: float

@@ -24,7 +24,7 @@ from darkroom.contract.results import Backup, Output, Report, Success
 from darkroom.contract.text import ascii_only, plain, shortened, size
 
 if TYPE_CHECKING:  # the adapter loads boto3, which a composer of texts does not need
-    from darkroom.aws.objects import StoredKey
+    from darkroom.contract.objects import StoredKey
 
 SMS_CHARACTERS = 140
 """What fits one SMS with room for the sender's name: 160 in the GSM alphabet."""

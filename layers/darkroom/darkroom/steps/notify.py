@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import boto3
 import msgspec
 from aws_lambda_powertools import Logger
-from botocore.exceptions import BotoCoreError, ClientError
 
-from darkroom.aws.calls import CONFIG
-from darkroom.aws.objects import Objects, StoredKey
 from darkroom.aws.records import Records
+from darkroom.aws.services import Services
 from darkroom.contract import keys
 from darkroom.contract.advice import UNCAUGHT, status_failure
-from darkroom.contract.errors import AccessDenied, DarkroomError, DeliveryError
+from darkroom.contract.errors import DarkroomError, DeliveryError
 from darkroom.contract.model import parse
+from darkroom.contract.objects import StoredKey
 from darkroom.contract.record import ImageRecord
 from darkroom.contract.requests import rerun_request
 from darkroom.contract.results import Announcement, Failure, Report
-from darkroom.notify.compose import Message, compose
+from darkroom.notify.compose import compose
 from darkroom.steps.settings import NotifySettings
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_sns import SNSClient
-    from mypy_boto3_stepfunctions import SFNClient
 
 logger = Logger()
 
@@ -41,42 +33,6 @@ UNANNOUNCED = "AlertNotSent"
 
 ANNOUNCING_SECONDS = 50
 """How long one delivery of a status change keeps others out: Lambda tries again after a minute."""
-
-_DENIED = {"AuthorizationError", "AuthorizationErrorException", "KMSAccessDenied", "AccessDenied",
-           "AccessDeniedException", "KMSAccessDeniedException"}  # fmt: skip
-
-
-class Services:
-    """What Notify needs of AWS; each client is made when it is first used.
-
-    Parameters
-    ----------
-    make
-        Makes a boto3 client of a service.
-    """
-
-    def __init__(self, make: Callable[[str], Any] | None = None) -> None:
-        self._make = make or (lambda service: boto3.client(service, config=CONFIG))  # type: ignore[call-overload]
-
-    @cached_property
-    def sns(self) -> SNSClient:
-        """The client of SNS."""
-        return self._make("sns")  # type: ignore[no-any-return]
-
-    @cached_property
-    def dynamodb(self) -> DynamoDBClient:
-        """The client of DynamoDB."""
-        return self._make("dynamodb")  # type: ignore[no-any-return]
-
-    @cached_property
-    def stepfunctions(self) -> SFNClient:
-        """The client of Step Functions."""
-        return self._make("stepfunctions")  # type: ignore[no-any-return]
-
-    @cached_property
-    def storage(self) -> Objects:
-        """Objects in S3."""
-        return Objects(self._make("s3"))
 
 
 def envelope(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,7 +69,7 @@ def announce(payload: object, services: Services, settings: NotifySettings) -> A
         SNS, or Step Functions when asked about the execution, as their names say.
     """
     ended = time.time()
-    records = Records(services.dynamodb, settings.images_table)
+    records = services.records(settings.images_table)
     event = payload if isinstance(payload, Mapping) and "detail-type" in payload else None
     if event is not None:
         ending = _status_change(event["detail"]["executionArn"], services, records)
@@ -131,27 +87,13 @@ def announce(payload: object, services: Services, settings: NotifySettings) -> A
     message = compose(report, _outputs(report, services, settings), ended)
     topic = settings.notifications_topic if report.outcome == "COMPLETE" else settings.alerts_topic
     try:
-        _publish(topic, message, services)
+        services.topics.publish(topic, message.subject, message.body(), message.attributes)
     except DarkroomError:
         if event is not None:
             _release(report, records)
         raise
     _mark(report, mark, records)
     return Announcement(published=True, subject=message.subject)
-
-
-def _publish(topic: str, message: Message, services: Services) -> None:
-    with _named_errors(f"The topic {topic}"):
-        services.sns.publish(
-            TopicArn=topic,
-            Subject=message.subject,
-            Message=message.body(),
-            MessageStructure="json",
-            MessageAttributes={
-                name: {"DataType": "String", "StringValue": value}
-                for name, value in message.attributes.items()
-            },
-        )
 
 
 def _mark_of(report: Report) -> str:
@@ -168,17 +110,13 @@ def _reserve(report: Report, records: Records) -> None:
         Another invocation announces it at this moment. Lambda tries again a minute later, and finds
         it announced.
     """
-    try:
-        records.reserve(report.image, _mark_of(report), ANNOUNCING_SECONDS)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-            logger.warning("the announcement could not be reserved: %s", error)
-        elif error.response.get("Item"):  # else there is no record to keep it in
-            raise DeliveryError(
-                f"The end of {report.execution} is announced by another invocation at this moment."
-            ) from error
-    except BotoCoreError as error:
-        logger.warning("the announcement could not be reserved: %s", error)
+    reserved = True
+    with _tolerated("the announcement could not be reserved"):
+        reserved = records.reserve(report.image, _mark_of(report), ANNOUNCING_SECONDS)
+    if not reserved:
+        raise DeliveryError(
+            f"The end of {report.execution} is announced by another invocation at this moment."
+        )
 
 
 def _release(report: Report, records: Records) -> None:
@@ -189,14 +127,13 @@ def _release(report: Report, records: Records) -> None:
 
 def _status_change(arn: str, services: Services, records: Records) -> tuple[Report, float] | None:
     """Return how an execution ended and when; None when there is nothing to announce."""
-    with _named_errors(f"The execution {arn}"):
-        described = services.stepfunctions.describe_execution(executionArn=arn)
-        status = described["status"]
-        if status not in ("FAILED", "TIMED_OUT", "ABORTED"):
-            return None  # redriven meanwhile
-        ended_in = _ended_in(arn, services) if status == "FAILED" else None
-        if ended_in == ANNOUNCED:
-            return None
+    described = services.executions.describe(arn)
+    status = described["status"]
+    if status not in ("FAILED", "TIMED_OUT", "ABORTED"):
+        return None  # redriven meanwhile
+    ended_in = services.executions.fail_state(arn) if status == "FAILED" else None
+    if ended_in == ANNOUNCED:
+        return None
     payload = msgspec.json.decode(described.get("input", "{}"))
     image = _image(payload, described["name"])
     error, cause = described.get("error"), described.get("cause")
@@ -219,21 +156,6 @@ def _status_change(arn: str, services: Services, records: Records) -> tuple[Repo
     return report, described["stopDate"].timestamp()
 
 
-def _ended_in(arn: str, services: Services) -> str | None:
-    """Return the Fail state that an execution ended in, if it did.
-
-    Such an execution's last two events are the state and the end; before them may be the end of a
-    run that was redriven.
-    """
-    history = services.stepfunctions.get_execution_history(
-        executionArn=arn, reverseOrder=True, maxResults=2, includeExecutionData=False
-    )
-    for event in history["events"]:
-        if event["type"] == "FailStateEntered":
-            return event["stateEnteredEventDetails"]["name"]
-    return None
-
-
 def _image(payload: object, execution: str) -> str:
     """Return the key of the record that ClaimImage took for an input."""
     source = rerun_request(payload).get("source")
@@ -250,7 +172,7 @@ def _image(payload: object, execution: str) -> str:
 def _record(image: str, records: Records) -> ImageRecord:
     try:
         return records.read(image)
-    except (ClientError, BotoCoreError, msgspec.ValidationError) as error:
+    except (DarkroomError, msgspec.ValidationError) as error:
         logger.warning("the record could not be read: %s", error)
         return ImageRecord()
 
@@ -281,24 +203,5 @@ def _mark(report: Report, mark: str, records: Records) -> None:
 def _tolerated(what: str) -> Iterator[None]:
     try:
         yield
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-            logger.warning("%s: %s", what, error)
-    except (BotoCoreError, DarkroomError) as error:
+    except DarkroomError as error:
         logger.warning("%s: %s", what, error)
-
-
-@contextmanager
-def _named_errors(what: str) -> Iterator[None]:
-    try:
-        yield
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        if code in _DENIED:
-            raise AccessDenied(
-                f"{what} may not be used by this step: {code}. Check the step's role and the "
-                "topic's policy and key."
-            ) from error
-        raise DeliveryError(f"{what} could not be used: {code}. Run it again.") from error
-    except BotoCoreError as error:
-        raise DeliveryError(f"{what} could not be reached: {error}. Run it again.") from error

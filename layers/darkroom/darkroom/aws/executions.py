@@ -1,0 +1,95 @@
+"""Executions in Step Functions: started by Start, looked at by Start and Notify."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+from darkroom.aws.calls import delivering
+from darkroom.contract.arns import execution_arn
+from darkroom.contract.results import Started
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+    from mypy_boto3_stepfunctions.type_defs import DescribeExecutionOutputTypeDef
+
+EXPRESS_SECONDS = 330
+"""An Express execution takes at most 300 seconds, and its call as long."""
+
+
+def patient_client() -> SFNClient:
+    """Return a client that waits for Express executions, too."""
+    return boto3.client(
+        "stepfunctions",
+        config=Config(
+            connect_timeout=5,
+            read_timeout=EXPRESS_SECONDS,
+            retries={"mode": "standard", "max_attempts": 3},
+        ),
+    )
+
+
+class Executions:
+    """Executions in Step Functions.
+
+    Parameters
+    ----------
+    client
+        A boto3 Step Functions client.
+    """
+
+    def __init__(self, client: SFNClient) -> None:
+        self._stepfunctions = client
+
+    def start(self, state_machine: str, name: str, event: str) -> str:
+        """Start an execution, unless one of this name has been started; return its ARN."""
+        with contextlib.suppress(self._stepfunctions.exceptions.ExecutionAlreadyExists):
+            self._stepfunctions.start_execution(
+                stateMachineArn=state_machine, name=name, input=event
+            )
+        return execution_arn(state_machine, name)
+
+    def run_express(self, state_machine: str, name: str, event: str) -> Started:
+        """Run an Express execution to its end."""
+        done = self._stepfunctions.start_sync_execution(
+            stateMachineArn=state_machine, name=name, input=event
+        )
+        return Started(done["executionArn"], done["status"])
+
+    def status(self, arn: str) -> str:
+        """Return the status that an execution has now."""
+        return self._stepfunctions.describe_execution(executionArn=arn)["status"]
+
+    def describe(self, arn: str) -> DescribeExecutionOutputTypeDef:
+        """Return what Step Functions says of an execution.
+
+        Raises
+        ------
+        AccessDenied, DeliveryError
+            As their names say.
+        """
+        with delivering(f"The execution {arn}"):
+            return self._stepfunctions.describe_execution(executionArn=arn)
+
+    def fail_state(self, arn: str) -> str | None:
+        """Return the Fail state that an execution ended in, if it did.
+
+        Such an execution's last two events are the state and the end; before them may be the end of
+        a run that was redriven.
+
+        Raises
+        ------
+        AccessDenied, DeliveryError
+            As their names say.
+        """
+        with delivering(f"The execution {arn}"):
+            history = self._stepfunctions.get_execution_history(
+                executionArn=arn, reverseOrder=True, maxResults=2, includeExecutionData=False
+            )
+        for event in history["events"]:
+            if event["type"] == "FailStateEntered":
+                return event["stateEnteredEventDetails"]["name"]
+        return None
