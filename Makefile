@@ -31,6 +31,7 @@ quick: $(VENV)/dev ## lint, types and the tests that need no engine, in half a m
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo --no-cache
 	@$(BIN)/python -m pytest -n auto --dist worksteal tests/unit tests/template $(ARGS)
 
 test-e2e: $(VENV)/dev ## the end-to-end tests, against ENDPOINT=http://… or STACK=name (AWS); the engine by default
@@ -40,6 +41,7 @@ check: $(VENV)/dev $(CHECKS)/ready ## linters, type checks, and what checkov, cd
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo --no-cache
 	@AWS_DEFAULT_REGION=us-east-1 $(BIN)/cfn-lint template.yaml cloudfront.yaml
 	@$(BIN)/python -m tools.schema --check
 	@$(BIN)/python -m tools.checks $(ARGS)

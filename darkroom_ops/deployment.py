@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 DEFAULT_STACK = "darkroom"
 DEFAULT_REGION = "us-east-1"
 
+MESSAGES_PATH = "/darkroom/messages"
+"""Where the engine says how many messages went out about each execution; AWS has no such thing."""
+
 
 class NotDeployed(Exception):
     """There is no such stack, or it cannot be read."""

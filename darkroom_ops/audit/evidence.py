@@ -15,12 +15,9 @@ from darkroom.aws.records import decoded
 from darkroom.contract.record import ImageRecord
 
 from darkroom_ops.audit.findings import Stored, Upload
-from darkroom_ops.deployment import Deployment
+from darkroom_ops.deployment import MESSAGES_PATH, Deployment
 from darkroom_ops.executions.model import Execution, read
 from darkroom_ops.rerun import command
-
-MESSAGES_PATH = "/darkroom/messages"
-"""Where the engine tells how many messages went out about each execution."""
 
 
 class Deployed:

@@ -17,12 +17,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from darkroom_ops import cost
 from darkroom_ops.cli import address, display
 from darkroom_ops.cli.ls import since_of
-from darkroom_ops.cost import Cost, Item
 from darkroom_ops.deployment import Deployment
+from darkroom_ops.executions import cost
 from darkroom_ops.executions.client import AT_ONCE, Executions, Listed
+from darkroom_ops.executions.cost import Cost, Item
 from darkroom_ops.executions.model import RUNNING
 from darkroom_ops.present import words
 

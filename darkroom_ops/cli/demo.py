@@ -18,10 +18,10 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from darkroom_ops import cost
 from darkroom_ops.cli import display
 from darkroom_ops.cli.address import PROJECT
-from darkroom_ops.cost import Cost
+from darkroom_ops.executions import cost
+from darkroom_ops.executions.cost import Cost
 from darkroom_ops.executions.model import Execution
 from darkroom_ops.executions.watch import Watcher, fetch
 from darkroom_ops.present import words

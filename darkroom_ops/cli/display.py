@@ -16,8 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from darkroom_ops.cli import address
-from darkroom_ops.cost import Cost
 from darkroom_ops.deployment import Deployment
+from darkroom_ops.executions.cost import Cost
 from darkroom_ops.executions.history import StateRun
 from darkroom_ops.executions.model import Change, Execution, Made
 from darkroom_ops.executions.timeline import depths

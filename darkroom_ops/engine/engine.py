@@ -23,8 +23,7 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from darkroom_ops.audit.evidence import MESSAGES_PATH
-from darkroom_ops.deployment import DEFAULT_REGION, DEFAULT_STACK, Deployment
+from darkroom_ops.deployment import DEFAULT_REGION, DEFAULT_STACK, MESSAGES_PATH, Deployment
 from darkroom_ops.engine import eventbridge
 from darkroom_ops.engine.deploy import Deployed, deploy
 from darkroom_ops.engine.gateway import Disturb, Edge, Guard

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from darkroom_ops import cost
 from darkroom_ops.engine.gateway import Call
+from darkroom_ops.executions import cost
 from darkroom_ops.executions.watch import fetch
 from tests.support.images import photo, truncated
 from tests.support.pipeline import Pipeline

@@ -28,7 +28,7 @@ class Area:
 
 AREAS = {
     "audit": Area(95, ("darkroom_ops/audit/findings.py",)),
-    "cost": Area(95, ("darkroom_ops/cost.py",)),
+    "cost": Area(95, ("darkroom_ops/executions/cost.py",)),
     "definition": Area(95, (DEFINITION,)),
     "claims": Area(
         95,

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from darkroom_ops.cost import CALLS, PRICES, estimate
+from darkroom_ops.executions.cost import CALLS, PRICES, estimate
 from tests.conftest import ROOT
 from tests.unit.recorded import MEMORY, recorded
 

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from darkroom_ops.cli import display
-from darkroom_ops.cost import estimate
+from darkroom_ops.executions.cost import estimate
 from darkroom_ops.executions.model import changes
 from tests.unit.recorded import MEMORY, partly, recorded, recording
 

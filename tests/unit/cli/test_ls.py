@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from darkroom_ops.cli import cost, ls, rerun
 from darkroom_ops.cli.main import app
-from darkroom_ops.cost import PRICES, Cost, Item
 from darkroom_ops.executions.client import Listed, NoSuchExecution, Page
+from darkroom_ops.executions.cost import PRICES, Cost, Item
 from darkroom_ops.executions.model import SourceObject
 from tests.unit.recorded import partly, recorded
 

@@ -544,7 +544,7 @@ def test_an_execution_of_a_function_that_is_gone_is_listed_without_its_cost(
     def gone(*_: object) -> None:
         raise KeyError("resize")
 
-    monkeypatch.setattr("darkroom_ops.cost.estimate", gone)
+    monkeypatch.setattr("darkroom_ops.executions.cost.estimate", gone)
 
     (item,) = executions.recent(limit=1).items
     assert (item.outcome, item.usd) == ("COMPLETE", None)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from darkroom_ops.cost import PRICES, Cost, Memory, estimate
+from darkroom_ops.executions.cost import PRICES, Cost, Memory, estimate
 from darkroom_ops.executions.history import Attempt, StateRun
 from darkroom_ops.executions.model import Execution, read
 from tests.unit.recorded import MEMORY, at, recorded, recording
