@@ -30,7 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from darkroom_ops.engine.engine import Engine
-from darkroom_ops.engine.lambda_.environments import Invocation
+from darkroom_ops.engine.lambda_.functions import Invocation
 from darkroom_ops.executions.model import Execution
 from darkroom_ops.executions.watch import Watcher
 
@@ -74,12 +74,12 @@ class Run:
 
 
 class Durations:
-    """The durations of all invocations, by execution and stage, as the worker pool reports them."""
+    """The durations of all invocations, by execution and stage, as the engine reports them."""
 
     def __init__(self, engine: Engine) -> None:
         self._slowest: dict[str, dict[str, float]] = defaultdict(dict)
-        self._invoke = engine.workers.invoke
-        engine.workers.invoke = self._recorded  # type: ignore[method-assign]
+        self._invoke = engine.functions.invoke
+        engine.functions.invoke = self._recorded  # type: ignore[method-assign]
 
     def of(self, execution: Execution) -> dict[str, float]:
         """Return the slowest invocation of each stage of an execution."""
@@ -149,7 +149,7 @@ def main() -> int:
     options = parser.parse_args()
     body = photo()
     with Engine(PROJECT / "template.yaml") as engine:
-        engine.workers.warm()
+        engine.functions.warm()
         runs = one_by_one(engine, body, options.runs)
         batch_s, ended = at_once(engine, body, options.batch)
     right = sum(execution.outcome == "COMPLETE" for execution in ended)

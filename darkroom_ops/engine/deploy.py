@@ -194,7 +194,7 @@ def _functions(
                 handler=properties["Handler"],
                 code=folders[name],
                 layers=layers if properties.get("Layers") else (),
-                environment={key: str(value) for key, value in variables.items()},
+                variables={key: str(value) for key, value in variables.items()},
                 memory_mb=int(properties.get("MemorySize", 128)),
                 timeout=float(properties.get("Timeout", 3)),
                 dead_letters=properties.get("DeadLetterConfig", {}).get("TargetArn"),
@@ -321,7 +321,7 @@ NOT_APPLIED = {
 REFUSED = {
     "AWS::CloudFormation::Stack": "the engine has no CloudFront; deploy without it",
     # moto would call the function inside the call that sends, as often at once as messages come,
-    # and functions that wait for executions would take the workers that these need.
+    # and functions that wait for executions would take the functions that these need.
     "AWS::Lambda::EventSourceMapping": (
         "the engine polls no queues for functions; deploy without BufferConcurrency"
     ),

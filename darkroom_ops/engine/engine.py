@@ -28,7 +28,7 @@ from darkroom_ops.engine import eventbridge
 from darkroom_ops.engine.deploy import Deployed, deploy
 from darkroom_ops.engine.gateway import Disturb, Edge, Guard
 from darkroom_ops.engine.inbox import Inbox
-from darkroom_ops.engine.lambda_.environments import WorkerPool
+from darkroom_ops.engine.lambda_.functions import Functions
 from darkroom_ops.engine.moto import backends, hook
 from darkroom_ops.engine.permissions import Place
 from darkroom_ops.engine.roles import Roles
@@ -101,9 +101,9 @@ class Engine:
         self._socket = _listen(port)
         self.port: int = self._socket.getsockname()[1]
         self.endpoint = f"http://{HOST}:{self.port}"
-        self.workers = WorkerPool(self.endpoint, DEFAULT_REGION, preload=PRELOADED)
+        self.functions = Functions(self.endpoint, DEFAULT_REGION, preload=PRELOADED)
         self.deployment = Deployment(stack, self.endpoint, DEFAULT_REGION)
-        self.roles = Roles(DEFAULT_REGION, self.workers.knows)
+        self.roles = Roles(DEFAULT_REGION, self.functions.knows)
         place = Place(DEFAULT_REGION, backends.ACCOUNT, backends.has_tags, backends.encryption_key)
         self.guard = Guard(self.roles, place)
         self.disturb: Disturb | None = None
@@ -118,12 +118,17 @@ class Engine:
             ),
             transform=backends.transform,
             guard=self.guard,
-            dead_letters=lambda function: self.workers.spec(function).dead_letters,
+            dead_letters=lambda function: self.functions.spec(function).dead_letters,
         )
         try:
             hook.install(
                 hook.Services(
-                    self.endpoint, self.workers, self.inbox, self.router, self.faults, self.retries
+                    self.endpoint,
+                    self.functions,
+                    self.inbox,
+                    self.router,
+                    self.faults,
+                    self.retries,
                 )
             )
         except RuntimeError:
@@ -134,7 +139,7 @@ class Engine:
             self._server = self._serve()
         except BaseException:
             hook.uninstall()
-            self.workers.close()
+            self.functions.close()
             raise
         try:
             self.deployed = self._deploy(template, stack, parameters)
@@ -150,7 +155,7 @@ class Engine:
 
     def warm(self) -> None:
         """Start a worker of each function while the caller goes on: the first upload is quick."""
-        threading.Thread(target=self.workers.warm, name="warm", daemon=True).start()
+        threading.Thread(target=self.functions.warm, name="warm", daemon=True).start()
 
     def wait_idle(self, seconds: float = 120.0) -> bool:
         """Wait until no event waits and no execution runs.
@@ -192,12 +197,12 @@ class Engine:
         return backends.executions(DEFAULT_REGION)
 
     def close(self) -> None:
-        """End the workers and the server, and give moto back as it was. Closing twice is fine."""
+        """End the functions and the server, and give moto back as it was. Closing twice is fine."""
         if self._closed:
             return
         self._closed = True
         self.router.close()
-        self.workers.close()
+        self.functions.close()
         self._server.shutdown()
         self._server.server_close()
         hook.uninstall()
@@ -215,7 +220,7 @@ class Engine:
             self.endpoint,
         )
         for spec in deployed.functions:
-            self.workers.register(spec)
+            self.functions.register(spec)
         return deployed
 
     def _serve(self) -> BaseWSGIServer:

@@ -29,11 +29,11 @@ def test_everything_in_the_template_is_created_or_named(engine: Engine) -> None:
 
 
 def test_functions_have_what_the_template_gives_them(engine: Engine) -> None:
-    prepare = engine.workers.spec(engine.deployment.prepare_function_name)
+    prepare = engine.functions.spec(engine.deployment.prepare_function_name)
     assert prepare.handler == "app.handler"
     assert prepare.code == ROOT / "functions" / "prepare"
     assert (prepare.memory_mb, prepare.timeout) == (1769, 60)
-    assert prepare.environment["WORK_BUCKET"] == engine.deployment.work_bucket_name
+    assert prepare.variables["WORK_BUCKET"] == engine.deployment.work_bucket_name
 
 
 def test_buckets_are_as_the_template_says(engine: Engine) -> None:
@@ -135,22 +135,22 @@ def test_an_unmodified_aws_cli_would_find_everything(pipeline: Pipeline) -> None
     assert pipeline.wait(started).status == "SUCCEEDED"
 
 
-def test_warming_starts_a_worker_of_each_function(engine: Engine) -> None:
+def test_warming_starts_an_environment_of_each_function(engine: Engine) -> None:
     engine.warm()
-    names = {spec.name for spec in engine.workers.functions()}
+    names = {spec.name for spec in engine.functions.specs()}
 
     def started() -> set[str] | None:
-        running = set(engine.workers.pids().values())
+        running = set(engine.functions.pids().values())
         return running if names <= running else None
 
     assert until(started) == names
 
 
-def test_workers_never_outlive_a_killed_engine() -> None:
+def test_environments_never_outlive_a_killed_engine() -> None:
     script = (
         "import sys, time; from pathlib import Path; from darkroom_ops.engine import Engine\n"
-        "engine = Engine(Path(sys.argv[1])); engine.workers.warm()\n"
-        "print(*engine.workers.pids(), flush=True); time.sleep(60)\n"
+        "engine = Engine(Path(sys.argv[1])); engine.functions.warm()\n"
+        "print(*engine.functions.pids(), flush=True); time.sleep(60)\n"
     )
     with subprocess.Popen(
         [sys.executable, "-c", script, str(TEMPLATE)], stdout=subprocess.PIPE, text=True, cwd=ROOT

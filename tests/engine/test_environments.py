@@ -1,4 +1,4 @@
-"""Workers are to a function what Lambda is: its environment, its limits, its error payloads."""
+"""Environments are to a function what Lambda's are: variables, limits, error payloads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from darkroom_ops.engine.lambda_.environments import FunctionSpec, Invocation, WorkerPool
+from darkroom_ops.engine.lambda_.environments import FunctionSpec
+from darkroom_ops.engine.lambda_.functions import Functions, Invocation
 from tests.support.pipeline import until
 from tests.support.processes import lives
 
@@ -26,7 +27,7 @@ def spec(name: str = "sample", **changes: Any) -> FunctionSpec:
         "handler": "app.handler",
         "code": FUNCTIONS / name,
         "layers": (),
-        "environment": {"BUCKET": "a-bucket"},
+        "variables": {"BUCKET": "a-bucket"},
         "memory_mb": 256,
         "timeout": 5.0,
     }
@@ -34,11 +35,11 @@ def spec(name: str = "sample", **changes: Any) -> FunctionSpec:
 
 
 @pytest.fixture(params=[(), ("json", "no_such_module")], ids=["started", "forked"])
-def pool(request: pytest.FixtureRequest) -> Iterator[WorkerPool]:
-    workers = WorkerPool("http://127.0.0.1:1", "us-east-1", slots=3, preload=request.param)
-    workers.register(spec())
-    yield workers
-    workers.close()
+def pool(request: pytest.FixtureRequest) -> Iterator[Functions]:
+    environments = Functions("http://127.0.0.1:1", "us-east-1", slots=3, preload=request.param)
+    environments.register(spec())
+    yield environments
+    environments.close()
 
 
 def error(done: Invocation) -> dict[str, Any]:
@@ -48,7 +49,7 @@ def error(done: Invocation) -> dict[str, Any]:
 
 
 def test_a_function_has_its_environment_and_nobody_elses(
-    pool: WorkerPool, monkeypatch: pytest.MonkeyPatch
+    pool: Functions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "production")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "real")
@@ -64,14 +65,14 @@ def test_a_function_has_its_environment_and_nobody_elses(
     assert not {"AWS_PROFILE", "AWS_SESSION_TOKEN"} & set(environment)
 
 
-def test_a_warm_worker_is_used_again(pool: WorkerPool) -> None:
+def test_a_warm_environment_is_used_again(pool: Functions) -> None:
     first = json.loads(pool.invoke("sample", {}).payload)
     second = json.loads(pool.invoke("sample", {}).payload)
     assert first["pid"] == second["pid"]
     assert first["request"] != second["request"]
 
 
-def test_the_log_is_lambdas(pool: WorkerPool) -> None:
+def test_the_log_is_lambdas(pool: Functions) -> None:
     cold = pool.invoke("sample", {}).log.splitlines()
     warm = pool.invoke("sample", {}).log.splitlines()
     assert cold[0].startswith("START RequestId: ")
@@ -82,13 +83,13 @@ def test_the_log_is_lambdas(pool: WorkerPool) -> None:
     assert "Init Duration" not in warm[3]
 
 
-def test_an_exception_is_named_and_traced(pool: WorkerPool) -> None:
+def test_an_exception_is_named_and_traced(pool: Functions) -> None:
     found = error(pool.invoke("sample", {"do": "raise", "message": "bad é"}))
     assert (found["errorType"], found["errorMessage"]) == ("ValueError", "bad é")
     assert found["stackTrace"][-1].startswith('  File "/var/task/app.py", line ')
 
 
-def test_a_function_over_its_time_is_killed(pool: WorkerPool) -> None:
+def test_a_function_over_its_time_is_killed(pool: Functions) -> None:
     pool.register(spec(timeout=0.3))
     pool.warm()
     (pid,) = pool.pids()
@@ -98,49 +99,49 @@ def test_a_function_over_its_time_is_killed(pool: WorkerPool) -> None:
     assert not lives(pid)
 
 
-def test_a_function_over_its_memory_is_killed(pool: WorkerPool) -> None:
+def test_a_function_over_its_memory_is_killed(pool: Functions) -> None:
     found = error(pool.invoke("sample", {"do": "spin", "bytes": 400 * MIB}))
     assert found["errorType"] == "Runtime.ExitError"
     assert found["errorMessage"].endswith("Runtime exited with error: signal: killed")
 
 
-def test_a_short_peak_counts_too(pool: WorkerPool) -> None:
+def test_a_short_peak_counts_too(pool: Functions) -> None:
     found = error(pool.invoke("sample", {"do": "allocate", "bytes": 400 * MIB}))
     assert found["errorType"] == "Runtime.ExitError"
 
 
-def test_a_function_that_dies_is_reported_and_replaced(pool: WorkerPool) -> None:
+def test_a_function_that_dies_is_reported_and_replaced(pool: Functions) -> None:
     found = error(pool.invoke("sample", {"do": "exit", "code": 3}))
     assert found["errorType"] == "Runtime.ExitError"
     assert found["errorMessage"].endswith("Runtime exited with error: exit status 3")
     assert not pool.invoke("sample", {}).failed
 
 
-def test_a_worker_killed_between_invocations_is_replaced(pool: WorkerPool) -> None:
+def test_an_environment_killed_between_invocations_is_replaced(pool: Functions) -> None:
     pid = json.loads(pool.invoke("sample", {}).payload)["pid"]
     os.kill(pid, 9)
     until(lambda: None if lives(pid) else True)
     assert json.loads(pool.invoke("sample", {}).payload)["pid"] != pid
 
 
-def test_a_response_must_be_json(pool: WorkerPool) -> None:
+def test_a_response_must_be_json(pool: Functions) -> None:
     found = error(pool.invoke("sample", {"do": "unserialisable"}))
     assert found["errorType"] == "Runtime.MarshalError"
 
 
-def test_a_response_must_fit(pool: WorkerPool) -> None:
+def test_a_response_must_fit(pool: Functions) -> None:
     found = error(pool.invoke("sample", {"do": "large", "bytes": 7 * MIB}))
     assert found["errorType"] == "Function.ResponseSizeTooLarge"
 
 
-def test_a_function_that_cannot_be_imported_says_so(pool: WorkerPool) -> None:
+def test_a_function_that_cannot_be_imported_says_so(pool: Functions) -> None:
     pool.register(spec("broken"))
     found = error(pool.invoke("broken", {}))
     assert found["errorType"] == "Runtime.ImportModuleError"
     assert "no_such_module_anywhere" in found["errorMessage"]
 
 
-def test_invocations_run_side_by_side(pool: WorkerPool) -> None:
+def test_invocations_run_side_by_side(pool: Functions) -> None:
     answers: list[Invocation] = []
     threads = [
         threading.Thread(target=lambda: answers.append(pool.invoke("sample", {}))) for _ in range(8)
@@ -154,7 +155,7 @@ def test_invocations_run_side_by_side(pool: WorkerPool) -> None:
     assert len(pool.pids()) <= 3
 
 
-def test_closing_ends_idle_and_busy_workers(pool: WorkerPool) -> None:
+def test_closing_ends_idle_and_busy_environments(pool: Functions) -> None:
     answers: list[Invocation] = []
     busy = threading.Thread(
         target=lambda: answers.append(pool.invoke("sample", {"do": "sleep", "seconds": 30}))
@@ -170,14 +171,14 @@ def test_closing_ends_idle_and_busy_workers(pool: WorkerPool) -> None:
     assert not any(lives(pid) for pid in pids)
 
 
-def test_a_worker_ends_with_its_engine(tmp_path: Path) -> None:
+def test_an_environment_ends_with_its_engine(tmp_path: Path) -> None:
     """Even one that hangs in its handler, when the engine is killed and cannot clean up."""
     import subprocess
     import sys
 
     script = (
-        "import sys; from tests.engine.test_workers import *\n"
-        "pool = WorkerPool('http://127.0.0.1:1', 'us-east-1'); pool.register(spec(timeout=60))\n"
+        "import sys; from tests.engine.test_environments import *\n"
+        "pool = Functions('http://127.0.0.1:1', 'us-east-1'); pool.register(spec(timeout=60))\n"
         "threading.Thread(target=pool.invoke, args=('sample', {'do': 'sleep', 'seconds': 60}),"
         " daemon=True).start()\n"
         "print(*until(lambda: pool.pids() or None), flush=True); time.sleep(60)\n"

@@ -48,7 +48,7 @@ with Engine(Path("template.yaml"), parameters=options, skip_waits=True) as engin
         "record": [records[0]["image"]["S"], records[0]["status"]["S"]],
         "made": sorted(each["Key"] for each in keys),
         "denied": [str(each) for each in engine.guard.denials],
-        "workers": sorted(engine.workers.pids()),
+        "environments": sorted(engine.functions.pids()),
         "port": engine.port,
     }
 engine.close()  # once more, which does nothing
@@ -88,8 +88,8 @@ def test_an_image_goes_through_with_the_options_on_and_nothing_is_left_behind() 
     assert told["express"] == "COMPLETE"
     assert told["denied"] == []
 
-    assert len(told["workers"]) >= 4
-    assert not any(map(lives, told["workers"]))
+    assert len(told["environments"]) >= 4
+    assert not any(map(lives, told["environments"]))
     assert done.stderr == ""
     with socket.create_server(("127.0.0.1", told["port"])):
         pass

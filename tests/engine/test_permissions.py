@@ -63,7 +63,7 @@ def test_nothing_may_write_the_source(engine: Engine) -> None:
     """So a loop is impossible: only the source bucket is watched."""
     source = engine.deployment.source_bucket_name
     key = f"{engine.deployment.source_prefix}loop.jpg"
-    for function in engine.workers.functions():
+    for function in engine.functions.specs():
         s3 = client_of(engine, function.name, "s3")
         assert code_of(s3.put_object, Bucket=source, Key=key, Body=photo()) == "AccessDenied"
         assert code_of(s3.delete_object, Bucket=source, Key=key) == "AccessDenied"
@@ -73,7 +73,7 @@ def test_nothing_may_write_the_source(engine: Engine) -> None:
 
 def test_only_prepare_reads_the_source(pipeline: Pipeline, engine: Engine) -> None:
     source = pipeline.put(photo(), prefix="manual/")
-    for function in engine.workers.functions():
+    for function in engine.functions.specs():
         s3 = client_of(engine, function.name, "s3")
         read = {"Bucket": source["bucket"], "Key": source["key"]}
         if function.name == engine.deployment.prepare_function_name:

@@ -241,14 +241,14 @@ def test_an_alert_that_nobody_can_take_is_kept(pipeline: Pipeline, canned: Canne
     source = {"bucket": at.source_bucket_name, "key": f"unheard/{uuid.uuid4()}"}
     pipeline.fail("Prepare", "CorruptImage", "It is torn.")
     pipeline.fail("NotifyFailure", "DeliveryError", "The topic is gone.")
-    spec = pipeline.engine.workers.spec(at.notify_function_name)  # type: ignore[union-attr]
-    gone = {**spec.environment, "ALERTS_TOPIC": f"{topics[0]}-gone"}
-    pipeline.engine.workers.register(dataclasses.replace(spec, environment=gone))  # type: ignore[union-attr]
+    spec = pipeline.engine.functions.spec(at.notify_function_name)  # type: ignore[union-attr]
+    gone = {**spec.variables, "ALERTS_TOPIC": f"{topics[0]}-gone"}
+    pipeline.engine.functions.register(dataclasses.replace(spec, variables=gone))  # type: ignore[union-attr]
     try:
         run = pipeline.start({"source": source})
         pipeline.settle()
     finally:
-        pipeline.engine.workers.register(spec)  # type: ignore[union-attr]
+        pipeline.engine.functions.register(spec)  # type: ignore[union-attr]
     record = pipeline.record(source)
     assert (run.status, run.error, run.states[-1]) == ("FAILED", "CorruptImage", "AlertNotSent")
     assert record is not None

@@ -140,14 +140,14 @@ def test_the_deployed_presets_are_read_again(pipeline: Pipeline) -> None:
     pipeline.at.ssm.put_parameter(Name=name, Value=value, Overwrite=True)
     try:
         if pipeline.engine is not None:  # a new process, instead of a minute
-            pipeline.engine.workers.register(
-                pipeline.engine.workers.spec(pipeline.at.prepare_function_name)
+            pipeline.engine.functions.register(
+                pipeline.engine.functions.spec(pipeline.at.prepare_function_name)
             )
         run = pipeline.start_manual(photo())
         assert [each["name"] for each in run.output["renditions"]] == ["tiny"]
     finally:
         pipeline.at.ssm.put_parameter(Name=name, Value=before, Overwrite=True)
         if pipeline.engine is not None:
-            pipeline.engine.workers.register(
-                pipeline.engine.workers.spec(pipeline.at.prepare_function_name)
+            pipeline.engine.functions.register(
+                pipeline.engine.functions.spec(pipeline.at.prepare_function_name)
             )

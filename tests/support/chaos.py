@@ -1,4 +1,4 @@
-"""Chaos: uploads, duplicates, stale events and re-uploads, while workers die and AWS errs."""
+"""Chaos: uploads, duplicates, stale events and re-uploads, while environments die and AWS errs."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Plan:
     trouble
         The share of AWS calls that fail.
     kill_seconds
-        The longest pause between two kills of a worker.
+        The longest pause between two kills of an environment.
     """
 
     seed: int
@@ -78,7 +78,7 @@ class Aftermath:
             "faults": self.faults,
         }
         lines = [f"{name}: {dict(counts.most_common())}" for name, counts in parts.items()]
-        return "\n".join([*lines, f"workers killed: {self.kills}", *map(str, self.findings)])
+        return "\n".join([*lines, f"environments killed: {self.kills}", *map(str, self.findings)])
 
 
 class Chaos:
@@ -169,7 +169,7 @@ class Chaos:
         return deliver
 
     def _kill(self) -> None:
-        """Kill a worker now and then, in the middle of its work.
+        """Kill an environment now and then, in the middle of its work.
 
         Not those of Notify: between publishing and marking, it would have to publish once more,
         as SNS's topics deliver at least once.
@@ -179,7 +179,7 @@ class Chaos:
         while not self._quiet.wait(
             self._random.random() * self._plan.kill_seconds if self._kills else 0.02
         ):
-            busy = sorted(self._engine.workers._busy.copy(), key=lambda each: each.process.pid)
+            busy = sorted(self._engine.functions._busy.copy(), key=lambda each: each.process.pid)
             if not busy:
                 continue
             worker = self._random.choice(busy)

@@ -1,11 +1,11 @@
-"""The inside of a worker process: what a Lambda runtime does around a handler.
+"""The inside of an execution environment: what a Lambda runtime does around a handler.
 
-Run as a script, with nothing of the engine imported, so that a worker weighs what its function
+Run as a script, with nothing of the engine imported, so that its process weighs what its function
 weighs. Requests come as JSON lines on standard input. Replies go to the original standard output;
-what the function prints goes to standard error, which the engine keeps as its log. A worker ends
+what the function prints goes to standard error, which the engine keeps as its log. The process ends
 with its input, or with its engine.
 
-With names of modules as arguments it imports those, and forks workers that have them already.
+With names of modules as arguments it imports those, and forks environments that have them already.
 
 Error payloads are those of the Lambda Python runtime: ``errorType``, ``errorMessage``,
 ``requestId``, ``stackTrace`` (Lambda developer guide, "Python function errors").
@@ -95,53 +95,53 @@ def serve() -> None:
         _reply(replies, failed | {"peak_bytes": _peak_bytes()})
 
 
-def fork_workers(preload: list[str]) -> None:
-    """Fork a worker for each request on standard input, a socket; return in the worker.
+def serve_forks(preload: list[str]) -> None:
+    """Fork a process for each request on standard input, a socket; return in the new process.
 
-    A request is an environment and a folder, with the descriptors of the worker's standard streams
-    and one that is told its process id and, when it has ended, its exit code. Only imports have run
-    before a fork: no thread, no function's settings. Ends with the socket.
+    A request is environment variables and a folder, with the descriptors of the standard streams
+    and one for the process id and, when it has ended, the exit code. Only imports have run before a
+    fork: no thread, no function's settings. Ends with the socket.
     """
     for name in preload:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     gc.freeze()
     requests = socket.socket(fileno=os.dup(0))
-    workers: dict[int, tuple[int, int]] = {}
+    environments: dict[int, tuple[int, int]] = {}
     while True:
-        ready, _, _ = select.select([requests.fileno(), *workers], [], [])
+        ready, _, _ = select.select([requests.fileno(), *environments], [], [])
         for each in ready:
-            if each in workers:
-                pid, told = workers.pop(each)
+            if each in environments:
+                pid, status = environments.pop(each)
                 code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
                 with contextlib.suppress(BrokenPipeError):
-                    os.write(told, NUMBER.pack(code))
-                os.close(told)
+                    os.write(status, NUMBER.pack(code))
+                os.close(status)
                 os.close(each)
                 continue
             body, descriptors, _, _ = socket.recv_fds(requests, MAX_REQUEST_BYTES, 4)
             if not body:
                 sys.exit()
-            *streams, told = descriptors
+            *streams, status = descriptors
             pid = os.fork()
             if pid == 0:
                 requests.detach()
-                _become_worker(json.loads(body), streams)
+                _become_environment(json.loads(body), streams)
                 return
             with contextlib.suppress(BrokenPipeError):
-                os.write(told, NUMBER.pack(pid))
-            workers[os.pidfd_open(pid)] = (pid, told)
+                os.write(status, NUMBER.pack(pid))
+            environments[os.pidfd_open(pid)] = (pid, status)
             for stream in streams:
                 os.close(stream)
 
 
-def _become_worker(request: dict[str, Any], streams: list[int]) -> None:
+def _become_environment(request: dict[str, Any], streams: list[int]) -> None:
     os.setsid()
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
     os.closerange(len(streams), os.sysconf("SC_OPEN_MAX"))
     os.environ.clear()
-    os.environ.update(request["environment"])
+    os.environ.update(request["variables"])
     os.chdir(request["folder"])
 
 
@@ -247,5 +247,5 @@ def _end_with(parent: int) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:]:
-        fork_workers(sys.argv[1:])
+        serve_forks(sys.argv[1:])
     serve()

@@ -14,7 +14,7 @@ from moto.core.config import default_user_config
 
 from darkroom_ops.engine.eventbridge import EventRouter
 from darkroom_ops.engine.inbox import Inbox
-from darkroom_ops.engine.lambda_.environments import WorkerPool
+from darkroom_ops.engine.lambda_.functions import Functions
 from darkroom_ops.engine.stepfunctions.retries import RetryWaits
 from darkroom_ops.engine.stepfunctions.task_faults import Faults
 
@@ -29,12 +29,12 @@ class Services:
     ----------
     endpoint
         The engine's address.
-    workers, inbox, router, faults, retries
+    functions, inbox, router, faults, retries
         Its parts.
     """
 
     endpoint: str
-    workers: WorkerPool
+    functions: Functions
     inbox: Inbox
     router: EventRouter
     faults: Faults

@@ -16,6 +16,6 @@ from darkroom_ops.engine.moto.hook import hook, services
 )
 def invoke(self: Any, event: Any = None) -> tuple[str, bool, str]:
     self.logs_backend.ensure_log_group(self.logs_group_name)
-    done = services().workers.invoke(self.function_name, event)
+    done = services().functions.invoke(self.function_name, event)
     self.save_logs(done.log)
     return done.payload, done.failed, done.log[-4096:]

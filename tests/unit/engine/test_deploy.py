@@ -166,7 +166,7 @@ def test_a_function_runs_as_the_template_declares_it(root: Path, aws: Aws) -> No
     assert spec.arn == "arn:aws:lambda:us-east-1:123456789012:function:darkroom-resize"
     assert (spec.handler, spec.code) == ("app.handler", root / "resize")
     assert spec.layers == (root / "layer",)
-    assert spec.environment == {"BUCKET": "out", "QUALITY": "80"}
+    assert spec.variables == {"BUCKET": "out", "QUALITY": "80"}
     assert (spec.memory_mb, spec.timeout, spec.dead_letters) == (1024, 30.0, "arn:q")
 
 
@@ -177,7 +177,7 @@ def test_a_function_has_lambdas_defaults(
     known(monkeypatch, {"Resize": ("AWS::Lambda::Function", least)})
     (spec,) = deployed(root).functions
     assert (spec.memory_mb, spec.timeout, spec.dead_letters) == (128, 3.0, None)
-    assert (spec.layers, spec.environment) == ((), {})
+    assert (spec.layers, spec.variables) == ((), {})
 
 
 def test_what_is_left_out_is_named_with_the_reason(

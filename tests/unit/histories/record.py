@@ -25,7 +25,7 @@ READ = ("FunctionName", "ExpressionAttributeValues")
 def main() -> None:
     """Record every case."""
     with Engine(PROJECT / "template.yaml", skip_waits=True) as engine:
-        engine.workers.warm()
+        engine.functions.warm()
         record(engine, "complete", "uploads/rocket.jpg", PHOTO)
         again = json.loads(newest(engine.deployment)["input"])
         engine.router.put(again)

@@ -1,4 +1,4 @@
-"""The inside of a worker: a process of its own, that speaks in lines of JSON."""
+"""The inside of an environment: a process of its own, that speaks in lines of JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from darkroom_ops.engine.lambda_ import runtime
-from darkroom_ops.engine.lambda_.environments import Forking, Worker, WorkerDied
+from darkroom_ops.engine.lambda_.environments import Environment, EnvironmentFailed, ForkServer
 
 Json = dict[str, Any]
 
@@ -54,7 +54,7 @@ HELPER = "def refuse(why):\n    import json\n    json.loads('{')\n"
 
 @pytest.fixture
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
-    """A function's folder and a layer's, as a worker finds them in its environment."""
+    """A function's folder and a layer's, as an environment finds them in its environment."""
     code, layer = tmp_path / "code", tmp_path / "layer"
     for folder in (code, layer):
         folder.mkdir()
@@ -104,41 +104,41 @@ class Started:
 
 
 @pytest.fixture
-def worker(folders: tuple[Path, Path]) -> Iterator[Started]:
+def environment(folders: tuple[Path, Path]) -> Iterator[Started]:
     made = Started()
     yield made
     made.process.kill()
     made.end()
 
 
-def test_a_worker_answers_until_its_input_ends(worker: Started) -> None:
-    assert worker.reply() == {"ready": True}
+def test_an_environment_answers_until_its_input_ends(environment: Started) -> None:
+    assert environment.reply() == {"ready": True}
     for event in ({"a": 1}, None):
-        answer = worker.ask(event)
+        answer = environment.ask(event)
         assert json.loads(answer["payload"]) == {"given": event}
         assert answer["failed"] is False
         assert 5 * 2**20 < answer["peak_bytes"] < 500 * 2**20
-    failed = worker.ask("raise")
+    failed = environment.ask("raise")
     assert failed["failed"] is True
     assert json.loads(failed["payload"])["requestId"] == "request-3"
-    assert worker.end().splitlines() == [
+    assert environment.end().splitlines() == [
         "imported", "out {'a': 1}", "err", "end 1", "out None", "err", "end 2",
         "out raise", "err", "end 3",
     ]  # fmt: skip
-    assert worker.process.returncode == 0
+    assert environment.process.returncode == 0
 
 
 def test_a_function_that_cannot_start_fails_every_invocation(
     folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("_HANDLER", "app.nothing")
-    worker = Started()
-    assert worker.reply() == {"ready": False}
+    environment = Started()
+    assert environment.reply() == {"ready": False}
     for _ in range(2):
-        answer = worker.ask({})
+        answer = environment.ask({})
         assert answer["failed"] is True
         assert json.loads(answer["payload"])["errorType"] == "Runtime.HandlerNotFound"
-    assert "AttributeError" in worker.end()
+    assert "AttributeError" in environment.end()
 
 
 # ---------------------------------------------------------------------------- forked
@@ -157,78 +157,82 @@ def handler(event, context):
 
 
 @pytest.fixture
-def forking(folders: tuple[Path, Path]) -> Iterator[Forking]:
+def forking(folders: tuple[Path, Path]) -> Iterator[ForkServer]:
     if not hasattr(os, "pidfd_open"):
-        pytest.skip("workers are not forked on this system")
+        pytest.skip("environments are not forked on this system")
     (folders[0] / "app.py").write_text(FORKED_APP)
-    made = Forking(("colorsys", "no_such_module"), {"PATH": os.environ["PATH"], "OWN": "forking"})
+    made = ForkServer(
+        ("colorsys", "no_such_module"), {"PATH": os.environ["PATH"], "OWN": "forking"}
+    )
     yield made
     made.close()
 
 
-def environment(folders: tuple[Path, Path], **more: str) -> dict[str, str]:
+def variables(folders: tuple[Path, Path], **more: str) -> dict[str, str]:
     return {**ENVIRONMENT, "DARKROOM_SYS_PATH": os.pathsep.join(map(str, folders)), **more}
 
 
-def asked(worker: Worker, event: Any) -> Json:
-    worker.send({"id": "r", "arn": "arn:f", "timeout": 5, "event": event, "end": "end"})
-    answer = worker.reply(30, None, b"end")
-    worker.take_log(b"end")
+def asked(environment: Environment, event: Any) -> Json:
+    environment.send({"id": "r", "arn": "arn:f", "timeout": 5, "event": event, "end": "end"})
+    answer = environment.reply(30, None, b"end")
+    environment.take_log(b"end")
     found: Json = json.loads(answer["payload"])
     return found
 
 
-def forked(forking: Forking, folders: tuple[Path, Path], **more: str) -> Worker:
-    process = forking.fork(folders[0], environment(folders, **more))
-    worker = Worker("sample", process)
-    assert worker.reply(30, None) == {"ready": True}
-    return worker
+def forked(forking: ForkServer, folders: tuple[Path, Path], **more: str) -> Environment:
+    process = forking.fork(folders[0], variables(folders, **more))
+    environment = Environment("sample", process)
+    assert environment.reply(30, None) == {"ready": True}
+    return environment
 
 
-def test_a_forked_worker_is_as_if_it_were_started(
-    forking: Forking, folders: tuple[Path, Path]
+def test_a_forked_environment_is_as_if_it_were_started(
+    forking: ForkServer, folders: tuple[Path, Path]
 ) -> None:
     """But for what it has imported already: its environment, folder and session are its own."""
     first, second = (forked(forking, folders, OWN=name) for name in ("first", "second"))
-    told = [asked(worker, {}) for worker in (first, second)]
-    for worker, answer, name in zip((first, second), told, ("first", "second"), strict=True):
-        assert answer["environment"] == environment(folders, OWN=name)
+    told = [asked(environment, {}) for environment in (first, second)]
+    for environment, answer, name in zip((first, second), told, ("first", "second"), strict=True):
+        assert answer["environment"] == variables(folders, OWN=name)
         assert answer["folder"] == str(folders[0])
-        assert answer["session"] == answer["pid"] == worker.process.pid
+        assert answer["session"] == answer["pid"] == environment.process.pid
         assert answer["parent"] == forking._process.pid
         assert answer["preloaded"] is True
         assert answer["open"] <= 6  # its streams, the replies', and what looks
-        assert worker.process.poll() is None
+        assert environment.process.poll() is None
     assert told[0]["pid"] != told[1]["pid"]
-    for worker in (first, second):
-        worker.kill()
-    assert [worker.process.poll() for worker in (first, second)] == [-9, -9]
+    for environment in (first, second):
+        environment.kill()
+    assert [environment.process.poll() for environment in (first, second)] == [-9, -9]
 
 
-def test_a_forked_workers_exit_is_told(forking: Forking, folders: tuple[Path, Path]) -> None:
-    worker = forked(forking, folders)
-    with pytest.raises(WorkerDied, match="exit status 3"):
-        asked(worker, "exit")
-    assert (worker.process.wait(), worker.process.poll()) == (3, 3)
-    worker.kill()
+def test_a_forked_environments_exit_is_told(
+    forking: ForkServer, folders: tuple[Path, Path]
+) -> None:
+    environment = forked(forking, folders)
+    with pytest.raises(EnvironmentFailed, match="exit status 3"):
+        asked(environment, "exit")
+    assert (environment.process.wait(), environment.process.poll()) == (3, 3)
+    environment.kill()
     again = forked(forking, folders)
     with pytest.raises(subprocess.TimeoutExpired):
         again.process.wait(timeout=0)
     again.kill()
 
 
-def test_nothing_is_forked_by_what_is_gone(forking: Forking, folders: tuple[Path, Path]) -> None:
-    worker = forked(forking, folders)
+def test_nothing_is_forked_by_what_is_gone(forking: ForkServer, folders: tuple[Path, Path]) -> None:
+    environment = forked(forking, folders)
     assert forking.alive
     forking._process.kill()
     forking._process.wait()
     assert not forking.alive
-    with pytest.raises(WorkerDied, match="The process that forks workers is gone") as died:
-        forking.fork(folders[0], environment(folders))
+    with pytest.raises(EnvironmentFailed, match="The fork server is gone") as died:
+        forking.fork(folders[0], variables(folders))
     assert died.value.kind == "Lambda.ServiceException"
-    worker.interrupt()
-    assert worker.process.wait(30) == -9  # nobody knows: it is taken for killed
-    worker.kill()
+    environment.interrupt()
+    assert environment.process.wait(30) == -9  # nobody knows: it is taken for killed
+    environment.kill()
 
 
 # ---------------------------------------------------------------------------- in this process

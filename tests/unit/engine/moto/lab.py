@@ -61,11 +61,11 @@ class Lab:
     def __init__(self) -> None:
         self.router, self.faults, self.inbox = Router(), Faults(), Inbox()
         self.retries = RetryWaits(skip=True)
-        self.workers: Any = SimpleNamespace()
+        self.functions: Any = SimpleNamespace()
         self.backend = StepFunctionsParserBackend(REGION, ACCOUNT)
         self.services = hook.Services(
             endpoint="http://127.0.0.1:1",
-            workers=self.workers,
+            functions=self.functions,
             inbox=self.inbox,
             router=self.router,  # type: ignore[arg-type]
             faults=self.faults,

@@ -19,7 +19,7 @@ from tests.unit.engine.moto.probes import probe
 def test_a_function_runs_in_a_worker_and_its_log_is_kept(lab: Lab) -> None:
     done = SimpleNamespace(payload='{"a": 1}', failed=True, log="x" * 5000 + "end")
     asked: list[Any] = []
-    lab.workers.invoke = lambda *given: asked.append(given) or done
+    lab.functions.invoke = lambda *given: asked.append(given) or done
     kept: list[str] = []
     function = SimpleNamespace(
         logs_backend=SimpleNamespace(ensure_log_group=kept.append),

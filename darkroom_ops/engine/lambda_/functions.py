@@ -1,0 +1,294 @@
+"""Lambda, on a laptop: functions, and the execution environments that they run in."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import subprocess
+import threading
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from darkroom_ops.engine.lambda_.environments import (
+    Environment,
+    EnvironmentFailed,
+    ForkServer,
+    FunctionSpec,
+    check_peak,
+)
+
+CLOSE_SECONDS = 5.0
+"""How long a killed environment may take to be gone."""
+
+MIB = 1024 * 1024
+
+# What an environment needs of the machine's own; credentials and settings never leak in.
+INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV")
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """What became of an invocation.
+
+    Parameters
+    ----------
+    payload
+        The response, or an error with ``errorType`` and ``errorMessage``, as JSON.
+    failed
+        Whether the payload is an error.
+    log
+        What the function printed, with Lambda's START, END and REPORT lines.
+    seconds
+        Duration, without the wait for an environment and its start.
+    """
+
+    payload: str
+    failed: bool
+    log: str
+    seconds: float
+
+
+class Functions:
+    """All environments of all functions, at most so many at work at once.
+
+    Parameters
+    ----------
+    endpoint
+        Where the functions find AWS.
+    region
+        Their region.
+    slots
+        Invocations that run at once; the others wait, which counts for no function's timeout.
+    preload
+        Modules that environments are forked with, where the system can; with none, each starts
+        from nothing.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        region: str,
+        slots: int | None = None,
+        preload: Sequence[str] = (),
+    ) -> None:
+        self._preload = preload if hasattr(os, "pidfd_open") else ()
+        self._fork_server: ForkServer | None = None
+        self._endpoint = endpoint
+        self._region = region
+        self._slots = threading.BoundedSemaphore(slots or (os.cpu_count() or 1) + 1)
+        self._lock = threading.Lock()
+        self._specs: dict[str, FunctionSpec] = {}
+        self._idle: dict[str, list[Environment]] = {}
+        self._busy: set[Environment] = set()
+        self._closed = threading.Event()
+
+    def register(self, spec: FunctionSpec) -> None:
+        """Make a function known, in place of an earlier one of its name."""
+        with self._lock:
+            self._specs[spec.name] = spec
+            stale = self._idle.pop(spec.name, [])
+        for environment in stale:
+            environment.kill()
+
+    def spec(self, name: str) -> FunctionSpec:
+        """Return a function by its name.
+
+        Raises
+        ------
+        KeyError
+            There is none of that name.
+        """
+        return self._specs[name]
+
+    def knows(self, name: str) -> bool:
+        """Return whether there is a function of that name."""
+        return name in self._specs
+
+    def specs(self) -> tuple[FunctionSpec, ...]:
+        """Return every function."""
+        return tuple(self._specs.values())
+
+    def warm(self) -> None:
+        """Start an environment of each function: the first upload does not wait for imports."""
+        # A function that does not start says so when it is invoked.
+        with contextlib.suppress(EnvironmentFailed):
+            for spec in self.specs():
+                with self._slots:
+                    environment, _ = self._take(spec)
+                    self._release(environment, spec)
+
+    def pids(self) -> dict[int, str]:
+        """Return the ids of all processes, each with the name of its function."""
+        with self._lock:
+            alive = [*self._busy, *itertools.chain(*self._idle.values())]
+        return {each.process.pid: each.function for each in alive}
+
+    def invoke(self, name: str, event: Any) -> Invocation:
+        """Invoke a function and wait for it.
+
+        Parameters
+        ----------
+        name
+            Of the function.
+        event
+            JSON-like data.
+
+        Returns
+        -------
+        Invocation
+            Its response or its error; an environment that dies is an error, as in Lambda.
+        """
+        spec = self.spec(name)
+        request_id = str(uuid.uuid4())
+        with self._slots:
+            try:
+                environment, cold = self._take(spec)
+            except EnvironmentFailed as error:
+                return _failure(spec, request_id, error, "", 0.0)
+            return self._run(spec, environment, request_id, event, cold=cold)
+
+    def close(self) -> None:
+        """End every environment; invocations under way end as killed."""
+        with self._lock:
+            self._closed.set()
+            idle = [*itertools.chain(*self._idle.values())]
+            busy = list(self._busy)
+            self._idle.clear()
+        for each in busy:
+            each.interrupt()
+        for each in idle:
+            each.kill()
+        for each in busy:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                each.process.wait(timeout=CLOSE_SECONDS)
+        with self._lock:
+            if self._fork_server is not None:
+                self._fork_server.close()
+
+    def _run(
+        self,
+        spec: FunctionSpec,
+        environment: Environment,
+        request_id: str,
+        event: Any,
+        *,
+        cold: bool,
+    ) -> Invocation:
+        end = f"\0end {request_id}".encode()
+        limit = spec.memory_mb * MIB
+        request = {
+            "id": request_id,
+            "arn": spec.arn,
+            "timeout": spec.timeout,
+            "event": event,
+            "end": end.decode(),
+        }
+        started = time.monotonic()
+        try:
+            environment.send(request)
+            answer = environment.reply(spec.timeout, limit, end)
+            seconds = time.monotonic() - started
+            check_peak(answer["peak_bytes"], limit)
+        except EnvironmentFailed as error:
+            log = environment.take_log(None)
+            self._release(environment)
+            return _failure(spec, request_id, error, log, time.monotonic() - started)
+        except BaseException:
+            self._release(environment)
+            raise
+        log = environment.take_log(end)
+        self._release(environment, spec)
+        init = environment.init_seconds if cold else None
+        return _invocation(spec, request_id, answer, log, seconds, init)
+
+    def _take(self, spec: FunctionSpec) -> tuple[Environment, bool]:
+        """Return an idle environment, or a new one, and whether it is new."""
+        with self._lock:
+            if self._closed.is_set():
+                raise _stopping()
+            idle = self._idle.setdefault(spec.name, [])
+            while idle:
+                environment = idle.pop()
+                if not environment.ended:
+                    self._busy.add(environment)
+                    return environment, False
+                environment.kill()
+            if self._preload and (self._fork_server is None or not self._fork_server.alive):
+                self._fork_server = ForkServer(self._preload, self._variables(spec))
+        environment = Environment.start(spec, self._variables(spec), self._fork_server)
+        with self._lock:
+            if not self._closed.is_set():
+                self._busy.add(environment)
+                return environment, True
+        environment.kill()
+        raise _stopping()
+
+    def _release(self, environment: Environment, spec: FunctionSpec | None = None) -> None:
+        """Keep an environment for the next invocation of a function, or end it."""
+        with self._lock:
+            self._busy.discard(environment)
+            # A function that was registered anew meanwhile has no use for an environment as it was.
+            if spec is not None and not self._closed.is_set() and self._specs[spec.name] == spec:
+                self._idle.setdefault(spec.name, []).append(environment)
+                return
+        environment.kill()
+
+    def _variables(self, spec: FunctionSpec) -> dict[str, str]:
+        path = [str(spec.code), *(str(layer) for layer in spec.layers)]
+        return {
+            **{name: os.environ[name] for name in INHERITED if name in os.environ},
+            **spec.variables,
+            "DARKROOM_SYS_PATH": os.pathsep.join(path),
+            "AWS_ENDPOINT_URL": self._endpoint,
+            "AWS_REGION": self._region,
+            "AWS_DEFAULT_REGION": self._region,
+            # The access key tells whose call it is.
+            "AWS_ACCESS_KEY_ID": spec.name,
+            "AWS_SECRET_ACCESS_KEY": "engine",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
+            "AWS_LAMBDA_FUNCTION_NAME": spec.name,
+            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_mb),
+            "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{spec.name}",
+            "AWS_LAMBDA_LOG_STREAM_NAME": uuid.uuid4().hex,
+            "LAMBDA_TASK_ROOT": str(spec.code),
+            "_HANDLER": spec.handler,
+        }
+
+
+def _stopping() -> EnvironmentFailed:
+    return EnvironmentFailed("Lambda.ServiceException", "The engine is stopping.")
+
+
+def _failure(
+    spec: FunctionSpec, request_id: str, error: EnvironmentFailed, log: str, seconds: float
+) -> Invocation:
+    """Report an environment that failed as Lambda does."""
+    message = f"RequestId: {request_id} Error: {error}"
+    payload = json.dumps({"errorType": error.kind, "errorMessage": message})
+    answer = {"payload": payload, "failed": True, "peak_bytes": 0}
+    return _invocation(spec, request_id, answer, f"{log}{message}\n", seconds)
+
+
+def _invocation(
+    spec: FunctionSpec,
+    request_id: str,
+    answer: Mapping[str, Any],
+    log: str,
+    seconds: float,
+    init_seconds: float | None = None,
+) -> Invocation:
+    init = "" if init_seconds is None else f"\tInit Duration: {init_seconds * 1000:.2f} ms"
+    framed = (
+        f"START RequestId: {request_id} Version: $LATEST\n{log}END RequestId: {request_id}\n"
+        f"REPORT RequestId: {request_id}\tDuration: {seconds * 1000:.2f} ms\t"
+        f"Billed Duration: {max(1, round(seconds * 1000))} ms\tMemory Size: {spec.memory_mb} MB\t"
+        f"Max Memory Used: {answer['peak_bytes'] // MIB} MB{init}\n"
+    )
+    return Invocation(answer["payload"], answer["failed"], framed, seconds)
