@@ -35,32 +35,16 @@ KB = 1024
 
 @dataclass(frozen=True)
 class Prices:
-    """Prices in US dollars for one unit each.
-
-    Parameters
-    ----------
-    date, region
-        When and where they held.
-    transition
-        Step Functions Standard, one state transition.
-    lambda_gb_second, lambda_request
-        Lambda on arm64.
-    s3_put, s3_get
-        S3 Standard: one PUT, COPY or LIST, one GET or HEAD.
-    dynamodb_write, dynamodb_read
-        DynamoDB on demand: one write or read request unit.
-    sns_publish, sns_email
-        SNS: one publish request, one e-mail.
-    """
+    """Prices in US dollars for one unit each, and when and where they held."""
 
     date: str
     region: str
-    transition: float
-    lambda_gb_second: float
+    transition: float  # Step Functions Standard
+    lambda_gb_second: float  # on arm64
     lambda_request: float
-    s3_put: float
-    s3_get: float
-    dynamodb_write: float
+    s3_put: float  # S3 Standard: one PUT, COPY or LIST
+    s3_get: float  # one GET or HEAD
+    dynamodb_write: float  # on demand: one request unit
     dynamodb_read: float
     sns_publish: float
     sns_email: float
@@ -83,17 +67,7 @@ PRICES = Prices(
 
 @dataclass(frozen=True)
 class Item:
-    """One line of the estimate.
-
-    Parameters
-    ----------
-    what
-        What is billed, as ``Lambda time``.
-    quantity, unit
-        How much of it.
-    usd
-        The sum, in US dollars.
-    """
+    """One line of the estimate: what is billed, as ``Lambda time``, how much, and the sum."""
 
     what: str
     quantity: float
@@ -103,15 +77,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Cost:
-    """An estimate, item by item.
-
-    Parameters
-    ----------
-    items
-        The lines.
-    prices
-        The table that it was made with.
-    """
+    """An estimate, line by line, and the price table that it was made with."""
 
     items: tuple[Item, ...]
     prices: Prices
@@ -152,26 +118,10 @@ def _calls(state: StateRun, attempt: Attempt) -> Calls:
 
 
 def estimate(execution: Execution, memory_mb: Mapping[str, int], prices: Prices = PRICES) -> Cost:
-    """Estimate what an execution cost so far.
+    """Estimate what an execution, given with its states, cost so far, line by line.
 
-    Parameters
-    ----------
-    execution
-        With its states.
-    memory_mb
-        Memory of each Lambda function, in MiB, by its name.
-    prices
-        The price table.
-
-    Returns
-    -------
-    Cost
-        With a line for everything that was used.
-
-    Raises
-    ------
-    KeyError
-        The memory of a function that was called is not given.
+    The memory of Lambda functions is in MiB, by name; a KeyError says that it is not given for one
+    that was called.
     """
     calls = [(state, attempt) for state in execution.states for attempt in state.attempts]
     invocations = [attempt for _, attempt in calls if attempt.function is not None]
@@ -243,26 +193,14 @@ def _reaches_mailboxes(attempt: Attempt) -> bool:
 
 
 class Memory(dict[str, int]):
-    """Memory of Lambda functions in MiB, by name; each is asked for when it is first needed.
-
-    Parameters
-    ----------
-    client
-        A boto3 client of Lambda.
-    """
+    """Memory of Lambda functions in MiB, by name; each is asked for when it is first needed."""
 
     def __init__(self, client: LambdaClient) -> None:
         super().__init__()
         self._client = client
 
     def __missing__(self, name: str) -> int:
-        """Ask for a function.
-
-        Raises
-        ------
-        KeyError
-            There is no such function any more.
-        """
+        """Ask for a function; a KeyError says that there is none any more."""
         try:
             memory = self._client.get_function_configuration(FunctionName=name)["MemorySize"]
         except self._client.exceptions.ResourceNotFoundException:

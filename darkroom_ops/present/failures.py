@@ -33,11 +33,8 @@ class LeftRunning(Exception):
 def told(*, as_json: bool = False) -> Iterator[None]:
     """Turn an error that a person can correct into a message and an exit code.
 
-    Parameters
-    ----------
-    as_json
-        Say it on standard output as ``{"error": …, "message": …}``, where the result would have
-        been; otherwise in words on standard error.
+    As JSON, it is said on standard output as ``{"error": …, "message": …}``, where the result would
+    have been; otherwise in words on standard error.
     """
     try:
         yield
@@ -75,13 +72,7 @@ def _name(error: Exception) -> str:
 
 
 def explain(error: Exception) -> str | None:
-    """Return an error in words, or None when it is a bug of ours.
-
-    Parameters
-    ----------
-    error
-        Whatever was raised.
-    """
+    """Return an error in words, or None when it is a bug of ours."""
     # Imported here so that `darkroom --help` does not load boto3.
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
     from botocore.exceptions import ConnectionError as NoConnection

@@ -31,10 +31,7 @@ _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
 def since(text: str) -> datetime.datetime:
     """Read a point in time: how long ago, as ``2h`` or ``7d``, or a date, with a time or without.
 
-    Raises
-    ------
-    ValueError
-        Saying what was expected.
+    A ValueError says what was expected.
     """
     now = datetime.datetime.now().astimezone()
     if (match := _AGO.fullmatch(text.strip())) is not None:

@@ -30,7 +30,8 @@ SMALL = Preset(name="small", width=120, height=120)
 
 def develop(data: bytes, *presets: Preset, **spec: Any) -> Decoded:
     """Decode a file in this process."""
-    return decode(data, DecodeSpec(presets=presets or (SMALL,), **spec))
+    image, parts = decode(data, DecodeSpec(presets=presets or (SMALL,), **spec))
+    return Decoded(image, b"".join(parts))
 
 
 def renditions(data: bytes, *presets: Preset, **spec: Any) -> list[tuple[Rendition, Encoded]]:

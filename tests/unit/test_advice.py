@@ -20,10 +20,9 @@ from darkroom.contract.errors import (
 from darkroom.contract.results import Failure, Report
 from darkroom.notify.compose import compose
 
-from darkroom_ops.cli import redrive
-from darkroom_ops.console import pages
+from darkroom_ops.cli import display, redrive
+from darkroom_ops.console.views.execution import failure as failure_of
 from darkroom_ops.executions.model import Execution
-from darkroom_ops.present import display
 from darkroom_ops.present.failures import WrongUse
 from tests.unit.recorded import recorded
 
@@ -87,7 +86,7 @@ def test_all_say_the_same_of_an_execution(execution: Execution, failure: Failure
     assert [part.split("\n")[0] for part in shown[1:]] == titles
     assert [by_us(part.split("\n")[1]) for part in shown[1:]] == [a for a, _ in found.actions]
 
-    told = pages.failure(execution)
+    told = failure_of(execution)
     assert told is not None
     assert told["advice"] == found
 

@@ -45,37 +45,17 @@ class StoredObject(Struct, frozen=True):
 
 
 class Objects:
-    """Objects in S3.
-
-    Parameters
-    ----------
-    client
-        A boto3 S3 client; one is made when none is given.
-    """
+    """Objects in S3. Where S3 does not serve it, a method raises AccessDenied or StorageError."""
 
     def __init__(self, client: S3Client | None = None) -> None:
         self._s3: S3Client = client or boto3.client("s3", config=CONFIG)
 
     def read_source(self, source: Source, limits: Limits) -> StoredObject:
-        """Read an uploaded object, at the version or etag that the request names.
+        """Read an uploaded object.
 
-        Parameters
-        ----------
-        source
-            The object. With a version, that version is read; with only an etag, the object must
-            still have it.
-        limits
-            A larger object is refused before its bytes are read.
-
-        Returns
-        -------
-        StoredObject
-            The bytes and what pins them.
-
-        Raises
-        ------
-        SourceNotFound, SourceChanged, ImageTooLarge, AccessDenied, StorageError
-            As their names say.
+        With a version, that version is read; with only an etag, the object must still have it
+        (SourceNotFound, SourceChanged). A larger one than the limits allow is refused before its
+        bytes are read (ImageTooLarge).
         """
         pin: dict[str, str] = {}
         if source.version_id is not None:
@@ -100,12 +80,7 @@ class Objects:
     def read(self, ref: ObjectRef) -> bytes:
         """Read an object that an earlier step wrote.
 
-        Raises
-        ------
-        SourceNotFound
-            It is gone: the work bucket keeps a mezzanine for a day.
-        AccessDenied, StorageError
-            As their names say.
+        SourceNotFound says that it is gone: the work bucket keeps a mezzanine for a day.
         """
         with classified(f"The working copy s3://{ref.bucket}/{ref.key}"):
             return self._s3.get_object(Bucket=ref.bucket, Key=ref.key)["Body"].read()
@@ -118,36 +93,11 @@ class Objects:
         metadata: dict[str, str],
         claim: int | None = None,
     ) -> str:
-        """Write an object, its bytes verified by S3 against their SHA-256.
+        """Write an object, verified by S3 against the SHA-256 of its bytes; return that, in hex.
 
-        With a claim, what a newer claim wrote is never replaced: the object carries the number of
-        the claim that wrote it, and S3 replaces only the object that was looked at (S3 user guide,
-        conditional writes).
-
-        Parameters
-        ----------
-        ref
-            Where to.
-        data
-            The bytes.
-        content_type
-            Their media type.
-        metadata
-            User-defined metadata, ASCII.
-        claim
-            The number of the run's claim on the image.
-
-        Returns
-        -------
-        str
-            The SHA-256 of the bytes, in hexadecimal.
-
-        Raises
-        ------
-        Superseded
-            A newer claim has written this object.
-        AccessDenied, StorageError
-            As their names say.
+        With the number of a claim, what a newer claim wrote is never replaced (Superseded): the
+        object carries the number of the claim that wrote it, and S3 replaces only the object that
+        was looked at (S3 user guide, conditional writes). The metadata is ASCII.
         """
         digest = hashlib.sha256(data)
         what = f"The output s3://{ref.bucket}/{ref.key}"
@@ -191,26 +141,8 @@ class Objects:
     def copy(self, source: Source, size: int, target: ObjectRef) -> Backup:
         """Copy an object inside S3, pinned to its version and etag, and compare.
 
-        Parameters
-        ----------
-        source
-            The object, with the etag that was read.
-        size
-            Its bytes.
-        target
-            Where to.
-
-        Returns
-        -------
-        Backup
-            The copy.
-
-        Raises
-        ------
-        StorageError
-            The copy differs from the original.
-        SourceNotFound, SourceChanged, AccessDenied
-            As their names say.
+        A copy that differs from the original, whose size is given in bytes, is a StorageError; an
+        original that is gone or replaced is SourceNotFound or SourceChanged.
         """
         # The managed transfer is imported here: only this step needs it.
         from boto3.s3.transfer import TransferConfig
@@ -258,13 +190,7 @@ class Objects:
             return self._s3.head_object(Bucket=source.bucket, Key=source.key, **pin)  # type: ignore[arg-type]
 
     def listed(self, bucket: str, folder: str) -> list[StoredKey]:
-        """Return the objects directly in a folder, a key that ends with ``/``; at most 1,000.
-
-        Raises
-        ------
-        AccessDenied, StorageError
-            As their names say.
-        """
+        """Return the objects directly in a folder, a key that ends with ``/``; at most 1,000."""
         with classified(f"The bucket {bucket}"):
             answer = self._s3.list_objects_v2(Bucket=bucket, Prefix=folder, Delimiter="/")
         return [

@@ -17,26 +17,14 @@ PARAMETER_SECONDS = 60.0
 
 
 class Parameters:
-    """Values in SSM Parameter Store, kept for a minute.
-
-    Parameters
-    ----------
-    client
-        A boto3 SSM client; one is made when the first value is read and none is given.
-    """
+    """Values in SSM Parameter Store, kept for a minute."""
 
     def __init__(self, client: SSMClient | None = None) -> None:
         self._ssm = client
         self._kept: dict[str, tuple[float, str]] = {}
 
     def read(self, name: str) -> str:
-        """Return a parameter's value, at most :data:`PARAMETER_SECONDS` old.
-
-        Raises
-        ------
-        AccessDenied, StorageError
-            As their names say.
-        """
+        """Return a parameter's value, at most :data:`PARAMETER_SECONDS` old."""
         kept = self._kept.get(name)
         if kept is not None and time.monotonic() - kept[0] < PARAMETER_SECONDS:
             return kept[1]

@@ -22,13 +22,6 @@ class Records:
     """The records of a table.
 
     Every method raises AccessDenied or StorageError, as their names say.
-
-    Parameters
-    ----------
-    client
-        A boto3 DynamoDB client.
-    table
-        Name of the table.
     """
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:

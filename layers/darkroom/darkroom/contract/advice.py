@@ -27,15 +27,7 @@ UNCAUGHT = "unknown"
 
 
 class Advice(Struct, frozen=True):
-    """The answer to "Try again?".
-
-    Attributes
-    ----------
-    says
-        The answer, in words.
-    actions
-        What a command can do about it, the best first, each with a title for its command.
-    """
+    """The answer to "Try again?", in words, and the commands that help, the best first."""
 
     says: str
     actions: tuple[tuple[Action, str], ...]
@@ -79,16 +71,11 @@ _BY_ERROR: dict[type[DarkroomError], tuple[str, tuple[Action, str]]] = {
 
 
 def advise(error: str, *, caught: bool) -> Advice:
-    """Return what helps after a failure.
+    """Return what helps after a failure, by its error's name.
 
-    Parameters
-    ----------
-    error
-        The error's name.
-    caught
-        Whether the workflow handled the failure, recorded it and ended in a Fail state: a redrive
-        would resume there and fail at once (Step Functions guide, redriving). Otherwise it resumes
-        where the execution stopped.
+    `caught` says whether the workflow handled it, recorded it and ended in a Fail state: a redrive
+    would resume there and fail at once (Step Functions guide, redriving). Otherwise a redrive
+    resumes where the execution stopped.
     """
     if not caught:
         return _RESUME
@@ -97,14 +84,9 @@ def advise(error: str, *, caught: bool) -> Advice:
 
 
 def status_failure(status: str, error: str | None, cause: str | None) -> Failure:
-    """Put into words why an execution ended as a whole.
+    """Put into words why an execution ended as a whole: TIMED_OUT, ABORTED or FAILED.
 
-    Parameters
-    ----------
-    status
-        TIMED_OUT, ABORTED or FAILED, as DescribeExecution says.
-    error, cause
-        What it says of them.
+    Error and cause are those of DescribeExecution.
     """
     reason = STATUS_REASONS.get(
         status, "The workflow itself failed, outside of any step's error handling."

@@ -71,30 +71,13 @@ class DeliveryError(TransientError):
 
 
 def named(name: str) -> type[DarkroomError] | None:
-    """Return the error of a name, as the state machine knows it; None when it is not ours.
-
-    Parameters
-    ----------
-    name
-        An error name, as ``CorruptImage``.
-    """
+    """Return the error of a name, as the state machine knows it; None when it is not ours."""
     error = globals().get(name)
     return error if isinstance(error, type) and issubclass(error, DarkroomError) else None
 
 
 def by_class(base: type[DarkroomError]) -> frozenset[str]:
-    """Return the names of the concrete errors below a base class.
-
-    Parameters
-    ----------
-    base
-        ``PermanentError`` or ``TransientError`` (or ``DarkroomError`` for both).
-
-    Returns
-    -------
-    frozenset of str
-        Error names, as the state machine knows them.
-    """
+    """Return the names of the concrete errors below a base class."""
     names: set[str] = set()
     for error in base.__subclasses__():
         below = by_class(error)

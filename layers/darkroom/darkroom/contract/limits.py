@@ -51,13 +51,7 @@ class Limits(Struct, frozen=True):
 
 
 def check_bytes(size: int, limits: Limits) -> None:
-    """Refuse a file of more than ``max_bytes``.
-
-    Raises
-    ------
-    ImageTooLarge
-        Naming the size and the limit.
-    """
+    """Refuse a file of more than ``max_bytes`` (ImageTooLarge)."""
     if size > limits.max_bytes:
         raise ImageTooLarge(
             f"The file has {size:,} bytes, but the limit is {limits.max_bytes:,} (max_bytes). "
@@ -66,22 +60,7 @@ def check_bytes(size: int, limits: Limits) -> None:
 
 
 def check_count(count: int, what: str, limits: Limits) -> None:
-    """Refuse more than ``max_frames`` frames or ``max_pages`` pages.
-
-    Parameters
-    ----------
-    count
-        How many there are.
-    what
-        ``frames`` or ``pages``.
-    limits
-        What is allowed.
-
-    Raises
-    ------
-    ImageTooLarge
-        Naming the count and the limit.
-    """
+    """Refuse more ``frames`` or ``pages`` than are allowed (ImageTooLarge)."""
     limit = limits.max_frames if what == "frames" else limits.max_pages
     if count > limit:
         raise ImageTooLarge(
@@ -91,19 +70,9 @@ def check_count(count: int, what: str, limits: Limits) -> None:
 
 
 def check_sizes(sizes: list[tuple[int, int]], limits: Limits) -> None:
-    """Refuse sides over ``max_side``, and more than ``max_pixels`` in all.
+    """Refuse sides over ``max_side``, and more than ``max_pixels`` in all (ImageTooLarge).
 
-    Parameters
-    ----------
-    sizes
-        Width and height of every page or frame that the header promises, in pixels.
-    limits
-        What is allowed.
-
-    Raises
-    ------
-    ImageTooLarge
-        Naming the size and the limit.
+    The sizes are those of every page or frame that the header promises.
     """
     for width, height in sizes:
         if max(width, height) > limits.max_side:

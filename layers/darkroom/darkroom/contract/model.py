@@ -26,22 +26,7 @@ ContractT = TypeVar("ContractT", bound=Contract)
 def parse(payload: object, model: type[ContractT]) -> ContractT:
     """Check JSON-like data against a model.
 
-    Parameters
-    ----------
-    payload
-        What ``json.loads`` gives.
-    model
-        The contract to read it as.
-
-    Returns
-    -------
-    Contract
-        An instance of `model`.
-
-    Raises
-    ------
-    InvalidRequest
-        Naming the field, what was expected and what came.
+    InvalidRequest names the field, what was expected and what came.
     """
     try:
         return msgspec.convert(payload, model)

@@ -70,22 +70,9 @@ class _Deployed(Contract, frozen=True):
 
 
 def parse_presets(text: str) -> tuple[Preset, ...]:
-    """Read the deployed presets: the value of the SSM parameter.
+    """Read the deployed presets, at least one: the JSON list that the SSM parameter holds.
 
-    Parameters
-    ----------
-    text
-        JSON: a list of presets.
-
-    Returns
-    -------
-    tuple of Preset
-        At least one.
-
-    Raises
-    ------
-    InvalidRequest
-        Naming the preset and the field, what was expected and what came.
+    InvalidRequest names the preset and the field, what was expected and what came.
     """
     try:
         listed = msgspec.json.decode(text)
@@ -107,17 +94,7 @@ def parse_presets(text: str) -> tuple[Preset, ...]:
 def check_presets(presets: tuple[Preset, ...], where: str) -> None:
     """Check what one field alone cannot show: unique names, sizes that fit the mode.
 
-    Parameters
-    ----------
-    presets
-        The presets of one execution.
-    where
-        The field or parameter they came from, for the message.
-
-    Raises
-    ------
-    InvalidRequest
-        Naming the preset, what was expected and what came.
+    `where` is the field or parameter that they came from, for the message of InvalidRequest.
     """
     seen: set[str] = set()
     for index, preset in enumerate(presets):

@@ -32,21 +32,8 @@ class Request(Contract, frozen=True):
 def parse_request(payload: object) -> Request:
     """Read the input of an execution: an S3 event from EventBridge, or a person's request.
 
-    Parameters
-    ----------
-    payload
-        The execution's input. An EventBridge event is known by its ``detail-type``; see "Object
-        Created" in the S3 guide, EventBridge event structure.
-
-    Returns
-    -------
-    Request
-        The request.
-
-    Raises
-    ------
-    InvalidRequest
-        Naming the field, what was expected and what came.
+    An event is known by its ``detail-type`` (S3 guide, EventBridge event structure, "Object
+    Created"). InvalidRequest names the field, what was expected and what came.
     """
     if isinstance(payload, Mapping) and "detail-type" in payload:
         payload = _from_event(payload)
@@ -61,15 +48,7 @@ def parse_request(payload: object) -> Request:
 def event_source(event: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the ``source`` of the request that an S3 event stands for, unchecked.
 
-    Parameters
-    ----------
-    event
-        An "Object Created" event from EventBridge (S3 guide, EventBridge event structure).
-
-    Returns
-    -------
-    dict or None
-        The fields that the event has; None when it names no bucket and object at all.
+    It has the fields that the event has; None when that names no bucket and object at all.
     """
     detail = event.get("detail")
     if not isinstance(detail, Mapping):
@@ -89,15 +68,8 @@ def event_source(event: Mapping[str, Any]) -> dict[str, Any] | None:
 def rerun_request(payload: object) -> dict[str, Any]:
     """Return the request that runs an execution's input again, unchecked.
 
-    Parameters
-    ----------
-    payload
-        The input of an execution: an S3 event, or a person's request.
-
-    Returns
-    -------
-    dict
-        For an event, its object, pinned to its version where it has one; a request as it is.
+    For an S3 event, that is its object, pinned to its version where it has one; a person's request
+    stays as it is.
     """
     if isinstance(payload, Mapping) and "detail-type" in payload:
         source = event_source(payload) or {}

@@ -15,21 +15,11 @@ _MEASURED = frozenset({"lab", "labs", "lch", "xyz", "scrgb", "yxy"})
 
 
 def to_srgb(image: Any) -> Any:
-    """Return an image as 8-bit sRGB or grey, its transparency kept.
+    """Return an image as 8-bit sRGB or grey, its transparency kept: 1 to 4 bands of uchar.
 
     An embedded ICC profile is followed, CMYK without one is read as libvips's built-in press
     profile, 16-bit values are rounded, and values without a fixed range (float, signed) are
     stretched from black to white.
-
-    Parameters
-    ----------
-    image
-        A pyvips image.
-
-    Returns
-    -------
-    pyvips.Image
-        1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) bands of uchar.
     """
     image = _usual_bands(image)
     if image.hasalpha():

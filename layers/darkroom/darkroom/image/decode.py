@@ -21,7 +21,7 @@ from darkroom.image.metadata import read_credit
 from darkroom.image.mezzanine import Builder
 from darkroom.image.pixels import Pixels, finish, reduce, upright
 from darkroom.image.plan import output_format
-from darkroom.image.spec import Decoded, DecodeSpec
+from darkroom.image.spec import DecodeSpec
 from darkroom.image.strip import jpeg_quality, strip
 from darkroom.image.vips import forget_errors, vips
 from darkroom.image.watermark import image_name
@@ -44,35 +44,8 @@ _UNSUPPORTED = ("unsupported", "not supported", "labq", "samples out of range")
 """What libvips says of sound files that it cannot read, as TIFFs of 8-bit CIELab or of 64 bits."""
 
 
-def decode(data: Data, spec: DecodeSpec) -> Decoded:
-    """Decode an upload in this process.
-
-    The same as :func:`darkroom.image.sandbox.parent.decode`, without the process of its own around
-    it: for the decoder's process, and for tests.
-
-    Parameters
-    ----------
-    data
-        The source object.
-    spec
-        What the mezzanine must serve, and what the source may be.
-
-    Returns
-    -------
-    Decoded
-        What was found, and the mezzanine.
-
-    Raises
-    ------
-    UnsupportedImage, CorruptImage, ImageTooLarge
-        As of :func:`darkroom.image.sandbox.parent.decode`.
-    """
-    image, parts = decode_parts(data, spec)
-    return Decoded(image, b"".join(parts))
-
-
-def decode_parts(data: Data, spec: DecodeSpec) -> tuple[ImageInfo, list[bytes]]:
-    """Decode an upload; return the mezzanine in pieces, to be written one after the other."""
+def decode(data: Data, spec: DecodeSpec) -> tuple[ImageInfo, list[bytes]]:
+    """Decode an upload in this process; return the mezzanine in pieces, to be written in order."""
     check_bytes(len(data), spec.limits)
     source_format = sniff(data)
     forget_errors()

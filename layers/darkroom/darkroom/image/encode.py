@@ -26,19 +26,7 @@ renditions between 6 % smaller and 3 % larger; only a large file shows early for
 
 
 class Encoded(Struct, frozen=True):
-    """A finished file.
-
-    Attributes
-    ----------
-    data
-        The file.
-    content_type
-        Its media type.
-    width, height
-        Pixels; for a PDF the size of its first page, in points.
-    pages
-        Number of pages of a PDF, otherwise None.
-    """
+    """A finished file, its size in pixels; that of a PDF's first page is in points."""
 
     data: bytes
     content_type: str
@@ -55,26 +43,10 @@ def encode(
     graphic: bool = False,
     credit: Credit | None = None,
 ) -> bytes:
-    """Write an image.
+    """Write an 8-bit sRGB or grey image; the same bytes for the same pixels, always.
 
-    Parameters
-    ----------
-    image
-        A pyvips image, 8-bit sRGB or grey. JPEG takes no transparency.
-    image_format
-        The file format.
-    quality
-        1 to 100, on JPEG's scale; PNG, which is lossless, ignores it.
-    graphic
-        The image is drawn and not photographed: its coloured edges must not be blurred, so JPEG
-        keeps colour at full resolution.
-    credit
-        The only metadata that is written.
-
-    Returns
-    -------
-    bytes
-        The same for the same pixels, always.
+    Quality is 1 to 100, on JPEG's scale; a lossless format ignores it. Coloured edges of a graphic,
+    which is drawn and not photographed, must not be blurred. The credit is the only metadata.
     """
     return ENCODERS[image_format](image, quality, graphic=graphic, credit=credit)
 

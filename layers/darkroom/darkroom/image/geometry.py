@@ -11,15 +11,10 @@ Size = tuple[int, int]
 
 
 class Placement(Struct, frozen=True):
-    """Where the image lies on a rendition.
+    """Where the image, scaled to the size `whole`, lies on a rendition of the size `canvas`.
 
-    Attributes
-    ----------
-    whole
-        The size to which the whole image is scaled.
-    canvas
-        The size of the rendition. Where it is smaller than `whole`, the middle of the image is
-        shown; where it is larger, the image lies in the middle of the background.
+    Where the canvas is smaller, the middle of the image is shown; where it is larger, the image
+    lies in the middle of the background.
     """
 
     whole: Size
@@ -36,19 +31,8 @@ def place(source: Size, preset: Preset) -> Placement:
 
     Without ``enlarge`` no pixel is ever made larger than it was: ``inside`` and ``fill`` stop at
     the source's size, ``cover`` shrinks its frame in the frame's proportions until the source
-    covers it, and ``contain`` leaves the image as it is in the middle of its canvas.
-
-    Parameters
-    ----------
-    source
-        Width and height of the upright source, in pixels.
-    preset
-        What is asked for.
-
-    Returns
-    -------
-    Placement
-        Sizes in whole pixels, each at least 1.
+    covers it, and ``contain`` leaves the image as it is in the middle of its canvas. Every side has
+    at least one pixel.
     """
     width, height = source
     ratios = [

@@ -32,18 +32,9 @@ class Credit(Struct, frozen=True):
 
 
 def read_credit(tiff: bytes | memoryview) -> Credit:
-    """Read Artist and Copyright from a TIFF structure.
+    """Read Artist and Copyright from an EXIF block, or from the beginning of a TIFF file.
 
-    Parameters
-    ----------
-    tiff
-        An EXIF block, with or without its ``Exif`` prefix, or the beginning of a TIFF file.
-        Damage is no error: what cannot be read is not there.
-
-    Returns
-    -------
-    Credit
-        What the first directory holds.
+    They stand in the first directory. Damage is no error: what cannot be read is not there.
     """
     data = memoryview(tiff)
     if bytes(data[:6]) == b"Exif\0\0":
@@ -81,22 +72,7 @@ def exif(credit: Credit) -> bytes:
 
 
 def add_exif(data: bytes, image_format: str, block: bytes) -> bytes:
-    """Return an encoded image with an EXIF block put in.
-
-    Parameters
-    ----------
-    data
-        A JPEG, PNG or WebP file without one.
-    image_format
-        ``jpeg``, ``png`` or ``webp``.
-    block
-        What :func:`exif` returns.
-
-    Returns
-    -------
-    bytes
-        The same image.
-    """
+    """Return an encoded image, a JPEG, PNG or WebP without EXIF, with what :func:`exif` returns."""
     return _WRITERS[image_format](data, block)
 
 

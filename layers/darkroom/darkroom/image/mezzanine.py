@@ -20,64 +20,32 @@ MAGIC = b"darkroom mezzanine 1\n"
 
 
 class Page(Struct, frozen=True):
-    """One page of pixels.
+    """One page of pixels, or a watermark's picture; sizes are in pixels."""
 
-    Attributes
-    ----------
-    source
-        The upright size of the page in the source, in pixels.
-    size
-        The size at which it is kept, in pixels.
-    document
-        The size at which the PDF shows it, in pixels: `size` or less.
-    bands
-        1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha; a byte each, row by row.
-    part
-        Which part holds the pixels.
-    jpeg, jpeg_quality
-        Which part holds the page as a JPEG of size `document`, and of which quality, where both a
-        rendition and the PDF need just that: encoding is most of their work, and is done once.
-    """
-
-    source: Size
-    size: Size
-    document: Size
-    bands: int
-    part: int
+    source: Size  # upright, in the source
+    size: Size  # at which it is kept
+    document: Size  # at which the PDF shows it: `size` or less
+    bands: int  # 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha; a byte each, row by row
+    part: int  # which part holds the pixels
+    # Which part holds the page as a JPEG of size `document`, and of which quality, where both a
+    # rendition and the PDF need just that: encoding is most of their work, and is done once.
     jpeg: int | None = None
     jpeg_quality: int = 0
 
 
 class Header(Struct, frozen=True):
-    """What the parts are.
+    """What the parts are."""
 
-    Attributes
-    ----------
-    pages
-        At least one; the first is the image that renditions are made of.
-    lengths
-        The length of each part, in bytes.
-    format, bytes
-        Of the source.
-    graphic
-        The source is drawn and not photographed.
-    original
-        Which part holds the source's own bytes without metadata, where a rendition has the
-        source's format and pixel size: the better of the two is kept.
-    credit
-        What is kept of the metadata.
-    marks
-        The pictures that watermarks name, by ``bucket/key``.
-    """
-
-    pages: tuple[Page, ...]
-    lengths: tuple[int, ...]
-    format: str
+    pages: tuple[Page, ...]  # at least one; the first is the image that renditions are made of
+    lengths: tuple[int, ...]  # of the parts, in bytes
+    format: str  # of the source, as the next two
     bytes: int
-    graphic: bool
+    graphic: bool  # drawn and not photographed
+    # Which part holds the source's own bytes without metadata, where a rendition has the source's
+    # format and pixel size: the better of the two is kept.
     original: int | None = None
     credit: Credit = Credit()
-    marks: dict[str, Page] = {}
+    marks: dict[str, Page] = {}  # the pictures that watermarks name, by bucket/key
 
 
 class Mezzanine(Struct, frozen=True):
@@ -144,22 +112,9 @@ class Builder:
 
 
 def unpack(data: bytes) -> Mezzanine:
-    """Read a mezzanine.
+    """Read a mezzanine; its parts are views of `data`, and nothing is copied.
 
-    Parameters
-    ----------
-    data
-        What :class:`Builder` wrote.
-
-    Returns
-    -------
-    Mezzanine
-        Its parts are views of `data`; nothing is copied.
-
-    Raises
-    ------
-    ValueError
-        `data` is not a mezzanine of this version, or is cut off.
+    A ValueError says that it is of another version, or cut off.
     """
     if not data.startswith(MAGIC):
         raise ValueError(

@@ -27,22 +27,7 @@ POINTS_PER_INCH = 72
 
 
 def document(mezzanine: bytes, title: str, options: PdfOptions) -> Encoded:
-    """Make the PDF.
-
-    Parameters
-    ----------
-    mezzanine
-        What :func:`darkroom.image.sandbox.parent.decode` made.
-    title
-        The document's title; readers show it in the window.
-    options
-        Page size, margin in points, and JPEG quality.
-
-    Returns
-    -------
-    Encoded
-        Width and height are those of the first page, in whole points.
-    """
+    """Make the PDF from a mezzanine. Readers show the title in the window."""
     contents = unpack(mezzanine)
     writer = _Writer()
     root, pages, info = writer.reserve(), writer.reserve(), writer.reserve()

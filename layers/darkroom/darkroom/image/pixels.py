@@ -29,14 +29,7 @@ _TURNS: dict[int, tuple[str, ...]] = {
 class Pixels(Struct, frozen=True):
     """Finished pixels: 8-bit sRGB or grey, row by row.
 
-    Attributes
-    ----------
-    data
-        The pixels.
-    size
-        Width and height.
-    bands
-        1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha.
+    Bands are 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha.
     """
 
     data: bytes
@@ -66,19 +59,9 @@ def finish(image: Any) -> Pixels:
 
 
 def reduce(image: Any, size: Size) -> Any:
-    """Scale an image to exactly a size, with a Lanczos filter.
+    """Scale an image of any format to exactly a size, with a Lanczos filter.
 
-    Parameters
-    ----------
-    image
-        Of any format; transparency is weighed in, so that invisible colours do not bleed.
-    size
-        Width and height, in pixels.
-
-    Returns
-    -------
-    pyvips.Image
-        Of the same format, `size` large.
+    Transparency is weighed in, so that invisible colours do not bleed.
     """
     if (image.width, image.height) == size:
         return image

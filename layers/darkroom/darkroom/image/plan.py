@@ -16,27 +16,11 @@ _ORIGINAL = {
 
 
 def plan(source_key: str, image: ImageInfo, presets: tuple[Preset, ...]) -> tuple[Rendition, ...]:
-    """Decide every rendition of an image.
+    """Decide every rendition of an image: one for each preset, in their order.
 
-    Parameters
-    ----------
-    source_key
-        The key of the source object; outputs are named after it.
-    image
-        What was found in the bytes.
-    presets
-        What is asked for.
-
-    Returns
-    -------
-    tuple of Rendition
-        One for each preset, in their order. Sizes derive from the source's upright size, never
-        from the mezzanine's, so rounding cannot differ by a pixel between steps.
-
-    Raises
-    ------
-    InvalidRequest
-        The source key leaves no room for the output's name.
+    Sizes derive from the source's upright size, never from the mezzanine's, so rounding cannot
+    differ by a pixel between steps. InvalidRequest says that the source key, after which outputs
+    are named, leaves no room for their names.
     """
     return tuple(_rendition(source_key, image, preset) for preset in presets)
 

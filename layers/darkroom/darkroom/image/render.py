@@ -17,20 +17,7 @@ LEAST_QUALITY = 30
 
 
 def render(mezzanine: bytes, rendition: Rendition) -> Encoded:
-    """Make one rendition.
-
-    Parameters
-    ----------
-    mezzanine
-        What :func:`darkroom.image.sandbox.parent.decode` made.
-    rendition
-        A rendition of the plan for the same image.
-
-    Returns
-    -------
-    Encoded
-        Exactly ``rendition.width`` by ``rendition.height`` pixels.
-    """
+    """Make a rendition of the plan: exactly ``rendition.width`` by ``rendition.height`` pixels."""
     contents = unpack(mezzanine)
     header, preset = contents.header, rendition.preset
     placement = place(header.pages[0].source, preset)
@@ -48,22 +35,7 @@ def render(mezzanine: bytes, rendition: Rendition) -> Encoded:
 
 
 def compose(contents: Mezzanine, placement: Placement, rendition: Rendition) -> Any:
-    """Return a rendition's pixels, before they are encoded.
-
-    Parameters
-    ----------
-    contents
-        The mezzanine.
-    placement
-        Where the image lies on the rendition.
-    rendition
-        What is asked for.
-
-    Returns
-    -------
-    pyvips.Image
-        8-bit sRGB or grey, as large as the placement's canvas.
-    """
+    """Return a rendition's pixels before they are encoded: as large as the placement's canvas."""
     preset = rendition.preset
     image = _shown(contents.image(contents.header.pages[0]), placement)
     if not OUTPUT_FORMATS[rendition.format].alpha:

@@ -12,28 +12,15 @@ from darkroom.contract.results import ImageInfo
 
 
 class DecodeSpec(Struct, frozen=True):
-    """What the mezzanine must serve, and what the source may be.
+    """What the mezzanine must serve, and what the source may be."""
 
-    Attributes
-    ----------
-    presets
-        The renditions to come.
-    limits
-        What is refused.
-    pdf
-        The document to come.
-    name, content_type
-        What the object claims to be; a contradiction is recorded, and nothing else depends on it.
-    watermark_images
-        The PNG files that presets' watermarks name, by ``bucket/key``.
-    """
-
-    presets: tuple[Preset, ...]
+    presets: tuple[Preset, ...]  # the renditions to come
     limits: Limits = Limits()
-    pdf: PdfOptions = PdfOptions()
+    pdf: PdfOptions = PdfOptions()  # the document to come
+    # What the object claims to be: a contradiction is recorded, and nothing else depends on it.
     name: str = ""
     content_type: str = ""
-    watermark_images: Mapping[str, bytes] = field(default_factory=dict)
+    watermark_images: Mapping[str, bytes] = field(default_factory=dict)  # PNGs, by bucket/key
 
 
 class Decoded(Struct, frozen=True):

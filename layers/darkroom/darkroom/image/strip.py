@@ -27,17 +27,8 @@ _WEBP_ALPHA = 0x10
 def strip(data: bytes, image_format: str) -> bytes | None:
     """Return a file without metadata, profiles, thumbnails and whatever follows its end.
 
-    Parameters
-    ----------
-    data
-        A file that decodes.
-    image_format
-        ``jpeg``, ``png`` or ``webp``; for others there is no stripping.
-
-    Returns
-    -------
-    bytes or None
-        The same picture in fewer bytes, or None where the structure is not understood.
+    The picture is the same. None where the structure is not understood, or the format is none of
+    ``jpeg``, ``png`` and ``webp``.
     """
     function = {"jpeg": _jpeg, "png": _png, "webp": _webp}.get(image_format)
     if function is None:
@@ -49,20 +40,10 @@ def strip(data: bytes, image_format: str) -> bytes | None:
 
 
 def jpeg_quality(data: bytes) -> int:
-    """Estimate the quality at which a JPEG was encoded, 1 to 100.
+    """Estimate the quality at which a JPEG was encoded, 1 to 100; 100 where no table tells.
 
     By the mean of its first quantisation table, beside the one in ITU-T T.81, annex K, which
     libjpeg scales by ``200 - 2 * quality`` percent, and below 50 by ``5000 / quality``.
-
-    Parameters
-    ----------
-    data
-        A JPEG file.
-
-    Returns
-    -------
-    int
-        100 where there is no table to be found.
     """
     rest = data.partition(b"\xff\xdb")[2]
     table = rest[3:67]

@@ -16,12 +16,9 @@ from typing import Any
 def vips() -> Any:
     """Return pyvips, ready for use.
 
-    Returns
-    -------
-    module
-        ``pyvips``, with one thread per pipeline (a step has about one processor, and steps run in
-        parallel), no cache of results (each image is seen once), and without the loaders that
-        libvips itself calls unfit for untrusted files.
+    That is with one thread per pipeline (a step has about one processor, and steps run in
+    parallel), no cache of results (each image is seen once), and without the loaders that libvips
+    itself calls unfit for untrusted files.
     """
     logging.getLogger("pyvips").setLevel(logging.WARNING)
     import pyvips

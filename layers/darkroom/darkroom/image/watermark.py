@@ -34,19 +34,9 @@ def image_name(image: ObjectRef) -> str:
 
 
 def check(presets: tuple[Preset, ...], images: Mapping[str, bytes]) -> None:
-    """Check that every watermark can be drawn.
+    """Check that every watermark can be drawn, with the pictures by ``bucket/key``.
 
-    Parameters
-    ----------
-    presets
-        The presets of one execution.
-    images
-        The pictures, by ``bucket/key``.
-
-    Raises
-    ------
-    InvalidRequest
-        A character is not in the font, or a picture is missing.
+    InvalidRequest says that a character is not in the font, or that a picture is missing.
     """
     for preset in presets:
         mark = preset.watermark
@@ -63,22 +53,10 @@ def check(presets: tuple[Preset, ...], images: Mapping[str, bytes]) -> None:
 
 
 def put(image: Any, mark: Watermark, contents: Mezzanine) -> Any:
-    """Lay a watermark over a rendition.
+    """Lay a watermark over a rendition of 8 bits a channel; it gains no transparency.
 
-    Parameters
-    ----------
-    image
-        The rendition, a pyvips image of 8 bits a channel.
-    mark
-        What to lay over it. Its scale is a share of the rendition's width, its margin one of the
-        shorter side; a mark that would not fit is made smaller.
-    contents
-        The mezzanine, which holds the pictures.
-
-    Returns
-    -------
-    pyvips.Image
-        As large as `image`; without transparency if it had none.
+    The mark's scale is a share of the rendition's width, its margin one of the shorter side; a mark
+    that would not fit is made smaller. The mezzanine holds the pictures.
     """
     from darkroom.image.pixels import coloured
 

@@ -64,19 +64,8 @@ class Message(Struct, frozen=True):
 def compose(report: Report, outputs: Sequence[StoredKey], ended: float) -> Message:
     """Put an outcome into words.
 
-    Parameters
-    ----------
-    report
-        How the execution ended.
-    outputs
-        What lies in the image's folder of the output bucket now.
-    ended
-        When it ended, in seconds since the epoch.
-
-    Returns
-    -------
-    Message
-        For SNS.
+    The outputs are what lies in the image's folder of the output bucket now; the execution ended
+    when `ended` says, in seconds since the epoch.
     """
     return _Composer(report, outputs, ended).message()
 

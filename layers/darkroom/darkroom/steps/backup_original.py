@@ -20,16 +20,6 @@ def backup_original(
 
     The backup bucket is versioned and the record names the version, so every original that was
     processed is kept, whichever run copies last.
-
-    Returns
-    -------
-    Backup
-        The copy.
-
-    Raises
-    ------
-    DarkroomError
-        Any of them; see :mod:`darkroom.contract.errors`.
     """
     target = ObjectRef(bucket=settings.backup_bucket, key=keys.backup_key(task.source))
     return storage.copy(task.original, task.image.bytes, target)

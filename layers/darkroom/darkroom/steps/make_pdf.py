@@ -14,18 +14,7 @@ if TYPE_CHECKING:
 
 
 def make_pdf(task: MakePdfTask, storage: Objects, settings: OutputSettings) -> Output:
-    """Make the PDF from the mezzanine and write it.
-
-    Returns
-    -------
-    Output
-        What was written.
-
-    Raises
-    ------
-    DarkroomError
-        Any of them; see :mod:`darkroom.contract.errors`.
-    """
+    """Make the PDF from the mezzanine and write it."""
     from darkroom.image.pdf import document
 
     title = task.source.key.rpartition("/")[2] or task.source.key

@@ -38,10 +38,7 @@ ANNOUNCING_SECONDS = 50
 def envelope(event: Mapping[str, Any]) -> dict[str, Any]:
     """Return an event in the form that every step takes: ``{"execution": ARN, "input": …}``.
 
-    Parameters
-    ----------
-    event
-        That form already, or an "Execution Status Change" event from EventBridge.
+    It has that form already, or is an "Execution Status Change" event from EventBridge.
     """
     if "detail-type" in event:
         return {"execution": event["detail"]["executionArn"], "input": dict(event)}
@@ -51,22 +48,9 @@ def envelope(event: Mapping[str, Any]) -> dict[str, Any]:
 def announce(payload: object, services: Services, settings: NotifySettings) -> Announcement:
     """Publish how an execution ended, unless that has been done.
 
-    Parameters
-    ----------
-    payload
-        A :class:`darkroom.contract.results.Report`, or a status-change event.
-    services, settings
-        The adapters, and the deployment's names.
-
-    Returns
-    -------
-    Announcement
-        Whether a message was published now.
-
-    Raises
-    ------
-    AccessDenied, DeliveryError
-        SNS, or Step Functions when asked about the execution, as their names say.
+    The payload is a :class:`darkroom.contract.results.Report`, or a status-change event.
+    AccessDenied and DeliveryError are about SNS, or about Step Functions when asked about the
+    execution.
     """
     ended = time.time()
     records = services.records(settings.images_table)
@@ -76,53 +60,43 @@ def announce(payload: object, services: Services, settings: NotifySettings) -> A
         if ending is None:
             return Announcement(published=False)
         report, ended = ending
-        _record_failure(report, records)
+        assert report.failure is not None  # noqa: S101 - status changes always have one
+        with _tolerated("the failure could not be recorded"):
+            records.fail(report.image, report.execution, report.failure)
     else:
         report = parse(payload, Report)
-    mark = _mark_of(report)
+    mark = f"{report.outcome} {report.execution} {report.redrive_count}"
     if _record(report.image, records).announced == mark:
         return Announcement(published=False)
     if event is not None:
-        _reserve(report, records)
+        _reserve(report, mark, records)
     message = compose(report, _outputs(report, services, settings), ended)
     topic = settings.notifications_topic if report.outcome == "COMPLETE" else settings.alerts_topic
     try:
         services.topics.publish(topic, message.subject, message.body(), message.attributes)
     except DarkroomError:
         if event is not None:
-            _release(report, records)
+            with _tolerated("the announcement could not be released"):
+                records.release(report.image, mark)
         raise
-    _mark(report, mark, records)
+    with _tolerated("the record could not be marked as announced"):
+        records.mark(report.image, report.execution, mark)
     return Announcement(published=True, subject=message.subject)
 
 
-def _mark_of(report: Report) -> str:
-    """Return what the record says once an outcome has been announced."""
-    return f"{report.outcome} {report.execution} {report.redrive_count}"
-
-
-def _reserve(report: Report, records: Records) -> None:
+def _reserve(report: Report, mark: str, records: Records) -> None:
     """Keep two deliveries of one status change from alerting twice: EventBridge may deliver again.
 
-    Raises
-    ------
-    DeliveryError
-        Another invocation announces it at this moment. Lambda tries again a minute later, and finds
-        it announced.
+    DeliveryError says that another invocation announces it at this moment. Lambda tries again
+    a minute later, when it is announced.
     """
     reserved = True
     with _tolerated("the announcement could not be reserved"):
-        reserved = records.reserve(report.image, _mark_of(report), ANNOUNCING_SECONDS)
+        reserved = records.reserve(report.image, mark, ANNOUNCING_SECONDS)
     if not reserved:
         raise DeliveryError(
             f"The end of {report.execution} is announced by another invocation at this moment."
         )
-
-
-def _release(report: Report, records: Records) -> None:
-    """Let the next delivery try at once: nothing was published."""
-    with _tolerated("the announcement could not be released"):
-        records.release(report.image, _mark_of(report))
 
 
 def _status_change(arn: str, services: Services, records: Records) -> tuple[Report, float] | None:
@@ -177,12 +151,6 @@ def _record(image: str, records: Records) -> ImageRecord:
         return ImageRecord()
 
 
-def _record_failure(report: Report, records: Records) -> None:
-    assert report.failure is not None  # noqa: S101 - status changes always have one
-    with _tolerated("the failure could not be recorded"):
-        records.fail(report.image, report.execution, report.failure)
-
-
 def _outputs(report: Report, services: Services, settings: NotifySettings) -> list[StoredKey]:
     source = rerun_request(report.input).get("source")
     key = source.get("key") if isinstance(source, Mapping) else None
@@ -192,11 +160,6 @@ def _outputs(report: Report, services: Services, settings: NotifySettings) -> li
     with _tolerated("the outputs could not be listed"):
         outputs += services.storage.listed(settings.output_bucket, f"{key}/")
     return outputs
-
-
-def _mark(report: Report, mark: str, records: Records) -> None:
-    with _tolerated("the record could not be marked as announced"):
-        records.mark(report.image, report.execution, mark)
 
 
 @contextmanager

@@ -28,18 +28,10 @@ metrics = Metrics()
 
 
 def step(run: Step) -> Handler:
-    """Make a Lambda handler of a step.
+    """Make a Lambda handler of a step, which takes its input and the execution's name.
 
-    Parameters
-    ----------
-    run
-        Takes the step's input and the execution's name; returns a contract.
-
-    Returns
-    -------
-    callable
-        A handler for ``{"execution": ARN, "input": …}``. It returns the contract as JSON-like
-        data, and raises what the step raises.
+    The handler takes ``{"execution": ARN, "input": …}``. It returns the step's contract as
+    JSON-like data, and raises what the step raises.
     """
 
     @logger.inject_lambda_context(correlation_id_path="execution", clear_state=True)

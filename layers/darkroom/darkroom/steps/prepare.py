@@ -31,28 +31,10 @@ def prepare(
     settings: PrepareSettings,
     limits: Limits,
 ) -> Prepared:
-    """Check the request and the image, and write the mezzanine.
+    """Check the request and the image, and write the mezzanine; return the plan for later steps.
 
-    Parameters
-    ----------
-    payload
-        The execution's input: an S3 event or a person's request.
-    execution
-        The execution's name; it keeps two runs on one image apart.
-    storage, parameters
-        The adapters.
-    settings, limits
-        The deployment's.
-
-    Returns
-    -------
-    Prepared
-        The plan for the later steps.
-
-    Raises
-    ------
-    DarkroomError
-        Any of them; see :mod:`darkroom.contract.errors`.
+    The payload is the execution's input, an S3 event or a person's request; the execution's name
+    keeps two runs on one image apart.
     """
     from darkroom.image.plan import plan
     from darkroom.image.sandbox import parent
@@ -97,7 +79,12 @@ def prepare(
 
 def _presets(request: Request, parameters: Parameters, name: str) -> tuple[Preset, ...]:
     """Return the run's presets or else the deployed ones, with the run's watermark on each."""
-    presets = request.presets or _deployed_presets(parameters.read(name), name)
+    presets = request.presets
+    if presets is None:
+        try:
+            presets = parse_presets(parameters.read(name))
+        except InvalidRequest as error:
+            raise InvalidRequest(f"The deployed presets (SSM parameter {name}): {error}") from None
     if request.watermark is None:
         return presets
     return tuple(msgspec.structs.replace(p, watermark=request.watermark) for p in presets)
@@ -115,10 +102,3 @@ def _watermark_images(
         for ref in refs
         if ref is not None
     }
-
-
-def _deployed_presets(text: str, name: str) -> tuple[Preset, ...]:
-    try:
-        return parse_presets(text)
-    except InvalidRequest as error:
-        raise InvalidRequest(f"The deployed presets (SSM parameter {name}): {error}") from None

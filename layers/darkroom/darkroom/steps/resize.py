@@ -14,18 +14,7 @@ if TYPE_CHECKING:
 
 
 def resize(task: ResizeTask, storage: Objects, settings: OutputSettings) -> Output:
-    """Make one rendition from the mezzanine and write it.
-
-    Returns
-    -------
-    Output
-        What was written.
-
-    Raises
-    ------
-    DarkroomError
-        Any of them; see :mod:`darkroom.contract.errors`.
-    """
+    """Make one rendition from the mezzanine and write it."""
     from darkroom.image.render import render
 
     encoded = render(storage.read(task.mezzanine), task.rendition)

@@ -60,24 +60,8 @@ def from_environment(
 ) -> SettingsT:
     """Read settings from environment variables named like the model's fields, in upper case.
 
-    Parameters
-    ----------
-    model
-        The settings to read.
-    prefix
-        What precedes each field's name, as ``LIMIT_``.
-    environ
-        The environment; the process's own by default.
-
-    Returns
-    -------
-    Struct
-        An instance of `model`; fields that are not set keep their defaults.
-
-    Raises
-    ------
-    RuntimeError
-        Naming the variable that is missing or wrong.
+    The prefix, as ``LIMIT_``, precedes each name; fields that are not set keep their defaults. A
+    RuntimeError names the variable that is missing or wrong.
     """
     environ = os.environ if environ is None else environ
     names = {field: f"{prefix}{field.upper()}" for field in model.__struct_fields__}

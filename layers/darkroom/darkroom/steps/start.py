@@ -34,25 +34,8 @@ def run(
 ) -> Started:
     """Run an execution to its end, whatever that is: it records and announces its own failure.
 
-    Parameters
-    ----------
-    event
-        The upload's event, as JSON: the execution's input.
-    name
-        The execution's name. A message that comes twice names the same one, so it starts once.
-    executions
-        The adapter.
-    settings
-        Which state machine, of what type, and how many images at once.
-    seconds_left
-        Says how many seconds the function still has.
-    sleep
-        Waits for seconds.
-
-    Returns
-    -------
-    Started
-        The execution, and its status when it was last looked at.
+    The event is the upload's, as JSON: the execution's input. A message that comes twice gives the
+    execution the same name, so it starts once. What is returned is the status when last looked at.
     """
     if settings.workflow_type == "EXPRESS":
         return executions.run_express(settings.state_machine, name, event)

@@ -41,16 +41,9 @@ _DATA = re.compile(
 
 
 class Drawing(Struct, frozen=True):
-    """A checked drawing.
+    """A checked drawing, without references to anything outside it.
 
-    Attributes
-    ----------
-    root
-        The document, without references to anything outside it.
-    size
-        Width and height in pixels, as a browser shows it.
-    embedded
-        The files of the pictures within it.
+    Its size is in pixels, as a browser shows it; the pictures within it are given as files.
     """
 
     root: ET.Element
@@ -58,18 +51,7 @@ class Drawing(Struct, frozen=True):
     embedded: tuple[bytes, ...]
 
     def rasterise(self, size: Size) -> bytes:
-        """Draw at a size in pixels.
-
-        Returns
-        -------
-        bytes
-            A PNG file with transparency.
-
-        Raises
-        ------
-        CorruptImage
-            The drawing has faults.
-        """
+        """Return the drawing as a PNG of a size in pixels, with transparency; or CorruptImage."""
         import resvg_py
 
         root = self.root
@@ -94,26 +76,10 @@ class Drawing(Struct, frozen=True):
 
 
 def read(data: bytes) -> Drawing:
-    """Parse a drawing and cut it off from everything outside it.
+    """Parse a drawing, UTF-8 or UTF-16, and cut it off from everything outside it.
 
-    Parameters
-    ----------
-    data
-        An SVG file, UTF-8 or UTF-16.
-
-    Returns
-    -------
-    Drawing
-        Ready to be drawn at any size.
-
-    Raises
-    ------
-    ImageTooLarge
-        It has more bytes, elements or levels than can be drawn safely.
-    CorruptImage
-        It is not well-formed XML.
-    UnsupportedImage
-        Its root is not an SVG drawing.
+    ImageTooLarge says that it has more bytes, elements or levels than can be drawn safely,
+    CorruptImage that it is no well-formed XML, UnsupportedImage that its root is no SVG.
     """
     if len(data) > MAX_BYTES:
         raise ImageTooLarge(

@@ -15,26 +15,9 @@ from darkroom.image.vips import vips
 
 
 def open_image(data: Data, source_format: SourceFormat, limits: Limits) -> Opened:
-    """Read an image's header and hold it against the limits.
+    """Read an image's header and hold it against the limits; no pixel is decoded yet.
 
-    Parameters
-    ----------
-    data
-        The file.
-    source_format
-        Its format.
-    limits
-        What is allowed.
-
-    Returns
-    -------
-    Opened
-        Its pages, ready to be drawn.
-
-    Raises
-    ------
-    ImageTooLarge, CorruptImage, UnsupportedImage
-        Before any pixel is decoded.
+    Raises ImageTooLarge, CorruptImage or UnsupportedImage, or an error of libvips's.
     """
     return _OPENERS[source_format](data, limits)
 

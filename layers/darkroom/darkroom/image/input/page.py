@@ -22,21 +22,12 @@ SIDEWAYS = frozenset({5, 6, 7, 8})
 
 
 class Page(Struct, frozen=True):
-    """One page, not yet decoded.
+    """One page, not yet decoded."""
 
-    Attributes
-    ----------
-    size
-        Width and height as stored, before `orientation` is applied, in pixels.
-    orientation
-        The EXIF orientation, 1 to 8.
-    draw
-        Returns lazy pixels at `size` or, where the format allows it for free, smaller: at least
-        the size it is given.
-    """
-
-    size: Size
-    orientation: int
+    size: Size  # as stored, before the orientation is applied, in pixels
+    orientation: int  # EXIF's, 1 to 8
+    # Returns lazy pixels at `size` or, where the format allows it for free, smaller: at least the
+    # size that it is given.
     draw: Callable[[Size], Any]
 
     @property
@@ -47,33 +38,15 @@ class Page(Struct, frozen=True):
 
 
 class Opened(Struct, frozen=True):
-    """An image whose header is read and within the limits.
-
-    Attributes
-    ----------
-    format
-        What the file is.
-    pages
-        At least one; several only for a TIFF.
-    frames
-        Frames of an animation, of which the first is the page.
-    exif
-        The bytes that credit is read from; empty where there are none.
-    vector
-        True for SVG, which has no pixels of its own.
-    graphic
-        The image is drawn and not photographed, as its format says: SVG, GIF or a palette.
-    plain
-        Its pixels are shown as they are stored: no orientation, no profile but sRGB, RGB or grey.
-    """
+    """An image whose header is read and within the limits."""
 
     format: SourceFormat
-    pages: tuple[Page, ...]
-    frames: int = 1
-    exif: Data = b""
-    vector: bool = False
-    graphic: bool = False
-    plain: bool = False
+    pages: tuple[Page, ...]  # at least one; several only for a TIFF
+    frames: int = 1  # of an animation, of which the first is the page
+    exif: Data = b""  # what credit is read from
+    vector: bool = False  # it has no pixels of its own, as SVG
+    graphic: bool = False  # drawn and not photographed, as its format says: SVG, GIF or a palette
+    plain: bool = False  # shown as stored: no orientation, no profile but sRGB, RGB or grey
 
 
 def source(data: Data) -> Any:

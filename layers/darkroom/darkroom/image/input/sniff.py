@@ -3,67 +3,40 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from darkroom.contract.errors import CorruptImage, UnsupportedImage
 
 SourceFormat = Literal["jpeg", "png", "webp", "avif", "gif", "tiff", "bmp", "heic", "svg"]
 
-CONTENT_TYPES: dict[SourceFormat, str] = {
-    "jpeg": "image/jpeg",
-    "png": "image/png",
-    "webp": "image/webp",
-    "avif": "image/avif",
-    "gif": "image/gif",
-    "tiff": "image/tiff",
-    "bmp": "image/bmp",
-    "heic": "image/heic",
-    "svg": "image/svg+xml",
-}
 
-NAMES: dict[SourceFormat, str] = {
-    "jpeg": "JPEG",
-    "png": "PNG",
-    "webp": "WebP",
-    "avif": "AVIF",
-    "gif": "GIF",
-    "tiff": "TIFF",
-    "bmp": "BMP",
-    "heic": "HEIC",
-    "svg": "SVG",
-}
-"""The formats as people write them."""
+class _Known(NamedTuple):
+    """A format: as people write it, its media type, its extensions and other types it goes by."""
 
-_EXTENSIONS: dict[str, SourceFormat] = {
-    "jpg": "jpeg",
-    "jpeg": "jpeg",
-    "jpe": "jpeg",
-    "jfif": "jpeg",
-    "mpo": "jpeg",
-    "png": "png",
-    "apng": "png",
-    "webp": "webp",
-    "avif": "avif",
-    "gif": "gif",
-    "tif": "tiff",
-    "tiff": "tiff",
-    "bmp": "bmp",
-    "dib": "bmp",
-    "heic": "heic",
-    "heif": "heic",
-    "hif": "heic",
-    "svg": "svg",
-}
+    name: str
+    content_type: str
+    extensions: str
+    aliases: str = ""
 
-_DECLARED: dict[str, SourceFormat] = {
-    **{content_type: name for name, content_type in CONTENT_TYPES.items()},
-    "image/jpg": "jpeg",
-    "image/pjpeg": "jpeg",
-    "image/apng": "png",
-    "image/x-png": "png",
-    "image/heif": "heic",
-    "image/x-ms-bmp": "bmp",
-    "image/x-bmp": "bmp",
+
+_KNOWN: dict[SourceFormat, _Known] = {
+    "jpeg": _Known("JPEG", "image/jpeg", "jpg jpeg jpe jfif mpo", "image/jpg image/pjpeg"),
+    "png": _Known("PNG", "image/png", "png apng", "image/apng image/x-png"),
+    "webp": _Known("WebP", "image/webp", "webp"),
+    "avif": _Known("AVIF", "image/avif", "avif"),
+    "gif": _Known("GIF", "image/gif", "gif"),
+    "tiff": _Known("TIFF", "image/tiff", "tif tiff"),
+    "bmp": _Known("BMP", "image/bmp", "bmp dib", "image/x-ms-bmp image/x-bmp"),
+    "heic": _Known("HEIC", "image/heic", "heic heif hif", "image/heif"),
+    "svg": _Known("SVG", "image/svg+xml", "svg"),
+}
+NAMES = {key: known.name for key, known in _KNOWN.items()}
+CONTENT_TYPES = {key: known.content_type for key, known in _KNOWN.items()}
+_EXTENSIONS = {each: key for key, known in _KNOWN.items() for each in known.extensions.split()}
+_DECLARED = {
+    each: key
+    for key, known in _KNOWN.items()
+    for each in (known.content_type, *known.aliases.split())
 }
 
 _SIGNATURES: tuple[tuple[bytes, SourceFormat], ...] = (
@@ -109,22 +82,8 @@ _HEAD = 4096
 def sniff(data: bytes | memoryview) -> SourceFormat:
     """Return the format of an image, by its first bytes.
 
-    Parameters
-    ----------
-    data
-        A file.
-
-    Returns
-    -------
-    SourceFormat
-        One of the supported formats.
-
-    Raises
-    ------
-    CorruptImage
-        The file is empty.
-    UnsupportedImage
-        It is something else; the message says what it looks like and what was expected.
+    CorruptImage says that the file is empty, UnsupportedImage what it looks like, and what was
+    expected.
     """
     head = bytes(data[:_HEAD])
     if not head:
@@ -143,21 +102,9 @@ def sniff(data: bytes | memoryview) -> SourceFormat:
 
 
 def mismatch(actual: SourceFormat, name: str, content_type: str) -> str | None:
-    """Say how a file's name or declared type contradicts its content.
+    """Say how a file's name or declared type contradicts its content, for the record; or None.
 
-    Parameters
-    ----------
-    actual
-        What the content is.
-    name
-        The object's key or file name; without an extension it claims nothing.
-    content_type
-        The declared media type; empty or a generic one claims nothing.
-
-    Returns
-    -------
-    str or None
-        A sentence for the record, or None where nothing contradicts.
+    A name without an extension claims nothing, and so does an empty or generic type.
     """
     claims = []
     _, dot, extension = name.rpartition(".")

@@ -16,7 +16,7 @@ from typing import BinaryIO
 import msgspec
 
 from darkroom.contract.errors import DarkroomError
-from darkroom.image.decode import decode_parts
+from darkroom.image.decode import decode
 from darkroom.image.sandbox.parent import Job, Reply, receive, send, shared_file
 from darkroom.image.vips import vips
 
@@ -49,7 +49,7 @@ def _answer(sock: socket.socket, job: Job, file: BinaryIO) -> None:
     try:
         # Not closed by hand: libvips may hold on to the last image's bytes until the next.
         data = mmap.mmap(file.fileno(), job.length, prot=mmap.PROT_READ)
-        image, parts = decode_parts(memoryview(data), job.spec)
+        image, parts = decode(memoryview(data), job.spec)
     except DarkroomError as error:
         send(sock, Reply(error=type(error).__name__, message=str(error)), None)
         return

@@ -126,12 +126,7 @@ class DecoderProcess:
     def decode(self, data: bytes, spec: DecodeSpec) -> Decoded:
         """Decode one file; after any error the process is gone.
 
-        Raises
-        ------
-        DarkroomError
-            What the file is found to be.
-        RuntimeError
-            The process does not start: the deployment is at fault, not the file.
+        A RuntimeError says that it does not start: the deployment is at fault, not the file.
         """
         try:
             self._await_ready()
@@ -230,28 +225,9 @@ def _end() -> None:
 def decode(data: bytes, spec: DecodeSpec) -> Decoded:
     """Decode an upload into a mezzanine: upright, 8-bit sRGB, as large as its uses need.
 
-    Parameters
-    ----------
-    data
-        The source object.
-    spec
-        What the mezzanine must serve, and what the source may be.
-
-    Returns
-    -------
-    Decoded
-        What was found, and the mezzanine.
-
-    Raises
-    ------
-    InvalidRequest
-        A watermark cannot be drawn: its font lacks a character, its picture is not a PNG.
-    UnsupportedImage
-        The bytes are not an image of a supported format.
-    CorruptImage
-        The bytes begin as an image but cannot be decoded.
-    ImageTooLarge
-        A limit is exceeded, in bytes, pixels, frames, pages, time or memory; the message names it.
+    InvalidRequest says that a watermark cannot be drawn, UnsupportedImage that the bytes are no
+    image of a supported format, CorruptImage that they begin as one but cannot be decoded,
+    ImageTooLarge which limit is exceeded, in bytes, pixels, frames, pages, time or memory.
     """
     from darkroom.image.watermark import check
 
