@@ -16,6 +16,7 @@ from darkroom.contract.arns import execution_arn
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from darkroom_ops.cache import Recent
 from darkroom_ops.console import graph
 from darkroom_ops.console.pictures import Pictures
 from darkroom_ops.deployment import Deployment, NotDeployed
@@ -23,7 +24,6 @@ from darkroom_ops.executions.client import Executions
 from darkroom_ops.executions.model import Execution
 from darkroom_ops.present import words
 from darkroom_ops.present.outcomes import LABELS, NOTES, ending
-from darkroom_ops.recent import Recent
 
 if TYPE_CHECKING:  # the engine takes seconds to load, and a console for AWS needs none
     from darkroom_ops.engine.inbox import Inbox

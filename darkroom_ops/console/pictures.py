@@ -27,10 +27,10 @@ from darkroom.image.plan import plan
 from darkroom.image.sandbox.parent import decode
 from darkroom.image.spec import DecodeSpec
 
+from darkroom_ops.cache import Recent
 from darkroom_ops.deployment import Deployment
 from darkroom_ops.executions.history import StateRun, parsed
 from darkroom_ops.executions.model import Execution, Image, Made, image_of, made_of
-from darkroom_ops.recent import Recent
 
 PREVIEW = Preset(name="preview", width=1600, height=1600, quality=85)
 """How the source is shown."""

@@ -21,12 +21,12 @@ from darkroom.aws.records import Records
 from darkroom.contract.arns import NAME, execution_arn, find_execution
 from darkroom.contract.keys import record_key
 
+from darkroom_ops.cache import Recent
 from darkroom_ops.deployment import Deployment
 from darkroom_ops.executions import cost
 from darkroom_ops.executions.cost import Cost
 from darkroom_ops.executions.model import RUNNING, Execution, SourceObject, read
 from darkroom_ops.executions.watch import history
-from darkroom_ops.recent import Recent
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.literals import ExecutionStatusType

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from darkroom_ops.recent import Recent
+from darkroom_ops.cache import Recent
 
 
 def test_what_was_not_used_for_longest_is_forgotten_first() -> None:
