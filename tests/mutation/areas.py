@@ -48,8 +48,11 @@ AREAS = {
 }
 
 ELSEWHERE = {
-    f"{_CORE}steps/observability.py": ("tests/unit/test_observability.py",),
-    f"{_CORE}image/sandbox/child.py": ("tests/unit/test_decode.py", "tests/unit/test_isolation.py"),
+    f"{_CORE}steps/observability.py": ("tests/unit/steps/test_observability.py",),
+    f"{_CORE}image/sandbox/child.py": (
+        "tests/unit/image/sandbox/test_decode.py",
+        "tests/unit/image/sandbox/test_parent.py",
+    ),
 }
 """Tests of what runs in a process of its own, where no measurement sees it."""
 

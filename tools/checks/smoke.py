@@ -39,9 +39,9 @@ COMMANDS = (
     "make fuzz ARGS='--examples 10'",
     (
         "make mutate ARGS='layers/darkroom/darkroom/contract/keys.py "
-        "--tests tests/unit/test_keys.py --sample 5'"
+        "--tests tests/unit/contract/test_keys.py --sample 5'"
     ),
-    "make soak N=1 ARGS=tests/unit/test_keys.py",
+    "make soak N=1 ARGS=tests/unit/contract/test_keys.py",
     "make bench ARGS='--images samples/rocket.jpg --rounds 1 --repeats 1'",
     "make bench-engine ARGS='--runs 1 --batch 2'",
     "make bench-coldstart ARGS='--rounds 1'",

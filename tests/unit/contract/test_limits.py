@@ -18,7 +18,7 @@ from darkroom.image.input.sniff import sniff
 from tests.support.imaging import chunk, develop, files, png
 
 FILES = files()
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "imaging.md"
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "imaging.md"
 AREA = 160 * 120
 DEFAULT = Limits()
 

@@ -10,7 +10,7 @@ from darkroom.image.metadata import Credit, add_exif, exif, read_credit
 
 from tests.support.images import encoded, opened, picture
 from tests.support.imaging import chunk, half_clear
-from tests.unit.test_strip import chunks_of, segment
+from tests.unit.image.test_strip import chunks_of, segment
 
 ARTIST, COPYRIGHT = 0x013B, 0x8298
 CREDIT = Credit("A. Photographer", "(c) 2026 A. Photographer")

@@ -24,7 +24,7 @@ from PIL import Image
 from tests.support import profiles
 from tests.support.images import encoded, picture
 from tests.support.imaging import chunk, files, half_clear, png
-from tests.unit.test_svg import svg
+from tests.unit.image.input.test_drawing import svg
 
 FILES = files()
 P3 = profiles.matrix_profile(profiles.DISPLAY_P3, 2.2)

@@ -17,7 +17,7 @@ from PIL import Image
 
 from tests.support.images import encoded, opened, picture
 from tests.support.imaging import array, develop, files, half_clear, rendition, renditions
-from tests.unit.test_document import NOTE, by_hand
+from tests.unit.image.test_pdf import NOTE, by_hand
 
 FILES = files()
 GPS, MAKER_NOTE, COPYRIGHT, ARTIST = 0x8825, 0x927C, 0x8298, 0x013B
