@@ -125,8 +125,9 @@ def estimate(execution: Execution, memory_mb: Mapping[str, int], prices: Prices 
     """
     calls = [(state, attempt) for state in execution.states for attempt in state.attempts]
     invocations = [attempt for _, attempt in calls if attempt.function is not None]
+    # Lambda bills whole milliseconds.
     gb_seconds = math.fsum(
-        memory_mb[attempt.function] / 1024 * _billed_seconds(attempt)
+        memory_mb[attempt.function] / 1024 * math.ceil(attempt.seconds * 1000) / 1000
         for attempt in invocations
         if attempt.function is not None
     )
@@ -155,20 +156,11 @@ def estimate(execution: Execution, memory_mb: Mapping[str, int], prices: Prices 
     )
 
 
-def _billed_seconds(attempt: Attempt) -> float:
-    """Return the duration, in whole milliseconds, as Lambda bills it."""
-    return math.ceil(attempt.seconds * 1000) / 1000
-
-
-def _is(attempt: Attempt, service: str) -> bool:
-    return attempt.resource.startswith(f"{service}:")
-
-
 def _write_units(calls: list[tuple[StateRun, Attempt]]) -> int:
     """Return the write request units: each write is billed by the whole item, as it is then."""
     total, item = 0, 1
     for state, attempt in calls:
-        if _is(attempt, "dynamodb"):
+        if attempt.resource.startswith("dynamodb:"):
             item = _item_units(attempt)
             total += item
         total += item * _calls(state, attempt).writes

@@ -28,8 +28,7 @@ def test_the_whole_source_key_is_the_folder(image_format: str, extension: str) -
     assert keys.document_key("uploads/a.png") == "uploads/a.png/document.pdf"
 
 
-def test_the_backup_and_the_record_go_by_the_source() -> None:
-    assert keys.backup_key(SOURCE) == "uploads/a.png"
+def test_the_record_goes_by_the_source() -> None:
     assert keys.record_key("my-bucket", "uploads/a.png") == "my-bucket/uploads/a.png"
 
 

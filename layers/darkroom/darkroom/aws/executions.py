@@ -33,13 +33,7 @@ def patient_client() -> SFNClient:
 
 
 class Executions:
-    """Executions in Step Functions.
-
-    Parameters
-    ----------
-    client
-        A boto3 Step Functions client.
-    """
+    """Executions in Step Functions; to Notify, a refusal is AccessDenied or DeliveryError."""
 
     def __init__(self, client: SFNClient) -> None:
         self._stepfunctions = client
@@ -64,13 +58,7 @@ class Executions:
         return self._stepfunctions.describe_execution(executionArn=arn)["status"]
 
     def describe(self, arn: str) -> DescribeExecutionOutputTypeDef:
-        """Return what Step Functions says of an execution.
-
-        Raises
-        ------
-        AccessDenied, DeliveryError
-            As their names say.
-        """
+        """Return what Step Functions says of an execution."""
         with delivering(f"The execution {arn}"):
             return self._stepfunctions.describe_execution(executionArn=arn)
 
@@ -79,11 +67,6 @@ class Executions:
 
         Such an execution's last two events are the state and the end; before them may be the end of
         a run that was redriven.
-
-        Raises
-        ------
-        AccessDenied, DeliveryError
-            As their names say.
         """
         with delivering(f"The execution {arn}"):
             history = self._stepfunctions.get_execution_history(

@@ -37,12 +37,9 @@ class Records:
         return decoded(found.get("Item", {}))
 
     def reserve(self, image: str, mark: str, seconds: int) -> bool:
-        """Keep an announcement to the caller for some seconds.
+        """Keep an announcement to the caller for some seconds; False if another delivery has it.
 
-        Returns
-        -------
-        bool
-            False if another delivery has it. True where there is no record to keep it in, too.
+        True where there is no record to keep it in, too.
         """
         now = int(time.time())
         found = self._update(

@@ -16,13 +16,7 @@ from darkroom.aws.topics import Topics
 
 
 class Services:
-    """What Notify needs of AWS; each client is made when it is first used.
-
-    Parameters
-    ----------
-    make
-        Makes a boto3 client of a service.
-    """
+    """What Notify needs of AWS; each client is made when it is first used."""
 
     def __init__(self, make: Callable[[str], Any] | None = None) -> None:
         self._make = make or (lambda service: boto3.client(service, config=CONFIG))  # type: ignore[call-overload]

@@ -12,35 +12,15 @@ if TYPE_CHECKING:
 
 
 class Topics:
-    """Topics in SNS.
-
-    Parameters
-    ----------
-    client
-        A boto3 SNS client.
-    """
+    """Topics in SNS."""
 
     def __init__(self, client: SNSClient) -> None:
         self._sns = client
 
     def publish(self, topic: str, subject: str, body: str, attributes: Mapping[str, str]) -> None:
-        """Publish a message.
+        """Publish a message; or raise AccessDenied or DeliveryError.
 
-        Parameters
-        ----------
-        topic
-            ARN of the topic.
-        subject
-            Of the e-mail.
-        body
-            JSON: the text for each protocol.
-        attributes
-            What subscriptions can filter on.
-
-        Raises
-        ------
-        AccessDenied, DeliveryError
-            As their names say.
+        The body is JSON, with a text for each protocol; subscriptions can filter on the attributes.
         """
         with delivering(f"The topic {topic}"):
             self._sns.publish(

@@ -9,30 +9,15 @@ from msgspec import Struct
 
 
 class OutputFormat(Struct, frozen=True):
-    """A format of renditions.
+    """A format of renditions."""
 
-    Attributes
-    ----------
-    name
-        As presets, the plan and records name it.
-    content_type
-        Its media type.
-    extension
-        Of the keys of its renditions.
-    alpha
-        It keeps transparency; otherwise the image is laid on the preset's background.
-    lossless
-        Quality changes nothing.
-    original_of
-        Other source formats that become it where a preset asks for ``original``. Those that are
-        nowhere here (TIFF and HEIC, which browsers do not show) are treated as ``auto``.
-    """
-
-    name: str
+    name: str  # as presets, the plan and records name it
     content_type: str
-    extension: str
-    alpha: bool = True
-    lossless: bool = False
+    extension: str  # of the keys of its renditions
+    alpha: bool = True  # otherwise a transparent image is laid on the preset's background
+    lossless: bool = False  # quality changes nothing
+    # Other source formats that become it where a preset asks for ``original``. Those that are
+    # nowhere here (TIFF and HEIC, which browsers do not show) are treated as ``auto``.
     original_of: tuple[str, ...] = ()
 
 

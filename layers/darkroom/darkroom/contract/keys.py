@@ -42,11 +42,6 @@ def original_key(source: Source, execution: str) -> str:
     return f"originals/{_hashed(source)}/{execution}"
 
 
-def backup_key(source: Source) -> str:
-    """Return the key of the copy of the original in the backup bucket: the source key."""
-    return source.key
-
-
 def record_key(bucket: str, key: str) -> str:
     """Return the key of an image's record in the table, as ``bucket/photo.jpg``.
 

@@ -20,34 +20,21 @@ class Limits(Struct, frozen=True):
     """What Prepare accepts.
 
     Each field is set on a deployment by the environment variable ``LIMIT_`` and its name in upper
-    case, as ``LIMIT_MAX_PIXELS``.
-
-    Attributes
-    ----------
-    max_bytes
-        Size of the file.
-    max_pixels
-        Width times height, summed over all frames or pages.
-    max_side
-        The longer of width and height, in pixels.
-    max_frames
-        Frames of an animation; only the first becomes renditions.
-    max_pages
-        Pages of a TIFF; each becomes a page of the PDF.
-    max_decode_seconds
-        Time that decoding one upload may take.
-    max_memory
-        Memory that the decoder's process may occupy, in bytes. Keep it 256 MiB or more below the
-        function's memory, which also holds the file and the mezzanine.
+    case, as ``LIMIT_MAX_PIXELS``. Keep ``max_memory`` 256 MiB or more below the function's memory,
+    which also holds the file and the mezzanine.
     """
 
-    max_bytes: Annotated[int, Meta(ge=1)] = 100 * MIB
-    max_pixels: Annotated[int, Meta(ge=1)] = 100_000_000
-    max_side: Annotated[int, Meta(ge=1)] = 30_000
-    max_frames: Annotated[int, Meta(ge=1)] = 1_000
-    max_pages: Annotated[int, Meta(ge=1)] = 100
+    max_bytes: Annotated[int, Meta(ge=1)] = 100 * MIB  # of the file
+    max_pixels: Annotated[int, Meta(ge=1)] = (
+        100_000_000  # width times height, summed over all frames or pages
+    )
+    max_side: Annotated[int, Meta(ge=1)] = 30_000  # the longer one, in pixels
+    max_frames: Annotated[int, Meta(ge=1)] = 1_000  # of which only the first becomes renditions
+    max_pages: Annotated[int, Meta(ge=1)] = 100  # of a TIFF; each becomes a page of the PDF
     max_decode_seconds: Annotated[float, Meta(gt=0)] = 30.0
-    max_memory: Annotated[int, Meta(ge=64 * MIB)] = 1_280 * MIB
+    max_memory: Annotated[int, Meta(ge=64 * MIB)] = (
+        1_280 * MIB
+    )  # of the decoder's process, in bytes
 
 
 def check_bytes(size: int, limits: Limits) -> None:

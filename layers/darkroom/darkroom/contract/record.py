@@ -25,48 +25,24 @@ class RecordedOutput(Struct, frozen=True, rename="camel"):
 
 
 class ImageRecord(Struct, frozen=True, rename="camel"):
-    """The attributes of an item.
+    """The attributes of an item."""
 
-    Attributes
-    ----------
-    image
-        The key: see :func:`darkroom.contract.keys.record_key`.
-    status
-        IN_PROGRESS, COMPLETE or FAILED.
-    execution
-        ARN of the execution that claimed the image last. Only that one writes.
-    claim
-        Grows with each claim; outputs carry it.
-    sequencer, version, etag
-        The upload that was claimed: S3's order of it, padded, and what pins it.
-    started_at, finished_at
-        RFC 3339.
-    lease_until
-        Seconds since the epoch; while the claim is held.
-    error, message, failed_state
-        Of a failure.
-    format, width, height, bytes, mismatch, renditions, document, backup
-        Of a success: as in :class:`darkroom.contract.results.ImageInfo`, and what was made.
-    announced
-        The outcome, execution and number of redrives that a message went out about.
-    announcing, announcing_until
-        The same of one that is just going out, and until when others wait for it, in seconds since
-        the epoch.
-    """
-
-    image: str = ""
-    status: str = ""
-    execution: str = ""
-    claim: int = 0
+    image: str = ""  # the key: see darkroom.contract.keys.record_key
+    status: str = ""  # IN_PROGRESS, COMPLETE or FAILED
+    execution: str = ""  # ARN of the one that claimed the image last; only that one writes
+    claim: int = 0  # grows with each claim; outputs carry it
+    # The upload that was claimed: S3's order of it, padded, and what pins it.
     sequencer: str = ""
     version: str = ""
     etag: str = ""
-    started_at: str = ""
+    started_at: str = ""  # RFC 3339
     finished_at: str = ""
-    lease_until: int = 0
+    lease_until: int = 0  # in seconds since the epoch, while the claim is held
+    # Of a failure.
     error: str = ""
     message: str = ""
     failed_state: str = ""
+    # Of a success: as in darkroom.contract.results.ImageInfo, and what was made.
     format: str = ""
     width: int = 0
     height: int = 0
@@ -75,6 +51,8 @@ class ImageRecord(Struct, frozen=True, rename="camel"):
     renditions: tuple[RecordedOutput, ...] = ()
     document: RecordedOutput | None = None
     backup: Backup | None = None
+    # The outcome, execution and number of redrives that a message went out about; the same of one
+    # that is just going out, and until when others wait for it, in seconds since the epoch.
     announced: str = ""
     announcing: str = ""
     announcing_until: int = 0

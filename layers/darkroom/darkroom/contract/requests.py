@@ -36,7 +36,14 @@ def parse_request(payload: object) -> Request:
     Created"). InvalidRequest names the field, what was expected and what came.
     """
     if isinstance(payload, Mapping) and "detail-type" in payload:
-        payload = _from_event(payload)
+        source = event_source(payload)
+        if source is None:
+            raise InvalidRequest(
+                "Expected an S3 'Object Created' event with detail.bucket.name and "
+                f"detail.object.key, but received {payload['detail-type']!r} without them. Send "
+                'the event unchanged, or use {"source": {"bucket": "…", "key": "…"}}.'
+            )
+        payload = {"source": source}
     request = parse(payload, Request)
     if request.presets is not None:
         check_presets(request.presets, "presets")
@@ -89,15 +96,3 @@ def schema() -> dict[str, Any]:
         **document,
         "$defs": components,
     }
-
-
-def _from_event(event: Mapping[str, Any]) -> object:
-    """Return the request that an S3 event stands for, unchecked."""
-    source = event_source(event)
-    if source is None:
-        raise InvalidRequest(
-            "Expected an S3 'Object Created' event with detail.bucket.name and detail.object.key, "
-            f"but received {event.get('detail-type')!r} without them. Send the event unchanged, "
-            'or use {"source": {"bucket": "…", "key": "…"}}.'
-        )
-    return {"source": source}

@@ -216,12 +216,11 @@ def _upright_size(page: Page, opened: Opened, presets: tuple[Preset, ...]) -> Si
     """
     if not opened.vector:
         return page.upright
-    enlarged = [place(page.upright, _with_enlarge(preset)).whole for preset in presets]
+    enlarged = [
+        place(page.upright, msgspec.structs.replace(preset, enlarge=True)).whole
+        for preset in presets
+    ]
     return max([page.upright, *enlarged])
-
-
-def _with_enlarge(preset: Preset) -> Preset:
-    return msgspec.structs.replace(preset, enlarge=True)
 
 
 def _need(source: Size, presets: tuple[Preset, ...]) -> Size:

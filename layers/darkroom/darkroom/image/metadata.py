@@ -94,12 +94,9 @@ def _jpeg_with_exif(data: bytes, block: bytes) -> bytes:
 
 def _png_with_exif(data: bytes, block: bytes) -> bytes:
     at = 8 + 25  # after the signature and IHDR
-    return data[:at] + _png_chunk(b"eXIf", block) + data[at:]
-
-
-def _png_chunk(kind: bytes, body: bytes) -> bytes:
-    check = struct.pack(">I", zlib.crc32(kind + body))
-    return struct.pack(">I", len(body)) + kind + body + check
+    body = b"eXIf" + block
+    chunk = struct.pack(">I", len(block)) + body + struct.pack(">I", zlib.crc32(body))
+    return data[:at] + chunk + data[at:]
 
 
 def _webp_with_exif(data: bytes, block: bytes) -> bytes:
@@ -109,7 +106,8 @@ def _webp_with_exif(data: bytes, block: bytes) -> bytes:
         flags, rest = chunks[8], chunks[18:]
         canvas = chunks[12:18]
     else:
-        flags, rest = _webp_alpha(chunks), chunks
+        # The alpha flag is that of a lossless image with an alpha hint.
+        flags, rest = (0x10 if chunks[:4] == b"VP8L" and chunks[12] & 0x10 else 0), chunks
         width, height = _webp_size(chunks)
         canvas = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
     header = b"VP8X" + struct.pack("<I", 10) + bytes([flags | 0x08, 0, 0, 0]) + canvas
@@ -117,11 +115,6 @@ def _webp_with_exif(data: bytes, block: bytes) -> bytes:
     chunk = b"EXIF" + struct.pack("<I", len(block)) + block + padding
     body = b"WEBP" + header + rest + chunk
     return b"RIFF" + struct.pack("<I", len(body)) + body
-
-
-def _webp_alpha(chunks: bytes) -> int:
-    """Return the VP8X alpha flag of a lossless image with an alpha hint, otherwise none."""
-    return 0x10 if chunks[:4] == b"VP8L" and chunks[12] & 0x10 else 0
 
 
 def _webp_size(chunks: bytes) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from darkroom.contract.results import Rendition
 from darkroom.image.encode import Encoded, encode
 from darkroom.image.geometry import Placement, Size, place
 from darkroom.image.metadata import Credit, add_exif, exif
-from darkroom.image.mezzanine import Header, Mezzanine, unpack
+from darkroom.image.mezzanine import Mezzanine, unpack
 
 LEAST_QUALITY = 30
 """A rendition that must not outgrow its source goes no lower than this."""
@@ -29,7 +29,8 @@ def render(mezzanine: bytes, rendition: Rendition) -> Encoded:
 
     ready = _ready_made(contents, placement, rendition, credit)
     data = draw(preset.quality) if ready is None else ready
-    if _rivals_source(header, placement, rendition):
+    same_size = placement.canvas == placement.whole == header.pages[0].source
+    if same_size and header.format == rendition.format:
         data = _not_larger(data, draw, contents, rendition, credit)
     return Encoded(data, OUTPUT_FORMATS[rendition.format].content_type, *placement.canvas)
 
@@ -84,12 +85,6 @@ def _on_canvas(image: Any, canvas: Size, background: str) -> Any:
 
 def _middle(outer: Size, inner: Size) -> tuple[int, int]:
     return (outer[0] - inner[0]) // 2, (outer[1] - inner[1]) // 2
-
-
-def _rivals_source(header: Header, placement: Placement, rendition: Rendition) -> bool:
-    """Return whether a rendition has the source's pixel size and format."""
-    same_size = placement.canvas == placement.whole == header.pages[0].source
-    return same_size and header.format == rendition.format
 
 
 def _not_larger(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from darkroom.contract import keys
 from darkroom.contract.objects import ObjectRef
 from darkroom.contract.results import Backup, BackupOriginalTask
 
@@ -16,10 +15,10 @@ if TYPE_CHECKING:
 def backup_original(
     task: BackupOriginalTask, storage: Objects, settings: BackupOriginalSettings
 ) -> Backup:
-    """Copy the original to the backup bucket, inside S3.
+    """Copy the original to the backup bucket, inside S3, under the key of the source.
 
     The backup bucket is versioned and the record names the version, so every original that was
     processed is kept, whichever run copies last.
     """
-    target = ObjectRef(bucket=settings.backup_bucket, key=keys.backup_key(task.source))
+    target = ObjectRef(bucket=settings.backup_bucket, key=task.source.key)
     return storage.copy(task.original, task.image.bytes, target)

@@ -31,14 +31,9 @@ def read(data: Data, limits: Limits) -> Opened:
         (page,),
         frames=frames,
         exif=exif(image),
-        graphic=_has_palette(data),
+        graphic=bytes(data[25:26]) == b"\3",  # its colour type: indexed (PNG 3, 11.2.1)
         plain=is_plain(image),
     )
-
-
-def _has_palette(data: Data) -> bool:
-    """Return whether a PNG's colour type is 3, indexed (PNG 3, 11.2.1)."""
-    return bytes(data[25:26]) == b"\3"
 
 
 def _apng_frames(data: Data) -> int:
