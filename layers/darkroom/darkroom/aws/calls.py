@@ -55,13 +55,13 @@ def delivering(what: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        found = code(error)
-        if found in _DELIVERY_DENIED:
+        refusal = code(error)
+        if refusal in _DELIVERY_DENIED:
             raise AccessDenied(
-                f"{what} may not be used by this step: {found}. Check the step's role and the "
+                f"{what} may not be used by this step: {refusal}. Check the step's role and the "
                 "topic's policy and key."
             ) from error
-        raise DeliveryError(f"{what} could not be used: {found}. Run it again.") from error
+        raise DeliveryError(f"{what} could not be used: {refusal}. Run it again.") from error
     except BotoCoreError as error:
         raise DeliveryError(f"{what} could not be reached: {error}. Run it again.") from error
 

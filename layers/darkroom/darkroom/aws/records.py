@@ -31,10 +31,10 @@ class Records:
     def read(self, image: str) -> ImageRecord:
         """Return an image's record as it is now; an empty one where there is none."""
         with classified(f"The record of {image}"):
-            found = self._dynamodb.get_item(
+            answer = self._dynamodb.get_item(
                 TableName=self._table, Key={"image": {"S": image}}, ConsistentRead=True
             )
-        return decoded(found.get("Item", {}))
+        return decoded(answer.get("Item", {}))
 
     def reserve(self, image: str, mark: str, seconds: int) -> bool:
         """Keep an announcement to the caller for some seconds; False if another delivery has it.
@@ -42,14 +42,14 @@ class Records:
         True where there is no record to keep it in, too.
         """
         now = int(time.time())
-        found = self._update(
+        taken = self._update(
             image,
             "SET announcing = :mark, announcingUntil = :until",
             "attribute_exists(image) AND (attribute_not_exists(announcing) "
             "OR announcing <> :mark OR announcingUntil < :now)",
             {":mark": {"S": mark}, ":now": {"N": str(now)}, ":until": {"N": str(now + seconds)}},
         )
-        return not found
+        return not taken
 
     def release(self, image: str, mark: str) -> None:
         """Let others make an announcement that was reserved."""
@@ -113,8 +113,8 @@ class Records:
             except ClientError as error:
                 if code(error) != "ConditionalCheckFailedException":
                     raise
-                found: Mapping[str, Any] = error.response.get("Item", {})  # type: ignore[assignment]
-                return found
+                item: Mapping[str, Any] = error.response.get("Item", {})  # type: ignore[assignment]
+                return item
         return {}
 
 

@@ -19,7 +19,7 @@ from darkroom.image.pixels import Pixels, from_bytes
 MAGIC = b"darkroom mezzanine 1\n"
 
 
-class Page(Struct, frozen=True):
+class StoredPage(Struct, frozen=True):
     """One page of pixels, or a watermark's picture; sizes are in pixels."""
 
     source: Size  # upright, in the source
@@ -36,7 +36,9 @@ class Page(Struct, frozen=True):
 class Header(Struct, frozen=True):
     """What the parts are."""
 
-    pages: tuple[Page, ...]  # at least one; the first is the image that renditions are made of
+    pages: tuple[
+        StoredPage, ...
+    ]  # at least one; the first is the image that renditions are made of
     lengths: tuple[int, ...]  # of the parts, in bytes
     format: str  # of the source, as the next two
     bytes: int
@@ -45,7 +47,7 @@ class Header(Struct, frozen=True):
     # format and pixel size: the better of the two is kept.
     original: int | None = None
     credit: Credit = Credit()
-    marks: dict[str, Page] = {}  # the pictures that watermarks name, by bucket/key
+    marks: dict[str, StoredPage] = {}  # the pictures that watermarks name, by bucket/key
 
 
 class Mezzanine(Struct, frozen=True):
@@ -54,7 +56,7 @@ class Mezzanine(Struct, frozen=True):
     header: Header
     parts: tuple[memoryview, ...]
 
-    def image(self, page: Page) -> Any:
+    def image(self, page: StoredPage) -> Any:
         """Return a page, or a mark, as a pyvips image."""
         return from_bytes(self.parts[page.part], page.size, page.bands)
 
@@ -64,8 +66,8 @@ class Builder:
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
-        self._pages: list[Page] = []
-        self._marks: dict[str, Page] = {}
+        self._pages: list[StoredPage] = []
+        self._marks: dict[str, StoredPage] = {}
         self._original: int | None = None
 
     def add_page(self, pixels: Pixels, source: Size, document: Size) -> None:
@@ -103,8 +105,8 @@ class Builder:
         encoded = msgspec.msgpack.encode(header)
         return [MAGIC, len(encoded).to_bytes(4, "big"), encoded, *self._parts]
 
-    def _keep(self, pixels: Pixels, source: Size, document: Size) -> Page:
-        return Page(source, pixels.size, document, pixels.bands, self._add(pixels.data))
+    def _keep(self, pixels: Pixels, source: Size, document: Size) -> StoredPage:
+        return StoredPage(source, pixels.size, document, pixels.bands, self._add(pixels.data))
 
     def _add(self, part: bytes) -> int:
         self._parts.append(part)

@@ -12,7 +12,7 @@ from darkroom.contract.presets import PdfOptions
 from darkroom.image.encode import Encoded, jpeg
 from darkroom.image.geometry import Size
 from darkroom.image.metadata import Credit
-from darkroom.image.mezzanine import Mezzanine, Page, unpack
+from darkroom.image.mezzanine import Mezzanine, StoredPage, unpack
 
 PAGE_SIZES = {"A4": (595.28, 841.89), "Letter": (612.0, 792.0)}
 """Width and height in points, upright."""
@@ -67,7 +67,7 @@ def _pictures(contents: Mezzanine, options: PdfOptions) -> Iterator[_Picture]:
         yield _Picture(data, page.document, "/DeviceGray" if page.bands == 1 else "/DeviceRGB")
 
 
-def _jpeg(contents: Mezzanine, page: Page, options: PdfOptions) -> bytes:
+def _jpeg(contents: Mezzanine, page: StoredPage, options: PdfOptions) -> bytes:
     """Return a page's JPEG: the one that Prepare made, or one encoded now."""
     if page.jpeg is not None and page.jpeg_quality == options.quality:
         return bytes(contents.parts[page.jpeg])
@@ -77,7 +77,7 @@ def _jpeg(contents: Mezzanine, page: Page, options: PdfOptions) -> bytes:
     return jpeg(image, options.quality, graphic=contents.header.graphic)
 
 
-def _original(contents: Mezzanine, page: Page) -> bytes | None:
+def _original(contents: Mezzanine, page: StoredPage) -> bytes | None:
     """Return the source's own bytes, if they are a JPEG of the very size."""
     header = contents.header
     if header.original is None or header.format != "jpeg" or page.document != page.source:

@@ -40,7 +40,7 @@ def strip(data: bytes, image_format: str) -> bytes | None:
 
 
 def jpeg_quality(data: bytes) -> int:
-    """Estimate the quality at which a JPEG was encoded, 1 to 100; 100 where no table tells.
+    """Estimate the quality at which a JPEG was encoded, 1 to 100; 100 where there is no table.
 
     By the mean of its first quantisation table, beside the one in ITU-T T.81, annex K, which
     libjpeg scales by ``200 - 2 * quality`` percent, and below 50 by ``5000 / quality``.
