@@ -25,13 +25,16 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from darkroom_ops.deployment import DEFAULT_REGION, DEFAULT_STACK, MESSAGES_PATH, Deployment
 from darkroom_ops.engine import eventbridge
+from darkroom_ops.engine.authorization import Authorizer
 from darkroom_ops.engine.deploy import Deployed, deploy
-from darkroom_ops.engine.gateway import Disturb, Edge, Guard
+from darkroom_ops.engine.gateway import Gateway
 from darkroom_ops.engine.inbox import Inbox
 from darkroom_ops.engine.lambda_.functions import Functions
-from darkroom_ops.engine.moto import backends, hook
+from darkroom_ops.engine.moto import backends, hooks
+from darkroom_ops.engine.moto.hook import Services
 from darkroom_ops.engine.permissions import Place
 from darkroom_ops.engine.roles import Roles
+from darkroom_ops.engine.service_faults import InjectFault
 from darkroom_ops.engine.stepfunctions.retries import RetryWaits
 from darkroom_ops.engine.stepfunctions.task_faults import Faults
 
@@ -105,24 +108,19 @@ class Engine:
         self.deployment = Deployment(stack, self.endpoint, DEFAULT_REGION)
         self.roles = Roles(DEFAULT_REGION, self.functions.knows)
         place = Place(DEFAULT_REGION, backends.ACCOUNT, backends.has_tags, backends.encryption_key)
-        self.guard = Guard(self.roles, place)
-        self.disturb: Disturb | None = None
-        """What goes wrong with calls of functions and the state machine; see service_faults.py."""
+        self.authorizer = Authorizer(self.roles, place)
+        self.inject_fault: InjectFault | None = None
+        """Gives the fault of a call of a function or the state machine; see service_faults.py."""
         self.router = eventbridge.EventRouter(
             rules=lambda: backends.rules(DEFAULT_REGION),
-            clients=eventbridge.Clients(
-                self.deployment.stepfunctions,
-                self.deployment.sns,
-                self.deployment.sqs,
-                self.deployment.lambda_,
-            ),
+            deployment=self.deployment,
             transform=backends.transform,
-            guard=self.guard,
+            authorizer=self.authorizer,
             dead_letters=lambda function: self.functions.spec(function).dead_letters,
         )
         try:
-            hook.install(
-                hook.Services(
+            hooks.install(
+                Services(
                     self.endpoint,
                     self.functions,
                     self.inbox,
@@ -138,7 +136,7 @@ class Engine:
         try:
             self._server = self._serve()
         except BaseException:
-            hook.uninstall()
+            hooks.uninstall()
             self.functions.close()
             raise
         try:
@@ -205,7 +203,7 @@ class Engine:
         self.functions.close()
         self._server.shutdown()
         self._server.server_close()
-        hook.uninstall()
+        hooks.uninstall()
 
     def _deploy(self, template: Path, stack: str, parameters: Mapping[str, str] | None) -> Deployed:
         deployed = deploy(
@@ -228,16 +226,16 @@ class Engine:
             logging.getLogger(name).setLevel(level)
         warnings.filterwarnings("ignore", message="Tried to parse .* not supported by moto")
         os.environ["MOTO_PORT"] = str(self.port)
-        edge = Edge(
+        gateway = Gateway(
             DomainDispatcherApplication(create_backend_app),
-            self.guard,
-            lambda call, invocation: self.disturb and self.disturb(call, invocation),
+            self.authorizer,
+            lambda call, invocation: self.inject_fault and self.inject_fault(call, invocation),
             {MESSAGES_PATH: self.inbox.per_execution},
         )
         server = make_server(
             HOST,
             self.port,
-            edge,
+            gateway,
             threaded=True,
             request_handler=_KeepAlive,
             fd=self._socket.fileno(),

@@ -16,11 +16,13 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from botocore.exceptions import ClientError
 from darkroom.contract.arns import parse
+
+from darkroom_ops.deployment import Deployment
+from darkroom_ops.engine.authorization import Authorizer
 
 LOG = logging.getLogger(__name__)
 
@@ -54,38 +56,6 @@ REASONS = {
 _sequence = itertools.count()
 
 
-class Rule(Protocol):
-    """A rule, as moto keeps it."""
-
-    arn: str
-    state: str
-    event_pattern: Any
-    targets: list[dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Clients:
-    """What delivery needs of AWS: boto3 clients."""
-
-    stepfunctions: Any
-    sns: Any
-    sqs: Any
-    lambda_: Any
-
-
-class Guard(Protocol):
-    """Decides whether a rule may deliver."""
-
-    def check_delivery(self, rule: str, target: Mapping[str, Any]) -> None:
-        """Raise ClientError if it may not deliver to a target."""
-
-    def may_bury(self, rule: str, queue: str) -> bool:
-        """Tell whether a queue takes its dead letters."""
-
-    def may_send(self, function: str, queue: str) -> bool:
-        """Tell whether a function may send to a queue."""
-
-
 class EventRouter:
     """Takes events to the targets of the rules that match them.
 
@@ -93,11 +63,11 @@ class EventRouter:
     ----------
     rules
         Gives the rules of the default bus.
-    clients
-        For the targets.
+    deployment
+        Gives the clients for the targets.
     transform
         Applies a target's InputTransformer.
-    guard
+    authorizer
         Decides what rules may do.
     dead_letters
         Gives the ARN of the queue for what a function failed on, by the function's name.
@@ -107,21 +77,25 @@ class EventRouter:
 
     def __init__(
         self,
-        rules: Callable[[], Iterable[Rule]],
-        clients: Clients,
+        rules: Callable[[], Iterable[Any]],
+        deployment: Deployment,
         transform: Callable[[Mapping[str, Any], dict[str, Any]], Any],
-        guard: Guard,
+        authorizer: Authorizer,
         dead_letters: Callable[[str], str | None],
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self._rules = rules
-        self._clients = clients
+        # Made here: boto3 makes no clients in several threads at once.
+        self._stepfunctions, self._lambda = deployment.stepfunctions, deployment.lambda_
+        self._sns, self._sqs = deployment.sns, deployment.sqs
         self._transform = transform
-        self._guard = guard
+        self._authorizer = authorizer
         self._dead_letters = dead_letters
         self._wait = wait
         self._executor = ThreadPoolExecutor(MAX_STARTED, thread_name_prefix="delivery")
         self._ended: dict[str, threading.Event] = {}
+        self._ended_early: set[str] = set()
+        self._starting = 0
         self._lock = threading.Lock()
         self._pending: set[Future[None]] = set()
         self._closed = False
@@ -131,7 +105,7 @@ class EventRouter:
         for rule in list(self._rules()):
             self.send(rule, event)
 
-    def send(self, rule: Rule, event: dict[str, Any]) -> None:
+    def send(self, rule: Any, event: dict[str, Any]) -> None:
         """Take an event to the targets of a rule, if the rule is enabled and matches."""
         if self._closed or rule.state != "ENABLED" or not rule.event_pattern.matches_event(event):
             return
@@ -144,11 +118,13 @@ class EventRouter:
     def execution_ended(self, arn: str) -> None:
         """Let the next waiting event start its execution."""
         with self._lock:
-            ended = self._ended.setdefault(arn, threading.Event())
-        ended.set()
+            if arn in self._ended:
+                self._ended.pop(arn).set()
+            elif self._starting:  # perhaps one whose start has not come back yet
+                self._ended_early.add(arn)
 
     def idle(self) -> bool:
-        """Tell whether every event so far has been delivered, and its execution has ended."""
+        """Return whether every event so far has been delivered, and its execution has ended."""
         with self._lock:
             return not self._pending
 
@@ -182,13 +158,13 @@ class EventRouter:
             if self._closed:
                 return
             try:
-                self._guard.check_delivery(rule_arn, target)
+                self._authorizer.check_delivery(rule_arn, target)
                 self._call(target["Arn"], body)
             except ClientError as error:
                 code = error.response["Error"]["Code"]
                 final = code in FINAL_CODES
                 if final or attempt == ATTEMPTS - 1:
-                    self._bury(rule_arn, target, event, error, attempt, final=final)
+                    self._send_to_dlq(rule_arn, target, event, error, attempt, final=final)
                     return
                 self._wait(ATTEMPT_SECONDS * 2**attempt)
             else:
@@ -197,18 +173,11 @@ class EventRouter:
     def _call(self, arn: str, body: str) -> None:
         service = parse(arn).service
         if service == "states":
-            started = self._clients.stepfunctions.start_execution(stateMachineArn=arn, input=body)
-            with self._lock:
-                ended = self._ended.setdefault(started["executionArn"], threading.Event())
-                if self._closed:
-                    return  # it started while the engine closed: nobody would tell of its end
-            ended.wait()
-            with self._lock:
-                self._ended.pop(started["executionArn"], None)
+            self._start(arn, body).wait()
         elif service == "lambda":
             self._invoke(arn, body)
         elif service == "sns":
-            self._clients.sns.publish(TopicArn=arn, Message=body)
+            self._sns.publish(TopicArn=arn, Message=body)
         elif service == "sqs":
             self._send_to_queue(arn, body, {})
         else:
@@ -216,11 +185,30 @@ class EventRouter:
                 f"The engine delivers events to Step Functions, Lambda, SNS and SQS, not to {arn}."
             )
 
+    def _start(self, machine: str, body: str) -> threading.Event:
+        """Start an execution and return the event that its end sets."""
+        ended = threading.Event()
+        with self._lock:
+            self._starting += 1
+        try:
+            started = self._stepfunctions.start_execution(stateMachineArn=machine, input=body)
+            with self._lock:
+                if self._closed or started["executionArn"] in self._ended_early:
+                    ended.set()
+                else:
+                    self._ended[started["executionArn"]] = ended
+        finally:
+            with self._lock:
+                self._starting -= 1
+                if not self._starting:
+                    self._ended_early.clear()
+        return ended
+
     def _invoke(self, arn: str, body: str) -> None:
-        """Invoke a function as Lambda does for an event: twice more on error, then bury it."""
+        """Invoke a function as Lambda does for an event: twice more on error, then its queue."""
         for attempt in range(ASYNC_ATTEMPTS):
             self._wait(ATTEMPT_SECONDS * attempt)
-            done = self._clients.lambda_.invoke(FunctionName=arn, Payload=body.encode())
+            done: Any = self._lambda.invoke(FunctionName=arn, Payload=body.encode())
             if "FunctionError" not in done:
                 return
             error = json.loads(done["Payload"].read())
@@ -231,7 +219,7 @@ class EventRouter:
         if queue is None:
             LOG.error("an event was lost: %s has no dead-letter queue", arn)
             return
-        if not self._guard.may_send(name, queue):
+        if not self._authorizer.function_may_send(name, queue):
             LOG.error("an event was lost: the role of %s may not send to %s", arn, queue)
             return
         attributes = {
@@ -242,7 +230,7 @@ class EventRouter:
         self._send_to_queue(queue, body, attributes)
 
     def _send_to_queue(self, arn: str, body: str, attributes: Mapping[str, str]) -> None:
-        self._clients.sqs.send_message(
+        self._sqs.send_message(
             QueueUrl=self._queue_url(arn),
             MessageBody=body,
             MessageAttributes={
@@ -252,10 +240,10 @@ class EventRouter:
         )
 
     def _queue_url(self, arn: str) -> str:
-        found: str = self._clients.sqs.get_queue_url(QueueName=parse(arn).name)["QueueUrl"]
+        found: str = self._sqs.get_queue_url(QueueName=parse(arn).name)["QueueUrl"]
         return found
 
-    def _bury(
+    def _send_to_dlq(
         self,
         rule_arn: str,
         target: dict[str, Any],
@@ -270,7 +258,7 @@ class EventRouter:
             LOG.error("an event was lost: %s has no dead-letter queue", target["Arn"])
             return
         queue = target["DeadLetterConfig"]["Arn"]
-        if not self._guard.may_bury(rule_arn, queue):
+        if not self._authorizer.rule_may_send(rule_arn, queue):
             LOG.error("an event was lost: %s may not send to %s", rule_arn, queue)
             return
         attributes = {

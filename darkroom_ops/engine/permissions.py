@@ -1,7 +1,7 @@
 """IAM, as far as the template uses it: what a call needs, and whether a policy allows it.
 
-Pure: :mod:`darkroom_ops.engine.gateway` asks for every call that a function, the state machine or
-an event rule makes. Whatever is not understood here is refused, never allowed.
+Pure: :mod:`darkroom_ops.engine.authorization` asks for every call that a function, the state
+machine or an event rule makes. Whatever is not understood here is refused, never allowed.
 
 Sources: Service Authorization Reference (actions and resources of each service); IAM user guide,
 "Policy evaluation logic" and "IAM JSON policy elements: Condition operators"; S3 user guide,
@@ -18,6 +18,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from darkroom.contract.arns import parse
+
+MACHINE = "step-functions"
+"""Access key of the calls that state machines make; a function's is its name."""
 
 
 class PolicyNotUnderstood(Exception):
@@ -97,7 +100,7 @@ class Statement:
     conditions: tuple[tuple[str, str, tuple[str, ...]], ...]
 
     def covers(self, need: Need, context: Mapping[str, str]) -> bool:
-        """Tell whether the statement speaks of a need, under the given circumstances."""
+        """Return whether the statement speaks of a need, under the given circumstances."""
         return (
             any(_like(pattern, need.action, ignore_case=True) for pattern in self.actions)
             and any(_like(pattern, need.resource) for pattern in self.resources)
@@ -258,7 +261,7 @@ OPERATORS: Mapping[str, Callable[[str, str], bool]] = {
 
 
 def _holds(operator: str, value: str | None, expected: tuple[str, ...]) -> bool:
-    """Tell whether a condition holds; a key that the call does not have never matches."""
+    """Return whether a condition holds; a key that the call does not have never matches."""
     return value is not None and any(OPERATORS[operator](each, value) for each in expected)
 
 

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from darkroom_ops.engine.gateway import MACHINE
 from darkroom_ops.engine.moto import backends
-from darkroom_ops.engine.permissions import Grant, Policy, read
+from darkroom_ops.engine.permissions import MACHINE, Grant, Policy, read
 
 
 class Roles:
@@ -20,7 +19,7 @@ class Roles:
     region
         Of the stack.
     is_function
-        Tells whether a name is that of a deployed function.
+        Returns whether a name is that of a deployed function.
     """
 
     def __init__(self, region: str, is_function: Callable[[str], bool]) -> None:

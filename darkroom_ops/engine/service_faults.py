@@ -1,8 +1,8 @@
-"""Trouble with AWS itself, made on purpose: throttles, service errors and broken connections.
+"""Faults of AWS itself, injected: throttles, service errors and lost connections.
 
-Chaos tests give this to the engine's edge. It disturbs a share of the calls that functions and the
-state machine make. Half of the troubled calls stay so through all of their client's own retries,
-which is what the state machine's retries are for.
+Chaos tests give this to the engine's gateway, for a share of the calls that functions and the state
+machine make. Half of these calls fail through all of their client's own retries, which is what the
+state machine's retries are for.
 """
 
 from __future__ import annotations
@@ -10,20 +10,43 @@ from __future__ import annotations
 import collections
 import random
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
 
-from darkroom_ops.engine.gateway import Answer, Fault
 from darkroom_ops.engine.permissions import Call
-
-_LOST = Fault(None)
-_LOST_AFTERWARDS = Fault(None, served=True)
+from darkroom_ops.engine.protocols import ServiceError
 
 
-def _error(status: int, code: str, message: str) -> Fault:
-    return Fault(Answer(status, code, message))
+@dataclass(frozen=True)
+class ServiceFault:
+    """What goes wrong with a call.
+
+    Parameters
+    ----------
+    error
+        The error that the service answers with; None when the connection breaks without any.
+    served
+        Whether the service has done it nevertheless.
+    """
+
+    error: ServiceError | None
+    served: bool = False
 
 
-TROUBLE: Mapping[str, tuple[Fault, ...]] = {
+InjectFault: TypeAlias = Callable[[Call, str], ServiceFault | None]
+"""Gives the fault of a call, or None; the text is the client's id of the call, the same for each of
+its attempts."""
+
+_LOST = ServiceFault(None)
+_LOST_AFTERWARDS = ServiceFault(None, served=True)
+
+
+def _error(status: int, code: str, message: str) -> ServiceFault:
+    return ServiceFault(ServiceError(status, code, message))
+
+
+SERVICE_FAULTS: Mapping[str, tuple[ServiceFault, ...]] = {
     "s3": (
         _error(503, "SlowDown", "Please reduce your request rate."),
         _error(500, "InternalError", "We encountered an internal error. Please try again."),
@@ -55,13 +78,13 @@ TROUBLE: Mapping[str, tuple[Fault, ...]] = {
 }
 """What each service does at times (its API reference, "Common errors")."""
 
-STUBBORN = 0.5
+PERSISTENT = 0.5
 """The share of troubled calls that stay so through their client's retries."""
 
 REMEMBERED = 1000
 
 
-class Disturbances:
+class RandomFaults:
     """Gives some calls a fault, at random.
 
     Which calls those are depends on the seed and on the order in which they come, and so on the
@@ -79,11 +102,11 @@ class Disturbances:
         self._random = random.Random(seed)  # noqa: S311 - no secret
         self._share = share
         self._lock = threading.Lock()
-        self._stubborn: dict[str, Fault] = {}
+        self._persistent: dict[str, ServiceFault] = {}
         self.counts: collections.Counter[str] = collections.Counter()
         """How many calls got a fault, by service and operation."""
 
-    def __call__(self, call: Call, invocation: str) -> Fault | None:
+    def __call__(self, call: Call, invocation: str) -> ServiceFault | None:
         """Return the fault of a call, or None.
 
         Parameters
@@ -95,18 +118,18 @@ class Disturbances:
             "Retry behavior": amz-sdk-invocation-id).
         """
         with self._lock:
-            fault = self._stubborn.get(invocation)
+            fault = self._persistent.get(invocation)
             if fault is None:
-                kinds = TROUBLE.get(call.service, ())
+                kinds = SERVICE_FAULTS.get(call.service, ())
                 if not kinds or self._random.random() >= self._share:
                     return None
                 fault = self._random.choice(kinds)
-                if invocation and self._random.random() < STUBBORN:
+                if invocation and self._random.random() < PERSISTENT:
                     self._remember(invocation, fault)
             self.counts[f"{call.service}:{call.operation}"] += 1
             return fault
 
-    def _remember(self, invocation: str, fault: Fault) -> None:
-        self._stubborn[invocation] = fault
-        if len(self._stubborn) > REMEMBERED:
-            del self._stubborn[next(iter(self._stubborn))]
+    def _remember(self, invocation: str, fault: ServiceFault) -> None:
+        self._persistent[invocation] = fault
+        if len(self._persistent) > REMEMBERED:
+            del self._persistent[next(iter(self._persistent))]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from darkroom_ops.engine.gateway import Call
+from darkroom_ops.engine.permissions import Call
 from darkroom_ops.executions import cost
 from darkroom_ops.executions.watch import fetch
 from tests.support.images import photo, truncated
@@ -36,15 +36,15 @@ def test_each_line_is_what_was_called(
 ) -> None:
     if pipeline.engine is None:
         pytest.skip("needs the inside of the local engine")
-    guard, made = pipeline.engine.guard, Counter[tuple[str, str]]()
-    check = guard.check
+    authorizer, made = pipeline.engine.authorizer, Counter[tuple[str, str]]()
+    check = authorizer.check
 
     def counted(call: Call) -> Any:
         made[call.service, call.operation] += 1
         return check(call)
 
     pipeline.settle()  # what others left under way is not counted
-    monkeypatch.setattr(guard, "check", counted)
+    monkeypatch.setattr(authorizer, "check", counted)
     run = pipeline.upload(picture())
     pipeline.settle()
     called = Counter(made)

@@ -71,7 +71,7 @@ def test_a_lost_upload_is_redriven_once(pipeline: Pipeline, lost: Json) -> None:
     assert run.output["outcome"] == "COMPLETE"
     assert json.loads(run.described["input"]) == letter.event
     assert mine(pipeline, lost["key"]) == []
-    _bury(pipeline, letter.event)  # the same event, found in the queue a second time
+    _send_to_dlq(pipeline, letter.event)  # the same event, found in the queue a second time
     again = redriven(pipeline, lost["key"])
     assert again.execution == run.arn
     assert pipeline.executions(lost["key"]) == [run.arn]
@@ -80,7 +80,7 @@ def test_a_lost_upload_is_redriven_once(pipeline: Pipeline, lost: Json) -> None:
 def test_a_duplicate_of_a_processed_upload_does_nothing(pipeline: Pipeline) -> None:
     source = pipeline.put(photo())
     run = pipeline.run_of(source)
-    _bury(pipeline, json.loads(run.described["input"]))
+    _send_to_dlq(pipeline, json.loads(run.described["input"]))
     sent = redriven(pipeline, source["key"])
     assert sent.execution is not None
     assert pipeline.wait(sent.execution).output["outcome"] == "ALREADY_PROCESSED"
@@ -134,7 +134,7 @@ def test_the_commands(pipeline: Pipeline, lost: Json) -> None:
     assert ours(darkroom(pipeline, "dlq", "list")[1]) == []
 
 
-def _bury(pipeline: Pipeline, event: Json) -> None:
+def _send_to_dlq(pipeline: Pipeline, event: Json) -> None:
     pipeline.at.sqs.send_message(
         QueueUrl=pipeline.at.events_dead_letter_queue_url, MessageBody=json.dumps(event)
     )
@@ -150,10 +150,11 @@ class _Forbidden:
         self._engine = engine
 
     def __enter__(self) -> None:
-        from darkroom_ops.engine.gateway import Answer, Fault
+        from darkroom_ops.engine.protocols import ServiceError
+        from darkroom_ops.engine.service_faults import ServiceFault
 
-        denied = Fault(Answer(403, "AuthorizationError", "not authorized"))
-        self._engine.disturb = lambda call, _: denied if call.service == "sns" else None
+        denied = ServiceFault(ServiceError(403, "AuthorizationError", "not authorized"))
+        self._engine.inject_fault = lambda call, _: denied if call.service == "sns" else None
 
     def __exit__(self, *_: object) -> None:
-        self._engine.disturb = None
+        self._engine.inject_fault = None

@@ -47,7 +47,7 @@ with Engine(Path("template.yaml"), parameters=options, skip_waits=True) as engin
         "bucket": at.source_bucket_name,
         "record": [records[0]["image"]["S"], records[0]["status"]["S"]],
         "made": sorted(each["Key"] for each in keys),
-        "denied": [str(each) for each in engine.guard.denials],
+        "denied": [str(each) for each in engine.authorizer.denials],
         "environments": sorted(engine.functions.pids()),
         "port": engine.port,
     }
@@ -60,7 +60,7 @@ with Engine(Path("template.yaml"), parameters=express, skip_waits=True) as engin
     engine.wait_idle(60)
     (record,) = at.dynamodb.scan(TableName=at.images_table_name)["Items"]
     told["express"] = record["status"]["S"]
-    told["denied"] += [str(each) for each in engine.guard.denials]
+    told["denied"] += [str(each) for each in engine.authorizer.denials]
 print(json.dumps(told))
 """
 

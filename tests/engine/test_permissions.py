@@ -16,9 +16,10 @@ from darkroom.contract.objects import ObjectRef, Source
 
 from darkroom_ops import dlq
 from darkroom_ops.engine import Engine
-from darkroom_ops.engine.gateway import MACHINE, Answer, Fault
 from darkroom_ops.engine.moto import backends
-from darkroom_ops.engine.permissions import Call
+from darkroom_ops.engine.permissions import MACHINE, Call
+from darkroom_ops.engine.protocols import ServiceError
+from darkroom_ops.engine.service_faults import ServiceFault
 from tests.support.images import photo
 from tests.support.pipeline import Pipeline, until
 
@@ -162,7 +163,7 @@ def test_an_execution_meets_what_its_role_lacks(
     assert any(
         denial.principal == engine.deployment.resize_function_name
         and denial.need.action == "s3:PutObject"
-        for denial in engine.guard.denials
+        for denial in engine.authorizer.denials
     )
 
 
@@ -208,7 +209,7 @@ def test_every_grant_is_used(pipeline: Pipeline, engine: Engine, monkeypatch: An
 
     unused = sorted(
         f"{grant.owner.rpartition('/')[2]}: {grant.sid}: {grant.action} on {grant.resource}"
-        for grant in engine.roles.grants() - engine.guard.used
+        for grant in engine.roles.grants() - engine.authorizer.used
         if grant.sid not in SERVICES_OWN
     )
     assert unused == [], "\n".join(unused)
@@ -278,7 +279,7 @@ def _large_copy_that_breaks(pipeline: Pipeline, engine: Engine, monkeypatch: Any
     monkeypatch.setattr(objects, "COPY_PART_BYTES", 5 * 2**20)
     at, data = engine.deployment, bytes(6 * 2**20)
     at.s3.put_object(Bucket=at.work_bucket_name, Key="originals/large", Body=data)
-    monkeypatch.setattr(engine, "disturb", _no_second_part)
+    monkeypatch.setattr(engine, "inject_fault", _no_second_part)
     backup = objects.Objects(client_of(engine, at.backup_original_function_name, "s3"))
     source = Source(bucket=at.work_bucket_name, key="originals/large")
     with pytest.raises(StorageError):
@@ -286,6 +287,6 @@ def _large_copy_that_breaks(pipeline: Pipeline, engine: Engine, monkeypatch: Any
     assert "Uploads" not in at.s3.list_multipart_uploads(Bucket=at.backup_bucket_name)
 
 
-def _no_second_part(call: Call, invocation: str) -> Fault | None:
+def _no_second_part(call: Call, invocation: str) -> ServiceFault | None:
     second = call.operation == "UploadPartCopy" and call.parameters.get("PartNumber") == "2"
-    return Fault(Answer(500, "InternalError", "try again")) if second else None
+    return ServiceFault(ServiceError(500, "InternalError", "try again")) if second else None

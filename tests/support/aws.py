@@ -43,10 +43,10 @@ def empty_account(**config: dict[str, Any]) -> Iterator[None]:
 @contextmanager
 def engine_aside() -> Iterator[None]:
     """Put aside an engine that runs in this process: its hooks, and all that moto holds for it."""
-    hook: Any = sys.modules.get("darkroom_ops.engine.moto.hook")
-    services = hook and hook._services
+    hooks: Any = sys.modules.get("darkroom_ops.engine.moto.hooks")
+    services = hooks and hooks.hook.running
     if services:
-        hook.uninstall()
+        hooks.uninstall()
     others = [(service, dict(service)) for service in BackendDict._instances]
     _forget()
     try:
@@ -57,7 +57,7 @@ def engine_aside() -> Iterator[None]:
             service.update(accounts)
             BackendDict._instances.append(service)
         if services:
-            hook.install(services)
+            hooks.install(services)
 
 
 def _forget() -> None:

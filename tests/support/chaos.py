@@ -17,7 +17,7 @@ import psutil
 from darkroom_ops.audit.evidence import Deployed
 from darkroom_ops.audit.findings import Auditor, Finding
 from darkroom_ops.engine import Engine
-from darkroom_ops.engine.service_faults import Disturbances
+from darkroom_ops.engine.service_faults import RandomFaults
 from tests.support.images import photo, truncated
 
 LATE_SECONDS = 2.0
@@ -111,10 +111,10 @@ class Chaos:
             How long the executions may take.
         """
         engine, plan = self._engine, self._plan
-        disturb = Disturbances(plan.seed, plan.trouble)
+        inject_fault = RandomFaults(plan.seed, plan.trouble)
         put = engine.router.put
         engine.router.put = self._shaken(put)  # type: ignore[method-assign]
-        engine.disturb = disturb
+        engine.inject_fault = inject_fault
         killer = threading.Thread(target=self._kill, daemon=True)
         killer.start()
         try:
@@ -124,9 +124,9 @@ class Chaos:
             self._quiet.set()
             killer.join()
             engine.router.put = put  # type: ignore[method-assign]
-            engine.disturb = None
+            engine.inject_fault = None
         assert quiet, f"executions still ran after {seconds:.0f} s"
-        return self._aftermath(disturb)
+        return self._aftermath(inject_fault)
 
     def _settle(self, seconds: float) -> bool:
         """Wait until no event is late, none waits and nothing runs; False when time runs out."""
@@ -189,7 +189,7 @@ class Chaos:
                 psutil.Process(worker.process.pid).kill()
                 self._kills += 1
 
-    def _aftermath(self, disturb: Disturbances) -> Aftermath:
+    def _aftermath(self, inject_fault: RandomFaults) -> Aftermath:
         engine, at = self._engine, self._engine.deployment
         auditor = Auditor(
             Deployed(at),
@@ -211,4 +211,4 @@ class Chaos:
                 outcomes[output.get("outcome", run["status"])] += 1
                 if run["status"] != "SUCCEEDED":
                     errors[run.get("error", run["status"])] += 1
-        return Aftermath(findings, outcomes, errors, disturb.counts, self._kills, self._events)
+        return Aftermath(findings, outcomes, errors, inject_fault.counts, self._kills, self._events)

@@ -11,9 +11,9 @@ from darkroom_ops.engine.moto.hook import hook, services
 
 
 @hook(
-    owner=Rule,
-    attribute="send_to_targets",
-    reason="Moto's rules have no Step Functions or SNS target, no retries, no dead-letter queue.",
+    Rule,
+    "send_to_targets",
+    "Moto's rules have no Step Functions or SNS target, no retries, no dead-letter queue.",
 )
 def deliver(self: Any, original_event: Any, transform_input: bool = True) -> None:  # noqa: ARG001, FBT001, FBT002 - moto's signature
     event = dict(original_event)

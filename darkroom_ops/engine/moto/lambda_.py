@@ -10,9 +10,9 @@ from darkroom_ops.engine.moto.hook import hook, services
 
 
 @hook(
-    owner=LambdaFunction,
-    attribute="_invoke_lambda",
-    reason="Moto runs functions in Docker; the engine has processes of its own.",
+    LambdaFunction,
+    "_invoke_lambda",
+    "Moto runs functions in Docker; the engine has processes of its own.",
 )
 def invoke(self: Any, event: Any = None) -> tuple[str, bool, str]:
     self.logs_backend.ensure_log_group(self.logs_group_name)

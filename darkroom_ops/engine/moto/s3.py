@@ -11,9 +11,9 @@ from darkroom_ops.engine.moto.hook import hook, services
 
 
 @hook(
-    owner=notifications,
-    attribute="_send_event_bridge_message",
-    reason="Moto's events have one sequencer for all, ``eTag`` for ``etag``, and other reasons.",
+    notifications,
+    "_send_event_bridge_message",
+    "Moto's events have one sequencer for all, ``eTag`` for ``etag``, and other reasons.",
     report="S3's events to EventBridge differ from AWS's",
 )
 def send_event(account_id: str, bucket: Any, event_name: str, key: Any) -> None:

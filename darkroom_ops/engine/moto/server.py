@@ -12,20 +12,16 @@ from moto.moto_server.utilities import RegexConverter
 from darkroom_ops.engine.moto.hook import hook
 
 
-@hook(
-    owner=backends,
-    attribute="list_of_moto_modules",
-    reason="Moto lists its own folders for every request.",
-)
+@hook(backends, "list_of_moto_modules", "Moto lists its own folders for every request.")
 @functools.cache
 def service_names() -> frozenset[str]:
     return frozenset(service_names.original())
 
 
 @hook(
-    owner=utils,
-    attribute="create_loader",
-    reason="Moto lists botocore's 400 folders for each service whose description it reads.",
+    utils,
+    "create_loader",
+    "Moto lists botocore's 400 folders for each service whose description it reads.",
 )
 @functools.cache
 def description_loader() -> Any:
@@ -33,9 +29,9 @@ def description_loader() -> Any:
 
 
 @hook(
-    owner=RegexConverter,
-    attribute="__init__",
-    reason="Moto's server does not find an object whose key has a line break in it.",
+    RegexConverter,
+    "__init__",
+    "Moto's server does not find an object whose key has a line break in it.",
     report="An object whose key has a line break is not found",
 )
 def match_path(self: Any, url_map: Any, *items: Any) -> None:

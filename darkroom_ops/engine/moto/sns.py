@@ -11,11 +11,7 @@ from darkroom_ops.engine.inbox import Message
 from darkroom_ops.engine.moto.hook import hook, services
 
 
-@hook(
-    owner=Subscription,
-    attribute="publish",
-    reason="Moto drops what goes to e-mail and SMS; the engine has an inbox.",
-)
+@hook(Subscription, "publish", "Moto drops what goes to e-mail and SMS; the engine has an inbox.")
 def publish(
     self: Any,
     message: str,

@@ -9,13 +9,14 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from darkroom_ops.engine import eventbridge
-from darkroom_ops.engine.eventbridge import Clients, EventRouter
+from darkroom_ops.engine.eventbridge import EventRouter
 
 Json = dict[str, Any]
 
@@ -90,7 +91,7 @@ class Aws:
         return done
 
 
-class Guard:
+class Authorizer:
     def __init__(self) -> None:
         self.refused: set[str] = set()
         self.asked: list[tuple[str, str, str]] = []
@@ -100,11 +101,11 @@ class Guard:
         if "deliver" in self.refused:
             raise error("AccessDeniedException")
 
-    def may_bury(self, rule: str, queue: str) -> bool:
-        self.asked.append(("bury", rule, queue))
-        return "bury" not in self.refused
+    def rule_may_send(self, rule: str, queue: str) -> bool:
+        self.asked.append(("dead letter", rule, queue))
+        return "dead letter" not in self.refused
 
-    def may_send(self, function: str, queue: str) -> bool:
+    def function_may_send(self, function: str, queue: str) -> bool:
         self.asked.append(("send", function, queue))
         return "send" not in self.refused
 
@@ -113,16 +114,18 @@ class World:
     """A router with everything around it."""
 
     def __init__(self) -> None:
-        self.aws, self.guard = Aws(), Guard()
+        self.aws, self.authorizer = Aws(), Authorizer()
         self.rules: list[Rule] = []
         self.dead_letters: dict[str, str] = {"notify": QUEUE}
         self.waits: list[float] = []
         self.during_wait: Callable[[], None] = lambda: None
         self.router = EventRouter(
             rules=lambda: self.rules,
-            clients=Clients(self.aws, self.aws, self.aws, self.aws),
+            deployment=SimpleNamespace(  # type: ignore[arg-type]
+                stepfunctions=self.aws, sns=self.aws, sqs=self.aws, lambda_=self.aws
+            ),
             transform=lambda transformer, event: {"made": [transformer, event]},
-            guard=self.guard,
+            authorizer=self.authorizer,
             dead_letters=self.dead_letters.get,
             wait=self.wait,
         )
@@ -185,7 +188,7 @@ BODY = '{"source": "aws.s3", "detail": {"key": "é.jpg"}}'
 )
 def test_a_target_gets_the_event(world: World, arn: str, call: Json) -> None:
     assert world.deliver({"Arn": arn}) == [call]
-    assert world.guard.asked == [("deliver", RULE, arn)]
+    assert world.authorizer.asked == [("deliver", RULE, arn)]
     assert world.router.idle()
     assert [seconds for seconds in world.waits if seconds] == []
 
@@ -211,6 +214,15 @@ def test_an_execution_that_ended_before_its_start_was_answered_holds_nothing(wor
     world.deliver({"Arn": MACHINE})
     assert world.router.idle()
     assert world.router._ended == {}
+
+
+def test_the_end_of_an_execution_that_no_event_started_leaves_nothing(world: World) -> None:
+    world.aws.during_start = lambda _: world.router.execution_ended("another")
+    threading.Timer(0.05, world.router.execution_ended, ["execution-1"]).start()
+    world.router.execution_ended("one more")
+    world.deliver({"Arn": MACHINE})
+    assert world.router._ended == {}
+    assert world.router._ended_early == set()
 
 
 def test_only_so_many_executions_run_at_once(world: World) -> None:
@@ -245,7 +257,7 @@ def test_every_target_of_every_rule_that_matches_gets_it(world: World) -> None:
     world.router.put(EVENT)
     world.finish()
     assert sorted(next(iter(call)) for call in world.aws.calls) == ["invoke", "publish", "send"]
-    assert {arn for _, _, arn in world.guard.asked} == {FUNCTION, TOPIC, QUEUE}
+    assert {arn for _, _, arn in world.authorizer.asked} == {FUNCTION, TOPIC, QUEUE}
 
 
 def test_what_cannot_be_delivered_at_all_is_said(
@@ -289,7 +301,7 @@ def test_what_fails_four_times_is_buried_with_the_reason(world: World) -> None:
         },
     )
     assert "é.jpg" in buried["send"]["MessageBody"]
-    assert world.guard.asked[-1] == ("bury", RULE, QUEUE)
+    assert world.authorizer.asked[-1] == ("dead letter", RULE, QUEUE)
 
 
 @pytest.mark.parametrize(
@@ -318,7 +330,7 @@ def test_what_no_retry_can_help_is_buried_at_once(world: World, code: str) -> No
 
 
 def test_a_rule_without_the_right_delivers_nothing(world: World) -> None:
-    world.guard.refused = {"deliver"}
+    world.authorizer.refused = {"deliver"}
     (call,) = world.deliver({"Arn": TOPIC, "DeadLetterConfig": {"Arn": QUEUE}})
     assert letter(call)[1]["ERROR_CODE"] == "AccessDeniedException"
 
@@ -326,7 +338,7 @@ def test_a_rule_without_the_right_delivers_nothing(world: World) -> None:
 def test_an_event_that_no_queue_takes_is_lost_aloud(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world.guard.refused = {"deliver", "bury"}
+    world.authorizer.refused = {"deliver", "dead letter"}
     assert world.deliver({"Arn": TOPIC}, {"Arn": TOPIC, "DeadLetterConfig": {"Arn": QUEUE}}) == []
     assert sorted(record.message for record in caplog.records) == [
         f"an event was lost: {RULE} may not send to {QUEUE}",
@@ -357,7 +369,7 @@ def test_what_a_function_fails_on_three_times_is_buried_by_lambda(world: World) 
         EVENT,
         {"RequestID": "request-3", "ErrorCode": "200", "ErrorMessage": "AccessDenied: no topic"},
     )
-    assert world.guard.asked[-1] == ("send", "notify", QUEUE)
+    assert world.authorizer.asked[-1] == ("send", "notify", QUEUE)
     assert world.waits == [0, 0.2, 0.4]
 
 
@@ -371,7 +383,7 @@ def test_what_a_function_fails_on_is_lost_aloud_without_a_queue_or_its_right(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     other = FUNCTION.replace("notify", "other")
-    world.guard.refused = {"send"}
+    world.authorizer.refused = {"send"}
     world.aws.function_errors = [FAILED] * 6
     calls = world.deliver({"Arn": FUNCTION}, {"Arn": other})
     assert [next(iter(call)) for call in calls] == ["invoke"] * 6

@@ -1,4 +1,4 @@
-"""The engine's door, around an application of three lines: who is let through, and to what."""
+"""The engine's api, around an application of three lines: who is let through, and to what."""
 
 from __future__ import annotations
 
@@ -15,20 +15,12 @@ import pytest
 from botocore.exceptions import ClientError
 from werkzeug.test import run_wsgi_app
 
-from darkroom_ops.engine.gateway import (
-    EVENTS,
-    KEPT_DENIALS,
-    MACHINE,
-    Answer,
-    Denial,
-    Edge,
-    Fault,
-    Guard,
-    read,
-    respond,
-)
-from darkroom_ops.engine.permissions import Call, Need, Place, Policy
+from darkroom_ops.engine.authorization import EVENTS, KEPT_DENIALS, Authorizer, Denial
+from darkroom_ops.engine.gateway import Gateway
+from darkroom_ops.engine.permissions import MACHINE, Call, Need, Place, Policy
 from darkroom_ops.engine.permissions import read as policy_of
+from darkroom_ops.engine.protocols import ServiceError, read, respond
+from darkroom_ops.engine.service_faults import ServiceFault
 
 Json = dict[str, Any]
 
@@ -45,7 +37,7 @@ def policy(owner: str, *grants: tuple[str, str], **more: Any) -> Policy:
     return policy_of(owner, json.dumps({"Statement": statements}))
 
 
-class Directory:
+class Roles:
     """One function that may read one object, and what is told it."""
 
     def __init__(self) -> None:
@@ -63,7 +55,7 @@ class Directory:
 
 
 class Server:
-    """An application behind the door."""
+    """An application behind the api."""
 
     def __init__(self) -> None:
         self.status = "200 OK"
@@ -102,8 +94,8 @@ def request(
     }
 
 
-def answer_of(edge: Edge, environ: Json) -> tuple[int, bytes]:
-    body, status, _ = run_wsgi_app(edge, environ, buffered=True)
+def answer_of(gateway: Gateway, environ: Json) -> tuple[int, bytes]:
+    body, status, _ = run_wsgi_app(gateway, environ, buffered=True)
     return int(status.split()[0]), b"".join(body)
 
 
@@ -111,60 +103,62 @@ def told(body: bytes, element: str) -> str | None:
     return ET.fromstring(body).findtext(element)  # noqa: S314 - of our own making
 
 
-class Door:
+class Api:
     def __init__(self) -> None:
-        self.directory, self.server = Directory(), Server()
-        self.guard = Guard(self.directory, PLACE)
+        self.policies, self.server = Roles(), Server()
+        self.authorizer = Authorizer(self.policies, PLACE)
         self.asked: list[tuple[Call, str]] = []
-        self.fault: Fault | None = None
-        self.edge = Edge(self.server, self.guard, self.disturb, {"/told": lambda: {"é": 1}})
+        self.fault: ServiceFault | None = None
+        self.gateway = Gateway(
+            self.server, self.authorizer, self.inject_fault, {"/told": lambda: {"é": 1}}
+        )
 
-    def disturb(self, call: Call, invocation: str) -> Fault | None:
+    def inject_fault(self, call: Call, invocation: str) -> ServiceFault | None:
         self.asked.append((call, invocation))
         return self.fault
 
     def __call__(self, environ: Json) -> tuple[int, bytes]:
-        return answer_of(self.edge, environ)
+        return answer_of(self.gateway, environ)
 
 
 @pytest.fixture
-def door() -> Door:
-    return Door()
+def api() -> Api:
+    return Api()
 
 
 # ---------------------------------------------------------------------------- who is let through
 
 
-def test_what_a_role_allows_is_served_and_its_grant_used(door: Door) -> None:
-    assert door(request()) == (200, b"done")
-    assert {(grant.owner, grant.action) for grant in door.guard.used} == {
+def test_what_a_role_allows_is_served_and_its_grant_used(api: Api) -> None:
+    assert api(request()) == (200, b"done")
+    assert {(grant.owner, grant.action) for grant in api.authorizer.used} == {
         ("arn:reader", "s3:GetObject")
     }
-    assert door.guard.denials == ()
+    assert api.authorizer.denials == ()
 
 
-def test_what_no_policy_allows_is_refused_and_remembered(door: Door) -> None:
-    status, body = door(request(uri="/photos/b.jpg"))
+def test_what_no_policy_allows_is_refused_and_remembered(api: Api) -> None:
+    status, body = api(request(uri="/photos/b.jpg"))
     assert status == 403
     assert told(body, "Code") == "AccessDenied"
     assert told(body, "Message") == (
         "reader is not authorized to perform: s3:GetObject on resource: "
         "arn:aws:s3:::photos/b.jpg because no policy of the template allows it"
     )
-    assert door.server.served == []
-    assert door.asked == []  # nothing goes wrong with what is not done
-    assert door.guard.denials == (
+    assert api.server.served == []
+    assert api.asked == []  # nothing goes wrong with what is not done
+    assert api.authorizer.denials == (
         Denial("reader", Need("s3:GetObject", "arn:aws:s3:::photos/b.jpg")),
     )
-    assert door.guard.used == frozenset()
+    assert api.authorizer.used == frozenset()
 
 
-def test_every_need_of_a_call_must_be_allowed(door: Door) -> None:
-    door.directory.roles["reader"] += (policy("arn:more", ("s3:PutObject", "*")),)
+def test_every_need_of_a_call_must_be_allowed(api: Api) -> None:
+    api.policies.roles["reader"] += (policy("arn:more", ("s3:PutObject", "*")),)
     copy = request("PUT", HTTP_X_AMZ_COPY_SOURCE="photos/a.jpg")
-    assert door(copy)[0] == 200
-    assert door(request("PUT", HTTP_X_AMZ_COPY_SOURCE="photos/b.jpg"))[0] == 403
-    assert {grant.action for grant in door.guard.used} == {"s3:GetObject", "s3:PutObject"}
+    assert api(copy)[0] == 200
+    assert api(request("PUT", HTTP_X_AMZ_COPY_SOURCE="photos/b.jpg"))[0] == 403
+    assert {grant.action for grant in api.authorizer.used} == {"s3:GetObject", "s3:PutObject"}
 
 
 @pytest.mark.parametrize(
@@ -172,23 +166,23 @@ def test_every_need_of_a_call_must_be_allowed(door: Door) -> None:
     [request(uri="/photos/b.jpg", who="engine"), request() | {"HTTP_AUTHORIZATION": "Basic x"}],
     ids=["an operator", "no signature"],
 )
-def test_who_is_bound_to_no_role_is_let_through(door: Door, environ: Json) -> None:
-    assert door(environ) == (200, b"done")
+def test_who_is_bound_to_no_role_is_let_through(api: Api, environ: Json) -> None:
+    assert api(environ) == (200, b"done")
     del environ["HTTP_AUTHORIZATION"]
-    assert door(environ | {"wsgi.input": io.BytesIO()}) == (200, b"done")
-    assert door.asked == []
+    assert api(environ | {"wsgi.input": io.BytesIO()}) == (200, b"done")
+    assert api.asked == []
 
 
-def test_the_engine_tells_its_own_pages_to_anybody(door: Door) -> None:
-    status, body = door(request(uri="/told", who="reader"))
+def test_the_engine_tells_its_own_pages_to_anybody(api: Api) -> None:
+    status, body = api(request(uri="/told", who="reader"))
     assert (status, json.loads(body)) == (200, {"é": 1})
-    assert door.server.served == []
+    assert api.server.served == []
 
 
-def test_the_oldest_denials_are_forgotten(door: Door) -> None:
+def test_the_oldest_denials_are_forgotten(api: Api) -> None:
     for number in range(KEPT_DENIALS + 1):
-        door.guard.check(Call("reader", "ssm", f"Odd{number}"))
-    kept = [denial.need.action for denial in door.guard.denials]
+        api.authorizer.check(Call("reader", "ssm", f"Odd{number}"))
+    kept = [denial.need.action for denial in api.authorizer.denials]
     assert (len(kept), kept[0], kept[-1]) == (1000, "ssm:Odd1", "ssm:Odd1000")
 
 
@@ -202,39 +196,37 @@ def test_the_oldest_denials_are_forgotten(door: Door) -> None:
     ],
 )
 def test_a_missing_object_is_hidden_from_who_may_not_list(
-    door: Door, may_list: bool, status: str, expected: int
+    api: Api, may_list: bool, status: str, expected: int
 ) -> None:
     if may_list:
-        door.directory.roles["reader"] += (
-            policy("arn:l", ("s3:ListBucket", "arn:aws:s3:::photos")),
-        )
-    door.server.status = status
-    got, body = door(request())
+        api.policies.roles["reader"] += (policy("arn:l", ("s3:ListBucket", "arn:aws:s3:::photos")),)
+    api.server.status = status
+    got, body = api(request())
     assert got == expected
     assert (b"s3:ListBucket" in body) is (expected == 403)
 
 
-def test_a_missing_source_of_a_copy_is_hidden_by_the_right_on_its_bucket(door: Door) -> None:
-    door.directory.roles["reader"] = (policy("r", ("s3:ListBucket", "arn:aws:s3:::from")),)
+def test_a_missing_source_of_a_copy_is_hidden_by_the_right_on_its_bucket(api: Api) -> None:
+    api.policies.roles["reader"] = (policy("r", ("s3:ListBucket", "arn:aws:s3:::from")),)
     copy = {"Bucket": "to", "Key": "k", "CopyBucket": "from", "CopyKey": "k"}
-    assert door.guard.hides(Call("reader", "s3", "CopyObject", copy)) is None
+    assert api.authorizer.hides(Call("reader", "s3", "CopyObject", copy)) is None
     back = copy | {"Bucket": "from", "CopyBucket": "to"}
-    assert door.guard.hides(Call("reader", "s3", "CopyObject", back)) == Answer(
+    assert api.authorizer.hides(Call("reader", "s3", "CopyObject", back)) == ServiceError(
         403,
         "AccessDenied",
         "reader is not authorized to perform: s3:ListBucket on resource: arn:aws:s3:::to "
         "because no policy of the template allows it",
     )
-    assert door.guard.hides(Call("somebody", "s3", "CopyObject", back)) is None
+    assert api.authorizer.hides(Call("somebody", "s3", "CopyObject", back)) is None
 
 
-def test_other_services_answers_are_passed_on_as_they_are(door: Door) -> None:
-    door.directory.roles["reader"] = (policy("r", ("ssm:GetParameter", "*")),)
-    door.server.status = "404 Not Found"
+def test_other_services_answers_are_passed_on_as_they_are(api: Api) -> None:
+    api.policies.roles["reader"] = (policy("r", ("ssm:GetParameter", "*")),)
+    api.server.status = "404 Not Found"
     body = b'{"Name": "/x"}'
     got = request("POST", "/", service="ssm", body=body, HTTP_X_AMZ_TARGET="AmazonSSM.GetParameter")
-    assert door(got) == (404, b"done")
-    assert door.server.served == [body]  # it can still be read
+    assert api(got) == (404, b"done")
+    assert api.server.served == [body]  # it can still be read
 
 
 # ---------------------------------------------------------------------------- events
@@ -253,90 +245,90 @@ TARGETS = {
 
 
 @pytest.mark.parametrize(("arn", "action"), TARGETS.items())
-def test_a_rule_delivers_with_its_targets_role(door: Door, arn: str, action: str) -> None:
-    door.directory.roles["arn:role"] = (policy("arn:role", (action, arn)),)
-    door.guard.check_delivery(RULE, target(arn, RoleArn="arn:role"))
+def test_a_rule_delivers_with_its_targets_role(api: Api, arn: str, action: str) -> None:
+    api.policies.roles["arn:role"] = (policy("arn:role", (action, arn)),)
+    api.authorizer.check_delivery(RULE, target(arn, RoleArn="arn:role"))
     with pytest.raises(ClientError) as refused:
-        door.guard.check_delivery(RULE, target(f"{arn}-2", RoleArn="arn:role"))
+        api.authorizer.check_delivery(RULE, target(f"{arn}-2", RoleArn="arn:role"))
     assert refused.value.operation_name == "PutEvents"
     assert refused.value.response["Error"] == {
         "Code": "AccessDeniedException",
         "Message": f"{RULE} is not authorized to perform: {action} on resource: {arn}-2 "
         "because no policy of the template allows it",
     }
-    assert door.guard.denials == (Denial("arn:role", Need(action, f"{arn}-2")),)
+    assert api.authorizer.denials == (Denial("arn:role", Need(action, f"{arn}-2")),)
 
 
 @pytest.mark.parametrize(("arn", "action"), TARGETS.items())
-def test_a_rule_delivers_with_the_targets_own_policy(door: Door, arn: str, action: str) -> None:
+def test_a_rule_delivers_with_the_targets_own_policy(api: Api, arn: str, action: str) -> None:
     """For this rule and this account, as the template's policies say."""
     condition = {
         "ArnEquals": {"aws:SourceArn": RULE},
         "StringEquals": {"aws:SourceAccount": "123456789012"},
     }
     speaks = {"Principal": {"Service": EVENTS}, "Condition": condition}
-    door.directory.resources[arn] = (policy(arn, (action, arn), **speaks),)
-    door.guard.check_delivery(RULE, target(arn))
+    api.policies.resources[arn] = (policy(arn, (action, arn), **speaks),)
+    api.authorizer.check_delivery(RULE, target(arn))
     with pytest.raises(ClientError):
-        door.guard.check_delivery(f"{RULE}-2", target(arn))
+        api.authorizer.check_delivery(f"{RULE}-2", target(arn))
     with pytest.raises(ClientError):
-        door.guard.check_delivery(RULE, target(f"{arn}-2"))
-    assert [denial.principal for denial in door.guard.denials] == [f"{RULE}-2", RULE]
+        api.authorizer.check_delivery(RULE, target(f"{arn}-2"))
+    assert [denial.principal for denial in api.authorizer.denials] == [f"{RULE}-2", RULE]
 
 
-def test_a_queue_takes_the_dead_letters_of_whom_it_names(door: Door) -> None:
+def test_a_queue_takes_the_dead_letters_of_whom_it_names(api: Api) -> None:
     queue = "arn:aws:sqs:us-east-1:1:q"
     speaks = {"Principal": {"Service": "events.amazonaws.com"}}
-    door.directory.resources[queue] = (policy(queue, ("sqs:SendMessage", queue), **speaks),)
-    assert door.guard.may_bury(RULE, queue)
-    assert not door.guard.may_bury(RULE, f"{queue}-2")
+    api.policies.resources[queue] = (policy(queue, ("sqs:SendMessage", queue), **speaks),)
+    assert api.authorizer.rule_may_send(RULE, queue)
+    assert not api.authorizer.rule_may_send(RULE, f"{queue}-2")
     speaks = {"Principal": {"Service": "sns.amazonaws.com"}}
-    door.directory.resources[queue] = (policy(queue, ("sqs:SendMessage", queue), **speaks),)
-    assert not door.guard.may_bury(RULE, queue)
+    api.policies.resources[queue] = (policy(queue, ("sqs:SendMessage", queue), **speaks),)
+    assert not api.authorizer.rule_may_send(RULE, queue)
 
 
-def test_a_function_sends_what_it_failed_on_with_its_own_role(door: Door) -> None:
+def test_a_function_sends_what_it_failed_on_with_its_own_role(api: Api) -> None:
     queue = "arn:aws:sqs:us-east-1:1:q"
-    door.directory.roles["notify"] = (policy("r", ("sqs:SendMessage", queue)),)
-    assert door.guard.may_send("notify", queue)
-    assert not door.guard.may_send("notify", f"{queue}-2")
-    assert not door.guard.may_send("reader", queue)
+    api.policies.roles["notify"] = (policy("r", ("sqs:SendMessage", queue)),)
+    assert api.authorizer.function_may_send("notify", queue)
+    assert not api.authorizer.function_may_send("notify", f"{queue}-2")
+    assert not api.authorizer.function_may_send("reader", queue)
 
 
 # ---------------------------------------------------------------------------- faults
 
 
-def test_a_fault_is_asked_for_by_the_clients_id_of_the_call(door: Door) -> None:
-    door(request(HTTP_AMZ_SDK_INVOCATION_ID="id-1"))
-    door(request())
+def test_a_fault_is_asked_for_by_the_clients_id_of_the_call(api: Api) -> None:
+    api(request(HTTP_AMZ_SDK_INVOCATION_ID="id-1"))
+    api(request())
     call = Call("reader", "s3", "GetObject", {"Bucket": "photos", "Key": "a.jpg"})
-    assert door.asked == [(call, "id-1"), (call, "")]
+    assert api.asked == [(call, "id-1"), (call, "")]
 
 
 @pytest.mark.parametrize("served", [False, True])
-def test_an_error_is_answered_before_or_after_the_call_is_served(door: Door, served: bool) -> None:
-    door.fault = Fault(Answer(503, "SlowDown", "less <please>"), served=served)
-    status, body = door(request())
-    assert (status, len(door.server.served)) == (503, int(served))
+def test_an_error_is_answered_before_or_after_the_call_is_served(api: Api, served: bool) -> None:
+    api.fault = ServiceFault(ServiceError(503, "SlowDown", "less <please>"), served=served)
+    status, body = api(request())
+    assert (status, len(api.server.served)) == (503, int(served))
     assert told(body, "Message") == "less <please>"
 
 
 @pytest.mark.parametrize("served", [False, True])
-def test_a_connection_breaks_before_or_after_the_call_is_served(door: Door, served: bool) -> None:
+def test_a_connection_breaks_before_or_after_the_call_is_served(api: Api, served: bool) -> None:
     ours, theirs = socket.socketpair()
-    door.fault = Fault(None, served=served)
+    api.fault = ServiceFault(None, served=served)
     with ours, theirs:
-        door(request() | {"werkzeug.socket": ours})
+        api(request() | {"werkzeug.socket": ours})
         assert theirs.recv(1) == b""  # closed
-    assert len(door.server.served) == int(served)
+    assert len(api.server.served) == int(served)
 
 
-def test_a_connection_that_is_gone_already_breaks_quietly(door: Door) -> None:
+def test_a_connection_that_is_gone_already_breaks_quietly(api: Api) -> None:
     ours, theirs = socket.socketpair()
     ours.close()
     theirs.close()
-    door.fault = Fault(None)
-    assert door(request() | {"werkzeug.socket": ours}) == (500, b"")
+    api.fault = ServiceFault(None)
+    assert api(request() | {"werkzeug.socket": ours}) == (500, b"")
 
 
 # ---------------------------------------------------------------------------- conditional writes
@@ -373,7 +365,7 @@ class Meeting:
 )
 def test_conditional_writes_go_one_at_a_time(environ: Mapping[str, str], at_once: int) -> None:
     meeting = Meeting(0.05 if at_once == 1 else 10)
-    edge = Edge(meeting, Guard(Directory(), PLACE), lambda *_: None, {})
+    edge = Gateway(meeting, Authorizer(Roles(), PLACE), lambda *_: None, {})
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda _: answer_of(edge, request(who="engine") | environ), range(2)))
     assert meeting.met == [at_once == 2] * 2
@@ -522,14 +514,14 @@ def test_a_form_is_asked_by_its_action() -> None:
     ],
 )
 def test_each_service_refuses_in_its_own_way(
-    door: Door, service: str, status: int, code: str
+    api: Api, service: str, status: int, code: str
 ) -> None:
     given = dict.fromkeys(("Bucket", "Key", "TopicArn", "FunctionName", "TableName"), "arn:x")
     operation = {"s3": "DeleteObject", "sns": "Publish", "lambda": "Invoke"}.get(service, "GetItem")
-    refused = door.guard.check(Call("reader", service, operation, given))
+    refused = api.authorizer.check(Call("reader", service, operation, given))
     assert refused is not None
     assert (refused.status, refused.code) == (status, code)
-    assert door.guard.check(Call("engine", service, operation, given)) is None
+    assert api.authorizer.check(Call("engine", service, operation, given)) is None
 
 
 @pytest.mark.parametrize("service", ["s3", "sns", "dynamodb", "lambda"])
@@ -539,7 +531,7 @@ def test_an_error_is_read_by_boto3_as_it_was_meant(service: str, status: int) ->
     from botocore.parsers import create_parser
     from botocore.session import get_session
 
-    response = respond(service, Answer(status, "Odd", "a <b> & c"))
+    response = respond(service, ServiceError(status, "Odd", "a <b> & c"))
     model = get_session().get_service_model(service)
     shape = model.operation_model(model.operation_names[0]).output_shape
     parsed = create_parser(model.metadata["protocol"]).parse(
@@ -564,6 +556,6 @@ def test_an_error_is_read_by_boto3_as_it_was_meant(service: str, status: int) ->
         assert response.content_type == "application/x-amz-json-1.1"
 
 
-def test_the_machine_is_a_principal_like_any_other(door: Door) -> None:
-    door.directory.roles[MACHINE] = (policy("m", ("s3:GetObject", "*")),)
-    assert door(request(who="step-functions", uri="/photos/b.jpg"))[0] == 200
+def test_the_machine_is_a_principal_like_any_other(api: Api) -> None:
+    api.policies.roles[MACHINE] = (policy("m", ("s3:GetObject", "*")),)
+    assert api(request(who="step-functions", uri="/photos/b.jpg"))[0] == 200

@@ -12,9 +12,8 @@ from moto.s3.models import FakeBucket, S3Backend
 from moto.sns.models import SNSBackend
 from moto.sqs.models import SQSBackend
 
-from darkroom_ops.engine.gateway import MACHINE
 from darkroom_ops.engine.moto import backends
-from darkroom_ops.engine.permissions import Grant
+from darkroom_ops.engine.permissions import MACHINE, Grant
 from darkroom_ops.engine.roles import Roles
 
 Json = dict[str, Any]

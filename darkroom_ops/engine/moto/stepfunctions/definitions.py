@@ -19,9 +19,9 @@ from darkroom_ops.engine.stepfunctions import jsonata
 
 
 @hook(
-    owner=StateMachine,
-    attribute="create_from_cloudformation_json",
-    reason="Moto's CloudFormation puts machines where they do not run; it ignores substitutions.",
+    StateMachine,
+    "create_from_cloudformation_json",
+    "Moto's CloudFormation puts machines where they do not run; it ignores substitutions.",
     report="CloudFormation's state machines do not run",
 )
 def create_from_cloudformation(
@@ -47,9 +47,9 @@ def create_from_cloudformation(
 
 
 @hook(
-    owner=Preprocessor,
-    attribute="__init__",
-    reason="Moto keeps the parser's scopes on the class: parsing two at once mixes them up.",
+    Preprocessor,
+    "__init__",
+    "Moto keeps the parser's scopes on the class: parsing two at once mixes them up.",
     report="A definition that is refused changes how the next one is read",
 )
 def preprocessor_init(self: Any) -> None:
@@ -57,9 +57,9 @@ def preprocessor_init(self: Any) -> None:
 
 
 @hook(
-    owner=AmazonStateLanguageParser,
-    attribute="parse",
-    reason="Moto parses a definition for every execution, which takes longer than running it.",
+    AmazonStateLanguageParser,
+    "parse",
+    "Moto parses a definition for every execution, which takes longer than running it.",
 )
 @functools.lru_cache(maxsize=16)
 def parse(definition: str) -> Any:
@@ -67,9 +67,9 @@ def parse(definition: str) -> Any:
 
 
 @hook(
-    owner=StringJSONata,
-    attribute="_eval_body",
-    reason="Moto has no JSONata evaluator, and would splice variables unescaped into expressions.",
+    StringJSONata,
+    "_eval_body",
+    "Moto has no JSONata evaluator, and would splice variables unescaped into expressions.",
 )
 def evaluate_jsonata(self: Any, env: Environment) -> None:
     bindings = {**env.variable_store._outer_scope, **env.variable_store._inner_scope}

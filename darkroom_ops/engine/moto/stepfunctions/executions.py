@@ -33,9 +33,9 @@ from darkroom_ops.engine.moto.hook import hook, services
 
 
 @hook(
-    owner=StepFunctionsParserBackend,
-    attribute="start_execution",
-    reason='Moto names an execution without a name "None"; AWS gives it a UUID.',
+    StepFunctionsParserBackend,
+    "start_execution",
+    'Moto names an execution without a name "None"; AWS gives it a UUID.',
     report='An execution without a name is called "None"',
 )
 def start_named(
@@ -44,11 +44,7 @@ def start_named(
     return start_named.original(self, state_machine_arn, name or str(uuid.uuid4()), *args, **kwargs)
 
 
-@hook(
-    owner=Execution,
-    attribute="start",
-    reason='Moto sends no "Execution Status Change" events.',
-)
+@hook(Execution, "start", 'Moto sends no "Execution Status Change" events.')
 def start(self: Any) -> None:
     self.exec_status = ExecutionStatus.RUNNING
     _announce(self)  # before it runs: a quick one has ended when the start is over
@@ -56,9 +52,9 @@ def start(self: Any) -> None:
 
 
 @hook(
-    owner=BaseExecutionWorkerCommunication,
-    attribute="terminated",
-    reason='Moto sends no "Execution Status Change" events, and keeps every thread it started.',
+    BaseExecutionWorkerCommunication,
+    "terminated",
+    'Moto sends no "Execution Status Change" events, and keeps every thread it started.',
 )
 def terminated(self: Any) -> None:
     TMP_THREADS[:] = [thread for thread in TMP_THREADS if thread.is_alive()]
@@ -76,9 +72,9 @@ def terminated(self: Any) -> None:
 
 
 @hook(
-    owner=Execution,
-    attribute="stop",
-    reason="Moto's stopped execution runs until its task or wait is over; AWS's ends at once.",
+    Execution,
+    "stop",
+    "Moto's stopped execution runs until its task or wait is over; AWS's ends at once.",
     report="A stopped execution runs on",
 )
 def stop(self: Any, stop_date: datetime.datetime, error: str | None, cause: str | None) -> None:
@@ -128,9 +124,9 @@ LAST_EVENTS = {
 
 
 @hook(
-    owner=EventManager,
-    attribute="add_event",
-    reason="Moto adds to the history of an ended execution what its threads still do.",
+    EventManager,
+    "add_event",
+    "Moto adds to the history of an ended execution what its threads still do.",
 )
 def add_event(self: Any, *args: Any, **kwargs: Any) -> int:
     events = self._history_event_list
@@ -213,9 +209,9 @@ class _Left(BaseException):
 
 
 @hook(
-    owner=EvalComponent,
-    attribute="eval",
-    reason="Moto skips the parts of a stopped program but goes on, with wrong values.",
+    EvalComponent,
+    "eval",
+    "Moto skips the parts of a stopped program but goes on, with wrong values.",
 )
 def evaluate(self: Any, env: Environment) -> None:
     try:
@@ -238,9 +234,9 @@ def _abandoned(env: Environment) -> bool:
 
 
 @hook(
-    owner=ExecutionState,
-    attribute="_evaluate_with_timeout",
-    reason="Moto would take the end of a stopped program for a failure of its state.",
+    ExecutionState,
+    "_evaluate_with_timeout",
+    "Moto would take the end of a stopped program for a failure of its state.",
 )
 def evaluate_state(self: Any, env: Environment) -> None:
     try:
@@ -263,9 +259,9 @@ def _unless_ended(attribute: str) -> property:
 
 next_state_name, next_field_name = (
     hook(
-        owner=Environment,
-        attribute=attribute,
-        reason=(
+        Environment,
+        attribute,
+        (
             "Moto raises an error when a branch is stopped as it starts, whose Parallel then waits "
             "for ever; and makes a failure of a program that is stopped, or runs out of time, "
             "between two states."

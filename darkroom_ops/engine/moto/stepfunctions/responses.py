@@ -30,9 +30,9 @@ class ExecutionNotRedrivable(AWSError):  # type: ignore[misc]
 
 
 @hook(
-    owner=StepFunctionResponse,
-    attribute="describe_execution",
-    reason="Moto leaves out when an execution timed out, and all about redrives.",
+    StepFunctionResponse,
+    "describe_execution",
+    "Moto leaves out when an execution timed out, and all about redrives.",
     report="DescribeExecution leaves out when an execution timed out",
 )
 def describe_execution(self: Any) -> ActionResult:
@@ -48,9 +48,9 @@ def describe_execution(self: Any) -> ActionResult:
 
 
 @hook(
-    owner=StepFunctionResponse,
-    attribute="get_execution_history",
-    reason="Moto takes 50 ms to write a short history, and knows neither order nor pages of it.",
+    StepFunctionResponse,
+    "get_execution_history",
+    "Moto takes 50 ms to write a short history, and knows neither order nor pages of it.",
     report="GetExecutionHistory ignores reverseOrder, maxResults and nextToken",
 )
 def get_execution_history(self: Any) -> tuple[int, dict[str, str], str]:
@@ -68,9 +68,9 @@ def get_execution_history(self: Any) -> tuple[int, dict[str, str], str]:
 
 
 @hook(
-    owner=StepFunctionResponse,
-    attribute="list_executions",
-    reason="Moto takes long to list many executions, and leaves out redrives.",
+    StepFunctionResponse,
+    "list_executions",
+    "Moto takes long to list many executions, and leaves out redrives.",
 )
 def list_executions(self: Any) -> tuple[int, dict[str, str], str]:
     machine = self.stepfunction_backend.describe_state_machine(self._get_param("stateMachineArn"))
@@ -100,9 +100,9 @@ def list_executions(self: Any) -> tuple[int, dict[str, str], str]:
 
 
 @hook(
-    owner=StepFunctionResponse,
-    attribute="stop_execution",
-    reason="Moto drops the error and the cause that somebody stops an execution with.",
+    StepFunctionResponse,
+    "stop_execution",
+    "Moto drops the error and the cause that somebody stops an execution with.",
     report="StopExecution drops the error and the cause",
 )
 def stop_execution(self: Any) -> ActionResult:
@@ -113,11 +113,7 @@ def stop_execution(self: Any) -> ActionResult:
     return ActionResult({"stopDate": execution.stop_date})
 
 
-@hook(
-    owner=StepFunctionResponse,
-    attribute="redrive_execution",
-    reason="Moto has no redrive.",
-)
+@hook(StepFunctionResponse, "redrive_execution", "Moto has no redrive.")
 def redrive_execution(self: Any) -> ActionResult:
     execution = _execution(self)
     if not executions.redrivable(execution):

@@ -37,9 +37,9 @@ from darkroom_ops.engine.moto.stepfunctions.failures import failure
 
 
 @hook(
-    owner=boto_client,
-    attribute="boto3",
-    reason="Moto makes a boto3 client for every task, 20 ms each and not safe across threads.",
+    boto_client,
+    "boto3",
+    "Moto makes a boto3 client for every task, 20 ms each and not safe across threads.",
 )
 class SharedClients:
     """Stands for the module, of which moto uses `client` only."""
@@ -69,9 +69,9 @@ class SharedClients:
 
 
 @hook(
-    owner=dynamodb.StateTaskServiceDynamoDB,
-    attribute="_from_error",
-    reason=(
+    dynamodb.StateTaskServiceDynamoDB,
+    "_from_error",
+    (
         "Moto calls timeouts and failed queries of DynamoDB tasks AmazonDynamoDBException, takes a "
         "lost connection for States.Runtime, and has boto3's names: AWS's end in \"Exception\"."
     ),
@@ -97,9 +97,9 @@ def _error_name(error_name: str | None) -> Any:
 
 branch_error, iteration_error = (
     hook(
-        owner=owner,
-        attribute="CustomErrorName",
-        reason="Moto refuses a ``States.`` error that leaves a branch or an iteration.",
+        owner,
+        "CustomErrorName",
+        "Moto refuses a ``States.`` error that leaves a branch or an iteration.",
         report="A States error that leaves a Parallel or a Map cannot be caught",
     )(_error_name)
     for owner in (branches_decl, iteration_worker)
@@ -111,9 +111,9 @@ NOT_IN_STATES_ALL = {"States.DataLimitExceeded", "States.Runtime"}
 
 
 @hook(
-    owner=ErrorEqualsDecl,
-    attribute="_eval_body",
-    reason="Moto lets States.ALL match what it does not match on AWS.",
+    ErrorEqualsDecl,
+    "_eval_body",
+    "Moto lets States.ALL match what it does not match on AWS.",
     report="States.ALL matches States.Runtime",
 )
 def error_equals(self: Any, env: Environment) -> None:
@@ -129,11 +129,7 @@ def error_equals(self: Any, env: Environment) -> None:
 # ---------------------------------------------------------------------------- retries and faults
 
 
-@hook(
-    owner=retrier_decl,
-    attribute="time",
-    reason="Moto sleeps through the waits of retries; tests only record them.",
-)
+@hook(retrier_decl, "time", "Moto sleeps through the waits of retries; tests only record them.")
 class RetryTime:
     """Stands for the module `time`."""
 
@@ -144,9 +140,9 @@ class RetryTime:
 
 
 @hook(
-    owner=Environment,
-    attribute="is_mocked_mode",
-    reason="Moto takes faults from a file for each test case, and not while it runs.",
+    Environment,
+    "is_mocked_mode",
+    "Moto takes faults from a file for each test case, and not while it runs.",
 )
 def is_mocked_mode(self: Any) -> bool:
     # The fault is taken here, where the question is asked once a call: another iteration of a Map
@@ -156,11 +152,7 @@ def is_mocked_mode(self: Any) -> bool:
     return self.fault is not None
 
 
-@hook(
-    owner=Environment,
-    attribute="get_current_mocked_response",
-    reason="Moto raises or returns what that file says.",
-)
+@hook(Environment, "get_current_mocked_response", "Moto raises or returns what that file says.")
 def current_mocked_response(self: Any) -> Any:
     fault = self.fault
     if not fault.error:

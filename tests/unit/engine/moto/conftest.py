@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from darkroom_ops.engine.moto import backends, hook
+from darkroom_ops.engine.moto import backends, hook, hooks
 from tests.support.aws import empty_account
 from tests.support.pipeline import until
 from tests.unit.engine.moto.lab import REGION, Lab
@@ -16,7 +16,7 @@ from tests.unit.engine.moto.lab import REGION, Lab
 @pytest.fixture
 def running() -> Any:
     """An engine of other tests, whose work is done; None when there is none."""
-    found: Any = hook._services
+    found: Any = hook.running
     if found is not None:
         until(lambda: (found.router.idle() and not backends.running_executions(REGION)) or None)
     return found
@@ -26,12 +26,12 @@ def running() -> Any:
 def lab(running: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     made = Lab()
     if running is None:
-        hook.install(made.services)
+        hooks.install(made.services)
     else:
-        monkeypatch.setattr(hook, "_services", made.services)
+        monkeypatch.setattr(hook, "running", made.services)
     yield made
     if running is None:
-        hook.uninstall()
+        hooks.uninstall()
 
 
 @pytest.fixture

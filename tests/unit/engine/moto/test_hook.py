@@ -8,7 +8,7 @@ import pkgutil
 import pytest
 from moto.stepfunctions.responses import StepFunctionResponse
 
-from darkroom_ops.engine.moto import hook
+from darkroom_ops.engine.moto import hook, hooks
 from tests.unit.engine import moto as package
 from tests.unit.engine.moto.lab import Lab
 from tests.unit.engine.moto.probes import PROBED
@@ -26,17 +26,17 @@ def test_every_hook_has_a_reason() -> None:
 
 
 def test_hooks_are_put_in_place_and_taken_out() -> None:
-    if hook._services is not None:
+    if hook.running is not None:
         pytest.skip("an engine of other tests needs them")
     before = [vars(each.owner).get(each.attribute) for each in hook.HOOKS]
-    hook.install(Lab().services)
+    hooks.install(Lab().services)
     try:
         with pytest.raises(RuntimeError, match=r"already runs in this process: close it first\.$"):
-            hook.install(Lab().services)
+            hooks.install(Lab().services)
         for each in hook.HOOKS:
             assert vars(each.owner)[each.attribute] is each.replacement, each.name
     finally:
-        hook.uninstall()
+        hooks.uninstall()
     assert [vars(each.owner).get(each.attribute) for each in hook.HOOKS] == before
     assert not hasattr(StepFunctionResponse, "redrive_execution")
     with pytest.raises(RuntimeError, match=r"^The engine is closed\.$"):

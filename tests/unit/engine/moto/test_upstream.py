@@ -9,7 +9,7 @@ import moto
 import pytest
 from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 
-from darkroom_ops.engine.moto.hook import HOOKS
+from darkroom_ops.engine.moto.hooks import hook
 from tests.conftest import ROOT
 from tests.support.aws import engine_aside
 
@@ -36,7 +36,7 @@ def test_every_report_has_a_case_a_source_and_an_answer() -> None:
 
 
 def test_hooks_name_the_reports_and_no_others() -> None:
-    assert {each.report for each in HOOKS if each.report} == set(REPORTS)
+    assert {each.report for each in hook.HOOKS if each.report} == set(REPORTS)
 
 
 @pytest.mark.parametrize("title", REPORTS)

@@ -1,0 +1,49 @@
+"""Every hook, put in place while an engine runs."""
+
+from __future__ import annotations
+
+from moto.core.config import default_user_config
+
+from darkroom_ops.engine.moto import events, hook, lambda_, s3, server, sns
+from darkroom_ops.engine.moto.stepfunctions import definitions, executions, responses, tasks
+
+MODULES = (
+    *(events, lambda_, s3, server, sns),
+    *(definitions, executions, responses, tasks),
+)
+"""Importing them registered their hooks."""
+
+MISSING = object()
+
+
+def install(services: hook.Services) -> None:
+    """Put every hook in place. One engine at a time: moto's state is the process's.
+
+    Parameters
+    ----------
+    services
+        The engine's parts.
+
+    Raises
+    ------
+    RuntimeError
+        Another engine runs in this process.
+    """
+    if hook.running is not None:
+        raise RuntimeError("An engine already runs in this process: close it first.")
+    hook.running = services
+    default_user_config["stepfunctions"] = {"execute_state_machine": True}
+    for each in hook.HOOKS:
+        each.original = vars(each.owner).get(each.attribute, MISSING)
+        setattr(each.owner, each.attribute, each.replacement)
+
+
+def uninstall() -> None:
+    """Give moto back as it was."""
+    for each in hook.HOOKS if hook.running else ():
+        if each.original is MISSING:
+            delattr(each.owner, each.attribute)
+        else:
+            setattr(each.owner, each.attribute, each.original)
+    default_user_config["stepfunctions"] = {"execute_state_machine": False}
+    hook.running = None

@@ -1,0 +1,169 @@
+"""AWS's protocols: which API call a request is, and how a service answers with an error.
+
+Sources: AWS's API references. S3 is recognised by method, path and query; Lambda by path; the JSON
+services by ``X-Amz-Target``; SNS by its form.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import urllib.parse
+import uuid
+from dataclasses import dataclass
+from wsgiref.types import WSGIEnvironment
+from xml.sax.saxutils import escape
+
+from werkzeug.wrappers import Response
+
+from darkroom_ops.engine.permissions import Call
+
+
+@dataclass(frozen=True)
+class ServiceError:
+    """An error that a service answers with.
+
+    Parameters
+    ----------
+    status
+        Of HTTP.
+    code, message
+        The error's.
+    """
+
+    status: int
+    code: str
+    message: str
+
+
+def read(environ: WSGIEnvironment, *, principal: str, service: str) -> Call:
+    """Return the API call that a request is.
+
+    Parameters
+    ----------
+    environ
+        Of WSGI; its body can still be read afterwards.
+    principal, service
+        As its signature says.
+    """
+    if service == "s3":
+        return Call(principal, service, *_read_s3(environ))
+    if service == "lambda":
+        return Call(principal, service, *_read_lambda(environ))
+    target = environ.get("HTTP_X_AMZ_TARGET", "")
+    if target:
+        body = json.loads(_body(environ) or b"{}")
+        given = {name: value for name, value in body.items() if isinstance(value, str)}
+        return Call(principal, service, target.rpartition(".")[2], given)
+    form = dict(urllib.parse.parse_qsl(_body(environ).decode()))
+    return Call(principal, service, form.get("Action", "?"), form)
+
+
+def _body(environ: WSGIEnvironment) -> bytes:
+    body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    environ["wsgi.input"] = io.BytesIO(body)
+    return body
+
+
+# By method, and by the query parameters that there must be.
+_OBJECT_OPERATIONS: tuple[tuple[str, set[str], str], ...] = (
+    ("GET", {"tagging"}, "GetObjectTagging"),
+    ("GET", {"acl"}, "GetObjectAcl"),
+    ("GET", {"attributes"}, "GetObjectAttributes"),
+    ("GET", {"uploadId"}, "ListParts"),
+    ("GET", set(), "GetObject"),
+    ("HEAD", set(), "HeadObject"),
+    ("PUT", {"tagging"}, "PutObjectTagging"),
+    ("PUT", {"acl"}, "PutObjectAcl"),
+    ("PUT", {"uploadId", "partNumber"}, "UploadPart"),
+    ("PUT", set(), "PutObject"),
+    ("POST", {"uploads"}, "CreateMultipartUpload"),
+    ("POST", {"uploadId"}, "CompleteMultipartUpload"),
+    ("DELETE", {"uploadId"}, "AbortMultipartUpload"),
+    ("DELETE", {"tagging"}, "DeleteObjectTagging"),
+    ("DELETE", set(), "DeleteObject"),
+)
+_BUCKET_OPERATIONS: tuple[tuple[str, set[str], str], ...] = (
+    ("GET", {"list-type"}, "ListObjectsV2"),
+    ("GET", {"versions"}, "ListObjectVersions"),
+    ("GET", {"uploads"}, "ListMultipartUploads"),
+    ("GET", {"location"}, "GetBucketLocation"),
+    ("HEAD", set(), "HeadBucket"),
+)
+_COPIES = {"PutObject": "CopyObject", "UploadPart": "UploadPartCopy"}
+_QUERY_NAMES = {"versionId": "VersionId", "partNumber": "PartNumber"}
+_HEADERS = {
+    "HTTP_X_AMZ_TAGGING": "Tagging",
+    "HTTP_X_AMZ_TAGGING_DIRECTIVE": "TaggingDirective",
+}
+
+
+def _read_s3(environ: WSGIEnvironment) -> tuple[str, dict[str, str]]:
+    # The raw path: what WSGI decodes, it decodes as Latin-1.
+    parts = urllib.parse.urlsplit(environ.get("RAW_URI") or environ["REQUEST_URI"])
+    bucket, _, key = parts.path.lstrip("/").partition("/")
+    query = dict(urllib.parse.parse_qsl(parts.query, keep_blank_values=True))
+    given = {"Bucket": urllib.parse.unquote(bucket), "Key": urllib.parse.unquote(key)}
+    known = _OBJECT_OPERATIONS if key else _BUCKET_OPERATIONS
+    method = environ["REQUEST_METHOD"]
+    operation = next(
+        (name for verb, flags, name in known if verb == method and flags <= set(query)),
+        f"{method.title()}{'Object' if key else 'Bucket'}?",
+    )
+    given |= {name: query[flag] for flag, name in _QUERY_NAMES.items() if flag in query}
+    given |= {name: environ[header] for header, name in _HEADERS.items() if header in environ}
+    if "HTTP_X_AMZ_COPY_SOURCE" in environ:
+        operation = _COPIES.get(operation, operation)
+        given |= _copy_source(environ["HTTP_X_AMZ_COPY_SOURCE"])
+    return operation, given
+
+
+def _copy_source(header: str) -> dict[str, str]:
+    path, _, query = header.partition("?versionId=")
+    bucket, _, key = urllib.parse.unquote(path).lstrip("/").partition("/")
+    found = {"CopyBucket": bucket, "CopyKey": key}
+    return found | ({"CopyVersionId": query} if query else {})
+
+
+_INVOCATION = re.compile(r"/2015-03-31/functions/([^/]+)/invocations$")
+
+
+def _read_lambda(environ: WSGIEnvironment) -> tuple[str, dict[str, str]]:
+    parts = urllib.parse.urlsplit(environ.get("RAW_URI") or environ["REQUEST_URI"])
+    invoked = _INVOCATION.match(parts.path)
+    if environ["REQUEST_METHOD"] != "POST" or invoked is None:
+        return f"{environ['REQUEST_METHOD'].title()}?", {}
+    query = dict(urllib.parse.parse_qsl(parts.query))
+    return "Invoke", {"FunctionName": urllib.parse.unquote(invoked[1])} | query
+
+
+_XML_SERVICES = {"s3", "sns"}
+
+
+def respond(service: str, error: ServiceError) -> Response:
+    """Return an error in the shape of a service's protocol."""
+    code, message = escape(error.code), escape(error.message)
+    request_id = str(uuid.uuid4())
+    if service == "s3":
+        body = (
+            '<?xml version="1.0" encoding="UTF-8"?>\n'
+            f"<Error><Code>{code}</Code><Message>{message}</Message>"
+            f"<RequestId>{request_id}</RequestId></Error>"
+        )
+    elif service in _XML_SERVICES:
+        kind = "Sender" if error.status < 500 else "Receiver"  # noqa: PLR2004 - HTTP's classes
+        body = (
+            f"<ErrorResponse><Error><Type>{kind}</Type><Code>{code}</Code>"
+            f"<Message>{message}</Message></Error><RequestId>{request_id}</RequestId>"
+            "</ErrorResponse>"
+        )
+    else:
+        body = json.dumps({"__type": error.code, "message": error.message})
+    response = Response(body, status=error.status)
+    response.content_type = (
+        "application/xml" if service in _XML_SERVICES else "application/x-amz-json-1.1"
+    )
+    response.headers["x-amzn-RequestId"] = request_id
+    response.headers["x-amzn-ErrorType"] = error.code
+    return response
