@@ -112,7 +112,7 @@ def test_damaged(name: str, request: pytest.FixtureRequest) -> None:
     examples = request.config.getoption("--examples")
 
     @settings(
-        max_examples=examples or 50,
+        max_examples=examples or 25,
         derandomize=examples is None,
         deadline=timedelta(seconds=20),
         suppress_health_check=list(HealthCheck),
