@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from darkroom.contract.advice import Action, advise, status_failure
+from darkroom.contract.advice import Action, Advice, advise, status_failure
 from darkroom.contract.errors import (
     DarkroomError,
     ImageError,
@@ -135,20 +135,72 @@ def test_the_answer_follows_from_the_kind_of_error(error: str) -> None:
     assert ("all the same" in title) == found.says.startswith("No need")
 
 
+AGAIN = ("rerun", "To run it again:")
+ONCE_DONE = ("rerun", "To run it again, once that is done:")
+ALL_THE_SAME = ("rerun", "To run it again all the same:")
+NEWEST = ("rerun newest", "To run by hand whatever lies under this key:")
+PASSES = "Yes, it may help: the cause is likely to pass."
+
+
 @pytest.mark.parametrize(
-    ("error", "says"),
+    ("error", "says", "action"),
     [
-        ("InvalidRequest", "Correct the input"),
-        ("SourceNotFound", "once the object is there"),
-        ("SourceChanged", "the newer upload has a run of its own"),
-        ("UnsupportedImage", "in a supported format"),
-        ("CorruptImage", "an intact copy"),
-        ("ImageTooLarge", "a smaller copy"),
-        ("AccessDenied", "once the permission is corrected"),
-        ("Superseded", "the newer run has an outcome of its own"),
-        ("NotificationFailed", "the notifications topic and its permissions"),
-        ("StorageError", "the cause is likely to pass"),
+        ("InvalidRequest",
+         "No. Correct the input as the reason says, and run the corrected one.", ONCE_DONE),
+        ("SourceNotFound", "Only once the object is there.", ONCE_DONE),
+        ("SourceChanged", "No need: the newer upload has a run of its own.", ALL_THE_SAME),
+        ("UnsupportedImage",
+         "No. Upload the image in a supported format; that starts a run by itself.", NEWEST),
+        ("CorruptImage", "No. Upload an intact copy; that starts a run by itself.", NEWEST),
+        ("ImageTooLarge", "No. Upload a smaller copy; that starts a run by itself.", NEWEST),
+        ("AccessDenied", "Only once the permission is corrected.", ONCE_DONE),
+        ("Superseded", "No need: the newer run has an outcome of its own.", ALL_THE_SAME),
+        ("NotificationFailed",
+         "No need. Look at the notifications topic and its permissions.", ALL_THE_SAME),
+        ("StorageError", PASSES, AGAIN),
+        ("DeliveryError", PASSES, AGAIN),
+        ("KeyError", PASSES, AGAIN),
+        ("", PASSES, AGAIN),
+    ],
+)  # fmt: skip
+def test_the_advice_is_what_helps(error: str, says: str, action: tuple[str, str]) -> None:
+    assert advise(error, caught=True) == Advice(says, (action,))  # type: ignore[arg-type]
+
+
+def test_what_nothing_caught_is_resumed_or_run_again() -> None:
+    assert advise("CorruptImage", caught=False) == Advice(
+        "Yes: resume it where it stopped, or run it again from the start.",
+        (
+            ("redrive", "To resume it where it stopped:"),
+            ("rerun", "To run it again from the start:"),
+        ),
+    )
+
+
+STOPPED = "Somebody, or a program, stopped the execution."
+BROKE = "The workflow itself failed, outside of any step's error handling."
+OVER = "The execution as a whole did not finish in its time."
+
+
+@pytest.mark.parametrize(
+    ("given", "failure"),
+    [
+        (("TIMED_OUT", None, None), ("ExecutionTimedOut", OVER)),
+        (("ABORTED", None, None), ("ExecutionAborted", STOPPED)),
+        (("ABORTED", "Test", None), ("ExecutionAborted", f"{STOPPED} They said: Test.")),
+        (("ABORTED", None, "We move."), ("ExecutionAborted", f"{STOPPED} They said: We move.")),
+        (("FAILED", "States.Runtime", "No."), ("StatesRuntime", f"{BROKE} States.Runtime: No.")),
+        (("FAILED", "Odd", None), ("Odd", f"{BROKE} Odd")),
+        (("FAILED", None, None), ("StatesRuntime", BROKE)),
     ],
 )
-def test_the_advice_is_what_helps(error: str, says: str) -> None:
-    assert says in advise(error, caught=True).says
+def test_an_end_as_a_whole_is_put_into_words(
+    given: tuple[str, str | None, str | None], failure: tuple[str, str]
+) -> None:
+    found = status_failure(*given)
+    assert (found.error, found.message) == failure
+    assert (found.state, found.caught) == ("unknown", False)
+
+
+def test_a_long_cause_is_cut() -> None:
+    assert len(status_failure("FAILED", "E", "x" * 2000).message) == 1000

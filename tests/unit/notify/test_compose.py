@@ -301,34 +301,6 @@ To run it again from the start:
     assert (message.data["permanent"], message.data["state"]) == (False, "unknown")
 
 
-STOPPED = "Somebody, or a program, stopped the execution."
-BROKE = "The workflow itself failed, outside of any step's error handling."
-OVER = "The execution as a whole did not finish in its time."
-
-
-@pytest.mark.parametrize(
-    ("given", "failure"),
-    [
-        (("TIMED_OUT", None, None), ("ExecutionTimedOut", OVER)),
-        (("ABORTED", None, None), ("ExecutionAborted", STOPPED)),
-        (("ABORTED", "Test", None), ("ExecutionAborted", f"{STOPPED} They said: Test.")),
-        (("ABORTED", None, "We move."), ("ExecutionAborted", f"{STOPPED} They said: We move.")),
-        (("FAILED", "States.Runtime", "No."), ("StatesRuntime", f"{BROKE} States.Runtime: No.")),
-        (("FAILED", None, None), ("StatesRuntime", BROKE)),
-    ],
-)
-def test_an_end_as_a_whole_is_put_into_words(
-    given: tuple[str, str | None, str | None], failure: tuple[str, str]
-) -> None:
-    found = status_failure(*given)
-    assert (found.error, found.message) == failure
-    assert (found.state, found.caught) == ("unknown", False)
-
-
-def test_a_long_cause_is_cut() -> None:
-    assert len(status_failure("FAILED", "E", "x" * 2000).message) == 1000
-
-
 @pytest.mark.parametrize(
     ("outcome", "first"),
     [

@@ -54,6 +54,7 @@ def step(run: Step) -> Handler:
 
 
 def _count(result: Contract) -> None:
+    """Count what a step made, under the plural of what it is, and its bytes."""
     if isinstance(result, Prepared):
         metrics.add_metric(name="Images", unit=MetricUnit.Count, value=1)
         metrics.add_metric(name="BytesIn", unit=MetricUnit.Bytes, value=result.image.bytes)
