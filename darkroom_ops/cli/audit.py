@@ -8,14 +8,18 @@ import datetime
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated
 
-from rich.console import Console
+import typer
 from rich.text import Text
 
-from darkroom_ops.audit.evidence import Deployed, mailbox
-from darkroom_ops.audit.findings import MEANINGS, SETTLED_SECONDS, Auditor, Finding
-from darkroom_ops.cli import address, display
+from darkroom_ops.cli.command import REPAIR, Target, command
 from darkroom_ops.present import words
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from darkroom_ops.audit.findings import Finding
 
 FOUND = 1
 """Exit code when something is not as promised."""
@@ -24,57 +28,69 @@ ENGINE_SETTLED_SECONDS = 60.0
 """On the engine, an event is on its way for seconds."""
 
 
+@command(
+    "darkroom audit",
+    "darkroom audit --prefix uploads/2026/ --stack darkroom",
+    "darkroom audit --json --stack darkroom | jq -r '.findings[] | [.kind, .key] | @tsv'",
+    panel=REPAIR,
+)
 def audit(
+    target: Target,
     *,
-    prefix: str | None,
-    settled: float | None,
-    executions: bool | None,
-    endpoint: str | None,
-    stack: str | None,
-    as_json: bool,
+    prefix: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PREFIX",
+            help="Check only keys that begin so. By default, all under the watched prefix.",
+            show_default=False,
+        ),
+    ] = None,
+    settled: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            metavar="SECONDS",
+            help="Uploads younger than this may still be on their way: 960 on AWS, 60 here.",
+            show_default=False,
+        ),
+    ] = None,
+    executions: Annotated[
+        bool | None,
+        typer.Option(
+            "--executions/--no-executions",
+            metavar="",
+            help="Read every execution too, for doubled runs. Slow on AWS: by default only here.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> int:
-    """Check every upload and say what is not as promised, while it is found.
+    """Check that every upload ended in exactly one outcome, and say what did not.
 
-    Parameters
-    ----------
-    prefix
-        Of the source keys; the watched prefix by default.
-    settled
-        Uploads younger than this, in seconds, may still be on their way.
-    executions
-        Whether every execution is read too; by default, on the engine only.
-    endpoint, stack
-        Where the stack is.
-    as_json
-        Print one JSON object at the end, and nothing else.
-
-    Returns
-    -------
-    int
-        0 when all is as promised, 1 when something was found.
+    Each upload is compared with its record, its outputs, its execution and its message. Nothing is
+    changed. Exits with 0 when all is as promised, 1 when something was found.
     """
-    deployment = address.connect(endpoint, stack)
+    from darkroom_ops.audit.evidence import Deployed, mailbox
+    from darkroom_ops.audit.findings import SETTLED_SECONDS, Auditor
+
+    deployment = target.deployment()
     local = deployment.endpoint is not None
-    screen = display.console()
-    told = contextlib.ExitStack()
-    progress = _progress(screen, told) if screen.is_terminal and not as_json else _unsaid
+    screen = target.screen()
     if settled is None:
         settled = ENGINE_SETTLED_SECONDS if local else SETTLED_SECONDS
-    auditor = Auditor(
-        Deployed(deployment),
-        since=datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=settled),
-        prefix=deployment.source_prefix if prefix is None else prefix,
-        executions=local if executions is None else executions,
-        messages=mailbox(deployment),
-        progress=progress,
-    )
     found: list[Finding] = []
-    with told:
+    with contextlib.ExitStack() as stack:
+        auditor = Auditor(
+            Deployed(deployment),
+            since=datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=settled),
+            prefix=deployment.source_prefix if prefix is None else prefix,
+            executions=local if executions is None else executions,
+            messages=mailbox(deployment),
+            progress=_progress(screen, stack),
+        )
         for finding in auditor.findings():
             found.append(finding)
-            if not as_json:
-                _show(screen, finding)
-    if as_json:
+            _show(screen, finding)
+    if target.json:
         print(
             json.dumps(
                 {
@@ -83,17 +99,14 @@ def audit(
                 }
             )
         )
-    else:
-        _sum_up(screen, auditor.counts, found)
+    _sum_up(screen, auditor.counts, found)
     return FOUND if found else 0
 
 
-def _unsaid(_: Mapping[str, int]) -> None:
-    """Show no progress."""
-
-
-def _progress(screen: Console, told: contextlib.ExitStack) -> Callable[[Mapping[str, int]], None]:
-    status = told.enter_context(screen.status(Text("Reading the source bucket", "dim")))
+def _progress(screen: Console, stack: contextlib.ExitStack) -> Callable[[Mapping[str, int]], None]:
+    if screen.quiet or not screen.is_terminal:
+        return lambda _: None
+    status = stack.enter_context(screen.status(Text("Reading the source bucket", "dim")))
     return lambda counts: status.update(Text(f"{counts['images']:,} images checked", "dim"))
 
 
@@ -111,6 +124,8 @@ def _show(screen: Console, finding: Finding) -> None:
 
 
 def _sum_up(screen: Console, counts: Mapping[str, int], found: list[Finding]) -> None:
+    from darkroom_ops.audit.findings import MEANINGS
+
     seen = ", ".join(
         f"{counts[name]:,} {label}"
         for name, label in (

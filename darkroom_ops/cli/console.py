@@ -4,47 +4,36 @@ from __future__ import annotations
 
 import json
 import threading
+from typing import Annotated
 
-from darkroom_ops.cli import address
-from darkroom_ops.console.serve import PortTaken, serving
+from darkroom_ops.cli.command import LOOK, Target, command
+from darkroom_ops.cli.options import port_option
 from darkroom_ops.present.failures import WrongUse
 
 WAIT_SECONDS = 0.5
 
 
-def console(*, endpoint: str | None, stack: str | None, port: int | None, as_json: bool) -> int:
-    """Serve the console until Ctrl-C.
+@command(
+    "darkroom console --stack darkroom",
+    "AWS_PROFILE=ops darkroom console --stack darkroom --port 8080",
+    panel=LOOK,
+)
+def console(target: Target, *, port: Annotated[int | None, port_option(4600)] = None) -> int:
+    """Serve the console on this machine: executions, pictures and re-runs in a browser.
 
-    Parameters
-    ----------
-    endpoint, stack
-        Where the stack is.
-    port
-        The TCP port; None for the usual one or, if that is taken, any.
-    as_json
-        Print one JSON object once it is served, and nothing else.
-
-    Returns
-    -------
-    int
-        The exit code.
-
-    Raises
-    ------
-    WrongUse
-        The port that was asked for is taken.
-    NotDeployed
-        There is no such stack.
+    `darkroom up` serves one for its engine, with the inbox. Ctrl-C ends it.
     """
-    deployment = address.connect(endpoint, stack)
+    from darkroom_ops.console.serve import PortTaken, serving
+
+    deployment = target.deployment()
     where = deployment.endpoint or f"AWS, region {deployment.region}"
     # Asked for now, not when the first page is: what is wrong with the stack is said here.
     machine = deployment.state_machine_arn
     try:
         with serving(deployment, None, port) as url:
-            if as_json:
-                told = {"console": url, "stack": deployment.stack, "stateMachine": machine}
-                print(json.dumps(told), flush=True)
+            if target.json:
+                started = {"console": url, "stack": deployment.stack, "stateMachine": machine}
+                print(json.dumps(started), flush=True)
             else:
                 print(f"The console of {deployment.stack} ({where}) is at {url}")
                 print(f"It shows {machine}. Ctrl-C ends it.", flush=True)
@@ -55,6 +44,6 @@ def console(*, endpoint: str | None, stack: str | None, port: int | None, as_jso
     except PortTaken as error:
         raise WrongUse(str(error)) from error
     except KeyboardInterrupt:
-        if not as_json:
+        if not target.json:
             print("\nThe console has ended. What runs, runs on.")
     return 0

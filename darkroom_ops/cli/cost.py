@@ -10,21 +10,23 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+import typer
 from rich.table import Table
 from rich.text import Text
 
-from darkroom_ops.cli import address, display
+from darkroom_ops.cli.command import LOOK, Target, command
 from darkroom_ops.cli.ls import since_of
-from darkroom_ops.deployment import Deployment
-from darkroom_ops.executions import cost
-from darkroom_ops.executions.client import AT_ONCE, Executions, Listed
-from darkroom_ops.executions.cost import Cost, Item
-from darkroom_ops.executions.model import RUNNING
+from darkroom_ops.cli.options import Prefix, Since
 from darkroom_ops.present import words
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from darkroom_ops.deployment import Deployment
+    from darkroom_ops.executions.client import Executions, Listed
+    from darkroom_ops.executions.cost import Cost, Item
 
 COMPLETE = "COMPLETE"
 THOUSAND = 1000
@@ -56,50 +58,35 @@ class Sum:
         return self.usd / self.executions
 
 
-def show_cost(
+@command(
+    "darkroom cost --since 7d --stack darkroom",
+    "darkroom cost --json",
+    panel=LOOK,
+)
+def cost(
+    target: Target,
     *,
-    since: str | None,
-    prefix: str | None,
-    limit: int | None,
-    endpoint: str | None,
-    stack: str | None,
-    as_json: bool,
+    since: Since = None,
+    prefix: Prefix = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="NUMBER", help="The newest ones only.", show_default=False),
+    ] = None,
 ) -> int:
-    """Show what the executions that have ended cost.
+    """Add up what executions cost on AWS: an image, and 1,000 images, by measured durations."""
+    from darkroom_ops.cli import display
+    from darkroom_ops.executions.client import Executions
+    from darkroom_ops.executions.model import RUNNING
 
-    Parameters
-    ----------
-    since
-        As :func:`darkroom_ops.present.words.since` reads it.
-    prefix
-        Beginning of the images' keys.
-    limit
-        Executions, at most: the newest.
-    endpoint, stack
-        Where the stack is.
-    as_json
-        Print JSON.
-
-    Returns
-    -------
-    int
-        The exit code.
-
-    Raises
-    ------
-    WrongUse
-        An option is not understood.
-    """
     begin = since_of(since)
-    deployment = address.connect(endpoint, stack)
+    deployment = target.deployment()
     executions = Executions(deployment)
-    screen = display.console()
-    with display.waiting(screen, "Reading executions", quiet=as_json):
+    screen = target.screen()
+    with display.waiting(screen, "Reading executions"):
         found = executions.each(since=begin, prefix=prefix, costs=False)
         ended = list(itertools.islice((each for each in found if each.status != RUNNING), limit))
-    estimates = _estimates(executions, ended, Console(quiet=True) if as_json else screen)
-    sums = by_outcome(estimates)
-    if as_json:
+    sums = by_outcome(_estimates(executions, ended, screen))
+    if target.json:
         print(json.dumps(_as_json(sums)))
     elif not sums:
         screen.print("No execution has ended in that time, so there is nothing to add up.")
@@ -144,9 +131,15 @@ def _estimates(
     def estimated(each: Listed) -> tuple[str, Cost | None]:
         return each.outcome or each.status, executions.cost(executions.get(each.arn))
 
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from darkroom_ops.executions.client import AT_ONCE
+
     columns = (TextColumn("[dim]Reading histories"), BarColumn(), MofNCompleteColumn())
     with (
-        Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar,
+        Progress(
+            *columns, console=screen, transient=True, disable=screen.quiet or not screen.is_terminal
+        ) as bar,
         ThreadPoolExecutor(AT_ONCE) as pool,
     ):
         found = bar.track(pool.map(estimated, ended), total=len(ended))
@@ -154,6 +147,8 @@ def _estimates(
 
 
 def _print(screen: Console, deployment: Deployment, sums: dict[str, Sum]) -> None:
+    from darkroom_ops.cli import display
+
     total = sum(each.executions for each in sums.values())
     usd = math.fsum(each.usd for each in sums.values())
     about = COMPLETE if COMPLETE in sums else next(iter(sums))
@@ -188,9 +183,10 @@ def _print(screen: Console, deployment: Deployment, sums: dict[str, Sum]) -> Non
 
 
 def _assumed(deployment: Deployment) -> Iterable[str]:
-    prices = cost.PRICES
+    from darkroom_ops.executions.cost import PRICES
+
     yield (
-        f"  Prices of {prices.region} on {prices.date}, on demand, without free tier. Left out: "
+        f"  Prices of {PRICES.region} on {PRICES.date}, on demand, without free tier. Left out: "
         "storage, logs, SMS, data transfer."
     )
     if deployment.endpoint is not None:
@@ -202,8 +198,10 @@ def _name(outcome: str) -> str:
 
 
 def _as_json(sums: dict[str, Sum]) -> dict[str, Any]:
+    from darkroom_ops.executions.cost import PRICES
+
     return {
-        "prices": {"date": cost.PRICES.date, "region": cost.PRICES.region},
+        "prices": {"date": PRICES.date, "region": PRICES.region},
         "executions": sum(each.executions for each in sums.values()),
         "usd": math.fsum(each.usd for each in sums.values()),
         "outcomes": {

@@ -1,11 +1,8 @@
-"""`darkroom demo`: real photos through the real state machine, and what came of them."""
+"""The demo: real photos through the real state machine, and what came of them."""
 
 from __future__ import annotations
 
-import contextlib
-import json
 import shutil
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -244,65 +241,6 @@ class Demo:
         }
 
 
-def demo(output: Path, *, as_json: bool = False) -> int:
-    """Run the demo.
-
-    Parameters
-    ----------
-    output
-        The folder for what is made; made anew.
-    as_json
-        Print what ``summary.json`` holds, and nothing else.
-
-    Returns
-    -------
-    int
-        0 when every outcome was the expected one, else 1.
-
-    Raises
-    ------
-    WrongUse
-        The folder holds something else.
-    """
-    screen = Console(quiet=True) if as_json else display.console()
-    _empty(output)
-    began = time.monotonic()
-    screen.print(Text("Darkroom", "bold").append(": film in, prints out.\n", "default"))
-    with contextlib.ExitStack() as stack:
-        with _waiting(screen, "Starting the local engine and deploying template.yaml …"):
-            # Here, not above: moto takes a second or two to load, and that should be seen.
-            from darkroom_ops.cli.local import start
-            from darkroom_ops.engine.engine import interruptible
-
-            stop = stack.enter_context(interruptible())
-            engine = stack.enter_context(start())
-        screen.print(f"The engine is up at {engine.endpoint}; uploading.\n", style="dim")
-        running = Demo(engine, screen)
-
-        def ticks() -> Iterator[bool]:
-            until = time.monotonic() + GIVE_UP_SECONDS
-            while not stop.wait(POLL_SECONDS):
-                yield time.monotonic() > until
-            yield True
-
-        running.upload()
-        running.follow(ticks())
-        if stop.is_set():
-            raise KeyboardInterrupt
-        running.estimate()
-        running.download(output)
-        problems = running.problems()
-        seconds = time.monotonic() - began
-        text = json.dumps(running.summary(problems, seconds), indent=2, ensure_ascii=False)
-        (output / SUMMARY).write_text(text + "\n")
-        if as_json:
-            print(text)
-        for part in _report(running):
-            screen.print(part, soft_wrap=isinstance(part, Text))
-    _verdict(screen, output, problems, time.monotonic() - began)
-    return 1 if problems else 0
-
-
 # ---------------------------------------------------------------------------- on the way
 
 
@@ -312,20 +250,18 @@ def _bytes(sample: Sample) -> bytes:
     return (SAMPLES / sample.name).read_bytes()
 
 
-def _waiting(screen: Console, text: str) -> contextlib.AbstractContextManager[object]:
-    """Say what takes a moment: with a spinner on a terminal, else as a line."""
-    if screen.is_terminal:
-        return screen.status(text, spinner_style="dim")
-    screen.print(text)
-    return contextlib.nullcontext()
-
-
 def _over(sample: Sample) -> bool:
     return sample.execution is not None and sample.execution.ended
 
 
-def _empty(output: Path) -> None:
-    """Make the folder anew, but never delete what is not the demo's."""
+def empty(output: Path) -> None:
+    """Make the folder anew, but never delete what is not the demo's.
+
+    Raises
+    ------
+    WrongUse
+        It holds something else.
+    """
     if output.is_dir() and any(output.iterdir()) and not (output / SUMMARY).is_file():
         raise WrongUse(
             f"Expected {output} to be an earlier demo's folder, which is made anew, but it holds "
@@ -426,7 +362,8 @@ def _summarised(sample: Sample) -> dict[str, Any]:
     return found
 
 
-def _report(running: Demo) -> Iterator[Any]:
+def report(running: Demo) -> Iterator[Any]:
+    """Yield what came of it all, part by part."""
     yield Text("")
     yield _title("What became of each image")
     yield _executions(running.samples)
@@ -502,7 +439,8 @@ def _outputs(shown: Sequence[Sample]) -> Group:
     return Group(table, Text(""))
 
 
-def _verdict(screen: Console, output: Path, problems: Sequence[str], seconds: float) -> None:
+def show_verdict(screen: Console, output: Path, problems: Sequence[str], seconds: float) -> None:
+    """Say whether all went as expected."""
     screen.print(Rule(style="dim"))
     screen.print(f"Renditions, PDFs and {SUMMARY} are in {output}/.", soft_wrap=True, markup=False)
     if not problems:

@@ -1,9 +1,8 @@
-"""`darkroom show`: one execution: what it did, what it made, why it failed, what it logged."""
+"""What `darkroom show` shows of an execution: the whole, a state, its log lines."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from darkroom.contract.advice import STATUS_ERRORS
@@ -12,16 +11,15 @@ from rich.console import Console
 from rich.json import JSON
 from rich.text import Text
 
-from darkroom_ops import logs
-from darkroom_ops.cli import address, display, progress
+from darkroom_ops.cli import address, advice, display
 from darkroom_ops.cli.timeline import timeline
 from darkroom_ops.deployment import Deployment
-from darkroom_ops.executions.client import Executions
+from darkroom_ops.executions.cost import Cost
 from darkroom_ops.executions.history import StateRun, message_of, parsed
 from darkroom_ops.executions.model import Execution
 from darkroom_ops.logs import LogLine
 from darkroom_ops.present import words
-from darkroom_ops.present.failures import FAILED, WrongUse
+from darkroom_ops.present.failures import WrongUse
 
 LEVEL_STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red", "REPORT": "dim"}
 
@@ -32,85 +30,6 @@ USUAL = {
 """Fields of a log line that say nothing new; --json has them all."""
 
 FUNCTION_WIDTH = 16
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What is shown besides the summary.
-
-    Parameters
-    ----------
-    state
-        A state, as :func:`states_named` reads it: its input, output and calls.
-    given, made
-        Whether the input and the output of the execution, or of the state, are shown.
-    lines
-        Whether the log lines are shown.
-    """
-
-    state: str | None = None
-    given: bool = False
-    made: bool = False
-    lines: bool = False
-
-
-def show(
-    named: str,
-    parts: Parts,
-    *,
-    follow: bool,
-    endpoint: str | None,
-    stack: str | None,
-    as_json: bool,
-) -> int:
-    """Show an execution.
-
-    Parameters
-    ----------
-    named
-        As :meth:`darkroom_ops.executions.client.Executions.find` takes it.
-    parts
-        What else to show.
-    follow
-        Wait until it ends, showing its states as they happen.
-    endpoint, stack
-        Where the stack is.
-    as_json
-        Print one JSON object.
-
-    Returns
-    -------
-    int
-        0; with `follow`, 1 when the execution failed.
-
-    Raises
-    ------
-    NoSuchExecution, WrongUse
-        There is no such execution, or no such state in it.
-    LeftRunning
-        The user pressed Ctrl-C while it ran.
-    """
-    deployment = address.connect(endpoint, stack)
-    executions = Executions(deployment)
-    screen = Console(quiet=True) if as_json else display.console()
-    execution = executions.get(executions.find(named))
-    if follow and not execution.ended:
-        execution = progress.followed(deployment, execution.arn, screen)
-        screen.print()
-    chosen = states_named(execution, parts.state) if parts.state else ()
-    lines = logs.lines(deployment, execution) if parts.lines else []
-    if as_json:
-        print(json.dumps(_as_json(deployment, execution, chosen, parts, lines)))
-    elif chosen:
-        _show_states(screen, chosen, parts)
-    elif parts.given or parts.made:
-        _show_input_and_output(screen, execution, parts)
-    else:
-        _show_whole(screen, deployment, execution)
-    if parts.lines and not as_json:
-        _show_lines(screen, lines)
-    failed = execution.ended and execution.status != "SUCCEEDED"
-    return FAILED if follow and failed else 0
 
 
 def states_named(execution: Execution, name: str) -> tuple[StateRun, ...]:
@@ -143,12 +62,14 @@ def states_named(execution: Execution, name: str) -> tuple[StateRun, ...]:
     return found
 
 
-def _show_whole(screen: Console, deployment: Deployment, execution: Execution) -> None:
-    estimate = Executions(deployment).cost(execution)
+def show_whole(
+    screen: Console, deployment: Deployment, execution: Execution, estimate: Cost | None
+) -> None:
+    """Show an execution."""
     screen.print(display.summary(execution, estimate), soft_wrap=True)
     if execution.error or execution.status in STATUS_ERRORS:
         screen.print()
-        display.say(screen, display.failure(execution))
+        display.say(screen, advice.failure(execution))
     screen.print()
     screen.print(_about(deployment, execution), soft_wrap=True)
     if execution.states:
@@ -159,7 +80,7 @@ def _show_whole(screen: Console, deployment: Deployment, execution: Execution) -
         screen.print(part, soft_wrap=True)
     if execution.outcome == "FAILED":
         screen.print()
-        display.say(screen, display.advice(deployment, execution))
+        display.say(screen, advice.advice(deployment, execution))
     elif not execution.ended:
         again = address.command(deployment, "show", execution.name, "--follow")
         screen.print(f"\n  To follow it: {again}", soft_wrap=True, markup=False)
@@ -194,15 +115,8 @@ def _starter(given: Any) -> str:
     return f"a request with {asked}" if asked else "a request"
 
 
-def _show_input_and_output(screen: Console, execution: Execution, parts: Parts) -> None:
-    if parts.given:
-        _show_json(screen, "Input", execution.input)
-    if parts.made:
-        _show_json(screen, "Output", execution.output)
-
-
-def _show_states(screen: Console, chosen: tuple[StateRun, ...], parts: Parts) -> None:
-    both = parts.given == parts.made
+def show_states(screen: Console, chosen: tuple[StateRun, ...], *, given: bool, made: bool) -> None:
+    """Show passages through a state: their calls, input and output."""
     for index, state in enumerate(chosen):
         if index:
             screen.print()
@@ -216,13 +130,14 @@ def _show_states(screen: Console, chosen: tuple[StateRun, ...], parts: Parts) ->
             if attempt.cause:
                 screen.print(f"    {words.plain(message_of(attempt.cause) or '')}", soft_wrap=True,
                              markup=False)  # fmt: skip
-        if both or parts.given:
-            _show_json(screen, "Input", parsed(state.input))
-        if both or parts.made:
-            _show_json(screen, "Output", parsed(state.output))
+        if given or not made:
+            show_json(screen, "Input", parsed(state.input))
+        if made or not given:
+            show_json(screen, "Output", parsed(state.output))
 
 
-def _show_json(screen: Console, title: str, value: Any) -> None:
+def show_json(screen: Console, title: str, value: Any) -> None:
+    """Show an input or an output."""
     screen.print(Text(f"\n{title}", "dim"))
     if value is None:
         screen.print("  none")
@@ -231,7 +146,8 @@ def _show_json(screen: Console, title: str, value: Any) -> None:
         screen.print(JSON.from_data(value, indent=2, ensure_ascii=True), soft_wrap=True)
 
 
-def _show_lines(screen: Console, lines: list[LogLine]) -> None:
+def show_lines(screen: Console, lines: list[LogLine]) -> None:
+    """Show log lines."""
     screen.print(Text("\nLog", "dim"))
     if not lines:
         screen.print("  No lines yet. CloudWatch Logs takes some seconds to show them.")
@@ -252,33 +168,19 @@ def _line(line: LogLine) -> Text:
     return text
 
 
-def _as_json(
-    deployment: Deployment,
-    execution: Execution,
-    chosen: tuple[StateRun, ...],
-    parts: Parts,
-    lines: list[LogLine],
-) -> dict[str, Any]:
-    estimate = Executions(deployment).cost(execution)
-    found: dict[str, Any] = display.as_json(execution, estimate)
-    found |= {"input": execution.input, "output": execution.output}
-    if chosen:
-        found["state"] = [_state_as_json(state) for state in chosen]
-    if parts.lines:
-        found["logs"] = [
-            {
-                "time": line.time.isoformat(),
-                "function": line.function,
-                "level": line.level,
-                "message": line.message,
-                **({"fields": line.fields} if line.fields else {}),
-            }
-            for line in lines
-        ]
-    return found
+def line_as_json(line: LogLine) -> dict[str, Any]:
+    """Return a log line as JSON-like data."""
+    return {
+        "time": line.time.isoformat(),
+        "function": line.function,
+        "level": line.level,
+        "message": line.message,
+        **({"fields": line.fields} if line.fields else {}),
+    }
 
 
-def _state_as_json(state: StateRun) -> dict[str, Any]:
+def state_as_json(state: StateRun) -> dict[str, Any]:
+    """Return a passage through a state as JSON-like data."""
     return {
         "name": state.name,
         "rendition": state.rendition,

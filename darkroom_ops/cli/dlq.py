@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from darkroom.contract.arns import parse
-from rich.console import Console
+import typer
 from rich.text import Text
 
-from darkroom_ops import dlq
-from darkroom_ops.cli import address, display
-from darkroom_ops.deployment import Deployment
+from darkroom_ops.cli.command import Target, command
 from darkroom_ops.present import words
 from darkroom_ops.present.failures import WrongUse
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from darkroom_ops.deployment import Deployment
+    from darkroom_ops.dlq import Letter, Sent
 
 LEFT = 1
 """Exit code when an event could not be sent."""
@@ -22,26 +25,17 @@ SHORT = 8
 """Characters of a message's id that are shown, and that are enough to name it."""
 
 
-def listed(*, endpoint: str | None, stack: str | None, as_json: bool) -> int:
-    """Show what is in the dead-letter queue; it stays there.
+@command("darkroom dlq list --json --stack darkroom | jq '.letters[].why'", name="list")
+def list_(target: Target) -> int:
+    """Show which image each event is about, why it did not arrive, and when. All stay there."""
+    from darkroom_ops import dlq
+    from darkroom_ops.cli import address, display
 
-    Parameters
-    ----------
-    endpoint, stack
-        Where the stack is.
-    as_json
-        Print one JSON object.
-
-    Returns
-    -------
-    int
-        The exit code.
-    """
-    deployment = address.connect(endpoint, stack)
-    screen = display.console()
-    with display.waiting(screen, "Looking through the queue", quiet=as_json):
+    deployment = target.deployment()
+    screen = target.screen()
+    with display.waiting(screen, "Looking through the queue"):
         found = dlq.letters(deployment)
-    if as_json:
+    if target.json:
         print(json.dumps({"letters": [_as_dict(each) for each in found]}))
         return 0
     if not found:
@@ -55,41 +49,36 @@ def listed(*, endpoint: str | None, stack: str | None, as_json: bool) -> int:
     return 0
 
 
+@command("darkroom dlq redrive", "darkroom dlq redrive 3f2a9c41 --stack darkroom")
 def redrive(
-    ids: list[str], *, endpoint: str | None, stack: str | None, as_json: bool
-) -> int:  # fmt: skip
-    """Send events once more, and delete those that arrived.
+    target: Target,
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[ID]...",
+            help="Beginnings of the ids that `darkroom dlq list` shows. By default, all.",
+            show_default=False,
+        ),
+    ] = None,
+) -> int:
+    """Send events once more to the stack, and delete those that arrived.
 
-    Parameters
-    ----------
-    ids
-        Beginnings of messages' ids; all messages when there are none.
-    endpoint, stack
-        Where the stack is.
-    as_json
-        Print one JSON object at the end.
-
-    Returns
-    -------
-    int
-        0 when all were sent, 1 when some were not.
-
-    Raises
-    ------
-    WrongUse
-        An id fits no message, or several.
+    Sending one twice does no harm: an image's claim lets one execution work on it. Exits with 1
+    when an event could not be sent; it stays in the queue.
     """
-    deployment = address.connect(endpoint, stack)
-    screen = display.console()
-    with display.waiting(screen, "Looking through the queue", quiet=as_json):
+    from darkroom_ops import dlq
+    from darkroom_ops.cli import display
+
+    deployment = target.deployment()
+    screen = target.screen()
+    with display.waiting(screen, "Looking through the queue"):
         chosen = _chosen(deployment, ids) if ids else None
     sent = []
     for each in dlq.redrive(deployment, chosen):
         sent.append(each)
-        if not as_json:
-            _show_sent(screen, deployment, each)
+        _show_sent(screen, deployment, each)
     failed = [each for each in sent if each.error is not None]
-    if as_json:
+    if target.json:
         rows = [
             {**_as_dict(each.letter), "execution": each.execution, "error": each.error}
             for each in sent
@@ -103,6 +92,8 @@ def redrive(
 
 
 def _chosen(deployment: Deployment, ids: list[str]) -> list[str]:
+    from darkroom_ops import dlq
+
     known = [letter.id for letter in dlq.letters(deployment)]
     chosen = []
     for wanted in ids:
@@ -116,7 +107,7 @@ def _chosen(deployment: Deployment, ids: list[str]) -> list[str]:
     return chosen
 
 
-def _show(screen: Console, letter: dlq.Letter) -> None:
+def _show(screen: Console, letter: Letter) -> None:
     moment = letter.sent.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     screen.print(
         Text(letter.id[:SHORT], "bold").append(f"  {letter.kind}  ").append(moment, "dim"),
@@ -127,7 +118,11 @@ def _show(screen: Console, letter: dlq.Letter) -> None:
     screen.print()
 
 
-def _show_sent(screen: Console, deployment: Deployment, sent: dlq.Sent) -> None:
+def _show_sent(screen: Console, deployment: Deployment, sent: Sent) -> None:
+    from darkroom.contract.arns import parse
+
+    from darkroom_ops.cli import address
+
     about = words.plain(sent.letter.about)
     if sent.error is not None:
         screen.print(Text("✗ ", "bold red").append(about), soft_wrap=True)
@@ -140,7 +135,7 @@ def _show_sent(screen: Console, deployment: Deployment, sent: dlq.Sent) -> None:
         screen.print(Text(f"  {look}", "dim"), soft_wrap=True)
 
 
-def _as_dict(letter: dlq.Letter) -> dict[str, Any]:
+def _as_dict(letter: Letter) -> dict[str, Any]:
     return {
         "id": letter.id,
         "kind": letter.kind,

@@ -1,10 +1,11 @@
-"""What a run shall do otherwise, as typed: ``--input``, ``--preset``, ``--watermark``."""
+"""The fields of an input as typed: ``--input``, ``--preset``, ``--watermark``."""
 
 from __future__ import annotations
 
 import json
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,41 @@ def json_of(given: str, option: str) -> dict[str, Any]:
             f"{json.dumps(found)[:60]}."
         )
     return found
+
+
+def fields_of(
+    given: str | None,
+    presets: Sequence[str] | None,
+    watermark: str | None,
+    *,
+    notify: bool | None = None,
+) -> dict[str, Any]:
+    """Return the fields that options stand for.
+
+    Parameters
+    ----------
+    given
+        Of ``--input``: see :func:`json_of`.
+    presets
+        Each as :func:`preset` reads it.
+    watermark
+        A text; empty for none.
+    notify
+        Whether a success is announced.
+
+    Raises
+    ------
+    WrongUse
+        One is not understood.
+    """
+    from darkroom_ops.rerun import changed
+
+    return changed(
+        json_of(given, "--input") if given is not None else {},
+        presets=[preset(each) for each in presets or ()] or None,
+        watermark=None if watermark is None else {"text": watermark} if watermark else {},
+        notify=notify,
+    )
 
 
 def preset(given: str) -> dict[str, Any]:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import datetime
 import json
+from typing import TYPE_CHECKING, Annotated
 
-from darkroom.contract.text import shortened
-from rich.console import Console
+import typer
 from rich.table import Table
 from rich.text import Text
 
-from darkroom_ops.cli import address, display
-from darkroom_ops.executions.client import STATUSES, Executions, Listed
+from darkroom_ops.cli.command import LOOK, Target, command
+from darkroom_ops.cli.options import Prefix, Since
 from darkroom_ops.present import words
 from darkroom_ops.present.failures import WrongUse
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from darkroom_ops.executions.client import Listed
 
 SHORT = 8
 """Characters of a name that are shown, at least; as many more as tell the executions apart."""
@@ -22,54 +27,51 @@ NARROWEST = 24
 """Cells of the image's column, at least."""
 
 
+def _statuses(incomplete: str) -> list[str]:
+    """Complete a status."""
+    from darkroom_ops.executions.client import STATUSES
+
+    known = [s.lower() for s in STATUSES] if incomplete.islower() else STATUSES
+    return [status for status in known if status.startswith(incomplete)]
+
+
+@command(
+    "darkroom ls --status failed --since 24h",
+    "darkroom ls --prefix uploads/2026/ --stack darkroom",
+    "darkroom ls --json | jq -r '.executions[].source'",
+    panel=LOOK,
+)
 def ls(
+    target: Target,
     *,
-    status: str | None,
-    since: str | None,
-    prefix: str | None,
-    limit: int,
-    endpoint: str | None,
-    stack: str | None,
-    as_json: bool,
+    status: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STATUS",
+            help="RUNNING, COMPLETE, FAILED (every failure), TIMED_OUT, ABORTED, "
+            "ALREADY_PROCESSED, SUPERSEDED or SUCCEEDED.",
+            autocompletion=_statuses,
+            show_default=False,
+        ),
+    ] = None,
+    since: Since = None,
+    prefix: Prefix = None,
+    limit: Annotated[int, typer.Option(min=1, metavar="NUMBER", help="The newest ones.")] = 20,
 ) -> int:
-    """List executions.
+    """List executions, newest first: image, outcome, time, cost."""
+    from darkroom_ops.cli import address, display
+    from darkroom_ops.executions.client import Executions
 
-    Parameters
-    ----------
-    status
-        One of :data:`darkroom_ops.executions.client.STATUSES`, in any case, with hyphens or spaces
-        as well.
-    since
-        As :func:`darkroom_ops.present.words.since` reads it.
-    prefix
-        Beginning of the images' keys; ``s3://bucket/…`` too.
-    limit
-        Executions, at most.
-    endpoint, stack
-        Where the stack is.
-    as_json
-        Print JSON.
-
-    Returns
-    -------
-    int
-        The exit code.
-
-    Raises
-    ------
-    WrongUse
-        An option is not understood.
-    """
     wanted = _status(status)
     begin = since_of(since)
-    deployment = address.connect(endpoint, stack)
+    deployment = target.deployment()
     if prefix is not None and prefix.startswith("s3://"):
         prefix = prefix.removeprefix("s3://").partition("/")[2]
-    screen = display.console()
-    found = Executions(deployment)
-    with display.waiting(screen, "Reading executions", quiet=as_json):
-        page = found.recent(limit=limit, status=wanted, prefix=prefix, since=begin)
-    if as_json:
+    screen = target.screen()
+    executions = Executions(deployment)
+    with display.waiting(screen, "Reading executions"):
+        page = executions.recent(limit=limit, status=wanted, prefix=prefix, since=begin)
+    if target.json:
         rows = [as_dict(each) for each in page.items]
         print(json.dumps({"executions": rows, "more": page.next is not None}))
         return 0
@@ -120,6 +122,8 @@ def as_dict(each: Listed) -> dict[str, object]:
 def _status(given: str | None) -> str | None:
     if given is None:
         return None
+    from darkroom_ops.executions.client import STATUSES
+
     found = given.upper().replace("-", "_").replace(" ", "_")
     if found not in STATUSES:
         raise WrongUse(
@@ -129,6 +133,10 @@ def _status(given: str | None) -> str | None:
 
 
 def _table(items: tuple[Listed, ...], screen: Console) -> Table:
+    from darkroom.contract.text import shortened
+
+    from darkroom_ops.cli import display
+
     today = datetime.datetime.now().astimezone().date()
     dated = any(each.started.astimezone().date() != today for each in items)
     rows = []

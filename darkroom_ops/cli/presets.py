@@ -4,112 +4,91 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
-from darkroom.contract.errors import InvalidRequest
-from darkroom.contract.model import dump
-from darkroom.contract.presets import Preset
+import typer
 from rich.table import Table
 from rich.text import Text
 
-from darkroom_ops import presets
-from darkroom_ops.cli import address, display, inputs
+from darkroom_ops.cli import inputs
+from darkroom_ops.cli.command import Target, command
 from darkroom_ops.cli.rerun import difference
 from darkroom_ops.present import words
 from darkroom_ops.present.failures import FAILED
 
+if TYPE_CHECKING:
+    from darkroom.contract.presets import Preset
 
-def get(*, endpoint: str | None, stack: str | None, as_json: bool) -> int:
-    """Show the deployed presets.
+PresetFile = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE|JSON", help="A file with a JSON list of presets, the JSON, or - for input."
+    ),
+]
 
-    Returns
-    -------
-    int
-        0, or 1 when they are not valid.
-    """
-    deployment = address.connect(endpoint, stack)
-    found = presets.get(deployment)
+
+@command("darkroom presets get --json | jq .presets > presets.json")
+def get(target: Target) -> int:
+    """Show the deployed presets. Exits with 1 when they are not valid."""
+    from darkroom.contract.errors import InvalidRequest
+    from darkroom.contract.model import dump
+
+    from darkroom_ops import presets
+
+    deployed = presets.get(target.deployment())
     try:
-        valid, problem = presets.validate(found.text), None
+        valid, problem = presets.validate(deployed.text), None
     except InvalidRequest as error:
         valid, problem = (), str(error)
-    if as_json:
+    if target.json:
         print(
             json.dumps(
                 {
-                    "parameter": found.name,
-                    "version": found.version,
+                    "parameter": deployed.name,
+                    "version": deployed.version,
                     "presets": [dump(each) for each in valid],
                     "problem": problem,
                 }
             )
         )
-        return FAILED if problem else 0
-    screen = display.console()
-    changed = f", changed {words.moment(found.changed)}" if found.changed else ""
-    screen.print(Text(f"{found.name}, version {found.version}{changed}\n", "dim"), soft_wrap=True)
+    screen = target.screen()
+    changed = f", changed {words.moment(deployed.changed)}" if deployed.changed else ""
+    title = f"{deployed.name}, version {deployed.version}{changed}\n"
+    screen.print(Text(title, "dim"), soft_wrap=True)
     if problem:
-        screen.print(words.plain(found.text), soft_wrap=True, markup=False)
+        screen.print(words.plain(deployed.text), soft_wrap=True, markup=False)
         screen.print(Text(f"\nThese are not valid: {words.plain(problem)}", "red"), soft_wrap=True)
         return FAILED
     screen.print(_table(valid))
     return 0
 
 
-def validate(given: str, *, as_json: bool) -> int:
-    """Check presets as the workflow does; no stack is needed.
-
-    Parameters
-    ----------
-    given
-        As :func:`darkroom_ops.cli.inputs.text_of` reads it.
-    as_json
-        Print JSON.
-
-    Raises
-    ------
-    InvalidRequest
-        They are not valid, and why.
-    """
-    valid = presets.validate(inputs.text_of(given, "the argument")[1])
-    if as_json:
-        print(json.dumps({"valid": True, "presets": [dump(each) for each in valid]}))
-        return 0
-    screen = display.console()
-    screen.print(_table(valid))
-    screen.print(f"\nValid: {words.count(len(valid), 'rendition')} an image.", style="green")
-    return 0
-
-
+@command(
+    "darkroom presets set presets.json",
+    """darkroom presets set '[{"name": "small", "width": 300, "height": 300}]'""",
+    name="set",
+)
 def put(
-    given: str, *, dry_run: bool, endpoint: str | None, stack: str | None, as_json: bool
+    target: Target,
+    presets: PresetFile,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", metavar="", help="Show what would change; change nothing.")
+    ] = False,
 ) -> int:
-    """Deploy presets, showing what changes.
+    """Deploy presets, without a redeploy of the stack. They hold within a minute."""
+    from darkroom.contract.model import dump
 
-    Parameters
-    ----------
-    given
-        As :func:`darkroom_ops.cli.inputs.text_of` reads it.
-    dry_run
-        Only show what would change.
-    endpoint, stack
-        Where the stack is.
-    as_json
-        Print JSON.
+    from darkroom_ops.presets import get, put, validate
 
-    Raises
-    ------
-    InvalidRequest
-        They are not valid, and why. Nothing is changed.
-    """
-    valid = presets.validate(inputs.text_of(given, "the argument")[1])
-    deployment = address.connect(endpoint, stack)
-    before = presets.get(deployment)
+    valid = validate(inputs.text_of(presets, "the argument")[1])
+    deployment = target.deployment()
+    before = get(deployment)
     new = [dump(each) for each in valid]
-    version = before.version if dry_run else presets.put(deployment, valid)
-    if as_json:
+    version = before.version if dry_run else put(deployment, valid)
+    if target.json:
         print(json.dumps({"parameter": before.name, "version": version, "presets": new}))
-        return 0
-    screen = display.console()
+    screen = target.screen()
     screen.print(difference(_parsed(before.text), new), soft_wrap=True)
     if dry_run:
         screen.print("\nNothing is changed: this is a dry run.", style="dim")
@@ -122,8 +101,28 @@ def put(
     return 0
 
 
+@command("darkroom presets validate presets.json", stack=False)
+def validate(target: Target, presets: PresetFile) -> int:
+    """Check presets as the workflow does. Needs no stack; exits with 2 when they are not valid."""
+    from darkroom.contract.model import dump
+    from darkroom.contract.presets import parse_presets
+
+    valid = parse_presets(inputs.text_of(presets, "the argument")[1])
+    if target.json:
+        print(json.dumps({"valid": True, "presets": [dump(each) for each in valid]}))
+    screen = target.screen()
+    screen.print(_table(valid))
+    screen.print(f"\nValid: {words.count(len(valid), 'rendition')} per image.", style="green")
+    return 0
+
+
 def _parsed(text: str) -> object:
     """Return deployed presets for a comparison; as text when they are broken."""
+    from darkroom.contract.errors import InvalidRequest
+    from darkroom.contract.model import dump
+
+    from darkroom_ops import presets
+
     try:
         return [dump(each) for each in presets.validate(text)]
     except InvalidRequest:
@@ -131,6 +130,8 @@ def _parsed(text: str) -> object:
 
 
 def _table(valid: Sequence[Preset]) -> Table:
+    from darkroom.contract.model import dump
+
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
     for title in ("  Name", "Pixels", "Fit", "Format", "Quality", "Else"):
         table.add_column(title, no_wrap=True, justify="right" if title == "Quality" else "left")

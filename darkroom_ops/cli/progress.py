@@ -1,26 +1,118 @@
-"""Following one execution to its end, and showing what came of it: for run, rerun and redrive."""
+"""Following one execution to its end, and showing what came of it: live on a terminal."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from darkroom.contract.arns import parse
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
 from rich.text import Text
 
-from darkroom_ops.cli import address, display
+from darkroom_ops.cli import address, advice, display
 from darkroom_ops.deployment import Deployment
 from darkroom_ops.executions.client import Executions
-from darkroom_ops.executions.model import Execution
-from darkroom_ops.executions.watch import AWS_SECONDS, ENGINE_SECONDS, follow
+from darkroom_ops.executions.history import StateRun
+from darkroom_ops.executions.model import Change, Execution
+from darkroom_ops.executions.timeline import depths
+from darkroom_ops.executions.watch import follow, interval
+from darkroom_ops.present import words
 from darkroom_ops.present.failures import FAILED, LeftRunning
 
+NAME_WIDTH = 26
 
-def interval(deployment: Deployment) -> float:
-    """Return how often to look, in seconds."""
-    return ENGINE_SECONDS if deployment.endpoint else AWS_SECONDS
+
+class Progress:
+    """The states of one execution, a line each, as they end; what runs stands below with a spinner.
+
+    Parameters
+    ----------
+    screen
+        Where to print.
+    """
+
+    def __init__(self, screen: Console) -> None:
+        self._screen = screen
+        self._live = (
+            Live(console=screen, transient=True, refresh_per_second=10)
+            if screen.is_terminal
+            else None
+        )
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def show(self, execution: Execution, happened: list[Change]) -> None:
+        """Show what happened since the last time."""
+        depth = depths(execution.states)
+        for change in happened:
+            line = _line(change, depth[change.state.id])
+            if line is not None:
+                self._screen.print(line, soft_wrap=True)
+        if self._live:
+            self._live.update(_running(execution, depth))
+
+
+def _line(change: Change, depth: int) -> Text | None:
+    """Return the line of a change: containers have theirs when they begin, others at the end."""
+    state = change.state
+    if state.type in display.CONTAINERS:
+        return _row("▸", state, depth, "") if change.kind == "entered" else None
+    if state.type == "Fail":
+        return None  # what it says follows as the result
+    if change.kind == "retried":
+        failed = [attempt.error for attempt in state.attempts if attempt.error]
+        return _row(
+            "↻", state, depth, f"tries again after {failed[-1]}" if failed else "", "yellow"
+        )
+    if change.kind == "failed" and not state.handled:
+        return _row(display.FAILED, state, depth, state.error or "", "red")
+    if change.kind in {"exited", "failed"}:
+        said = words.count(state.retries, "retry") if state.retries else ""
+        if state.handled:
+            said = "another execution has it"
+        return _row(display.SUCCEEDED, state, depth, said, "green")
+    return None
+
+
+def _row(mark: str, state: StateRun, depth: int, said: str, style: str = "") -> Text:
+    indent = "  " * (1 + depth)
+    name = display.name_of(state)
+    took = "" if mark in "▸↻" else words.duration(state.seconds)
+    text = Text(f"{indent}", no_wrap=True).append(mark, style)
+    text.append(f" {name}".ljust(NAME_WIDTH - len(indent))).append(f"{took:>8}", "dim")
+    text.append(f"  {said}", style if style != "green" else "dim")
+    text.rstrip()
+    return text
+
+
+def _running(execution: Execution, depth: dict[int, int]) -> Group:
+    rows = []
+    for state in execution.states:
+        if state.exited is None and state.type not in display.CONTAINERS and not execution.ended:
+            indent = "  " * (1 + depth[state.id])
+            name = display.name_of(state)
+            waits = f"  waits to try again after {state.error}" if state.error else ""
+            row = Table.grid()
+            row.add_row(indent, Spinner("dots"), Text(f" {name}{words.plain(waits)}", style="dim"))
+            rows.append(row)
+    return Group(*rows)
 
 
 def followed(deployment: Deployment, arn: str, screen: Console) -> Execution:
@@ -33,7 +125,7 @@ def followed(deployment: Deployment, arn: str, screen: Console) -> Execution:
     """
     try:
         screen.print(Text(f"Execution {arn}", "dim"), soft_wrap=True)
-        with display.Progress(screen) as progress:
+        with Progress(screen) as progress:
             for execution, happened in follow(deployment.stepfunctions, arn, interval(deployment)):
                 progress.show(execution, happened)
     except KeyboardInterrupt:
@@ -44,22 +136,17 @@ def followed(deployment: Deployment, arn: str, screen: Console) -> Execution:
     return execution
 
 
-def finish(
-    deployment: Deployment,
-    execution: Execution,
-    screen: Console,
-    *,
-    as_json: bool,
-    more: Mapping[str, Any] | None = None,
+def follow_to_end(
+    deployment: Deployment, arn: str, screen: Console, more: Mapping[str, Any] | None = None
 ) -> int:
-    """Show what an execution made, or why it failed.
+    """Follow an execution, and show what it made, or why it failed.
 
     Parameters
     ----------
-    deployment, execution, screen
-        Of whom, what and where.
-    as_json
-        Print one JSON object instead.
+    deployment, arn
+        Of the execution.
+    screen
+        Where to show it; a quiet one is of a program, which gets one JSON object instead.
     more
         Further fields of that object.
 
@@ -67,19 +154,24 @@ def finish(
     -------
     int
         The exit code: 0 when it succeeded, 1 when it failed.
+
+    Raises
+    ------
+    LeftRunning
+        The user pressed Ctrl-C: the execution goes on.
     """
+    execution = followed(deployment, arn, screen)
     estimate = Executions(deployment).cost(execution)
-    if as_json:
+    if screen.quiet:
         print(json.dumps(display.as_json(execution, estimate) | dict(more or {})))
-    else:
+    screen.print()
+    screen.print(display.summary(execution, estimate), soft_wrap=True)
+    for part in display.results(execution):
         screen.print()
-        screen.print(display.summary(execution, estimate), soft_wrap=True)
-        for part in display.results(execution):
-            screen.print()
-            screen.print(part, soft_wrap=True)
-        if execution.outcome == "FAILED":
-            screen.print()
-            display.say(screen, display.failure(execution))
-            screen.print()
-            display.say(screen, display.advice(deployment, execution))
+        screen.print(part, soft_wrap=True)
+    if execution.outcome == "FAILED":
+        screen.print()
+        display.say(screen, advice.failure(execution))
+        screen.print()
+        display.say(screen, advice.advice(deployment, execution))
     return 0 if execution.status == "SUCCEEDED" else FAILED

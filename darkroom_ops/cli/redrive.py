@@ -3,53 +3,36 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-from darkroom.contract.advice import advise
-from rich.console import Console
-
-from darkroom_ops.cli import address, display, progress
-from darkroom_ops.deployment import Deployment
-from darkroom_ops.executions.client import Executions
-from darkroom_ops.executions.model import Execution
+from darkroom_ops.cli.command import WORK, Target, command
+from darkroom_ops.cli.options import ExecutionName
 from darkroom_ops.present import words
 from darkroom_ops.present.failures import WrongUse
+
+if TYPE_CHECKING:
+    from darkroom_ops.deployment import Deployment
+    from darkroom_ops.executions.model import Execution
 
 SEEN_SECONDS = 10.0
 """How long AWS may take to say that a redriven execution runs."""
 
 
-def redrive(named: str, *, endpoint: str | None, stack: str | None, as_json: bool) -> int:
-    """Resume an execution and follow it.
+@command("darkroom redrive 3f2a9c41", panel=WORK)
+def redrive(target: Target, execution: ExecutionName) -> int:
+    """Resume an execution where it stopped: one that timed out, was stopped, or died uncaught.
 
-    Parameters
-    ----------
-    named
-        As :meth:`darkroom_ops.executions.client.Executions.find` takes it.
-    endpoint, stack
-        Where the stack is.
-    as_json
-        Print one JSON object at the end, and nothing else.
-
-    Returns
-    -------
-    int
-        0 when the execution succeeded, 1 when it failed.
-
-    Raises
-    ------
-    WrongUse
-        It cannot be resumed, why, and what helps instead.
-    NoSuchExecution
-        There is none.
-    LeftRunning
-        The user pressed Ctrl-C while it ran.
+    A failure that the workflow caught cannot be resumed; `darkroom rerun` starts it anew. Exits
+    with 0 when it succeeded, 1 when it failed, 2 when nothing was resumed.
     """
-    deployment = address.connect(endpoint, stack)
-    executions = Executions(deployment)
-    execution = executions.get(executions.find(named))
-    check(deployment, execution)
-    client, arn = deployment.stepfunctions, execution.arn
+    from botocore.exceptions import ClientError
+
+    from darkroom_ops.cli import progress
+
+    deployment = target.deployment()
+    stopped = target.execution(deployment, execution)
+    check(deployment, stopped)
+    client, arn = deployment.stepfunctions, stopped.arn
     before = client.describe_execution(executionArn=arn).get("redriveCount", 0)
     try:
         client.redrive_execution(executionArn=arn)
@@ -58,14 +41,13 @@ def redrive(named: str, *, endpoint: str | None, stack: str | None, as_json: boo
             raise
         raise WrongUse(
             f"Step Functions cannot resume this execution: {error.response['Error']['Message']} "
-            f"{_instead(deployment, execution)}"
+            f"{_instead(deployment, stopped)}"
         ) from None
     _until_seen(deployment, arn, before)
-    screen = Console(quiet=True) if as_json else display.console()
-    resumed = ", ".join(_unfinished(execution)) or "its last state"
+    screen = target.screen()
+    resumed = ", ".join(_unfinished(stopped)) or "its last state"
     screen.print(words.plain(f"Resumes at {resumed}; what succeeded is kept."), soft_wrap=True)
-    execution = progress.followed(deployment, arn, screen)
-    return progress.finish(deployment, execution, screen, as_json=as_json)
+    return progress.follow_to_end(deployment, arn, screen)
 
 
 def check(deployment: Deployment, execution: Execution) -> None:
@@ -77,6 +59,8 @@ def check(deployment: Deployment, execution: Execution) -> None:
         It runs, it succeeded, or its failure was caught: a redrive resumes at the state that
         failed, and that would be the Fail state at the end (Step Functions guide, redriving).
     """
+    from darkroom_ops.cli import address
+
     instead = _instead(deployment, execution)
     if not execution.ended:
         again = address.command(deployment, "show", execution.name, "--follow")
@@ -92,9 +76,13 @@ def check(deployment: Deployment, execution: Execution) -> None:
 
 def _instead(deployment: Deployment, execution: Execution) -> str:
     """Return what helps instead, on one line."""
+    from darkroom.contract.advice import advise
+
+    from darkroom_ops.cli import advice
+
     found = advise(execution.error or "", caught=execution.caught)
     commands = [
-        f"{title} `{display.command(deployment, execution, action)}`."
+        f"{title} `{advice.command(deployment, execution, action)}`."
         for action, title in found.actions
         if action != "redrive"
     ]
@@ -103,6 +91,8 @@ def _instead(deployment: Deployment, execution: Execution) -> str:
 
 def _unfinished(execution: Execution) -> list[str]:
     """Return the innermost states that did not end well."""
+    from darkroom_ops.cli import display
+
     around = {state.parent for state in execution.states}
     return [
         display.name_of(state)
@@ -115,9 +105,11 @@ def _unfinished(execution: Execution) -> list[str]:
 
 def _until_seen(deployment: Deployment, arn: str, before: int) -> None:
     """Wait until a description shows the redrive: until then it would seem to have ended."""
+    from darkroom_ops.executions.watch import interval
+
     deadline = time.monotonic() + SEEN_SECONDS
     while time.monotonic() < deadline:
         described = deployment.stepfunctions.describe_execution(executionArn=arn)
         if described["status"] == "RUNNING" or described.get("redriveCount", 0) > before:
             return
-        time.sleep(progress.interval(deployment))
+        time.sleep(interval(deployment))

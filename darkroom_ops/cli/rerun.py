@@ -9,79 +9,79 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from darkroom.contract.errors import InvalidRequest
-from rich.console import Console
+import typer
 from rich.text import Text
 
-from darkroom_ops.cli import address, display, inputs, progress
-from darkroom_ops.executions.client import Executions
+from darkroom_ops.cli import inputs
+from darkroom_ops.cli.command import WORK, Target, command
+from darkroom_ops.cli.options import ExecutionName, Presets, Watermark
 from darkroom_ops.present import words
 from darkroom_ops.present.failures import WrongUse
-from darkroom_ops.rerun import Request, changed, check_request, request_of, start
+
+if TYPE_CHECKING:
+    from darkroom_ops.executions.model import Execution
+    from darkroom_ops.rerun import Request
 
 
+@command(
+    "darkroom rerun 3f2a9c41",
+    "darkroom rerun 3f2a9c41 --preset banner=1200x400,fit=cover --watermark 'Jane Doe'",
+    "darkroom rerun s3://my-bucket/uploads/photo.jpg --newest",
+    "darkroom rerun 3f2a9c41 --edit --dry-run",
+    panel=WORK,
+)
 def rerun(
-    named: str,
+    target: Target,
+    execution: ExecutionName,
     *,
-    presets: Sequence[str] = (),
-    watermark: str | None = None,
-    notify: bool | None = None,
-    given: str | None = None,
-    newest: bool = False,
-    edit: bool = False,
-    dry_run: bool = False,
-    endpoint: str | None = None,
-    stack: str | None = None,
-    as_json: bool = False,
+    preset: Presets = None,
+    watermark: Watermark = None,
+    notify: Annotated[
+        bool | None,
+        typer.Option(
+            "--notify/--no-notify",
+            metavar="",
+            help="Whether people hear of the success.",
+            show_default=False,
+        ),
+    ] = None,
+    fields: Annotated[
+        str | None,
+        typer.Option(
+            "--input",
+            metavar="JSON|FILE",
+            help="Fields to replace; with a source, the whole request. A file, or - for standard "
+            "input.",
+            show_default=False,
+        ),
+    ] = None,
+    newest: Annotated[
+        bool,
+        typer.Option(
+            "--newest", metavar="", help="Take the newest version of the object, not the very one."
+        ),
+    ] = False,
+    edit: Annotated[
+        bool, typer.Option("--edit", metavar="", help="Change the request in $VISUAL or $EDITOR.")
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", metavar="", help="Show and check the request; start nothing."),
+    ] = False,
 ) -> int:
-    """Run an execution's image again and follow it.
+    """Run an execution's image again, changed where asked; shows the request first, then follows.
 
-    Parameters
-    ----------
-    named
-        As :meth:`darkroom_ops.executions.client.Executions.find` takes it.
-    presets, watermark, notify
-        What shall be otherwise.
-    given
-        Fields to replace, as :func:`darkroom_ops.cli.inputs.json_of` reads them; with a ``source``,
-        the whole request.
-    newest
-        Take the newest version of the object instead of the very one.
-    edit
-        Open the request in an editor.
-    dry_run
-        Only show the request.
-    endpoint, stack
-        Where the stack is.
-    as_json
-        Print one JSON object at the end, and nothing else.
-
-    Returns
-    -------
-    int
-        0 when the execution succeeded, 1 when it failed.
-
-    Raises
-    ------
-    WrongUse, NoSuchExecution, InvalidRequest
-        Nothing was started, and why.
-    LeftRunning
-        The user pressed Ctrl-C while the execution ran.
+    Exits with 0 when it succeeded, 1 when it failed, 2 when nothing was started.
     """
-    asked = inputs.json_of(given, "--input") if given is not None else {}
-    asked = changed(
-        asked,
-        presets=[inputs.preset(each) for each in presets] or None,
-        watermark=None if watermark is None else {"text": watermark} if watermark else {},
-        notify=notify,
-    )
-    deployment = address.connect(endpoint, stack)
-    executions = Executions(deployment)
-    before = executions.get(executions.find(named))
+    from darkroom_ops.cli import progress
+    from darkroom_ops.rerun import check_request, request_of, start
+
+    asked = inputs.fields_of(fields, preset, watermark, notify=notify)
+    deployment = target.deployment()
+    before = target.execution(deployment, execution)
     original = request_of(before)
     request = dict(asked) if "source" in asked else {**original, **asked}
     if watermark == "":
@@ -91,22 +91,19 @@ def rerun(
         request["source"] = {k: v for k, v in request["source"].items() if k not in pinned}
     if edit:
         request = _edited(request)
-    screen = Console(quiet=True) if as_json else display.console()
-    screen.print(_title(before.name, before.outcome or before.status, before.error), soft_wrap=True)
+    screen = target.screen()
+    screen.print(_title(before), soft_wrap=True)
     screen.print(difference(original, request), soft_wrap=True)
     check_request(request)
+    more = {"rerun_of": before.arn, "request": request}
     if dry_run:
-        if as_json:
-            print(json.dumps({"rerun_of": before.arn, "request": request, "started": False}))
+        if target.json:
+            print(json.dumps({**more, "started": False}))
         screen.print("\nNothing is started: this is a dry run.", style="dim")
         return 0
     arn = start(deployment, request)
     screen.print()
-    execution = progress.followed(deployment, arn, screen)
-    return progress.finish(
-        deployment, execution, screen, as_json=as_json,
-        more={"rerun_of": before.arn, "request": request},
-    )  # fmt: skip
+    return progress.follow_to_end(deployment, arn, screen, more)
 
 
 def difference(before: object, now: object) -> Text:
@@ -134,13 +131,18 @@ def difference(before: object, now: object) -> Text:
     return text
 
 
-def _title(name: str, outcome: str, error: str | None) -> Text:
-    ended = words.plain(f"{outcome.replace('_', ' ')} {error or ''}".strip())
-    return Text(f"The request of {name} ({ended}), as it will run:\n", "dim")
+def _title(before: Execution) -> Text:
+    outcome = (before.outcome or before.status).replace("_", " ")
+    ended = words.plain(f"{outcome} {before.error or ''}".strip())
+    return Text(f"The request of {before.name} ({ended}), as it will run:\n", "dim")
 
 
 def _edited(request: Request) -> Request:
     """Return the request as a person leaves it in an editor; again, until it is valid."""
+    from darkroom.contract.errors import InvalidRequest
+
+    from darkroom_ops.rerun import check_request
+
     text = json.dumps(request, indent=2, ensure_ascii=False) + "\n"
     while True:
         text = _editor(text)

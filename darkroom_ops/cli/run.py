@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
-from rich.console import Console
+import typer
 
-from darkroom_ops import rerun
-from darkroom_ops.cli import address, display, inputs, progress
-from darkroom_ops.deployment import Deployment
-from darkroom_ops.executions.model import SourceObject
-from darkroom_ops.executions.watch import find_started
+from darkroom_ops.cli import inputs
+from darkroom_ops.cli.command import WORK, Target, command
+from darkroom_ops.cli.options import Presets, Watermark
 from darkroom_ops.present import words
 from darkroom_ops.present.failures import WrongUse
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from darkroom_ops.deployment import Deployment
+    from darkroom_ops.executions.model import SourceObject
 
 MANUAL = "manual/"
 """Where a file goes that no event shall start: outside of the watched prefix."""
@@ -51,74 +54,67 @@ class _Plan:
         return {"source": source, **self.asked}
 
 
+@command(
+    "darkroom run photo.jpg",
+    "darkroom run photo.jpg --preset thumb=160x160,fit=cover --watermark 'Jane Doe'",
+    """darkroom run photo.jpg --input '{"pdf": {"pageSize": "A4"}}'""",
+    "darkroom run s3://my-bucket/uploads/photo.jpg --input input.json --stack darkroom",
+    panel=WORK,
+)
 def run(
-    image: str,
+    target: Target,
+    image: Annotated[
+        str, typer.Argument(metavar="FILE|s3://BUCKET/KEY", help="The image to process.")
+    ],
     *,
-    given: str | None = None,
-    presets: Sequence[str] = (),
-    watermark: str | None = None,
-    key: str | None = None,
-    version: str | None = None,
-    endpoint: str | None,
-    stack: str | None,
-    as_json: bool,
+    fields: Annotated[
+        str | None,
+        typer.Option(
+            "--input",
+            metavar="JSON|FILE",
+            help="What the run shall do otherwise: presets, watermark, pdf, notify. A file, or - "
+            "for standard input.",
+            show_default=False,
+        ),
+    ] = None,
+    preset: Presets = None,
+    watermark: Watermark = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            help="Object key to upload FILE to. By default its name, under the source prefix.",
+            show_default=False,
+        ),
+    ] = None,
+    version_id: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID",
+            help="A version of the object. By default the newest.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> int:
-    """Process one image and show what came of it.
+    """Process one image, follow its execution, and show what it made.
 
-    Parameters
-    ----------
-    image
-        A file, or ``s3://bucket/key``.
-    given
-        The input's other fields: JSON, ``@file``, a file, or ``-``.
-    presets, watermark
-        The renditions to make, as :func:`darkroom_ops.cli.inputs.preset` reads them; a text on
-        each.
-    key
-        Where to upload a file.
-    version
-        Version of an object.
-    endpoint, stack
-        Where the stack is.
-    as_json
-        Print one JSON object at the end, and nothing else.
-
-    Returns
-    -------
-    int
-        0 when the execution succeeded, 1 when it failed.
-
-    Raises
-    ------
-    WrongUse, InvalidRequest
-        Nothing was started, and why.
-    LeftRunning
-        The user pressed Ctrl-C while the execution ran.
+    Exits with 0 when it succeeded, 1 when it failed, 2 when nothing was started.
     """
-    asked = _fields(given, presets, watermark)
-    _check(image, key, version)
-    deployment = address.connect(endpoint, stack)
-    plan = _plan(image, key, version, asked, deployment)
-    rerun.check_request(plan.request())
-    screen = Console(quiet=True) if as_json else display.console()
-    arn = _start(deployment, plan, screen)
-    execution = progress.followed(deployment, arn, screen)
-    return progress.finish(deployment, execution, screen, as_json=as_json)
+    from darkroom_ops.cli import progress
+    from darkroom_ops.rerun import check_request
 
-
-def _fields(given: str | None, presets: Sequence[str], watermark: str | None) -> dict[str, Any]:
-    """Read what the run shall do otherwise."""
-    found = inputs.json_of(given, "--input") if given is not None else {}
-    if "source" in found:
+    asked = inputs.fields_of(fields, preset, watermark)
+    if "source" in asked:
         raise WrongUse(
             "Expected --input to have no 'source': the image is named before it, as FILE or as "
             "s3://bucket/key. Remove it."
         )
-    return rerun.changed(
-        found,
-        presets=[inputs.preset(each) for each in presets] or None,
-        watermark=None if watermark is None else {"text": watermark},
-    )
+    _check(image, key, version_id)
+    deployment = target.deployment()
+    plan = _plan(image, key, version_id, asked, deployment)
+    check_request(plan.request())
+    screen = target.screen()
+    return progress.follow_to_end(deployment, _start(deployment, plan, screen), screen)
 
 
 def _check(image: str, key: str | None, version: str | None) -> None:
@@ -152,6 +148,8 @@ def _plan(
     asked: dict[str, Any],
     deployment: Deployment,
 ) -> _Plan:
+    from darkroom_ops.executions.model import SourceObject
+
     if image.startswith("s3://"):
         source = SourceObject(*_place(image), version)
         return _Plan(source, None, by_event=False, asked=asked)
@@ -172,6 +170,9 @@ def _plan(
 
 def _start(deployment: Deployment, plan: _Plan, screen: Console) -> str:
     """Upload, start, and return the ARN of the execution."""
+    from darkroom_ops.executions.watch import find_started, interval
+    from darkroom_ops.rerun import start
+
     began = datetime.datetime.now(datetime.UTC)
     source = plan.source
     where = f"s3://{source.bucket}/{source.key}"
@@ -183,13 +184,13 @@ def _start(deployment: Deployment, plan: _Plan, screen: Console) -> str:
         screen.print(words.plain(where), soft_wrap=True, markup=False)
     if not plan.by_event:
         request = _Plan(source, None, by_event=False, asked=plan.asked).request()
-        return rerun.start(deployment, request)
+        return start(deployment, request)
     arn = find_started(
         deployment.stepfunctions,
         deployment.state_machine_arn,
         source,
         began,
-        interval=progress.interval(deployment),
+        interval=interval(deployment),
     )
     if arn is None:
         _not_started(deployment, where)
@@ -203,7 +204,7 @@ def _uploaded(deployment: Deployment, path: Path, source: SourceObject) -> Sourc
     except OSError as error:
         raise WrongUse(f"Expected to read {path}, but: {error.strerror}.") from None
     put = deployment.s3.put_object(Bucket=source.bucket, Key=source.key, Body=body)
-    return SourceObject(source.bucket, source.key, put.get("VersionId"), put["ETag"].strip('"'))
+    return replace(source, version_id=put.get("VersionId"), etag=put["ETag"].strip('"'))
 
 
 def _not_started(deployment: Deployment, where: str) -> NoReturn:

@@ -3,63 +3,48 @@
 from __future__ import annotations
 
 import json
+from typing import Annotated
 
+import typer
 from rich.text import Text
 
-from darkroom_ops.cli import address, display
-from darkroom_ops.executions.client import Executions
-from darkroom_ops.executions.model import STOPPED
+from darkroom_ops.cli.command import WORK, Target, command
+from darkroom_ops.cli.options import ExecutionName
 from darkroom_ops.present import words
 from darkroom_ops.present.failures import WrongUse
 
 
+@command("darkroom stop 3f2a9c41 --reason 'wrong folder'", panel=WORK)
 def stop(
-    named: str, *, reason: str | None, endpoint: str | None, stack: str | None, as_json: bool
+    target: Target,
+    execution: ExecutionName,
+    *,
+    reason: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="For the alert and the record.", show_default=False),
+    ] = None,
 ) -> int:
-    """Stop an execution.
+    """Stop a running execution. Asks nothing; an alert tells people, and it can be resumed."""
+    from darkroom_ops.cli import address
+    from darkroom_ops.executions.model import STOPPED
 
-    Parameters
-    ----------
-    named
-        As :meth:`darkroom_ops.executions.client.Executions.find` takes it.
-    reason
-        For the alert and the execution's record.
-    endpoint, stack
-        Where the stack is.
-    as_json
-        Print one JSON object.
-
-    Returns
-    -------
-    int
-        The exit code.
-
-    Raises
-    ------
-    WrongUse
-        It has ended already.
-    NoSuchExecution
-        There is none.
-    """
-    deployment = address.connect(endpoint, stack)
-    executions = Executions(deployment)
-    execution = executions.get(executions.find(named))
-    if execution.ended:
-        outcome = (execution.outcome or execution.status).replace("_", " ")
-        again = address.command(deployment, "show", execution.name)
+    deployment = target.deployment()
+    running = target.execution(deployment, execution)
+    if running.ended:
+        outcome = (running.outcome or running.status).replace("_", " ")
+        again = address.command(deployment, "show", running.name)
         raise WrongUse(f"This execution has ended already: {outcome}. See `{again}`.")
     deployment.stepfunctions.stop_execution(
-        executionArn=execution.arn, error=STOPPED, cause=reason or "An operator stopped it."
+        executionArn=running.arn, error=STOPPED, cause=reason or "An operator stopped it."
     )
     commands = {
-        "resume": address.command(deployment, "redrive", execution.name),
-        "rerun": address.command(deployment, "rerun", execution.name),
+        "resume": address.command(deployment, "redrive", running.name),
+        "rerun": address.command(deployment, "rerun", running.name),
     }
-    if as_json:
-        print(json.dumps({"execution": execution.arn, "status": "ABORTED", "commands": commands}))
-        return 0
-    name = words.plain(execution.source.key) if execution.source else execution.name
-    screen = display.console()
+    if target.json:
+        print(json.dumps({"execution": running.arn, "status": "ABORTED", "commands": commands}))
+    screen = target.screen()
+    name = words.plain(running.source.key) if running.source else running.name
     screen.print(Text("Stopped  ", "bold").append(name), soft_wrap=True)
     screen.print(
         "\n  What was being done when it stopped may still finish: a function that runs is not cut "

@@ -10,21 +10,21 @@ import os
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from rich.console import Console
 from rich.text import Text
 
-from darkroom_ops.cli import address, display
-from darkroom_ops.cli.address import Address
-from darkroom_ops.cli.local import start
-from darkroom_ops.console.serve import serving
-from darkroom_ops.engine.engine import Engine, PortInUse, interruptible
-from darkroom_ops.engine.inbox import Message
-from darkroom_ops.executions.model import Execution
-from darkroom_ops.executions.watch import Watcher
+from darkroom_ops.cli.command import MACHINE, Target, command
+from darkroom_ops.cli.options import port_option
 from darkroom_ops.present import words
 from darkroom_ops.present.failures import WrongUse
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from darkroom_ops.engine.engine import Engine
+    from darkroom_ops.engine.inbox import Message
+    from darkroom_ops.executions.model import Execution
 
 PORT = 4599
 """Preferred, so that an exported AWS_ENDPOINT_URL stays right from one start to the next."""
@@ -52,38 +52,32 @@ FIRST = {
 """What an operator needs first, by the name of the stack's output."""
 
 
-def up(*, port: int | None, as_json: bool) -> int:
-    """Run the engine until Ctrl-C or SIGTERM.
+@command(
+    "darkroom up",
+    "darkroom up --port 5000",
+    "darkroom up --json | jq -r 'select(.event) | .outcome'",
+    panel=MACHINE,
+    stack=False,
+)
+def up(target: Target, *, port: Annotated[int | None, port_option(PORT)] = None) -> int:
+    """Run the local engine: AWS on this machine, with the template deployed. Ctrl-C ends it."""
+    from darkroom_ops.cli import address
+    from darkroom_ops.console.serve import serving
+    from darkroom_ops.engine.engine import interruptible
 
-    Parameters
-    ----------
-    port
-        The TCP port; None for the usual one or, if that is taken, any.
-    as_json
-        Print JSON lines.
-
-    Returns
-    -------
-    int
-        The exit code.
-
-    Raises
-    ------
-    WrongUse
-        The port that was asked for is taken, or the template cannot be deployed.
-    """
     with (
         interruptible() as stop,
         _started(port) as engine,
         serving(engine.deployment, engine.inbox) as console,
     ):
-        found = Address(engine.endpoint, engine.deployment.stack, os.getpid())
-        with address.announced(found):
-            told = _Lines() if as_json else _Screen(usual=port is not None or engine.port == PORT)
-            told.started(engine, console)
+        here = address.Address(engine.endpoint, engine.deployment.stack, os.getpid())
+        with address.announced(here):
+            usual = port is not None or engine.port == PORT
+            output = _Lines() if target.json else _Screen(target.screen(), usual=usual)
+            output.started(engine, console)
             engine.warm()
             # In a thread of its own: Ctrl-C need not wait until a look at the executions is over.
-            watch = _Watch(engine, told, stop)
+            watch = _Watch(engine, output, stop)
             watch.start()
             # Not for ever: a signal that another thread receives does not wake this one.
             while not stop.wait(POLL_SECONDS):
@@ -92,12 +86,15 @@ def up(*, port: int | None, as_json: bool) -> int:
         logging.disable(logging.CRITICAL)
         if watch.error is not None:
             raise watch.error
-        told.ended()
+        output.ended()
     return 0
 
 
 @contextlib.contextmanager
 def _started(port: int | None) -> Iterator[Engine]:
+    from darkroom_ops.cli.local import start
+    from darkroom_ops.engine.engine import PortInUse
+
     try:
         engine = start(PORT if port is None else port)
     except PortInUse as error:
@@ -109,13 +106,13 @@ def _started(port: int | None) -> Iterator[Engine]:
 
 
 class _Watch(threading.Thread):
-    """Tells what happens until the engine is to stop; an error of ours stops it too."""
+    """Shows what happens until the engine is to stop; an error of ours stops it too."""
 
-    def __init__(self, engine: Engine, told: _Lines | _Screen, stop: threading.Event) -> None:
+    def __init__(self, engine: Engine, output: _Lines | _Screen, stop: threading.Event) -> None:
         super().__init__(name="watch", daemon=True)
         self.error: Exception | None = None
         self._engine = engine
-        self._told = told
+        self._output = output
         self._stop_event = stop
 
     def run(self) -> None:
@@ -127,6 +124,8 @@ class _Watch(threading.Thread):
                 self._stop_event.set()
 
     def _watch(self) -> None:
+        from darkroom_ops.executions.watch import Watcher
+
         deployment = self._engine.deployment
         watcher = Watcher(deployment.stepfunctions, deployment.state_machine_arn)
         delivered = 0
@@ -138,9 +137,9 @@ class _Watch(threading.Thread):
             if self._stop_event.is_set():
                 return
             for execution in happened:
-                self._told.execution(execution)
+                self._output.execution(execution)
             for message in messages:
-                self._told.message(message)
+                self._output.message(message)
 
 
 class _Lines:
@@ -197,8 +196,8 @@ class _Lines:
 class _Screen:
     """Text, for people."""
 
-    def __init__(self, *, usual: bool) -> None:
-        self._screen: Console = display.console()
+    def __init__(self, screen: Console, *, usual: bool) -> None:
+        self._screen = screen
         self._usual = usual
 
     def started(self, engine: Engine, console: str) -> None:
@@ -218,8 +217,10 @@ class _Screen:
         self._say("\nExecutions and messages, as they happen (Ctrl-C ends the engine):\n")
 
     def execution(self, execution: Execution) -> None:
+        from darkroom_ops.cli.display import STYLES
+
         outcome = execution.outcome or "started"
-        line = self._stamped(outcome.replace("_", " "), display.STYLES.get(outcome, ""))
+        line = self._stamped(outcome.replace("_", " "), STYLES.get(outcome, ""))
         line.append(words.plain(_source(execution) or "(no image named)"))
         if execution.ended:
             line.append(f"  {words.duration(execution.seconds)}", "dim")

@@ -21,6 +21,8 @@ from darkroom_ops.executions.model import (
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
+    from darkroom_ops.deployment import Deployment
+
 ENGINE_SECONDS = 0.1
 """How often the engine is asked for news."""
 
@@ -32,6 +34,11 @@ LISTED = 50
 
 CLOCKS_DIFFER = datetime.timedelta(minutes=5)
 """How far this machine's clock may be from AWS's."""
+
+
+def interval(deployment: Deployment) -> float:
+    """Return how often to look, in seconds."""
+    return ENGINE_SECONDS if deployment.endpoint else AWS_SECONDS
 
 
 def fetch(client: SFNClient, arn: str) -> Execution:

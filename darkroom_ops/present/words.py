@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime
 import math
 import re
+from typing import TYPE_CHECKING
 
 from darkroom.contract.text import plain, size
 
-from darkroom_ops.executions.model import Made
+if TYPE_CHECKING:
+    from darkroom_ops.executions.model import Made
 
 __all__ = ["count", "dollars", "duration", "measure", "moment", "plain", "saving", "since", "size"]
 

@@ -22,6 +22,7 @@ import requests
 from darkroom.contract.errors import InvalidRequest
 from PIL import Image
 
+from darkroom_ops.cli.command import Target
 from darkroom_ops.cli.run import run
 from darkroom_ops.deployment import Deployment
 from darkroom_ops.present.failures import WrongUse, explain
@@ -354,12 +355,10 @@ def test_run_starts_nothing_when_the_input_is_wrong(
 
     with pytest.raises((WrongUse, InvalidRequest)) as raised:
         run(
+            Target(up.endpoint),
             image,
-            given=options.get("--input"),
+            fields=options.get("--input"),
             key=options.get("--key"),
-            endpoint=up.endpoint,
-            stack=None,
-            as_json=False,
         )
 
     said = explain(raised.value)

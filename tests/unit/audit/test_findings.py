@@ -20,8 +20,8 @@ from darkroom.contract.record import ImageRecord
 from rich.console import Console
 from typer.testing import CliRunner
 
+from darkroom_ops.audit import evidence
 from darkroom_ops.audit.findings import MEANINGS, SETTLED_SECONDS, Auditor, Finding, Stored, Upload
-from darkroom_ops.cli import audit
 from darkroom_ops.cli.main import app
 from darkroom_ops.executions.model import Execution, read
 
@@ -742,7 +742,7 @@ class Darkroom:
         self.mailbox: bytes | OSError = b"{}"
         self.asked: list[str] = []
         patch.setattr("darkroom_ops.cli.address.connect", lambda *_: self.deployment)
-        patch.setattr(audit, "Deployed", lambda at: world if at is self.deployment else None)
+        patch.setattr(evidence, "Deployed", lambda at: world if at is self.deployment else None)
         patch.setattr(urllib.request, "urlopen", self._open)
 
     def _open(self, url: str, timeout: float) -> io.BytesIO:

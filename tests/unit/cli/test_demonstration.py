@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from darkroom_ops.cli.demo import Sample, samples
+from darkroom_ops.cli.demonstration import Sample, samples
 from darkroom_ops.executions.model import Execution
 from tests.unit.recorded import partly, recorded
 

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 
 from darkroom_ops.cli import redrive
+from darkroom_ops.cli.command import Target
 from darkroom_ops.executions.model import Execution, read
 from darkroom_ops.present.failures import WrongUse
 from tests.unit.recorded import partly, recorded, recording
@@ -142,10 +143,11 @@ def command(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> Any:
         monkeypatch.setattr("darkroom_ops.cli.address.connect", lambda *_: deployment)
         monkeypatch.setattr("darkroom_ops.cli.display.console", lambda: shown)
         found = SimpleNamespace(find=lambda named: f"arn of {named}", get=lambda _: execution)
-        monkeypatch.setattr(redrive, "Executions", lambda _: found)
-        monkeypatch.setattr(redrive.progress, "followed", lambda *_: execution)
-        monkeypatch.setattr(redrive.progress, "finish", lambda *_, **more: 7 + more["as_json"])
-        code = redrive.redrive("it", endpoint=None, stack="photos", as_json=as_json)
+        monkeypatch.setattr("darkroom_ops.executions.client.Executions", lambda _: found)
+        monkeypatch.setattr(
+            "darkroom_ops.cli.progress.follow_to_end", lambda *given: 7 + given[2].quiet
+        )
+        code = redrive.redrive(Target(stack="photos", json=as_json), "it")
         assert client.redriven == [execution.arn]
         return code, shown.export_text()
 

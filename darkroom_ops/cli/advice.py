@@ -1,0 +1,37 @@
+"""Why an execution failed, whether trying it again helps, and the commands for it."""
+
+from __future__ import annotations
+
+from darkroom.contract.advice import STATUS_REASONS, Action, advise
+from rich.text import Text
+
+from darkroom_ops.cli import address
+from darkroom_ops.deployment import Deployment
+from darkroom_ops.executions.model import Execution
+from darkroom_ops.present import words
+
+
+def failure(execution: Execution) -> Text:
+    """Return why an execution failed, in words."""
+    state = execution.failed_state
+    text = Text(words.plain(execution.error or execution.status), "red")
+    text.append(f" in step {state.name}" if state else "", "default")
+    cause = execution.cause or STATUS_REASONS.get(execution.status, "")
+    text.append(f"\n{words.plain(cause)}" if cause else "", "default")
+    return text
+
+
+def command(deployment: Deployment, execution: Execution, action: Action) -> str:
+    """Return the command that does what helps after a failure."""
+    name, *options = {"rerun newest": ["rerun", "--newest"]}.get(action, [action])
+    return address.command(deployment, name, execution.name, *options)
+
+
+def advice(deployment: Deployment, execution: Execution) -> Text:
+    """Return whether trying a failed execution again helps, and the commands for it."""
+    found = advise(execution.error or "", caught=execution.caught)
+    text = Text(f"Try again? {found.says}")
+    for action, title in found.actions:
+        text.append(f"\n\n{title}\n")
+        text.append(words.plain(command(deployment, execution, action)), "bold")
+    return text

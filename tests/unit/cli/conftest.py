@@ -1,0 +1,100 @@
+"""The executions of a stack, as they are given, for the commands."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from darkroom_ops.cli.main import app
+from darkroom_ops.executions.client import Listed, NoSuchExecution, Page
+from darkroom_ops.executions.cost import Cost
+from darkroom_ops.executions.model import SourceObject
+
+NOON = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.UTC)
+ARN = "arn:aws:states:us-east-1:123456789012:execution:pipeline:"
+
+
+def listed(name: str = "aaaaaaaa-1", outcome: str | None = "COMPLETE", **changed: Any) -> Listed:
+    found = Listed(
+        arn=f"{ARN}{name}",
+        name=name,
+        status="SUCCEEDED",
+        outcome=outcome,
+        error=None,
+        source=SourceObject("bucket", f"uploads/{name}.jpg"),
+        started=NOON,
+        stopped=NOON + datetime.timedelta(seconds=2),
+        seconds=2.0,
+        usd=0.0005,
+    )
+    return dataclasses.replace(found, **changed)
+
+
+class Executions:
+    """The executions of a stack, and what was asked of them."""
+
+    def __init__(self) -> None:
+        self.items: list[Listed] = []
+        self.whole: dict[str, Any] = {}
+        self.prices: dict[str, Cost] = {}
+        self.asked: dict[str, Any] = {}
+        self.left: Any = None
+        """Those that were not taken."""
+        self.stopped: dict[str, str] = {}
+        self.finished: dict[str, Any] = {}
+        self.started: list[Any] = []
+        self.deployment = SimpleNamespace(
+            endpoint=None,
+            stack="photos",
+            lambda_=None,
+            state_machine_arn="machine",
+            stepfunctions=SimpleNamespace(
+                stop_execution=lambda **given: self.stopped.update(given),
+                start_execution=self._start,
+            ),
+        )
+
+    def _start(self, *, stateMachineArn: str, **given: str) -> dict[str, str]:  # noqa: N803
+        assert stateMachineArn == "machine"
+        self.started.append(json.loads(given["input"]))
+        return {"executionArn": f"{ARN}started"}
+
+    def recent(self, *, limit: int, **narrowed: Any) -> Page:
+        self.asked = narrowed | {"limit": limit}
+        more = len(self.items) > limit
+        return Page(tuple(self.items[:limit]), self.items[limit - 1].arn if more else None)
+
+    def each(self, **narrowed: Any) -> Any:
+        self.asked = narrowed
+        self.left = iter(self.items)
+        return self.left
+
+    def find(self, named: str) -> str:
+        if named not in self.whole:
+            raise NoSuchExecution("none such")
+        return named
+
+    def get(self, arn: str) -> Any:
+        return self.whole[arn]
+
+    def cost(self, execution: Any) -> Cost | None:
+        return self.prices.get(execution)
+
+
+@pytest.fixture
+def executions(monkeypatch: pytest.MonkeyPatch) -> Executions:
+    made = Executions()
+    monkeypatch.setattr("darkroom_ops.cli.address.connect", lambda *_: made.deployment)
+    monkeypatch.setattr("darkroom_ops.executions.client.Executions", lambda _: made)
+    return made
+
+
+def darkroom(*words: str, typed: str | None = None) -> tuple[int, str]:
+    done = CliRunner().invoke(app, words, input=typed, env={"COLUMNS": "200"})
+    return done.exit_code, done.stdout

@@ -1,0 +1,45 @@
+"""Stopping an execution."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.unit.cli.conftest import darkroom
+from tests.unit.recorded import partly, recorded
+
+
+def test_a_running_execution_is_stopped_with_a_reason(executions: Any) -> None:
+    running = partly("complete", 9)
+    executions.whole = {"it": running}
+
+    code, text = darkroom("stop", "it", "--reason", "wrong photo")
+    assert code == 0
+    assert executions.stopped == {
+        "executionArn": running.arn, "error": "Stopped", "cause": "wrong photo",
+    }  # fmt: skip
+    assert running.source
+    assert text.startswith(f"Stopped  {running.source.key}\n")
+    assert f"darkroom redrive {running.name} --stack photos" in text
+    assert f"darkroom rerun {running.name} --stack photos" in text
+
+    code, text = darkroom("stop", "it", "--json")
+    assert executions.stopped["cause"] == "An operator stopped it."
+    assert json.loads(text) == {
+        "execution": running.arn,
+        "status": "ABORTED",
+        "commands": {
+            "resume": f"darkroom redrive {running.name} --stack photos",
+            "rerun": f"darkroom rerun {running.name} --stack photos",
+        },
+    }
+
+
+def test_what_has_ended_is_not_stopped(executions: Any) -> None:
+    executions.whole = {"it": recorded("duplicate")}
+
+    code, text = darkroom("stop", "it", "--json")
+
+    assert code == 2
+    assert "has ended already: ALREADY PROCESSED. See `darkroom show" in json.loads(text)["message"]
+    assert executions.stopped == {}
