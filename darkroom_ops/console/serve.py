@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -88,24 +89,13 @@ def serving(
 
 
 def _listening(port: int | None) -> socket.socket:
+    # It listens from now on, so that whoever is told the address can connect at once.
     try:
-        return _listen(PORT if port is None else port)
+        return socket.create_server((HOST, PORT if port is None else port))
     except OSError as error:
         if port is None:
-            return _listen(0)
+            return socket.create_server((HOST, 0))
         raise PortTaken(
             f"Expected port {port} of {HOST} to be free, but it cannot be used: "
-            f"{error.strerror}. Stop what listens there, or choose another port."
+            f"{os.strerror(error.errno or 0)}. Stop what listens there, or choose another port."
         ) from error
-
-
-def _listen(port: int) -> socket.socket:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        sock.bind((HOST, port))
-        sock.listen()  # now, so that whoever is told the address can connect at once
-    except OSError:
-        sock.close()
-        raise
-    return sock

@@ -180,27 +180,26 @@ def _functions(
     layers: tuple[Path, ...],
     session: boto3.Session,
 ) -> tuple[FunctionSpec, ...]:
-    found = []
-    for name, (kind, properties) in resources.items():
-        if kind != "AWS::Lambda::Function":
-            continue
+    def spec(name: str, properties: Mapping[str, Any]) -> FunctionSpec:
         function = properties["FunctionName"]
-        arn = f"arn:aws:lambda:{session.region_name}:{backends.ACCOUNT}:function:{function}"
         variables = properties.get("Environment", {}).get("Variables", {})
-        found.append(
-            FunctionSpec(
-                name=function,
-                arn=arn,
-                handler=properties["Handler"],
-                code=folders[name],
-                layers=layers if properties.get("Layers") else (),
-                variables={key: str(value) for key, value in variables.items()},
-                memory_mb=int(properties.get("MemorySize", 128)),
-                timeout=float(properties.get("Timeout", 3)),
-                dead_letters=properties.get("DeadLetterConfig", {}).get("TargetArn"),
-            )
+        return FunctionSpec(
+            name=function,
+            arn=f"arn:aws:lambda:{session.region_name}:{backends.ACCOUNT}:function:{function}",
+            handler=properties["Handler"],
+            code=folders[name],
+            layers=layers if properties.get("Layers") else (),
+            variables={key: str(value) for key, value in variables.items()},
+            memory_mb=int(properties.get("MemorySize", 128)),
+            timeout=float(properties.get("Timeout", 3)),
+            dead_letters=properties.get("DeadLetterConfig", {}).get("TargetArn"),
         )
-    return tuple(found)
+
+    return tuple(
+        spec(name, properties)
+        for name, (kind, properties) in resources.items()
+        if kind == "AWS::Lambda::Function"
+    )
 
 
 # ---------------------------------------------------------------------------- what moto leaves out
@@ -210,28 +209,9 @@ Client = Callable[[str], Any]
 
 def _bucket(client: Client, properties: dict[str, Any]) -> None:
     s3, bucket = client("s3"), properties["BucketName"]
-    if "VersioningConfiguration" in properties:
-        s3.put_bucket_versioning(
-            Bucket=bucket, VersioningConfiguration=properties["VersioningConfiguration"]
-        )
-    if "PublicAccessBlockConfiguration" in properties:
-        s3.put_public_access_block(
-            Bucket=bucket,
-            PublicAccessBlockConfiguration={
-                key: _boolean(value)
-                for key, value in properties["PublicAccessBlockConfiguration"].items()
-            },
-        )
-    if "OwnershipControls" in properties:
-        s3.put_bucket_ownership_controls(
-            Bucket=bucket, OwnershipControls=properties["OwnershipControls"]
-        )
-    if "LifecycleConfiguration" in properties:
-        rules = properties["LifecycleConfiguration"]["Rules"]
-        s3.put_bucket_lifecycle_configuration(
-            Bucket=bucket,
-            LifecycleConfiguration={"Rules": [_lifecycle_rule(rule) for rule in rules]},
-        )
+    for name, (method, to_api) in BUCKET_CONFIGURATIONS.items():
+        if name in properties:
+            getattr(s3, method)(Bucket=bucket, **{name: to_api(properties[name])})
     bridge = properties.get("NotificationConfiguration", {}).get("EventBridgeConfiguration", {})
     if _boolean(bridge.get("EventBridgeEnabled", False)):
         s3.put_bucket_notification_configuration(
@@ -244,16 +224,34 @@ def _lifecycle_rule(rule: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"ID": rule["Id"], "Status": rule["Status"], "Filter": {"Prefix": ""}}
     if "ExpirationInDays" in rule:
         found["Expiration"] = {"Days": int(rule["ExpirationInDays"])}
-    if "NoncurrentVersionExpiration" in rule:
-        found["NoncurrentVersionExpiration"] = _integers(rule["NoncurrentVersionExpiration"])
-    if "AbortIncompleteMultipartUpload" in rule:
-        found["AbortIncompleteMultipartUpload"] = _integers(rule["AbortIncompleteMultipartUpload"])
+    for name in ("NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload"):
+        if name in rule:  # numbers that CloudFormation passes as text
+            found[name] = {key: int(value) for key, value in rule[name].items()}
     if "Transitions" in rule:
         found["Transitions"] = [
             {"StorageClass": each["StorageClass"], "Days": int(each["TransitionInDays"])}
             for each in rule["Transitions"]
         ]
     return found
+
+
+def _boolean(value: object) -> bool:
+    return value is True or str(value).lower() == "true"
+
+
+BUCKET_CONFIGURATIONS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
+    "VersioningConfiguration": ("put_bucket_versioning", dict),
+    "PublicAccessBlockConfiguration": (
+        "put_public_access_block",
+        lambda given: {key: _boolean(value) for key, value in given.items()},
+    ),
+    "OwnershipControls": ("put_bucket_ownership_controls", dict),
+    "LifecycleConfiguration": (
+        "put_bucket_lifecycle_configuration",
+        lambda given: {"Rules": [_lifecycle_rule(rule) for rule in given["Rules"]]},
+    ),
+}
+"""What sets each property of a bucket, and how the API takes it."""
 
 
 def _subscription(client: Client, properties: dict[str, Any]) -> None:
@@ -291,15 +289,6 @@ def _queue_policy(client: Client, properties: dict[str, Any]) -> None:
         client("sqs").set_queue_attributes(
             QueueUrl=queue, Attributes={"Policy": json.dumps(properties["PolicyDocument"])}
         )
-
-
-def _boolean(value: object) -> bool:
-    return value is True or str(value).lower() == "true"
-
-
-def _integers(values: Mapping[str, Any]) -> dict[str, int]:
-    """Read numbers that CloudFormation passes as text."""
-    return {key: int(value) for key, value in values.items()}
 
 
 APPLIERS: Mapping[str, Callable[[Client, dict[str, Any]], None]] = {

@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -118,27 +118,23 @@ class Engine:
             authorizer=self.authorizer,
             dead_letters=lambda function: self.functions.spec(function).dead_letters,
         )
-        try:
+        self._closed = False
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._socket.close)
             hooks.install(
                 Services(
-                    self.endpoint,
-                    self.functions,
-                    self.inbox,
-                    self.router,
-                    self.faults,
-                    self.retries,
+                    endpoint=self.endpoint,
+                    functions=self.functions,
+                    inbox=self.inbox,
+                    router=self.router,
+                    faults=self.faults,
+                    retries=self.retries,
                 )
             )
-        except RuntimeError:
-            self._socket.close()
-            raise
-        self._closed = False
-        try:
+            undo.callback(self.functions.close)
+            undo.callback(hooks.uninstall)
             self._server = self._serve()
-        except BaseException:
-            hooks.uninstall()
-            self.functions.close()
-            raise
+            undo.pop_all()
         try:
             self.deployed = self._deploy(template, stack, parameters)
         except BaseException:
@@ -163,17 +159,15 @@ class Engine:
         bool
             False when that was not so within the given time, in seconds.
         """
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            # Twice idle: an execution may end, and so send an event, between the two questions.
-            if (
+        # Twice idle: an execution may end, and so send an event, between the two questions.
+        return _wait_until(
+            lambda: (
                 self.router.idle()
                 and not backends.running_executions(DEFAULT_REGION)
                 and self.router.idle()
-            ):
-                return True
-            time.sleep(POLL_SECONDS)
-        return False
+            ),
+            seconds,
+        )
 
     def wait_ended(self, arn: str, seconds: float = 120.0) -> bool:
         """Wait until an execution has ended.
@@ -183,12 +177,7 @@ class Engine:
         bool
             False when it has not within the given time, in seconds.
         """
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if not backends.runs(DEFAULT_REGION, arn):
-                return True
-            time.sleep(POLL_SECONDS)
-        return False
+        return _wait_until(lambda: not backends.runs(DEFAULT_REGION, arn), seconds)
 
     def executions(self) -> dict[str, Any]:
         """Return the input of each execution by its ARN, the oldest first."""
@@ -252,19 +241,25 @@ class _KeepAlive(MotoRequestHandler):  # type: ignore[misc]
     protocol_version = "HTTP/1.1"
 
 
+def _wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Wait until a condition holds; return whether it did within some seconds."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(POLL_SECONDS)
+    return False
+
+
 def _listen(port: int) -> socket.socket:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        sock.bind((HOST, port))
-        sock.listen(128)
+        return socket.create_server((HOST, port), backlog=128)
     except OSError as error:
-        sock.close()
         raise PortInUse(
             f"Expected port {port} of {HOST} to be free, but it cannot be used: "
-            f"{error.strerror}. Stop what listens there, or choose another with --port."
+            f"{os.strerror(error.errno or 0)}. "
+            "Stop what listens there, or choose another with --port."
         ) from error
-    return sock
 
 
 @contextlib.contextmanager

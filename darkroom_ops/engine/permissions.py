@@ -277,7 +277,7 @@ class Place:
     region, account
         As in ARNs.
     tagged
-        Tells whether an object has tags, from its bucket, key and version: a copy takes them along.
+        Returns whether an object (bucket, key, version) has tags: a copy takes them along.
     encryption_key
         Gives the ARN of the customer's key that encrypts a topic, a queue or a bucket, by its ARN;
         None when there is none.
@@ -333,7 +333,7 @@ def _reads(action: str) -> Reader:
         bucket, key = given["Bucket"], given["Key"]
         found = [Need(_versioned(action, given.get("VersionId")), _object(bucket, key))]
         if action == "GetObject":
-            found += _decrypts(place, f"arn:aws:s3:::{bucket}")
+            found += _asks_kms(place, f"arn:aws:s3:::{bucket}", "Decrypt")
         return found
 
     return read_needs
@@ -344,7 +344,7 @@ def _writes(given: Parameters, place: Place) -> list[Need]:
     found = [Need("s3:PutObject", target)]
     if given.get("Tagging"):
         found.append(Need("s3:PutObjectTagging", target))
-    return found + _encrypts(place, f"arn:aws:s3:::{given['Bucket']}")
+    return found + _asks_kms(place, f"arn:aws:s3:::{given['Bucket']}", "GenerateDataKey")
 
 
 def _copies(given: Parameters, place: Place) -> list[Need]:
@@ -370,55 +370,43 @@ def _on_object(action: str) -> Reader:
     ]
 
 
+def _on_named(action: str, parameter: str, prefix: str) -> Reader:
+    """Return what a call needs that names a resource, by its ARN or without it."""
+    service = action.partition(":")[0]
+
+    def named_needs(given: Parameters, place: Place) -> list[Need]:
+        name = given[parameter]
+        known = name.startswith("arn:")
+        arn = name if known else place.arn(service, f"{prefix}{name.lstrip('/')}")
+        qualifier = given.get("Qualifier")  # of a function
+        return [Need(action, f"{arn}:{qualifier}" if qualifier else arn)]
+
+    return named_needs
+
+
 def _on_table(action: str) -> Reader:
-    def table_needs(given: Parameters, place: Place) -> list[Need]:
-        name = given["TableName"]
-        arn = name if name.startswith("arn:") else place.arn("dynamodb", f"table/{name}")
-        return [Need(f"dynamodb:{action}", arn)]
-
-    return table_needs
-
-
-def _invokes(given: Parameters, place: Place) -> list[Need]:
-    name = given["FunctionName"]
-    arn = name if name.startswith("arn:") else place.arn("lambda", f"function:{name}")
-    qualifier = given.get("Qualifier")
-    return [Need("lambda:InvokeFunction", f"{arn}:{qualifier}" if qualifier else arn)]
+    return _on_named(f"dynamodb:{action}", "TableName", "table/")
 
 
 def _publishes(given: Parameters, place: Place) -> list[Need]:
     topic = given.get("TopicArn") or given.get("TargetArn") or "*"  # to a phone number: any
-    return [Need("sns:Publish", topic), *_encrypts(place, topic), *_decrypts(place, topic)]
+    return [Need("sns:Publish", topic), *_asks_kms(place, topic, "GenerateDataKey", "Decrypt")]
 
 
 def _sends(given: Parameters, place: Place) -> list[Need]:
     name = given["QueueUrl"].rpartition("/")[2]
     queue = name if name.startswith("arn:") else place.arn("sqs", name)
-    return [Need("sqs:SendMessage", queue), *_encrypts(place, queue), *_decrypts(place, queue)]
-
-
-def _reads_parameter(given: Parameters, place: Place) -> list[Need]:
-    name = given["Name"]
-    arn = name if name.startswith("arn:") else place.arn("ssm", f"parameter/{name.lstrip('/')}")
-    return [Need("ssm:GetParameter", arn)]
+    return [Need("sqs:SendMessage", queue), *_asks_kms(place, queue, "GenerateDataKey", "Decrypt")]
 
 
 def _on(service: str, action: str, parameter: str) -> Reader:
     return lambda given, _: [Need(f"{service}:{action}", given[parameter])]
 
 
-def _encrypts(place: Place, arn: str) -> list[Need]:
-    return _asks_kms("GenerateDataKey", place, arn)
-
-
-def _decrypts(place: Place, arn: str) -> list[Need]:
-    return _asks_kms("Decrypt", place, arn)
-
-
-def _asks_kms(action: str, place: Place, arn: str) -> list[Need]:
+def _asks_kms(place: Place, arn: str, *actions: str) -> list[Need]:
     key = place.encryption_key(arn) if arn.startswith("arn:") else None
-    service = parse(arn).service if key else ""
-    return [Need(f"kms:{action}", key, f"{service}.{place.region}.amazonaws.com")] if key else []
+    service = f"{parse(arn).service}.{place.region}.amazonaws.com" if key else ""
+    return [Need(f"kms:{action}", key, service) for action in actions] if key else []
 
 
 NEEDS: Mapping[tuple[str, str], Reader] = {
@@ -442,10 +430,10 @@ NEEDS: Mapping[tuple[str, str], Reader] = {
     ("dynamodb", "UpdateItem"): _on_table("UpdateItem"),
     ("dynamodb", "DeleteItem"): _on_table("DeleteItem"),
     ("dynamodb", "Query"): _on_table("Query"),
-    ("lambda", "Invoke"): _invokes,
+    ("lambda", "Invoke"): _on_named("lambda:InvokeFunction", "FunctionName", "function:"),
     ("sns", "Publish"): _publishes,
     ("sqs", "SendMessage"): _sends,
-    ("ssm", "GetParameter"): _reads_parameter,
+    ("ssm", "GetParameter"): _on_named("ssm:GetParameter", "Name", "parameter/"),
     ("states", "StartExecution"): _on("states", "StartExecution", "stateMachineArn"),
     ("states", "DescribeExecution"): _on("states", "DescribeExecution", "executionArn"),
     ("states", "GetExecutionHistory"): _on("states", "GetExecutionHistory", "executionArn"),

@@ -154,12 +154,9 @@ def role_documents(arn: str) -> tuple[str, ...]:
 def resource_document(arn: str) -> str | None:
     """Return the policy of a function, a topic or a queue, as JSON; None when it has none."""
     at = parse(arn)
-    if at.service == "sns":
-        topic = sns_backends[ACCOUNT][at.region].topics.get(arn)
-        return str(topic.policy) if topic else None
-    if at.service == "sqs":
-        queue = sqs_backends[ACCOUNT][at.region].queues.get(at.name)
-        return queue.policy if queue is not None else None
+    if at.service in {"sns", "sqs"}:
+        found = _topic_or_queue(arn)
+        return None if found is None or found.policy is None else str(found.policy)
     function = lambda_backends[ACCOUNT][at.region].get_function_by_arn(arn)
     if function is None:
         return None
@@ -174,18 +171,21 @@ def resource_document(arn: str) -> str | None:
 
 def encryption_key(arn: str) -> str | None:
     """Return the ARN of the customer's key that encrypts a topic, a queue or a bucket, if any."""
+    if parse(arn).service == "s3":
+        encryption = s3_backends[ACCOUNT]["aws"].get_bucket(parse(arn).name).encryption or {}
+        default = encryption.get("Rule", {}).get("ApplyServerSideEncryptionByDefault", {})
+        key = default.get("KMSMasterKeyID")
+    else:
+        found = _topic_or_queue(arn)
+        key = found.kms_master_key_id if found is not None else None
+    return key if key and key.startswith("arn:") else None
+
+
+def _topic_or_queue(arn: str) -> Any:
     at = parse(arn)
     if at.service == "sns":
-        topic = sns_backends[ACCOUNT][at.region].topics.get(arn)
-        found = topic.kms_master_key_id if topic else None
-    elif at.service == "sqs":
-        queue = sqs_backends[ACCOUNT][at.region].queues.get(at.name)
-        found = queue.kms_master_key_id if queue is not None else None
-    else:
-        encryption = s3_backends[ACCOUNT]["aws"].get_bucket(at.name).encryption or {}
-        default = encryption.get("Rule", {}).get("ApplyServerSideEncryptionByDefault", {})
-        found = default.get("KMSMasterKeyID")
-    return found if found and found.startswith("arn:") else None
+        return sns_backends[ACCOUNT][at.region].topics.get(arn)
+    return sqs_backends[ACCOUNT][at.region].queues.get(at.name)
 
 
 def has_tags(bucket: str, key: str, version: str | None) -> bool:
