@@ -131,13 +131,7 @@ class Deployment:
 
     @functools.cached_property
     def outputs(self) -> dict[str, str]:
-        """The stack's outputs.
-
-        Raises
-        ------
-        NotDeployed
-            Saying which stack was looked for, and where.
-        """
+        """The stack's outputs."""
         client: CloudFormationClient = self.client("cloudformation")
         where = self.endpoint or f"region {self.region}"
         try:

@@ -127,11 +127,6 @@ def letters(deployment: Deployment) -> list[Letter]:
 
     SQS cannot be read without hiding the messages from other readers, so each is shown to them
     again afterwards.
-
-    Parameters
-    ----------
-    deployment
-        The stack.
     """
     found = list(_received(deployment))
     _show_again(deployment, found)
@@ -142,20 +137,9 @@ def redrive(deployment: Deployment, chosen: Iterable[str] | None = None) -> Iter
     """Send letters once more to where they should have gone, and delete those that arrived.
 
     An upload starts an execution that is named after its event, so that sending twice starts one;
-    and its claim keeps an execution that is no longer wanted from doing anything.
-
-    Parameters
-    ----------
-    deployment
-        The stack. Its state machine and its function Notify are the targets: the ones that the
-        event names may have been replaced.
-    chosen
-        Ids of messages; all by default.
-
-    Yields
-    ------
-    Sent
-        For each letter, while it happens.
+    and its claim keeps an execution that is no longer wanted from doing anything. The stack's state
+    machine and its function Notify are the targets: those that the event names may have been
+    replaced.
     """
     wanted = None if chosen is None else set(chosen)
     found = sorted(_received(deployment), key=lambda letter: letter.sent)

@@ -62,12 +62,7 @@ class LogLine:
 def lines(deployment: Deployment, execution: Execution) -> list[LogLine]:
     """Return the log lines of an execution, oldest first.
 
-    Parameters
-    ----------
-    deployment
-        The stack.
-    execution
-        With its states, as far as it has come. CloudWatch Logs takes a few seconds to show a line.
+    CloudWatch Logs takes a few seconds to show a line.
     """
     functions = sorted(
         {a.function for state in execution.states for a in state.attempts if a.function}
@@ -82,13 +77,8 @@ def lines(deployment: Deployment, execution: Execution) -> list[LogLine]:
 def of_state(run: StateRun, lines: list[LogLine]) -> Iterator[LogLine]:
     """Yield the lines of one passage through a state.
 
-    Parameters
-    ----------
-    run
-        The passage.
-    lines
-        Those of the whole execution. Map items run side by side in one function: the result that
-        a call's last line names tells which item it was.
+    Map items run side by side in one function: the result that a call's last line names says which
+    item it was.
     """
     functions = {call.function for call in run.attempts}
     made = {

@@ -40,53 +40,21 @@ class Deployed:
 
 
 def get(deployment: Deployment) -> Deployed:
-    """Return what is deployed, also when it is not valid.
-
-    Parameters
-    ----------
-    deployment
-        The stack.
-    """
+    """Return what is deployed, also when it is not valid."""
     name = deployment.presets_parameter_name
     found = deployment.ssm.get_parameter(Name=name)["Parameter"]
     return Deployed(name, found["Value"], found["Version"], found.get("LastModifiedDate"))
 
 
 def validate(text: str) -> tuple[Preset, ...]:
-    """Read presets as the workflow does.
-
-    Parameters
-    ----------
-    text
-        JSON: a list of presets.
-
-    Raises
-    ------
-    InvalidRequest
-        Naming the preset and the field, what was expected and what came.
-    """
+    """Read presets as the workflow does."""
     return parse_presets(text)
 
 
 def put(deployment: Deployment, presets: Sequence[Preset]) -> int:
-    """Deploy presets. The functions see them within a minute.
+    """Deploy presets, and return the parameter's new version. The functions see it within a minute.
 
-    Parameters
-    ----------
-    deployment
-        The stack.
-    presets
-        Valid ones; see :func:`validate`.
-
-    Returns
-    -------
-    int
-        The parameter's new version.
-
-    Raises
-    ------
-    InvalidRequest
-        They do not fit into the parameter.
+    InvalidRequest says that they do not fit into the parameter.
     """
     text = json.dumps([dump(preset) for preset in presets], ensure_ascii=False)
     size = len(text.encode())

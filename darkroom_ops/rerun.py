@@ -20,21 +20,8 @@ Request = dict[str, Any]
 def request_of(execution: Execution) -> Request:
     """Return the request that runs an execution again.
 
-    Parameters
-    ----------
-    execution
-        Started by an upload's event or by a person.
-
-    Returns
-    -------
-    dict
-        Of an event, the very version that it named. Of a person's request, the request, even if it
-        was invalid.
-
-    Raises
-    ------
-    InvalidRequest
-        The input is no JSON object, so there is nothing to start from.
+    Of an event, it names the very version that the event did. Of a person's request, it is the
+    request, even if it was invalid.
     """
     given = execution.input
     if not isinstance(given, Mapping):
@@ -56,13 +43,7 @@ def changed(
 ) -> Request:
     """Return a request with some fields replaced.
 
-    Parameters
-    ----------
-    request
-        To start from.
-    presets, watermark, pdf, notify
-        As in the schema; None leaves the field as it is. An empty list or object removes it, so
-        that the default holds.
+    None leaves a field as it is; an empty list or object removes it, so that the default holds.
     """
     given = {"presets": presets, "watermark": watermark, "pdf": pdf, "notify": notify}
     found = dict(request)
@@ -79,29 +60,13 @@ def changed(
 def check_request(request: object) -> None:
     """Check a request as the workflow will.
 
-    Raises
-    ------
-    InvalidRequest
-        With the message that the execution would fail with.
+    InvalidRequest has the message that the execution would fail with.
     """
     parse_request(request)
 
 
 def start(deployment: Deployment, request: Mapping[str, Any]) -> str:
-    """Start an execution.
-
-    Parameters
-    ----------
-    deployment
-        The stack.
-    request
-        Its input.
-
-    Returns
-    -------
-    str
-        The execution's ARN.
-    """
+    """Start an execution with a request as its input, and return its ARN."""
     started = deployment.stepfunctions.start_execution(
         stateMachineArn=deployment.state_machine_arn, input=json.dumps(request)
     )
@@ -111,12 +76,7 @@ def start(deployment: Deployment, request: Mapping[str, Any]) -> str:
 def command(deployment: Deployment, request: Mapping[str, Any]) -> str:
     """Return the command that starts a request, quoted for a shell.
 
-    Parameters
-    ----------
-    deployment
-        The stack.
-    request
-        Also one that is invalid: the command then shows what to mend.
+    It may be invalid: the command then shows what to correct.
     """
     source = request.get("source")
     where = source if isinstance(source, Mapping) else {}

@@ -139,13 +139,7 @@ class Deployed:
 
 
 def mailbox(deployment: Deployment) -> Callable[[], Mapping[str, int]] | None:
-    """Return what asks the engine how many messages each execution sent; None elsewhere.
-
-    Parameters
-    ----------
-    deployment
-        The stack.
-    """
+    """Return what asks the engine how many messages each execution sent; None elsewhere."""
     if deployment.endpoint is None:
         return None
     url = f"{deployment.endpoint}{MESSAGES_PATH}"

@@ -73,17 +73,8 @@ def running() -> Address | None:
 def connect(endpoint: str | None, stack: str | None) -> Deployment:
     """Return the stack that a command is about.
 
-    Parameters
-    ----------
-    endpoint
-        Of ``--endpoint``; then AWS_ENDPOINT_URL holds.
-    stack
-        Of ``--stack``; without an endpoint it is on AWS.
-
-    Raises
-    ------
-    WrongUse
-        Nothing is named, and no engine runs.
+    It is the one that the options name, else that at AWS_ENDPOINT_URL, else that of the engine that
+    runs. WrongUse says that there is none. A stack without an endpoint is on AWS.
     """
     endpoint = endpoint or os.environ.get("AWS_ENDPOINT_URL")
     if endpoint and not urlsplit(endpoint).scheme.startswith("http"):
@@ -103,15 +94,7 @@ def connect(endpoint: str | None, stack: str | None) -> Deployment:
 
 
 def command(deployment: Deployment, *words: str) -> str:
-    """Return a `darkroom` command about the same stack, quoted for a shell.
-
-    Parameters
-    ----------
-    deployment
-        The stack.
-    words
-        What follows ``darkroom``.
-    """
+    """Return a `darkroom` command about the same stack, quoted for a shell."""
     found = ["darkroom", *words]
     here = running()
     if deployment.endpoint is not None and (here is None or here.endpoint != deployment.endpoint):

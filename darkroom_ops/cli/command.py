@@ -58,25 +58,13 @@ class Target:
     ] = False
 
     def deployment(self) -> Deployment:
-        """Return the stack.
-
-        Raises
-        ------
-        WrongUse
-            Nothing is named, and no engine runs.
-        """
+        """Return the stack."""
         from darkroom_ops.cli import address
 
         return address.connect(self.endpoint, self.stack)
 
     def execution(self, deployment: Deployment, named: str) -> Execution:
-        """Return an execution of the stack.
-
-        Raises
-        ------
-        NoSuchExecution
-            There is none of that name.
-        """
+        """Return an execution of the stack."""
         from darkroom_ops.executions.client import Executions
 
         executions = Executions(deployment)

@@ -96,13 +96,7 @@ def cost(
 
 
 def by_outcome(estimates: Iterable[tuple[str, Cost]]) -> dict[str, Sum]:
-    """Add up estimates, by outcome; the most frequent first.
-
-    Parameters
-    ----------
-    estimates
-        Each with the outcome of its execution.
-    """
+    """Add up estimates, by outcome; the most frequent first."""
     counts: Counter[str] = Counter()
     lines: defaultdict[str, dict[str, Item]] = defaultdict(dict)
     for outcome, estimate in estimates:

@@ -257,10 +257,7 @@ def _over(sample: Sample) -> bool:
 def empty(output: Path) -> None:
     """Make the folder anew, but never delete what is not the demo's.
 
-    Raises
-    ------
-    WrongUse
-        It holds something else.
+    WrongUse says that it holds something else.
     """
     if output.is_dir() and any(output.iterdir()) and not (output / SUMMARY).is_file():
         raise WrongUse(

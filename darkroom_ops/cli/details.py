@@ -35,17 +35,8 @@ FUNCTION_WIDTH = 16
 def states_named(execution: Execution, name: str) -> tuple[StateRun, ...]:
     """Return the passages through a state.
 
-    Parameters
-    ----------
-    execution
-        With its states.
-    name
-        Of the state, as ``Resize``; or of one Map item, as ``Resize small``; in any case.
-
-    Raises
-    ------
-    WrongUse
-        The execution went through no such state.
+    A name is that of the state, as ``Resize``, or of one Map item, as ``Resize small``, in any
+    case. WrongUse says that the execution went through no such state.
     """
     wanted = name.casefold()
     found = tuple(

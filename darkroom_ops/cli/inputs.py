@@ -17,12 +17,7 @@ _PRESET = re.compile(r"(?P<name>[^=]+)=(?P<width>\d*)x(?P<height>\d*)(?P<more>(?
 def text_of(given: str, option: str) -> tuple[str, str]:
     """Return the text that an option stands for, and what to call it in a message.
 
-    Parameters
-    ----------
-    given
-        JSON, ``@file``, the path of a file, or ``-`` for standard input.
-    option
-        The option's name.
+    It is given as JSON, ``@file``, the path of a file, or ``-`` for standard input.
     """
     if given == "-":
         return "standard input", sys.stdin.read()
@@ -36,10 +31,7 @@ def text_of(given: str, option: str) -> tuple[str, str]:
 def json_of(given: str, option: str) -> dict[str, Any]:
     """Return the JSON object that an option stands for; see :func:`text_of`.
 
-    Raises
-    ------
-    WrongUse
-        It is none.
+    WrongUse says that it is none.
     """
     name, text = text_of(given, option)
     try:
@@ -66,21 +58,7 @@ def fields_of(
 ) -> dict[str, Any]:
     """Return the fields that options stand for.
 
-    Parameters
-    ----------
-    given
-        Of ``--input``: see :func:`json_of`.
-    presets
-        Each as :func:`preset` reads it.
-    watermark
-        A text; empty for none.
-    notify
-        Whether a success is announced.
-
-    Raises
-    ------
-    WrongUse
-        One is not understood.
+    An empty watermark means none. WrongUse says what is not understood.
     """
     from darkroom_ops.rerun import changed
 
@@ -95,12 +73,8 @@ def fields_of(
 def preset(given: str) -> dict[str, Any]:
     """Read a preset as typed: ``thumb=160x160,fit=cover,format=webp``.
 
-    Width or height may be left out: ``wide=1600x``. What follows are fields of the schema.
-
-    Raises
-    ------
-    WrongUse
-        It is not of this form. What the fields mean is checked with the request.
+    Width or height may be left out: ``wide=1600x``. What follows are fields of the schema; what
+    they mean is checked with the request.
     """
     match = _PRESET.fullmatch(given)
     if match is None:

@@ -16,19 +16,8 @@ from darkroom_ops.present.failures import WrongUse
 def start(port: int = 0, template: Path = TEMPLATE) -> Engine:
     """Return a running engine with the template deployed.
 
-    Parameters
-    ----------
-    port
-        TCP port on 127.0.0.1; 0 for any free one.
-    template
-        The SAM template.
-
-    Raises
-    ------
-    PortInUse
-        Something listens on the port.
-    WrongUse
-        There is no template, or it cannot be deployed, and why.
+    WrongUse says that there is no template, or why it cannot be deployed; PortInUse, that something
+    listens on the port, of which 0 means any free one.
     """
     if not template.exists():
         raise WrongUse(

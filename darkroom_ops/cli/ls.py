@@ -90,13 +90,7 @@ def ls(
 
 
 def since_of(text: str | None) -> datetime.datetime | None:
-    """Read ``--since``.
-
-    Raises
-    ------
-    WrongUse
-        Saying what was expected.
-    """
+    """Read ``--since``; WrongUse says what was expected."""
     try:
         return None if text is None else words.since(text)
     except ValueError as error:

@@ -118,10 +118,7 @@ def _running(execution: Execution, depth: dict[int, int]) -> Group:
 def followed(deployment: Deployment, arn: str, screen: Console) -> Execution:
     """Show an execution until it ends.
 
-    Raises
-    ------
-    LeftRunning
-        The user pressed Ctrl-C: the execution goes on.
+    After Ctrl-C, LeftRunning says how to follow it again.
     """
     try:
         screen.print(Text(f"Execution {arn}", "dim"), soft_wrap=True)
@@ -141,24 +138,8 @@ def follow_to_end(
 ) -> int:
     """Follow an execution, and show what it made, or why it failed.
 
-    Parameters
-    ----------
-    deployment, arn
-        Of the execution.
-    screen
-        Where to show it; a quiet one is of a program, which gets one JSON object instead.
-    more
-        Further fields of that object.
-
-    Returns
-    -------
-    int
-        The exit code: 0 when it succeeded, 1 when it failed.
-
-    Raises
-    ------
-    LeftRunning
-        The user pressed Ctrl-C: the execution goes on.
+    On a quiet screen, a program gets one JSON object instead, with `more` in it. The exit code is 0
+    when the execution succeeded, 1 when it failed.
     """
     execution = followed(deployment, arn, screen)
     estimate = Executions(deployment).cost(execution)

@@ -53,11 +53,9 @@ def redrive(target: Target, execution: ExecutionName) -> int:
 def check(deployment: Deployment, execution: Execution) -> None:
     """Check that resuming an execution makes sense.
 
-    Raises
-    ------
-    WrongUse
-        It runs, it succeeded, or its failure was caught: a redrive resumes at the state that
-        failed, and that would be the Fail state at the end (Step Functions guide, redriving).
+    WrongUse says that the execution runs, that it succeeded, or that its failure was caught: a
+    redrive resumes at the state that failed, and that would be the Fail state at the end (Step
+    Functions guide, redriving).
     """
     from darkroom_ops.cli import address
 

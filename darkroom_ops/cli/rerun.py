@@ -107,13 +107,7 @@ def rerun(
 
 
 def difference(before: object, now: object) -> Text:
-    """Return JSON with what was taken out and put in, line by line.
-
-    Parameters
-    ----------
-    before, now
-        JSON-like data.
-    """
+    """Return JSON with what was taken out and put in, line by line."""
     old, new = (json.dumps(each, indent=2).splitlines() for each in (before, now))
     # A comma at the end of a line says nothing of it, but of what follows.
     compared = difflib.SequenceMatcher(

@@ -26,15 +26,7 @@ LEGEND = f"  {RUNS} runs   {RUNS}{FAILED} a call that failed   {WAITS} waits to 
 
 
 def timeline(execution: Execution, width: int) -> Group:
-    """Return the states, a line each, in the order of entering.
-
-    Parameters
-    ----------
-    execution
-        With its states.
-    width
-        Of the screen, in cells.
-    """
+    """Return the states, a line each, in the order of entering."""
     lines = rows(execution, datetime.datetime.now(datetime.UTC))
     labels = ["  " * (1 + row.depth) + name_of(row.run) for row in lines]
     notes = [_note(row.run, ended=execution.ended) for row in lines]

@@ -115,10 +115,7 @@ def _rerun(request: Request, text: str) -> Response:
 def _read(text: str) -> dict[str, Any]:
     """Read an input and check it as the workflow does.
 
-    Raises
-    ------
-    InvalidRequest
-        With the message that the execution would fail with; or what keeps it from being JSON.
+    InvalidRequest has the message that the execution would fail with; or says why it is no JSON.
     """
     if len(text.encode()) > MAX_INPUT:
         raise InvalidRequest(TOO_LONG)

@@ -62,13 +62,7 @@ class Context:
         self._templates = _templates(self)
 
     def read_ahead(self, most: int) -> None:
-        """Read the newest executions, so that the first page does not wait for them.
-
-        Parameters
-        ----------
-        most
-            How many, at most.
-        """
+        """Read the newest executions, so that the first page does not wait for them."""
         # Whatever fails here fails again, with a message, for the person who opens a page.
         with contextlib.suppress(BotoCoreError, ClientError, NotDeployed):
             for _ in itertools.islice(self.executions.each(costs=False, expected=most), most):
@@ -106,13 +100,7 @@ def arn_of(request: Request) -> str:
 
 
 def execution_of(request: Request) -> Execution:
-    """Return the execution that an address names.
-
-    Raises
-    ------
-    NoSuchExecution
-        There is none.
-    """
+    """Return the execution that an address names."""
     return context_of(request).executions.get(arn_of(request))
 
 

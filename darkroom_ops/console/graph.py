@@ -154,13 +154,7 @@ class Overlay:
 
 
 def read(definition: Mapping[str, Any]) -> Scope:
-    """Read a definition in the Amazon States Language.
-
-    Parameters
-    ----------
-    definition
-        The whole of it, or a Map's processor, or a Parallel's branch.
-    """
+    """Read a definition in the Amazon States Language."""
     states: Mapping[str, Mapping[str, Any]] = definition["States"]
     edges = {
         (edge.source, edge.target, edge.kind): edge
@@ -175,15 +169,7 @@ def read(definition: Mapping[str, Any]) -> Scope:
 
 
 def overlay(scope: Scope, execution: Execution) -> Overlay:
-    """Colour a graph by an execution.
-
-    Parameters
-    ----------
-    scope
-        The whole machine.
-    execution
-        As far as it has come.
-    """
+    """Colour a graph by an execution."""
     by_name: dict[str, list[StateRun]] = {}
     for run in execution.states:
         by_name.setdefault(run.name, []).append(run)
@@ -197,15 +183,7 @@ def overlay(scope: Scope, execution: Execution) -> Overlay:
 
 
 def status(run: StateRun, execution: Execution) -> Status:
-    """Return how a passage fared.
-
-    Parameters
-    ----------
-    run
-        The passage.
-    execution
-        Its execution.
-    """
+    """Return how a passage fared."""
     if run.exited is None and not execution.ended:
         return "retrying" if run.attempts and run.attempts[-1].error else "running"
     if run.handled:

@@ -91,13 +91,7 @@ class Shown:
 
 
 def shown(execution: Execution) -> Shown:
-    """Return what an execution has made, also before its end and when it failed later.
-
-    Parameters
-    ----------
-    execution
-        With its states.
-    """
+    """Return what an execution has made, also before its end and when it failed later."""
     planned: list[str] = []
     image = execution.image
     outputs: list[object] = []
@@ -148,10 +142,7 @@ class Pictures:
     def source(self, execution: Execution) -> Picture:
         """Return the source as pixels.
 
-        Raises
-        ------
-        NoPicture
-            It is gone, or cannot be decoded, and why.
+        NoPicture says that it is gone, or why it cannot be decoded.
         """
         at = execution.source
         if at is None:
@@ -179,10 +170,8 @@ class Pictures:
     def output(self, execution: Execution, name: str) -> Picture:
         """Return a rendition or the PDF as it lies in the output bucket.
 
-        Raises
-        ------
-        NoPicture
-            It is gone, or another run has written it since, or it is no picture.
+        NoPicture says that it is gone, that another run has written it since, or that it is no
+        picture.
         """
         found = shown(execution)
         made = found.find(name)
@@ -197,13 +186,7 @@ class Pictures:
         return Picture(data, kind)
 
     def page(self, execution: Execution) -> Picture:
-        """Return the first page of the PDF as a picture.
-
-        Raises
-        ------
-        NoPicture
-            As :meth:`output` does.
-        """
+        """Return the first page of the PDF as a picture."""
         document = self.output(execution, "document")
 
         def make() -> Picture:
@@ -212,13 +195,7 @@ class Pictures:
         return self._kept((hashlib.sha256(document.data).hexdigest(), "page"), make)
 
     def thumbnail(self, execution: Execution) -> Picture:
-        """Return the smallest rendition.
-
-        Raises
-        ------
-        NoPicture
-            There is none, or as :meth:`output` does.
-        """
+        """Return the smallest rendition."""
         renditions = shown(execution).renditions
         if not renditions:
             raise NoPicture("This execution has made no rendition.")

@@ -19,17 +19,7 @@ class NoSuchState(Exception):
 
 
 def problem(request: Request, code: int, title: str, message: str) -> Response:
-    """Return what went wrong.
-
-    Parameters
-    ----------
-    request
-        What was asked.
-    code
-        The HTTP status.
-    title, message
-        What to say.
-    """
+    """Return what went wrong."""
     if "text/html" not in request.headers.get("accept", ""):
         return JSONResponse({"message": message}, code)
     return context_of(request).page("problem.html", code, title=title, message=message)

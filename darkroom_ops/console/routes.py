@@ -17,15 +17,7 @@ _ONE = "/executions/{name:str}"
 
 
 def create(context: Context, port: int) -> Starlette:
-    """Return the application.
-
-    Parameters
-    ----------
-    context
-        What it shows.
-    port
-        The port that it is served at.
-    """
+    """Return the application."""
     routes = [
         Route("/", executions.show, name="executions"),
         Route("/find", executions.find),

@@ -70,15 +70,7 @@ class SameOrigin:
 
 
 def refusal(method: str, headers: Headers, hosts: frozenset[str]) -> str | None:
-    """Return why a request is refused, or None.
-
-    Parameters
-    ----------
-    method, headers
-        Of the request.
-    hosts
-        The ``Host`` headers that name the console.
-    """
+    """Return why a request is refused, or None."""
     host = headers.get("host", "")
     if host not in hosts:
         return (

@@ -39,24 +39,8 @@ def serving(
 ) -> Iterator[str]:
     """Serve the console while the context lasts.
 
-    Parameters
-    ----------
-    deployment
-        The stack that it shows.
-    inbox
-        The engine's inbox, where the engine runs in this process.
-    port
-        TCP port; None for the usual one or, if that is taken, any.
-
-    Yields
-    ------
-    str
-        Its address.
-
-    Raises
-    ------
-    PortTaken
-        Something listens on the port that was asked for.
+    Without a port, it is the usual one or, if that is taken, any. PortInUse says that something
+    listens on the one that was asked for.
     """
     sock = _listening(port)
     number: int = sock.getsockname()[1]

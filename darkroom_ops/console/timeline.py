@@ -57,15 +57,7 @@ class Timeline:
 
 
 def draw(execution: Execution, now: datetime.datetime) -> Timeline:
-    """Draw an execution.
-
-    Parameters
-    ----------
-    execution
-        As far as it has come.
-    now
-        Until then the states that run are drawn.
-    """
+    """Draw an execution."""
     rows = timeline.rows(execution, now)
     # States may exit a moment after the execution's own end is noted, as when it is stopped.
     whole = ((execution.stopped or now) - execution.started).total_seconds()

@@ -227,18 +227,7 @@ class Executions:
                 yield from filter(None, (map if known else pool.map)(take, batch))
 
     def get(self, arn: str) -> Execution:
-        """Return an execution with its states, as far as it has come.
-
-        Parameters
-        ----------
-        arn
-            Of the execution.
-
-        Raises
-        ------
-        NoSuchExecution
-            There is none.
-        """
+        """Return an execution with its states, as far as it has come."""
         described = self._describe(arn)
         if described is None:
             raise NoSuchExecution(self._unknown(arn))
@@ -254,16 +243,9 @@ class Executions:
     def find(self, text: str) -> str:
         """Return the ARN of the execution that a person names.
 
-        Parameters
-        ----------
-        text
-            An ARN, a console address, a name or its beginning; or ``s3://bucket/key``, which
-            stands for the newest execution of that image.
-
-        Raises
-        ------
-        NoSuchExecution
-            Saying what was looked for, and where.
+        It is named by its ARN, its address in the AWS console, its name or the beginning of it; or
+        by ``s3://bucket/key``, which stands for the newest execution of that image. NoSuchExecution
+        says what was looked for, and where.
         """
         if text.startswith("s3://"):
             return self._newest_of(text)

@@ -134,13 +134,7 @@ class _Building:
 
 
 def states(events: Sequence[Mapping[str, Any]]) -> tuple[StateRun, ...]:
-    """Return every passage through a state, in the order of entering.
-
-    Parameters
-    ----------
-    events
-        Of GetExecutionHistory, oldest first.
-    """
+    """Return every passage through a state, in the order of entering."""
     by_id = {event["id"]: event for event in events}
     found: dict[int, _Building] = {}
     for event in events:

@@ -170,12 +170,8 @@ class Change:
 def read(described: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> Execution:
     """Read an execution.
 
-    Parameters
-    ----------
-    described
-        What DescribeExecution says.
-    events
-        Every event of GetExecutionHistory, oldest first; none is fine, then no states are known.
+    It is read from DescribeExecution and all events of GetExecutionHistory, oldest first; without
+    any, no states are known.
     """
     status = described["status"]
     payload, output = parsed(described.get("input")), parsed(described.get("output"))
@@ -203,13 +199,7 @@ def read(described: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> E
 
 
 def source_of(payload: object) -> SourceObject | None:
-    """Return the object that an execution's input names, or None.
-
-    Parameters
-    ----------
-    payload
-        An S3 event from EventBridge, or a person's request; anything else is no source.
-    """
+    """Return the object that an execution's input names, or None."""
     if not isinstance(payload, Mapping):
         return None
     source = event_source(payload) if "detail-type" in payload else payload.get("source")

@@ -53,15 +53,7 @@ class Row:
 
 
 def rows(execution: Execution, now: datetime.datetime) -> list[Row]:
-    """Return a row for each passage through a state, in the order of entering.
-
-    Parameters
-    ----------
-    execution
-        With its states.
-    now
-        Until then what runs is drawn.
-    """
+    """Return a row for each passage through a state, in the order of entering."""
     by_id = {run.id: run for run in execution.states}
     depth = depths(execution.states)
     last = execution.stopped or now

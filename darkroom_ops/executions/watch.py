@@ -42,30 +42,14 @@ def interval(deployment: Deployment) -> float:
 
 
 def fetch(client: SFNClient, arn: str) -> Execution:
-    """Return an execution, as far as it has come.
-
-    Parameters
-    ----------
-    client
-        A boto3 client of Step Functions.
-    arn
-        Of the execution.
-    """
+    """Return an execution, as far as it has come."""
     # In this order: when the description says that it ended, the history is complete.
     described = client.describe_execution(executionArn=arn)
     return read(described, history(client, arn))
 
 
 def history(client: SFNClient, arn: str) -> list[Mapping[str, Any]]:
-    """Return every event of an execution so far, oldest first.
-
-    Parameters
-    ----------
-    client
-        A boto3 client of Step Functions.
-    arn
-        Of the execution.
-    """
+    """Return every event of an execution so far, oldest first."""
     pages = client.get_paginator("get_execution_history").paginate(
         executionArn=arn, PaginationConfig={"PageSize": 1000}
     )
@@ -77,19 +61,7 @@ def follow(
 ) -> Iterator[tuple[Execution, list[Change]]]:
     """Yield an execution and what happened since the last time, until it ends.
 
-    Parameters
-    ----------
-    client
-        A boto3 client of Step Functions.
-    arn
-        Of the execution.
-    interval
-        Seconds between two looks.
-
-    Yields
-    ------
-    Execution, list of Change
-        At least once; the last time, it has ended.
+    It is yielded at least once; the last time, it has ended.
     """
     before: Execution | None = None
     while True:
@@ -114,20 +86,7 @@ def find_started(
 ) -> str | None:
     """Return the ARN of the execution that an upload started, or None if none did in time.
 
-    Parameters
-    ----------
-    client
-        A boto3 client of Step Functions.
-    machine
-        ARN of the state machine.
-    upload
-        The object, with its version or its entity tag.
-    since
-        When the upload began.
-    seconds
-        How long to look.
-    interval
-        Seconds between two looks.
+    An upload is known by its version, or else by its entity tag.
     """
     others: set[str] = set()
     deadline = time.monotonic() + seconds

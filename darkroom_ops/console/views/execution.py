@@ -110,13 +110,7 @@ def _chosen(execution: Execution, asked: str | None) -> StateRun | None:
 
 
 def _state_of(request: Request, execution: Execution) -> StateRun:
-    """Return the passage through a state that an address names.
-
-    Raises
-    ------
-    NoSuchState
-        There is none.
-    """
+    """Return the passage through a state that an address names."""
     run = _chosen(execution, str(request.path_params["id"]))
     if run is None:
         raise NoSuchState("This execution has no such state.")

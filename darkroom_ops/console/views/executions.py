@@ -31,12 +31,7 @@ def show(request: Request) -> Response:
 def values(context: Context, request: Request, *, costs: bool = True) -> dict[str, Any]:
     """Return what the list shows, for the filters in an address.
 
-    Parameters
-    ----------
-    context, request
-        Where, and what is asked for.
-    costs
-        Whether to find out the costs that are not remembered.
+    Costs that are not remembered are found out on demand: they need each execution's history.
     """
     asked = request.query_params
     status, text, after = asked.get("status") or None, asked.get("image", ""), asked.get("after")

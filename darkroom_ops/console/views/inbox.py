@@ -52,14 +52,7 @@ def deliveries(
 ) -> list[Delivery]:
     """Return messages, newest first.
 
-    Parameters
-    ----------
-    inbox
-        The engine's.
-    about
-        Only those about the execution of this ARN.
-    protocol
-        Only ``email`` or only ``sms``.
+    They can be narrowed to those about an execution, by its ARN, and to ``email`` or ``sms``.
     """
     return [
         Delivery(number, message)
