@@ -8,7 +8,7 @@ import sys
 from typing import get_args
 
 from darkroom.contract import fields
-from darkroom.contract.formats import OUTPUT_FORMATS
+from darkroom.contract.formats import OUTPUT_FORMATS, PDF_TYPE
 from darkroom.contract.requests import schema
 from darkroom.image.encode import ENCODERS
 
@@ -76,3 +76,24 @@ def test_the_document_has_the_settings_of_each_format() -> None:
     start = lines.index("| format | settings |") + 2
     rows = lines[start : lines.index("", start)]
     assert {row.split("|")[1].strip().lower() for row in rows} == set(OUTPUT_FORMATS)
+
+
+def test_what_viewers_and_keys_call_a_format() -> None:
+    """IANA's registered media types, and what systems know files by."""
+    assert {name: (of.content_type, of.extension) for name, of in OUTPUT_FORMATS.items()} == {
+        "jpeg": ("image/jpeg", "jpg"),
+        "png": ("image/png", "png"),
+        "webp": ("image/webp", "webp"),
+        "avif": ("image/avif", "avif"),
+    }
+    assert PDF_TYPE == "application/pdf"
+
+
+def test_only_jpeg_has_no_transparency_and_only_png_no_quality() -> None:
+    assert [name for name, of in OUTPUT_FORMATS.items() if not of.alpha] == ["jpeg"]
+    assert [name for name, of in OUTPUT_FORMATS.items() if of.lossless] == ["png"]
+
+
+def test_an_original_that_no_entry_stands_for_becomes_what_browsers_show() -> None:
+    assert OUTPUT_FORMATS["png"].original_of == ("gif", "bmp", "svg")
+    assert [name for name, of in OUTPUT_FORMATS.items() if of.original_of] == ["png"]
