@@ -2,7 +2,7 @@
 
 moto's CloudFormation resolves references, conditions and outputs, and creates the resources it
 knows. What it leaves out is applied here by the same API calls that CloudFormation would make. What
-neither does is returned, so that it can be said aloud.
+neither does is returned, to be shown.
 """
 
 from __future__ import annotations
@@ -221,18 +221,18 @@ def _bucket(client: Client, properties: dict[str, Any]) -> None:
 
 def _lifecycle_rule(rule: dict[str, Any]) -> dict[str, Any]:
     """Translate CloudFormation's names to the S3 API's."""
-    found: dict[str, Any] = {"ID": rule["Id"], "Status": rule["Status"], "Filter": {"Prefix": ""}}
+    made: dict[str, Any] = {"ID": rule["Id"], "Status": rule["Status"], "Filter": {"Prefix": ""}}
     if "ExpirationInDays" in rule:
-        found["Expiration"] = {"Days": int(rule["ExpirationInDays"])}
+        made["Expiration"] = {"Days": int(rule["ExpirationInDays"])}
     for name in ("NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload"):
         if name in rule:  # numbers that CloudFormation passes as text
-            found[name] = {key: int(value) for key, value in rule[name].items()}
+            made[name] = {key: int(value) for key, value in rule[name].items()}
     if "Transitions" in rule:
-        found["Transitions"] = [
+        made["Transitions"] = [
             {"StorageClass": each["StorageClass"], "Days": int(each["TransitionInDays"])}
             for each in rule["Transitions"]
         ]
-    return found
+    return made
 
 
 def _boolean(value: object) -> bool:

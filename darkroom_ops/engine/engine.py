@@ -57,7 +57,7 @@ QUIET = {
     "werkzeug": logging.ERROR,  # logs every request
     "moto": logging.ERROR,  # warns of the resource types it lacks; `left_out` names them
     "moto.stepfunctions": logging.CRITICAL,  # logs every failed state; the history has it
-    "samtranslator.metrics": logging.ERROR,  # wonders that nobody collects what it measures
+    "samtranslator.metrics": logging.ERROR,  # warns that nobody collects its metrics
 }
 
 

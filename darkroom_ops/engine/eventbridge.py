@@ -240,8 +240,8 @@ class EventRouter:
         )
 
     def _queue_url(self, arn: str) -> str:
-        found: str = self._sqs.get_queue_url(QueueName=parse(arn).name)["QueueUrl"]
-        return found
+        url: str = self._sqs.get_queue_url(QueueName=parse(arn).name)["QueueUrl"]
+        return url
 
     def _send_to_dlq(
         self,

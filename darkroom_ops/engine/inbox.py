@@ -101,15 +101,15 @@ class Inbox:
             Only those about the execution of this ARN.
         """
         with self._lock:
-            found = list(self._messages)
+            messages = list(self._messages)
         return [
             message
-            for message in found
+            for message in messages
             if (protocol is None or message.protocol == protocol)
             and (execution is None or message.execution == execution)
         ]
 
     def per_execution(self) -> collections.Counter[str]:
         """Return how many e-mails each execution sent, by its ARN."""
-        found = (message.execution for message in self.messages(protocol="email"))
-        return collections.Counter(arn for arn in found if arn is not None)
+        arns = (message.execution for message in self.messages(protocol="email"))
+        return collections.Counter(arn for arn in arns if arn is not None)

@@ -143,8 +143,8 @@ def read(owner: str, document: str) -> Policy:
     PolicyNotUnderstood
         It has an element or a condition operator that is not evaluated here.
     """
-    found = json.loads(document).get("Statement", [])
-    statements = found if isinstance(found, list) else [found]
+    content = json.loads(document).get("Statement", [])
+    statements = content if isinstance(content, list) else [content]
     return Policy(owner, tuple(_statement(owner, each) for each in statements))
 
 
@@ -171,7 +171,7 @@ def decide(
     given = {key.lower(): value for key, value in (context or {}).items()}
     if need.via:
         given["kms:viaservice"] = need.via
-    found: set[Grant] = set()
+    grants: set[Grant] = set()
     for policy in policies:
         for statement in policy.statements:
             if service is not None and not {service, "*"} & set(statement.services):
@@ -180,27 +180,27 @@ def decide(
                 continue
             if not statement.allows:
                 return None
-            found.update(
+            grants.update(
                 Grant(policy.owner, statement.sid, action, resource)
                 for action in statement.actions
                 for resource in statement.resources
                 if _like(action, need.action, ignore_case=True) and _like(resource, need.resource)
             )
-    return frozenset(found) or None
+    return frozenset(grants) or None
 
 
 _ELEMENTS = {"Sid", "Effect", "Action", "Resource", "Condition", "Principal"}
 
 
-def _statement(owner: str, found: Mapping[str, Any]) -> Statement:
-    if unknown := set(found) - _ELEMENTS:
+def _statement(owner: str, statement: Mapping[str, Any]) -> Statement:
+    if unknown := set(statement) - _ELEMENTS:
         raise PolicyNotUnderstood(
             f"The policy of {owner} has {', '.join(sorted(unknown))}, which the engine does not "
             f"evaluate: expected only {', '.join(sorted(_ELEMENTS))}."
         )
     conditions = tuple(
         (operator, key.lower(), _texts(values))  # condition keys ignore case
-        for operator, keys in found.get("Condition", {}).items()
+        for operator, keys in statement.get("Condition", {}).items()
         for key, values in keys.items()
     )
     if unknown := {operator for operator, _, _ in conditions} - set(OPERATORS):
@@ -209,11 +209,11 @@ def _statement(owner: str, found: Mapping[str, Any]) -> Statement:
             f"engine does not evaluate: expected one of {', '.join(OPERATORS)}."
         )
     return Statement(
-        allows=found["Effect"] == "Allow",
-        sid=found.get("Sid", ""),
-        actions=_texts(found["Action"]),
-        resources=_texts(found.get("Resource", "*")),
-        services=_services(found.get("Principal", {})),
+        allows=statement["Effect"] == "Allow",
+        sid=statement.get("Sid", ""),
+        actions=_texts(statement["Action"]),
+        resources=_texts(statement.get("Resource", "*")),
+        services=_services(statement.get("Principal", {})),
         conditions=conditions,
     )
 
@@ -331,33 +331,33 @@ def _versioned(action: str, version: str | None) -> str:
 def _reads(action: str) -> Reader:
     def read_needs(given: Parameters, place: Place) -> list[Need]:
         bucket, key = given["Bucket"], given["Key"]
-        found = [Need(_versioned(action, given.get("VersionId")), _object(bucket, key))]
+        needed = [Need(_versioned(action, given.get("VersionId")), _object(bucket, key))]
         if action == "GetObject":
-            found += _asks_kms(place, f"arn:aws:s3:::{bucket}", "Decrypt")
-        return found
+            needed += _asks_kms(place, f"arn:aws:s3:::{bucket}", "Decrypt")
+        return needed
 
     return read_needs
 
 
 def _writes(given: Parameters, place: Place) -> list[Need]:
     target = _object(given["Bucket"], given["Key"])
-    found = [Need("s3:PutObject", target)]
+    needed = [Need("s3:PutObject", target)]
     if given.get("Tagging"):
-        found.append(Need("s3:PutObjectTagging", target))
-    return found + _asks_kms(place, f"arn:aws:s3:::{given['Bucket']}", "GenerateDataKey")
+        needed.append(Need("s3:PutObjectTagging", target))
+    return needed + _asks_kms(place, f"arn:aws:s3:::{given['Bucket']}", "GenerateDataKey")
 
 
 def _copies(given: Parameters, place: Place) -> list[Need]:
     bucket, key, version = given["CopyBucket"], given["CopyKey"], given.get("CopyVersionId")
-    found = _reads("GetObject")(
+    needed = _reads("GetObject")(
         {"Bucket": bucket, "Key": key, **({"VersionId": version} if version else {})}, place
     )
-    found += _writes(given, place)
+    needed += _writes(given, place)
     takes_tags = given.get("TaggingDirective") != "REPLACE" and "PartNumber" not in given
     if takes_tags and place.tagged(bucket, key, version):
-        found.append(Need(_versioned("GetObjectTagging", version), _object(bucket, key)))
-        found.append(Need("s3:PutObjectTagging", _object(given["Bucket"], given["Key"])))
-    return found
+        needed.append(Need(_versioned("GetObjectTagging", version), _object(bucket, key)))
+        needed.append(Need("s3:PutObjectTagging", _object(given["Bucket"], given["Key"])))
+    return needed
 
 
 def _lists(given: Parameters, place: Place) -> list[Need]:  # noqa: ARG001 - a Reader

@@ -122,8 +122,8 @@ def _read_s3(environ: WSGIEnvironment) -> tuple[str, dict[str, str]]:
 def _copy_source(header: str) -> dict[str, str]:
     path, _, query = header.partition("?versionId=")
     bucket, _, key = urllib.parse.unquote(path).lstrip("/").partition("/")
-    found = {"CopyBucket": bucket, "CopyKey": key}
-    return found | ({"CopyVersionId": query} if query else {})
+    source = {"CopyBucket": bucket, "CopyKey": key}
+    return source | ({"CopyVersionId": query} if query else {})
 
 
 _INVOCATION = re.compile(r"/2015-03-31/functions/([^/]+)/invocations$")

@@ -1,6 +1,6 @@
 """Who may do what: the roles and the resource policies that the template deployed.
 
-They are read anew for each call: a policy that changes on the running engine holds at once.
+They are read for each call: a policy that changes on the running engine holds at once.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ SERVICE_FAULTS: Mapping[str, tuple[ServiceFault, ...]] = {
 """What each service does at times (its API reference, "Common errors")."""
 
 PERSISTENT = 0.5
-"""The share of troubled calls that stay so through their client's retries."""
+"""The share of failing calls that fail through all of their client's retries."""
 
 REMEMBERED = 1000
 

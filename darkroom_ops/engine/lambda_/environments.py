@@ -249,8 +249,8 @@ class Environment:
                 raise EnvironmentFailed("Runtime.ExitError", _KILLED)
         line, _, rest = bytes(self.replies).partition(b"\n")
         self.replies[:] = rest
-        found: dict[str, Any] = json.loads(line)
-        return found
+        reply: dict[str, Any] = json.loads(line)
+        return reply
 
     def send(self, request: Mapping[str, Any]) -> None:
         """Hand an invocation to the environment."""
@@ -287,7 +287,7 @@ class Environment:
         return False
 
     def interrupt(self) -> None:
-        """End the process and all it started; whoever waits for its reply hears that it died."""
+        """End the process and all it started; whoever waits for its reply gets an error."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
 
@@ -322,7 +322,7 @@ def _descendants(pid: int) -> list[int]:
 
 
 def _children(pid: int) -> list[int]:
-    """Return a process's children, from the kernel where it tells.
+    """Return a process's children, from the kernel where it says.
 
     psutil would read every process of the machine, ten times a second for each busy environment.
     """

@@ -141,7 +141,7 @@ class Functions:
         Returns
         -------
         Invocation
-            Its response or its error; an environment that dies is an error, as in Lambda.
+            Its response or its error; one whose process ends is an error, as in Lambda.
         """
         spec = self.spec(name)
         request_id = str(uuid.uuid4())
@@ -232,7 +232,7 @@ class Functions:
         """Keep an environment for the next invocation of a function, or end it."""
         with self._lock:
             self._busy.discard(environment)
-            # A function that was registered anew meanwhile has no use for an environment as it was.
+            # A function that was registered again meanwhile needs new environments.
             if spec is not None and not self._closed.is_set() and self._specs[spec.name] == spec:
                 self._idle.setdefault(spec.name, []).append(environment)
                 return
@@ -247,7 +247,7 @@ class Functions:
             "AWS_ENDPOINT_URL": self._endpoint,
             "AWS_REGION": self._region,
             "AWS_DEFAULT_REGION": self._region,
-            # The access key tells whose call it is.
+            # The access key says whose call it is.
             "AWS_ACCESS_KEY_ID": spec.name,
             "AWS_SECRET_ACCESS_KEY": "engine",
             "AWS_EC2_METADATA_DISABLED": "true",

@@ -205,14 +205,14 @@ def _places() -> dict[str, str]:
 
 def _init_error(error: Exception) -> dict[str, Any]:
     traceback.print_exception(error)
-    found = _error(error, "")
+    report = _error(error, "")
     if isinstance(error, ImportError):
         module = os.environ["_HANDLER"].rpartition(".")[0]
-        found["errorType"] = "Runtime.ImportModuleError"
-        found["errorMessage"] = f"Unable to import module '{module}': {error}"
+        report["errorType"] = "Runtime.ImportModuleError"
+        report["errorMessage"] = f"Unable to import module '{module}': {error}"
     elif isinstance(error, AttributeError):
-        found["errorType"] = "Runtime.HandlerNotFound"
-    return found
+        report["errorType"] = "Runtime.HandlerNotFound"
+    return report
 
 
 def _reply(replies: Any, message: dict[str, Any]) -> None:

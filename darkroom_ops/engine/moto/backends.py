@@ -81,8 +81,8 @@ def _declared(resources: Any) -> Iterator[tuple[str, Any]]:
 
 def rules(region: str) -> Iterable[Any]:
     """Return the rules of the default event bus."""
-    found: Iterable[Any] = events_backends[ACCOUNT][region].event_buses["default"].rules.values()
-    return found
+    on_bus: Iterable[Any] = events_backends[ACCOUNT][region].event_buses["default"].rules.values()
+    return on_bus
 
 
 def transform(transformer: Mapping[str, Any], event: dict[str, Any]) -> Any:
@@ -135,8 +135,8 @@ def machine_roles(region: str) -> tuple[str, ...]:
 
 def function_role(name: str, region: str) -> str:
     """Return the ARN of a Lambda function's role."""
-    found: str = lambda_backends[ACCOUNT][region].get_function(name).role
-    return found
+    role: str = lambda_backends[ACCOUNT][region].get_function(name).role
+    return role
 
 
 def roles() -> tuple[str, ...]:
@@ -147,16 +147,16 @@ def roles() -> tuple[str, ...]:
 def role_documents(arn: str) -> tuple[str, ...]:
     """Return the policies written into a role, as JSON; none for a role that does not exist."""
     roles = iam_backends[ACCOUNT]["aws"].get_roles()
-    found = (policy for role in roles if role.arn == arn for policy in role.policies.values())
-    return tuple(policy if isinstance(policy, str) else json.dumps(policy) for policy in found)
+    documents = (policy for role in roles if role.arn == arn for policy in role.policies.values())
+    return tuple(policy if isinstance(policy, str) else json.dumps(policy) for policy in documents)
 
 
 def resource_document(arn: str) -> str | None:
     """Return the policy of a function, a topic or a queue, as JSON; None when it has none."""
     at = parse(arn)
     if at.service in {"sns", "sqs"}:
-        found = _topic_or_queue(arn)
-        return None if found is None or found.policy is None else str(found.policy)
+        resource = _topic_or_queue(arn)
+        return None if resource is None or resource.policy is None else str(resource.policy)
     function = lambda_backends[ACCOUNT][at.region].get_function_by_arn(arn)
     if function is None:
         return None
@@ -176,8 +176,8 @@ def encryption_key(arn: str) -> str | None:
         default = encryption.get("Rule", {}).get("ApplyServerSideEncryptionByDefault", {})
         key = default.get("KMSMasterKeyID")
     else:
-        found = _topic_or_queue(arn)
-        key = found.kms_master_key_id if found is not None else None
+        resource = _topic_or_queue(arn)
+        key = resource.kms_master_key_id if resource is not None else None
     return key if key and key.startswith("arn:") else None
 
 
@@ -191,5 +191,5 @@ def _topic_or_queue(arn: str) -> Any:
 def has_tags(bucket: str, key: str, version: str | None) -> bool:
     """Return whether an object, or a version of it, has tags."""
     backend = s3_backends[ACCOUNT]["aws"]
-    found = backend.get_object(bucket, key, version)
-    return found is not None and bool(backend.get_object_tagging(found)["Tags"])
+    stored = backend.get_object(bucket, key, version)
+    return stored is not None and bool(backend.get_object_tagging(stored)["Tags"])

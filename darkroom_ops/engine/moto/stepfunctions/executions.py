@@ -156,7 +156,7 @@ def redrivable(execution: Any) -> bool:
 def redrive(execution: Any) -> None:
     """Resume an execution at the last state of the top level, with its input.
 
-    A Map or Parallel starts anew as a whole; AWS starts only what failed in it.
+    A Map or Parallel runs again as a whole; AWS starts only what failed in it.
     """
     worker = execution.exec_worker
     program, _ = AmazonStateLanguageParser.parse(execution.state_machine.definition)

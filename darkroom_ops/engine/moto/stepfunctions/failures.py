@@ -32,5 +32,5 @@ def failure(env: Environment, kind: HistoryEventType, error: str, cause: str) ->
         event_type=kind,
         event_details={details: {"error": error, "cause": cause}},
     )
-    found: Exception = FailureEventException(failure_event=event)
-    return found
+    exception: Exception = FailureEventException(failure_event=event)
+    return exception

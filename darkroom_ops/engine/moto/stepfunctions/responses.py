@@ -81,10 +81,10 @@ def list_executions(self: Any) -> tuple[int, dict[str, str], str]:
         if not ends:
             raise InvalidToken(f"Invalid Token: {token!r}")
         listed = listed[ends[0] + 1 :]
-    found = [each for each in listed if status is None or each.status == status]
+    matching = [each for each in listed if status is None or each.status == status]
     size = int(self._get_param("maxResults") or 100)
     items = []
-    for each in found[:size]:
+    for each in matching[:size]:
         item = {
             "executionArn": each.exec_arn,
             "stateMachineArn": machine.arn,
@@ -96,7 +96,7 @@ def list_executions(self: Any) -> tuple[int, dict[str, str], str]:
         if each.stop_date is not None and each.status != "RUNNING":
             item["stopDate"] = each.stop_date.timestamp()
         items.append(item)
-    return _page("executions", items, items[-1]["executionArn"] if len(found) > size else None)
+    return _page("executions", items, items[-1]["executionArn"] if len(matching) > size else None)
 
 
 @hook(
