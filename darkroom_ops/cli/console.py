@@ -23,7 +23,8 @@ def console(target: Target, *, port: Annotated[int | None, port_option(4600)] = 
 
     `darkroom up` serves one for its engine, with the inbox. Ctrl-C ends it.
     """
-    from darkroom_ops.console.serve import PortTaken, serving
+    from darkroom_ops.console.serve import serving
+    from darkroom_ops.ports import PortInUse
 
     deployment = target.deployment()
     where = deployment.endpoint or f"AWS, region {deployment.region}"
@@ -41,7 +42,7 @@ def console(target: Target, *, port: Annotated[int | None, port_option(4600)] = 
             ended = threading.Event()
             while not ended.wait(WAIT_SECONDS):
                 pass
-    except PortTaken as error:
+    except PortInUse as error:
         raise WrongUse(str(error)) from error
     except KeyboardInterrupt:
         if not target.json:

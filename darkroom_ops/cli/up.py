@@ -93,14 +93,12 @@ def up(target: Target, *, port: Annotated[int | None, port_option(PORT)] = None)
 @contextlib.contextmanager
 def _started(port: int | None) -> Iterator[Engine]:
     from darkroom_ops.cli.local import start
-    from darkroom_ops.engine.engine import PortInUse
+    from darkroom_ops.ports import PortInUse, usual_or_any
 
     try:
-        engine = start(PORT if port is None else port)
+        engine = usual_or_any(start, port, PORT)
     except PortInUse as error:
-        if port is not None:
-            raise WrongUse(str(error)) from error
-        engine = start()
+        raise WrongUse(str(error)) from error
     with engine:
         yield engine
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import socket
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -14,11 +12,10 @@ import uvicorn
 from darkroom_ops.console.context import Context
 from darkroom_ops.console.routes import create
 from darkroom_ops.deployment import Deployment
+from darkroom_ops.ports import HOST, listen, usual_or_any
 
 if TYPE_CHECKING:  # the engine takes seconds to load, and a console for AWS needs none
     from darkroom_ops.engine.inbox import Inbox
-
-HOST = "127.0.0.1"
 
 PORT = 4600
 """Preferred: next to the engine's."""
@@ -27,10 +24,6 @@ END_SECONDS = 5.0
 
 AHEAD = 1000
 """Executions that are read before anybody asks for them."""
-
-
-class PortTaken(Exception):
-    """Something else listens on the port that was asked for."""
 
 
 @contextlib.contextmanager
@@ -42,7 +35,7 @@ def serving(
     Without a port, it is the usual one or, if that is taken, any. PortInUse says that something
     listens on the one that was asked for.
     """
-    sock = _listening(port)
+    sock = usual_or_any(listen, port, PORT)
     number: int = sock.getsockname()[1]
     context = Context(deployment, inbox)
     config = uvicorn.Config(
@@ -70,16 +63,3 @@ def serving(
         server.should_exit = True
         thread.join(END_SECONDS)
         sock.close()
-
-
-def _listening(port: int | None) -> socket.socket:
-    # It listens from now on, so that whoever is told the address can connect at once.
-    try:
-        return socket.create_server((HOST, PORT if port is None else port))
-    except OSError as error:
-        if port is None:
-            return socket.create_server((HOST, 0))
-        raise PortTaken(
-            f"Expected port {port} of {HOST} to be free, but it cannot be used: "
-            f"{os.strerror(error.errno or 0)}. Stop what listens there, or choose another port."
-        ) from error

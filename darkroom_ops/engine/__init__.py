@@ -4,10 +4,10 @@ import gc
 
 gc.disable()  # all that is imported stays: looking through it time and again takes half a second
 try:
-    from darkroom_ops.engine.engine import Engine, PortInUse
+    from darkroom_ops.engine.engine import Engine
     from darkroom_ops.engine.lambda_ import descriptions  # noqa: F401 - before moto, which reads them
 finally:
     gc.freeze()
     gc.enable()
 
-__all__ = ["Engine", "PortInUse"]
+__all__ = ["Engine"]

@@ -6,7 +6,6 @@ import contextlib
 import logging
 import os
 import signal
-import socket
 import threading
 import time
 import warnings
@@ -37,8 +36,7 @@ from darkroom_ops.engine.roles import Roles
 from darkroom_ops.engine.service_faults import InjectFault
 from darkroom_ops.engine.stepfunctions.retries import RetryWaits
 from darkroom_ops.engine.stepfunctions.task_faults import Faults
-
-HOST = "127.0.0.1"
+from darkroom_ops.ports import HOST, listen
 
 SUBSCRIBERS = {
     "NotificationEmail": "you@example.com",
@@ -59,10 +57,6 @@ QUIET = {
     "moto.stepfunctions": logging.CRITICAL,  # logs every failed state; the history has it
     "samtranslator.metrics": logging.ERROR,  # warns that nobody collects its metrics
 }
-
-
-class PortInUse(Exception):
-    """Something else listens on the port that was asked for."""
 
 
 class Engine:
@@ -101,7 +95,7 @@ class Engine:
         self.inbox = Inbox()
         self.faults = Faults()
         self.retries = RetryWaits(skip=skip_waits)
-        self._socket = _listen(port)
+        self._socket = listen(port)
         self.port: int = self._socket.getsockname()[1]
         self.endpoint = f"http://{HOST}:{self.port}"
         self.functions = Functions(self.endpoint, DEFAULT_REGION, preload=PRELOADED)
@@ -249,17 +243,6 @@ def _wait_until(condition: Callable[[], bool], seconds: float) -> bool:
             return True
         time.sleep(POLL_SECONDS)
     return False
-
-
-def _listen(port: int) -> socket.socket:
-    try:
-        return socket.create_server((HOST, port), backlog=128)
-    except OSError as error:
-        raise PortInUse(
-            f"Expected port {port} of {HOST} to be free, but it cannot be used: "
-            f"{os.strerror(error.errno or 0)}. "
-            "Stop what listens there, or choose another with --port."
-        ) from error
 
 
 @contextlib.contextmanager

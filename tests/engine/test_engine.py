@@ -11,9 +11,10 @@ import time
 
 import pytest
 
-from darkroom_ops.engine import Engine, PortInUse
+from darkroom_ops.engine import Engine
 from darkroom_ops.engine.deploy import NOT_APPLIED
 from darkroom_ops.engine.engine import SUBSCRIBERS
+from darkroom_ops.ports import PortInUse
 from tests.conftest import ROOT, TEMPLATE
 from tests.support.images import photo
 from tests.support.pipeline import Json, Pipeline, until

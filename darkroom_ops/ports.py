@@ -1,0 +1,38 @@
+"""TCP ports of this machine: that of the engine and that of the console."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from typing import TypeVar
+
+HOST = "127.0.0.1"
+
+T = TypeVar("T")
+
+
+class PortInUse(Exception):
+    """Something else listens on the port that was asked for."""
+
+
+def listen(port: int) -> socket.socket:
+    """Return a socket that listens on a port, of which 0 means any free one."""
+    try:
+        return socket.create_server((HOST, port), backlog=128)
+    except OSError as error:
+        raise PortInUse(
+            f"Expected port {port} of {HOST} to be free, but it cannot be used: "
+            f"{os.strerror(error.errno or 0)}. Stop what listens there, or choose another with "
+            "--port."
+        ) from error
+
+
+def usual_or_any(serve: Callable[[int], T], port: int | None, usual: int) -> T:
+    """Return what serves at a port; at None, at the usual one or, if that is taken, at any."""
+    try:
+        return serve(usual if port is None else port)
+    except PortInUse:
+        if port is not None:
+            raise
+        return serve(0)

@@ -1,0 +1,23 @@
+"""Which port is taken when none, or one that is in use, was asked for."""
+
+from __future__ import annotations
+
+import pytest
+
+from darkroom_ops.ports import HOST, PortInUse, listen, usual_or_any
+
+
+def test_a_port_that_is_asked_for_is_taken_or_refused() -> None:
+    with listen(0) as taken:
+        port = taken.getsockname()[1]
+        expected = f"Expected port {port} of {HOST} to be free, but it cannot be used: Address"
+        with pytest.raises(PortInUse, match=expected):
+            usual_or_any(listen, port, 1)
+
+
+def test_without_one_it_is_the_usual_one_or_any() -> None:
+    with listen(0) as first:
+        usual = first.getsockname()[1]
+        with usual_or_any(listen, None, usual) as another:
+            assert another.getsockname()[1] != usual
+    assert usual_or_any(lambda port: port, None, 4599) == 4599
