@@ -20,7 +20,7 @@ from darkroom.contract.errors import (
 from darkroom.contract.results import Failure, Report
 from darkroom.notify.compose import compose
 
-from darkroom_ops.cli import display, redrive
+from darkroom_ops.cli import advice, redrive
 from darkroom_ops.console.views.execution import failure as failure_of
 from darkroom_ops.executions.model import Execution
 from darkroom_ops.present.failures import WrongUse
@@ -81,7 +81,7 @@ def test_all_say_the_same_of_an_execution(execution: Execution, failure: Failure
     assert parts[3::2] == alert.data["commands"]
     assert [by_aws(command) for command in alert.data["commands"]] == [a for a, _ in found.actions]
 
-    shown = display.advice(AWS, execution).plain.split("\n\n")
+    shown = advice.advice(AWS, execution).plain.split("\n\n")
     assert shown[0] == f"Try again? {found.says}"
     assert [part.split("\n")[0] for part in shown[1:]] == titles
     assert [by_us(part.split("\n")[1]) for part in shown[1:]] == [a for a, _ in found.actions]
