@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from darkroom_ops.present.failures import told
+from darkroom_ops.present.failures import explained
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -127,7 +127,7 @@ def add(app: typer.Typer, function: Callable[..., int]) -> None:
 
     def run(**given: Any) -> None:
         target = Target(**{each.name: given.pop(each.name) for each in offered})
-        with told(as_json=target.json):
+        with explained(as_json=target.json):
             raise typer.Exit(function(target, **given))
 
     parameters = [*own, *offered]

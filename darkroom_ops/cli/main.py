@@ -25,7 +25,7 @@ from darkroom_ops.cli import (
     up,
 )
 from darkroom_ops.cli.command import REPAIR, add
-from darkroom_ops.present.failures import WrongUse, told
+from darkroom_ops.present.failures import WrongUse, explained
 
 app = typer.Typer(
     name="darkroom",
@@ -91,7 +91,7 @@ def main() -> None:
     if "--json" not in sys.argv:
         app()
     try:
-        with told(as_json=True):
+        with explained(as_json=True):
             code = _run()
     except typer.Exit as left:
         code = left.exit_code

@@ -30,7 +30,7 @@ class LeftRunning(Exception):
 
 
 @contextlib.contextmanager
-def told(*, as_json: bool = False) -> Iterator[None]:
+def explained(*, as_json: bool = False) -> Iterator[None]:
     """Turn an error that a person can correct into a message and an exit code.
 
     As JSON, it is said on standard output as ``{"error": …, "message": …}``, where the result would

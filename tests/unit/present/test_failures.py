@@ -19,7 +19,7 @@ from darkroom.contract.errors import CorruptImage
 
 from darkroom_ops.deployment import NotDeployed
 from darkroom_ops.executions.client import NoSuchExecution
-from darkroom_ops.present.failures import LeftRunning, WrongUse, explain, told
+from darkroom_ops.present.failures import LeftRunning, WrongUse, explain, explained
 
 REFUSED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetObject")
 
@@ -50,7 +50,7 @@ def test_what_a_person_can_mend_is_in_words(error: Exception, said: list[str]) -
 
 def test_a_bug_of_ours_is_not_hidden() -> None:
     assert explain(KeyError("x")) is None
-    with pytest.raises(KeyError), told():
+    with pytest.raises(KeyError), explained():
         raise KeyError("x")
 
 
@@ -72,7 +72,7 @@ def test_failures_have_an_exit_code_and_a_name(
     text: str | None,
 ) -> None:
     for as_json in (True, False):
-        with pytest.raises(typer.Exit) as left, told(as_json=as_json):
+        with pytest.raises(typer.Exit) as left, explained(as_json=as_json):
             raise error
         assert left.value.exit_code == code
         out, err = capsys.readouterr()
@@ -99,12 +99,12 @@ def test_a_reader_that_has_gone_is_no_failure(monkeypatch: pytest.MonkeyPatch) -
     pipe = Pipe()
     monkeypatch.setattr(sys, "stdout", pipe)
 
-    with pytest.raises(typer.Exit) as left, told(as_json=True):
+    with pytest.raises(typer.Exit) as left, explained(as_json=True):
         raise BrokenPipeError
 
     assert (left.value.exit_code, pipe.closed) == (0, True)
 
 
 def test_what_goes_well_is_left_alone() -> None:
-    with told():
+    with explained():
         pass
