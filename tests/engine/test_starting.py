@@ -34,11 +34,11 @@ BROKEN = {
 START = """
 import sys
 from pathlib import Path
-from darkroom_ops.present.failures import told
+from darkroom_ops.present.failures import explained
 from darkroom_ops.cli.local import start
 for path in sys.argv[1:]:
     try:
-        with told():
+        with explained():
             start(template=Path(path))
     except BaseException as ended:
         print(repr(ended), file=sys.stderr)
