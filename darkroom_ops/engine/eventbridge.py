@@ -231,17 +231,13 @@ class EventRouter:
 
     def _send_to_queue(self, arn: str, body: str, attributes: Mapping[str, str]) -> None:
         self._sqs.send_message(
-            QueueUrl=self._queue_url(arn),
+            QueueUrl=self._sqs.get_queue_url(QueueName=parse(arn).name)["QueueUrl"],
             MessageBody=body,
             MessageAttributes={
                 name: {"DataType": "String", "StringValue": value}
                 for name, value in attributes.items()
             },
         )
-
-    def _queue_url(self, arn: str) -> str:
-        url: str = self._sqs.get_queue_url(QueueName=parse(arn).name)["QueueUrl"]
-        return url
 
     def _send_to_dlq(
         self,
