@@ -75,7 +75,7 @@ class Deployment:
         """Return a boto3 client for a service."""
         config = Config(max_pool_connections=50)
         if self.endpoint is None:
-            # AWS throttles who reads many histories; an emulator that is gone is told of at once.
+            # AWS throttles who reads many histories; that an emulator is gone is said at once.
             config = config.merge(Config(retries={"mode": "standard", "max_attempts": 8}))
         return self._session.client(  # type: ignore[call-overload]
             service, endpoint_url=self.endpoint, config=config

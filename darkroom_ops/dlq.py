@@ -35,7 +35,7 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Letter:
+class DeadLetter:
     """A message of the dead-letter queue.
 
     Parameters
@@ -117,20 +117,20 @@ class Sent:
         Why it could not be sent, in words; None when it was, and then it has left the queue.
     """
 
-    letter: Letter
+    letter: DeadLetter
     execution: str | None = None
     error: str | None = None
 
 
-def letters(deployment: Deployment) -> list[Letter]:
+def dead_letters(deployment: Deployment) -> list[DeadLetter]:
     """Return what is in the queue, oldest first; it stays there.
 
     SQS cannot be read without hiding the messages from other readers, so each is shown to them
     again afterwards.
     """
-    found = list(_received(deployment))
-    _show_again(deployment, found)
-    return sorted(found, key=lambda letter: letter.sent)
+    received = list(_received(deployment))
+    _show_again(deployment, received)
+    return sorted(received, key=lambda letter: letter.sent)
 
 
 def redrive(deployment: Deployment, chosen: Iterable[str] | None = None) -> Iterator[Sent]:
@@ -142,10 +142,10 @@ def redrive(deployment: Deployment, chosen: Iterable[str] | None = None) -> Iter
     replaced.
     """
     wanted = None if chosen is None else set(chosen)
-    found = sorted(_received(deployment), key=lambda letter: letter.sent)
-    left = [letter for letter in found if wanted is not None and letter.id not in wanted]
+    received = sorted(_received(deployment), key=lambda letter: letter.sent)
+    left = [letter for letter in received if wanted is not None and letter.id not in wanted]
     _show_again(deployment, left)
-    for letter in found:
+    for letter in received:
         if letter in left:
             continue
         try:
@@ -166,7 +166,7 @@ def _queue(deployment: Deployment) -> str:
     return deployment.events_dead_letter_queue_url
 
 
-def _received(deployment: Deployment) -> Iterator[Letter]:
+def _received(deployment: Deployment) -> Iterator[DeadLetter]:
     """Take every message that there is, once."""
     seen: set[str] = set()
     empty = 0
@@ -186,19 +186,19 @@ def _received(deployment: Deployment) -> Iterator[Letter]:
             yield _letter(message)
 
 
-def _show_again(deployment: Deployment, found: list[Letter]) -> None:
+def _show_again(deployment: Deployment, received: list[DeadLetter]) -> None:
     """Make messages visible to other readers."""
-    for start in range(0, len(found), BATCH):
+    for start in range(0, len(received), BATCH):
         deployment.sqs.change_message_visibility_batch(
             QueueUrl=_queue(deployment),
             Entries=[
                 {"Id": str(number), "ReceiptHandle": letter.receipt, "VisibilityTimeout": 0}
-                for number, letter in enumerate(found[start : start + BATCH])
+                for number, letter in enumerate(received[start : start + BATCH])
             ],
         )
 
 
-def _letter(message: Mapping[str, Any]) -> Letter:
+def _letter(message: Mapping[str, Any]) -> DeadLetter:
     attributes = {
         name: each.get("StringValue", "")
         for name, each in message.get("MessageAttributes", {}).items()
@@ -208,7 +208,7 @@ def _letter(message: Mapping[str, Any]) -> Letter:
     except ValueError:
         event = message["Body"]
     milliseconds = int(message.get("Attributes", {}).get("SentTimestamp", "0"))
-    return Letter(
+    return DeadLetter(
         id=message["MessageId"],
         receipt=message["ReceiptHandle"],
         kind=_kind(event),
@@ -238,7 +238,7 @@ def _kind(event: object) -> Kind:
     return "unknown"
 
 
-def _send(deployment: Deployment, letter: Letter) -> str | None:
+def _send(deployment: Deployment, letter: DeadLetter) -> str | None:
     """Send a letter once more; return the execution that it starts, if it starts one."""
     body = json.dumps(letter.event, ensure_ascii=False)
     if letter.kind == "upload":

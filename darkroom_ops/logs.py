@@ -2,7 +2,7 @@
 
 Every structured line has the execution's ARN as ``correlation_id`` (``steps.observability``).
 What Lambda itself writes, such as a report or the end of a process that ran out of memory, only
-names the request: the structured lines and the causes of failures tell which requests are
+names the request: the structured lines and the causes of failures say which requests are
 the execution's.
 """
 
@@ -70,8 +70,8 @@ def lines(deployment: Deployment, execution: Execution) -> list[LogLine]:
     if not functions:
         return []
     with ThreadPoolExecutor(len(functions)) as pool:
-        found = pool.map(lambda name: _of_function(deployment, execution, name), functions)
-        return sorted((line for each in found for line in each), key=lambda line: line.time)
+        per_function = pool.map(lambda name: _of_function(deployment, execution, name), functions)
+        return sorted((line for each in per_function for line in each), key=lambda line: line.time)
 
 
 def of_state(run: StateRun, lines: list[LogLine]) -> Iterator[LogLine]:
@@ -94,14 +94,14 @@ def of_state(run: StateRun, lines: list[LogLine]) -> Iterator[LogLine]:
 
 
 def _of_function(deployment: Deployment, execution: Execution, name: str) -> list[LogLine]:
-    found = []
+    lines = []
     requests = set(_failed(execution, name))
     for time, text in _search(deployment, execution, name, f'"{execution.arn}"'):
         said = parsed(text)
         if isinstance(said, dict) and said.get("correlation_id") == execution.arn:
-            found.append(_structured(time, name, said))
+            lines.append(_structured(time, name, said))
             requests.add(str(said.get("function_request_id")))
-    return found + _from_lambda(deployment, execution, name, sorted(requests))
+    return lines + _from_lambda(deployment, execution, name, sorted(requests))
 
 
 def _failed(execution: Execution, function: str) -> Iterator[str]:
@@ -116,15 +116,15 @@ def _from_lambda(
     deployment: Deployment, execution: Execution, name: str, requests: list[str]
 ) -> list[LogLine]:
     """Return what Lambda itself says of requests."""
-    found = []
+    lines = []
     for first in range(0, len(requests), _ASKED):
         some = requests[first : first + _ASKED]
         pattern = " ".join(f'?"{request}"' for request in some)
         for time, text in _search(deployment, execution, name, pattern):
             ours = any(request in text for request in some)
             if ours and not text.startswith("{") and not _FRAME.match(text):
-                found.append(_plain(time, name, text))
-    return found
+                lines.append(_plain(time, name, text))
+    return lines
 
 
 def _search(

@@ -18,7 +18,7 @@ MAX_BYTES = 4096
 
 
 @dataclass(frozen=True)
-class Deployed:
+class Parameter:
     """The parameter.
 
     Parameters
@@ -39,11 +39,13 @@ class Deployed:
     changed: datetime.datetime | None
 
 
-def get(deployment: Deployment) -> Deployed:
+def get(deployment: Deployment) -> Parameter:
     """Return what is deployed, also when it is not valid."""
     name = deployment.presets_parameter_name
-    found = deployment.ssm.get_parameter(Name=name)["Parameter"]
-    return Deployed(name, found["Value"], found["Version"], found.get("LastModifiedDate"))
+    parameter = deployment.ssm.get_parameter(Name=name)["Parameter"]
+    return Parameter(
+        name, parameter["Value"], parameter["Version"], parameter.get("LastModifiedDate")
+    )
 
 
 def validate(text: str) -> tuple[Preset, ...]:

@@ -46,15 +46,15 @@ def changed(
     None leaves a field as it is; an empty list or object removes it, so that the default holds.
     """
     given = {"presets": presets, "watermark": watermark, "pdf": pdf, "notify": notify}
-    found = dict(request)
+    result = dict(request)
     for name, value in given.items():
         if value is None:
             continue
         if value or value is False:
-            found[name] = value
+            result[name] = value
         else:
-            found.pop(name, None)
-    return found
+            result.pop(name, None)
+    return result
 
 
 def check_request(request: object) -> None:
@@ -84,9 +84,9 @@ def command(deployment: Deployment, request: Mapping[str, Any]) -> str:
     words = ["darkroom", "run", f"s3://{bucket or 'BUCKET'}/{key or 'KEY'}"]
     if version:
         words += ["--version-id", str(version)]
-    wishes = {name: value for name, value in request.items() if name != "source"}
-    if wishes:
-        words += ["--input", json.dumps(wishes, ensure_ascii=False)]
+    fields = {name: value for name, value in request.items() if name != "source"}
+    if fields:
+        words += ["--input", json.dumps(fields, ensure_ascii=False)]
     if deployment.endpoint is None or deployment.stack != DEFAULT_STACK:
         words += ["--stack", deployment.stack]
     return shlex.join(words)

@@ -20,7 +20,7 @@ from darkroom_ops.executions.model import Execution, read
 from darkroom_ops.rerun import command
 
 
-class Deployed:
+class StackEvidence:
     """The buckets, the table and the executions of a stack.
 
     Parameters
@@ -52,14 +52,14 @@ class Deployed:
                 return None
             raise
 
-    def _upload(self, key: str, told: Mapping[str, Any]) -> Upload:
-        version = told.get("VersionId", "null")
+    def _upload(self, key: str, head: Mapping[str, Any]) -> Upload:
+        version = head.get("VersionId", "null")
         return Upload(
             bucket=self.source_bucket,
             key=key,
-            etag=told["ETag"].strip('"'),
+            etag=head["ETag"].strip('"'),
             version=None if version == "null" else version,
-            modified=told["LastModified"],
+            modified=head["LastModified"],
         )
 
     def outputs(self, prefix: str) -> Iterator[tuple[str, datetime.datetime]]:
@@ -75,16 +75,16 @@ class Deployed:
         """Return records by their key; those that there are."""
         table = self._at.images_table_name
         wanted: Any = [{"image": {"S": image}} for image in sorted(set(images))]
-        found: dict[str, ImageRecord] = {}
+        found_records: dict[str, ImageRecord] = {}
         while wanted:
             done = self._at.dynamodb.batch_get_item(
                 RequestItems={table: {"Keys": wanted, "ConsistentRead": True}}
             )
             for record in map(decoded, done["Responses"].get(table, [])):
-                found[record.image] = record
+                found_records[record.image] = record
             left: Any = done.get("UnprocessedKeys", {})
             wanted = left.get(table, {}).get("Keys", [])
-        return found
+        return found_records
 
     def output(self, key: str) -> Stored | None:
         """Return an output with its SHA-256: S3's own, or else that of its bytes."""
@@ -146,8 +146,8 @@ def mailbox(deployment: Deployment) -> Callable[[], Mapping[str, int]] | None:
 
     def ask() -> Mapping[str, int]:
         with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - the given endpoint
-            found: dict[str, int] = json.load(answer)
-        return found
+            counts: dict[str, int] = json.load(answer)
+        return counts
 
     try:
         return ask if isinstance(ask(), dict) else None

@@ -176,8 +176,8 @@ class Auditor:
         with ThreadPoolExecutor(THREADS, thread_name_prefix="audit") as pool:
             for uploads in _batches(self._evidence.uploads(self._prefix)):
                 records = self._evidence.records(_image_of(each) for each in uploads)
-                for found in pool.map(self._image, uploads, itertools.repeat(records)):
-                    yield from found
+                for findings in pool.map(self._image, uploads, itertools.repeat(records)):
+                    yield from findings
                 self._progress(self.counts)
             for outputs in _batches(self._evidence.outputs(self._prefix)):
                 yield from self._orphans(outputs)
@@ -191,18 +191,18 @@ class Auditor:
         self._count("images")
         if record is not None:
             self._count(record.status.lower())
-        found = self._judge(upload, record)
-        if found is None or (found and self._went_on(upload, record)):
+        findings = self._judge(upload, record)
+        if findings is None or (findings and self._went_on(upload, record)):
             self._count("pending")
             return []
-        return found
+        return findings
 
     def _count(self, what: str) -> None:
         with self._lock:
             self.counts[what] += 1
 
     def _went_on(self, upload: Upload, record: ImageRecord | None) -> bool:
-        """Tell whether an image has changed since it was listed, so that nothing can be said."""
+        """Return whether an image has changed since it was listed, so that nothing can be said."""
         image = _image_of(upload)
         return (
             self._evidence.records([image]).get(image) != record
@@ -272,11 +272,11 @@ class Auditor:
     # ------------------------------------------------------------------ what was made
 
     def _made(self, upload: Upload, record: ImageRecord) -> list[Finding]:
-        found = []
+        findings = []
         for output in record.outputs:
             self._count("outputs")
-            found += self._output(upload, record, output)
-        return found + self._backup(upload, record)
+            findings += self._output(upload, record, output)
+        return findings + self._backup(upload, record)
 
     def _output(self, upload: Upload, record: ImageRecord, output: RecordedOutput) -> list[Finding]:
         bucket, key, arn = self._evidence.output_bucket, output.key, record.execution
@@ -284,15 +284,15 @@ class Auditor:
         stored = self._evidence.output(key)
         if stored is None:
             return [Finding("lost", bucket, key, "It is recorded, but not there.", again, arn)]
-        told = stored.metadata
-        version = told.get("source-version-id", "")
+        metadata = stored.metadata
+        version = metadata.get("source-version-id", "")
         wrong = [
             f"{name} is {came or 'missing'}, recorded {expected}"
             for name, came, expected in (
                 ("size", str(stored.bytes), str(output.bytes)),
                 ("SHA-256", stored.sha256, output.sha256),
-                ("claim", told.get("claim"), str(record.claim)),
-                ("source etag", told.get("source-etag"), record.etag or upload.etag),
+                ("claim", metadata.get("claim"), str(record.claim)),
+                ("source etag", metadata.get("source-etag"), record.etag or upload.etag),
                 ("source version", version, record.version or version),
             )
             if came != expected
@@ -395,7 +395,7 @@ def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:
 
 
 def _same(upload: Upload, record: ImageRecord) -> bool:
-    """Tell whether a record is about the newest upload, as far as it says."""
+    """Return whether a record is about the newest upload, as far as it says."""
     version, etag = record.version, record.etag
     if version and upload.version:
         return version == upload.version
@@ -407,5 +407,5 @@ def _sequencer(payload: object) -> str | None:
     if not isinstance(payload, Mapping) or "detail-type" not in payload:
         return None
     detail: Any = payload.get("detail")
-    found = detail.get("object", {}).get("sequencer") if isinstance(detail, Mapping) else None
-    return found if isinstance(found, str) else None
+    sequencer = detail.get("object", {}).get("sequencer") if isinstance(detail, Mapping) else None
+    return sequencer if isinstance(sequencer, str) else None

@@ -95,13 +95,13 @@ def connect(endpoint: str | None, stack: str | None) -> Deployment:
 
 def command(deployment: Deployment, *words: str) -> str:
     """Return a `darkroom` command about the same stack, quoted for a shell."""
-    found = ["darkroom", *words]
+    typed = ["darkroom", *words]
     here = running()
     if deployment.endpoint is not None and (here is None or here.endpoint != deployment.endpoint):
-        found += ["--endpoint", deployment.endpoint]
+        typed += ["--endpoint", deployment.endpoint]
     if deployment.stack != (DEFAULT_STACK if deployment.endpoint else None):
-        found += ["--stack", deployment.stack]
-    return shlex.join(found)
+        typed += ["--stack", deployment.stack]
+    return shlex.join(typed)
 
 
 def _write(address: Address) -> None:
@@ -121,7 +121,7 @@ def _written() -> Address | None:
 
 
 def _answers(address: Address) -> bool:
-    """Tell whether the process lives and its port is open; a stale file fails one or the other."""
+    """Return whether the process lives and its port is open; for a stale file, one is not so."""
     try:
         os.kill(address.pid, 0)
     except ProcessLookupError:

@@ -29,9 +29,9 @@ def command(deployment: Deployment, execution: Execution, action: Action) -> str
 
 def advice(deployment: Deployment, execution: Execution) -> Text:
     """Return whether trying a failed execution again helps, and the commands for it."""
-    found = advise(execution.error or "", caught=execution.caught)
-    text = Text(f"Try again? {found.says}")
-    for action, title in found.actions:
+    advised = advise(execution.error or "", caught=execution.caught)
+    text = Text(f"Try again? {advised.says}")
+    for action, title in advised.actions:
         text.append(f"\n\n{title}\n")
         text.append(words.plain(command(deployment, execution, action)), "bold")
     return text

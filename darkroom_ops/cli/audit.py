@@ -67,9 +67,9 @@ def audit(
     """Check that every upload ended in exactly one outcome, and say what did not.
 
     Each upload is compared with its record, its outputs, its execution and its message. Nothing is
-    changed. Exits with 0 when all is as promised, 1 when something was found.
+    changed. Exits with 0 when all is as promised, 1 when something was findings.
     """
-    from darkroom_ops.audit.evidence import Deployed, mailbox
+    from darkroom_ops.audit.evidence import StackEvidence, mailbox
     from darkroom_ops.audit.findings import SETTLED_SECONDS, Auditor
 
     deployment = target.deployment()
@@ -77,10 +77,10 @@ def audit(
     screen = target.screen()
     if settled is None:
         settled = ENGINE_SETTLED_SECONDS if local else SETTLED_SECONDS
-    found: list[Finding] = []
+    findings: list[Finding] = []
     with contextlib.ExitStack() as stack:
         auditor = Auditor(
-            Deployed(deployment),
+            StackEvidence(deployment),
             since=datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=settled),
             prefix=deployment.source_prefix if prefix is None else prefix,
             executions=local if executions is None else executions,
@@ -88,19 +88,19 @@ def audit(
             progress=_progress(screen, stack),
         )
         for finding in auditor.findings():
-            found.append(finding)
+            findings.append(finding)
             _show(screen, finding)
     if target.json:
         print(
             json.dumps(
                 {
                     "counts": dict(auditor.counts),
-                    "findings": [dataclasses.asdict(each) for each in found],
+                    "findings": [dataclasses.asdict(each) for each in findings],
                 }
             )
         )
-    _sum_up(screen, auditor.counts, found)
-    return FOUND if found else 0
+    _sum_up(screen, auditor.counts, findings)
+    return FOUND if findings else 0
 
 
 def _progress(screen: Console, stack: contextlib.ExitStack) -> Callable[[Mapping[str, int]], None]:
@@ -123,7 +123,7 @@ def _show(screen: Console, finding: Finding) -> None:
     screen.print()
 
 
-def _sum_up(screen: Console, counts: Mapping[str, int], found: list[Finding]) -> None:
+def _sum_up(screen: Console, counts: Mapping[str, int], findings: list[Finding]) -> None:
     from darkroom_ops.audit.findings import MEANINGS
 
     seen = ", ".join(
@@ -137,8 +137,8 @@ def _sum_up(screen: Console, counts: Mapping[str, int], found: list[Finding]) ->
     )
     images = f"{counts['images']:,} image{'' if counts['images'] == 1 else 's'}"
     screen.print(Text(f"{images} checked{f': {seen}' if seen else ''}."), soft_wrap=True)
-    if not found:
+    if not findings:
         screen.print(Text("✓ All is as promised.", "bold green"))
         return
-    for kind, number in Counter(each.kind for each in found).most_common():
+    for kind, number in Counter(each.kind for each in findings).most_common():
         screen.print(Text(f"  {number:>6,}  {kind}: {MEANINGS[kind]}"), soft_wrap=True)

@@ -115,8 +115,8 @@ def command(
 @functools.cache
 def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
     """Return what is typed, as options, whose order is free."""
-    found = inspect.signature(function, eval_str=True).parameters.values()
-    return [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in found]
+    parameters = inspect.signature(function, eval_str=True).parameters.values()
+    return [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
 
 
 def add(app: typer.Typer, function: Callable[..., int]) -> None:

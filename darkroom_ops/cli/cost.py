@@ -83,8 +83,8 @@ def cost(
     executions = Executions(deployment)
     screen = target.screen()
     with display.waiting(screen, "Reading executions"):
-        found = executions.each(since=begin, prefix=prefix, costs=False)
-        ended = list(itertools.islice((each for each in found if each.status != RUNNING), limit))
+        listed = executions.each(since=begin, prefix=prefix, costs=False)
+        ended = list(itertools.islice((each for each in listed if each.status != RUNNING), limit))
     sums = by_outcome(_estimates(executions, ended, screen))
     if target.json:
         print(json.dumps(_as_json(sums)))
@@ -136,8 +136,8 @@ def _estimates(
         ) as bar,
         ThreadPoolExecutor(AT_ONCE) as pool,
     ):
-        found = bar.track(pool.map(estimated, ended), total=len(ended))
-        return [(outcome, price) for outcome, price in found if price is not None]
+        estimates = bar.track(pool.map(estimated, ended), total=len(ended))
+        return [(outcome, price) for outcome, price in estimates if price is not None]
 
 
 def _print(screen: Console, deployment: Deployment, sums: dict[str, Sum]) -> None:

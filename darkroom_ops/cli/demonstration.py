@@ -353,10 +353,10 @@ def _summarised(sample: Sample) -> dict[str, Any]:
     execution = sample.execution
     if execution is None or sample.cost is None:
         return {"source": sample.name, "status": None, "outcome": None}
-    found = display.as_json(execution, sample.cost)
-    found["expected"] = sample.outcome
-    found["about"] = sample.what
-    return found
+    summary = display.as_json(execution, sample.cost)
+    summary["expected"] = sample.outcome
+    summary["about"] = sample.what
+    return summary
 
 
 def report(running: Demo) -> Iterator[Any]:

@@ -39,18 +39,18 @@ def states_named(execution: Execution, name: str) -> tuple[StateRun, ...]:
     case. WrongUse says that the execution went through no such state.
     """
     wanted = name.casefold()
-    found = tuple(
+    passages = tuple(
         state
         for state in execution.states
         if wanted in (state.name.casefold(), display.name_of(state).casefold())
     )
-    if not found:
+    if not passages:
         known = ", ".join(dict.fromkeys(state.name for state in execution.states))
         raise WrongUse(
             f"Expected --state to name a state that the execution went through, but received "
             f"{name!r}. It went through {known or 'none yet'}."
         )
-    return found
+    return passages
 
 
 def show_whole(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from darkroom_ops.deployment import Deployment
-    from darkroom_ops.dlq import Letter, Sent
+    from darkroom_ops.dlq import DeadLetter, Sent
 
 LEFT = 1
 """Exit code when an event could not be sent."""
@@ -34,16 +34,16 @@ def list_(target: Target) -> int:
     deployment = target.deployment()
     screen = target.screen()
     with display.waiting(screen, "Looking through the queue"):
-        found = dlq.letters(deployment)
+        letters = dlq.dead_letters(deployment)
     if target.json:
-        print(json.dumps({"letters": [_as_dict(each) for each in found]}))
+        print(json.dumps({"letters": [_as_dict(each) for each in letters]}))
         return 0
-    if not found:
+    if not letters:
         screen.print("The dead-letter queue is empty: every event arrived.", soft_wrap=True)
         return 0
-    for letter in found:
+    for letter in letters:
         _show(screen, letter)
-    one = "1 event" if len(found) == 1 else f"{len(found):,} events"
+    one = "1 event" if len(letters) == 1 else f"{len(letters):,} events"
     again = address.command(deployment, "dlq", "redrive")
     screen.print(f"{one}. To send what is here once more: {again}", soft_wrap=True, markup=False)
     return 0
@@ -94,7 +94,7 @@ def redrive(
 def _chosen(deployment: Deployment, ids: list[str]) -> list[str]:
     from darkroom_ops import dlq
 
-    known = [letter.id for letter in dlq.letters(deployment)]
+    known = [letter.id for letter in dlq.dead_letters(deployment)]
     chosen = []
     for wanted in ids:
         fits = [each for each in known if each.startswith(wanted)]
@@ -107,7 +107,7 @@ def _chosen(deployment: Deployment, ids: list[str]) -> list[str]:
     return chosen
 
 
-def _show(screen: Console, letter: Letter) -> None:
+def _show(screen: Console, letter: DeadLetter) -> None:
     moment = letter.sent.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     screen.print(
         Text(letter.id[:SHORT], "bold").append(f"  {letter.kind}  ").append(moment, "dim"),
@@ -135,7 +135,7 @@ def _show_sent(screen: Console, deployment: Deployment, sent: Sent) -> None:
         screen.print(Text(f"  {look}", "dim"), soft_wrap=True)
 
 
-def _as_dict(letter: Letter) -> dict[str, Any]:
+def _as_dict(letter: DeadLetter) -> dict[str, Any]:
     return {
         "id": letter.id,
         "kind": letter.kind,

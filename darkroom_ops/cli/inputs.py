@@ -35,18 +35,18 @@ def json_of(given: str, option: str) -> dict[str, Any]:
     """
     name, text = text_of(given, option)
     try:
-        found = json.loads(text)
+        value = json.loads(text)
     except ValueError as error:
         raise WrongUse(
             f"Expected {name} to be JSON, or @ and the name of a file with it, but it is not: "
             f'{error}. An example: \'{{"pdf": {{"pageSize": "A4"}}, "notify": false}}\'.'
         ) from None
-    if not isinstance(found, dict):
+    if not isinstance(value, dict):
         raise WrongUse(
-            f"Expected {name} to be a JSON object, but received {type(found).__name__}: "
-            f"{json.dumps(found)[:60]}."
+            f"Expected {name} to be a JSON object, but received {type(value).__name__}: "
+            f"{json.dumps(value)[:60]}."
         )
-    return found
+    return value
 
 
 def fields_of(
@@ -82,12 +82,12 @@ def preset(given: str) -> dict[str, Any]:
             "Expected --preset as name=WIDTHxHEIGHT in pixels, such as thumb=160x160 or wide=1600x "
             f"or thumb=160x160,fit=cover,format=webp,quality=70, but received {given!r}."
         )
-    found: dict[str, Any] = {"name": match["name"]}
-    found |= {side: int(match[side]) for side in ("width", "height") if match[side]}
+    fields: dict[str, Any] = {"name": match["name"]}
+    fields |= {side: int(match[side]) for side in ("width", "height") if match[side]}
     for field in filter(None, match["more"].split(",")):
         name, _, value = field.partition("=")
-        found[name] = _value(value)
-    return found
+        fields[name] = _value(value)
+    return fields
 
 
 def _value(text: str) -> int | bool | str:

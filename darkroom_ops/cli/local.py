@@ -1,4 +1,4 @@
-"""Starting the engine for a command: what the user can mend is said in words."""
+"""Starting the engine for a command, with messages about what the user can correct."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from darkroom_ops.executions.client import Listed
 
 SHORT = 8
-"""Characters of a name that are shown, at least; as many more as tell the executions apart."""
+"""Characters of a name that are shown, at least; as many more as distinguish the executions."""
 
 NARROWEST = 24
 """Cells of the image's column, at least."""
@@ -118,12 +118,12 @@ def _status(given: str | None) -> str | None:
         return None
     from darkroom_ops.executions.client import STATUSES
 
-    found = given.upper().replace("-", "_").replace(" ", "_")
-    if found not in STATUSES:
+    status = given.upper().replace("-", "_").replace(" ", "_")
+    if status not in STATUSES:
         raise WrongUse(
             f"Expected --status to be one of {', '.join(STATUSES)}, but received {given!r}."
         )
-    return found
+    return status
 
 
 def _table(items: tuple[Listed, ...], screen: Console) -> Table:
@@ -165,7 +165,7 @@ def _table(items: tuple[Listed, ...], screen: Console) -> Table:
 
 
 def _short(names: list[str]) -> list[str]:
-    """Return the beginnings of names that tell them apart."""
+    """Return the beginnings of names, as long as distinguishes them."""
     length = SHORT
     longest = max(map(len, names))
     while length < longest and len({name[:length] for name in names}) < len(set(names)):

@@ -78,13 +78,13 @@ def _instead(deployment: Deployment, execution: Execution) -> str:
 
     from darkroom_ops.cli import advice
 
-    found = advise(execution.error or "", caught=execution.caught)
+    advised = advise(execution.error or "", caught=execution.caught)
     commands = [
         f"{title} `{advice.command(deployment, execution, action)}`."
-        for action, title in found.actions
+        for action, title in advised.actions
         if action != "redrive"
     ]
-    return " ".join([found.says, *commands] if execution.caught else commands)
+    return " ".join([advised.says, *commands] if execution.caught else commands)
 
 
 def _unfinished(execution: Execution) -> list[str]:

@@ -143,15 +143,14 @@ def _edited(request: Request) -> Request:
         if not text.strip():
             raise WrongUse("Expected a request, but the file was left empty. Nothing is started.")
         try:
-            found = json.loads(text)
-            check_request(found)
+            edited: dict[str, Any] = json.loads(text)
+            check_request(edited)
         except (ValueError, InvalidRequest) as error:
             if not sys.stdin.isatty():
                 raise WrongUse(f"The edited request is not valid: {error}") from None
             print(words.plain(f"That is not valid: {error}"), file=sys.stderr)
             input("Press Enter to edit it again, Ctrl-C to give up. ")
         else:
-            edited: dict[str, Any] = found
             return edited
 
 

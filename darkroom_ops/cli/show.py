@@ -62,13 +62,13 @@ def show(
     chosen = details.states_named(one, state) if state else ()
     lines = logs.lines(deployment, one) if log else []
     if target.json:
-        found = display.as_json(one, Executions(deployment).cost(one))
-        found |= {"input": one.input, "output": one.output}
+        shown = display.as_json(one, Executions(deployment).cost(one))
+        shown |= {"input": one.input, "output": one.output}
         if chosen:
-            found["state"] = [details.state_as_json(each) for each in chosen]
+            shown["state"] = [details.state_as_json(each) for each in chosen]
         if log:
-            found["logs"] = [details.line_as_json(line) for line in lines]
-        print(json.dumps(found))
+            shown["logs"] = [details.line_as_json(line) for line in lines]
+        print(json.dumps(shown))
     elif chosen:
         details.show_states(screen, chosen, given=given, made=made)
     elif given or made:

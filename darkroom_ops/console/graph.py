@@ -102,7 +102,7 @@ class Passage:
     id
         Of the passage.
     label
-        What tells it from others of the same state, as a rendition's name; else empty.
+        What distinguishes it from others of the same state, as a rendition's name; else empty.
     status
         How it fared.
     """
@@ -113,7 +113,7 @@ class Passage:
 
 
 @dataclass(frozen=True)
-class Shown:
+class StateOverlay:
     """A state, coloured.
 
     Parameters
@@ -149,7 +149,7 @@ class Overlay:
         The transitions that were made.
     """
 
-    nodes: dict[str, Shown]
+    nodes: dict[str, StateOverlay]
     taken: tuple[Edge, ...]
 
 
@@ -196,7 +196,7 @@ def status(run: StateRun, execution: Execution) -> Status:
 
 
 def label(run: StateRun) -> str:
-    """Return what tells a Map item's passage from the others: its rendition, else its number."""
+    """Return what distinguishes a Map item's passage: its rendition, else its number."""
     return run.rendition or ("" if run.item is None else f"item {run.item}")
 
 
@@ -237,11 +237,11 @@ def _edges(name: str, state: Mapping[str, Any]) -> Iterator[Edge]:
         yield Edge(name, catcher["Next"], "catch")
 
 
-def _shown(runs: Sequence[StateRun], execution: Execution) -> Shown:
+def _shown(runs: Sequence[StateRun], execution: Execution) -> StateOverlay:
     passages = tuple(Passage(run.id, label(run), status(run, execution)) for run in runs)
     gravest = next(each for each in GRAVEST if any(p.status == each for p in passages))
     seconds = [run.seconds for run in runs]
-    return Shown(
+    return StateOverlay(
         status=gravest,
         said=LABELS[gravest],
         retries=sum(run.retries for run in runs),
@@ -251,7 +251,7 @@ def _shown(runs: Sequence[StateRun], execution: Execution) -> Shown:
 
 
 def _was_taken(edge: Edge, sources: Iterable[StateRun], targets: Sequence[StateRun]) -> bool:
-    """Tell whether a state was entered when the one before it was left, the way the edge says."""
+    """Return whether a state was entered when the one before it was left, the way the edge says."""
     return any(
         source.exited is not None
         and bool(source.error) == (edge.kind == "catch")

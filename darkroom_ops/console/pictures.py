@@ -66,7 +66,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Shown:
+class Outputs:
     """What an execution has made so far.
 
     Parameters
@@ -90,7 +90,7 @@ class Shown:
         return next((made for made in every if made.name == name), None)
 
 
-def shown(execution: Execution) -> Shown:
+def shown(execution: Execution) -> Outputs:
     """Return what an execution has made, also before its end and when it failed later."""
     planned: list[str] = []
     image = execution.image
@@ -109,7 +109,7 @@ def shown(execution: Execution) -> Shown:
     missing = [name for name in planned if name not in made]
     if planned and document is None:
         missing.append("PDF")
-    return Shown(
+    return Outputs(
         image=image,
         renditions=tuple(sorted(made.values(), key=lambda m: order.get(m.name, len(order)))),
         document=document,
@@ -118,12 +118,12 @@ def shown(execution: Execution) -> Shown:
 
 
 def drawable(data: bytes) -> str | None:
-    """Return the media type of a picture that browsers draw, told from its first bytes alone."""
+    """Return the media type of a picture that browsers draw, known by its first bytes alone."""
     try:
-        found = OUTPUT_FORMATS.get(sniff(data))
+        kind = OUTPUT_FORMATS.get(sniff(data))
     except DarkroomError:
         return None
-    return found.content_type if found else None
+    return kind.content_type if kind else None
 
 
 class Pictures:
@@ -173,12 +173,12 @@ class Pictures:
         NoPicture says that it is gone, that another run has written it since, or that it is no
         picture.
         """
-        found = shown(execution)
-        made = found.find(name)
+        outputs = shown(execution)
+        made = outputs.find(name)
         if made is None:
             raise NoPicture(f"This execution has made no {name!r}.")
         data = self._kept(made.sha256, lambda: Picture(self._read(made), "")).data
-        if made is found.document and data.startswith(b"%PDF-"):
+        if made is outputs.document and data.startswith(b"%PDF-"):
             return Picture(data, PDF_TYPE)
         kind = drawable(data)
         if kind is None:
@@ -208,8 +208,8 @@ class Pictures:
         if made.bytes > MAX_OUTPUT:
             raise NoPicture(f"{made.key} is larger than the console shows.")
         try:
-            found = self._deployment.s3.get_object(Bucket=made.bucket, Key=made.key)
-            data = found["Body"].read()
+            answer = self._deployment.s3.get_object(Bucket=made.bucket, Key=made.key)
+            data = answer["Body"].read()
         except ClientError as error:
             if error.response["Error"]["Code"] in {"NoSuchKey", "NoSuchBucket"}:
                 raise NoPicture("It is no longer stored.") from None
@@ -239,8 +239,8 @@ def _first_page(data: bytes) -> bytes:
 
 
 def _output(run: StateRun) -> dict[str, Any]:
-    found = parsed(run.output)
-    return found if isinstance(found, dict) else {}
+    output = parsed(run.output)
+    return output if isinstance(output, dict) else {}
 
 
 def places(execution: Execution) -> Iterator[tuple[str, str]]:

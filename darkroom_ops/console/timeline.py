@@ -21,7 +21,7 @@ MARKS = 6
 
 
 @dataclass(frozen=True)
-class Bar:
+class DrawnBar:
     """A part of a row: its kind, and where it lies, in percent of the scale."""
 
     kind: str
@@ -30,14 +30,14 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Row:
+class DrawnRow:
     """A passage through a state, as the page shows it."""
 
     run: StateRun
     label: str
     status: graph.Status
     depth: int
-    bars: tuple[Bar, ...]
+    bars: tuple[DrawnBar, ...]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Timeline:
         Where the scale has marks: percent and seconds.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[DrawnRow, ...]
     marks: tuple[tuple[float, float], ...]
 
 
@@ -63,15 +63,15 @@ def draw(execution: Execution, now: datetime.datetime) -> Timeline:
     whole = ((execution.stopped or now) - execution.started).total_seconds()
     total = max(whole, 0.001, *(bar.end for row in rows for bar in row.bars))
 
-    def drawn(bar: timeline.Bar) -> Bar:
+    def drawn(bar: timeline.Bar) -> DrawnBar:
         x = min(max(100 * bar.start / total, 0.0), 100 - LEAST_WIDTH)
         width = min(max(100 * (bar.end - bar.start) / total, LEAST_WIDTH), 100 - x)
-        return Bar(bar.kind, round(x, 3), round(width, 3))
+        return DrawnBar(bar.kind, round(x, 3), round(width, 3))
 
     step = next((each for each in STEPS if total / each <= MARKS), STEPS[-1])
     return Timeline(
         rows=tuple(
-            Row(
+            DrawnRow(
                 row.run,
                 graph.label(row.run),
                 graph.status(row.run, execution),

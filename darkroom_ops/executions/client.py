@@ -107,7 +107,7 @@ class Listed:
 
 
 @dataclass(frozen=True)
-class Page:
+class ListPage:
     """A part of the list.
 
     Parameters
@@ -147,7 +147,7 @@ class Executions:
         since: datetime.datetime | None = None,
         after: str | None = None,
         costs: bool = True,
-    ) -> Page:
+    ) -> ListPage:
         """Return a part of the list, newest first.
 
         Parameters
@@ -164,12 +164,12 @@ class Executions:
         ValueError
             The status is none of :data:`STATUSES`.
         """
-        found = self.each(
+        listed = self.each(
             status=status, prefix=prefix, since=since, after=after, costs=costs, expected=limit + 1
         )
-        items = tuple(itertools.islice(found, limit + 1))
+        items = tuple(itertools.islice(listed, limit + 1))
         more = len(items) > limit
-        return Page(items[:limit], items[limit - 1].arn if more and limit else None)
+        return ListPage(items[:limit], items[limit - 1].arn if more and limit else None)
 
     def each(
         self,
@@ -249,8 +249,8 @@ class Executions:
         """
         if text.startswith("s3://"):
             return self._newest_of(text)
-        if (found := find_execution(unquote(text))) is not None:
-            return found
+        if (arn := find_execution(unquote(text))) is not None:
+            return arn
         name = text.strip()
         if not re.fullmatch(NAME, name):
             raise NoSuchExecution(
@@ -263,8 +263,8 @@ class Executions:
     def names(self, beginning: str = "", limit: int = 50) -> list[tuple[str, str]]:
         """Return names of recent executions with their status, newest first, for completion."""
         items = itertools.islice(self._items(None, LISTED), LISTED)
-        found = ((i["name"], i["status"]) for i in items if i["name"].startswith(beginning))
-        return list(itertools.islice(found, limit))
+        named = ((i["name"], i["status"]) for i in items if i["name"].startswith(beginning))
+        return list(itertools.islice(named, limit))
 
     def _items(self, status: str | None, size: int) -> Iterator[Mapping[str, Any]]:
         """Yield what ListExecutions says, newest first, narrowed as far as that alone can tell."""
@@ -293,23 +293,23 @@ class Executions:
         if known is not None and (known.costed or not costs):
             return known.listed
         described = self._client.describe_execution(executionArn=item["executionArn"])
-        found = _Known(_listed(read(described, [])), costed=False)
-        if costs and wanted(found.listed) and found.listed.status != RUNNING:
+        taken = _Known(_listed(read(described, [])), costed=False)
+        if costs and wanted(taken.listed) and taken.listed.status != RUNNING:
             # A history that cannot be read, or may not be, costs its cost and not the list.
             with contextlib.suppress(ClientError):
                 execution = self._read(described)
-                found = _Known(_listed(execution, self.cost(execution)), costed=True)
-        if found.listed.status == item["status"] != RUNNING:
-            self._listed.put(_key(item), found)
-        return found.listed if wanted(found.listed) else None
+                taken = _Known(_listed(execution, self.cost(execution)), costed=True)
+        if taken.listed.status == item["status"] != RUNNING:
+            self._listed.put(_key(item), taken)
+        return taken.listed if wanted(taken.listed) else None
 
     def _read(self, described: Mapping[str, Any]) -> Execution:
         known = self._whole.get(_key(described))
         if known is not None:
             return known
         # The history comes last: of an execution that had ended before, it is complete.
-        found = read(described, history(self._client, described["executionArn"]))
-        return self._whole.put(_key(described), found) if found.ended else found
+        execution = read(described, history(self._client, described["executionArn"]))
+        return self._whole.put(_key(described), execution) if execution.ended else execution
 
     def _describe(self, arn: str) -> Mapping[str, Any] | None:
         try:
@@ -336,19 +336,19 @@ class Executions:
 
     def _beginning_with(self, name: str) -> str:
         """Return the only execution whose name begins so."""
-        found = []
+        fitting = []
         if len(name) >= NAME_PART:
             items = itertools.islice(self._items(None, LISTED), SEARCHED)
-            found = [item for item in items if item["name"].startswith(name)]
-        if not found:
+            fitting = [item for item in items if item["name"].startswith(name)]
+        if not fitting:
             raise NoSuchExecution(self._unknown(name))
-        if len(found) > 1:
-            some = ", ".join(item["name"] for item in found[:5])
+        if len(fitting) > 1:
+            some = ", ".join(item["name"] for item in fitting[:5])
             raise NoSuchExecution(
-                f"Expected {name!r} to begin the name of one execution, but {len(found)} begin "
-                f"so: {some}{', …' if len(found) > 5 else ''}. Give more of it."  # noqa: PLR2004
+                f"Expected {name!r} to begin the name of one execution, but {len(fitting)} begin "
+                f"so: {some}{', …' if len(fitting) > 5 else ''}. Give more of it."  # noqa: PLR2004
             )
-        arn: str = found[0]["executionArn"]
+        arn: str = fitting[0]["executionArn"]
         return arn
 
     def _unknown(self, name: str) -> str:
@@ -387,7 +387,7 @@ def _listed(execution: Execution, price: Cost | None = None) -> Listed:
     )
 
 
-def _wanted(found: Listed, status: str | None, prefix: str | None) -> bool:
-    if status in OUTCOMES and found.outcome != status:
+def _wanted(listed: Listed, status: str | None, prefix: str | None) -> bool:
+    if status in OUTCOMES and listed.outcome != status:
         return False
-    return prefix is None or (found.source is not None and found.source.key.startswith(prefix))
+    return prefix is None or (listed.source is not None and listed.source.key.startswith(prefix))

@@ -136,21 +136,21 @@ class _Building:
 def states(events: Sequence[Mapping[str, Any]]) -> tuple[StateRun, ...]:
     """Return every passage through a state, in the order of entering."""
     by_id = {event["id"]: event for event in events}
-    found: dict[int, _Building] = {}
+    entered: dict[int, _Building] = {}
     for event in events:
         kind: str = event["type"]
         if kind.endswith("StateEntered"):
-            found[event["id"]] = _entered(event, by_id)
+            entered[event["id"]] = _entered(event, by_id)
         elif kind.endswith("StateExited"):
             details = event["stateExitedEventDetails"]
-            state = _owner(event, by_id, found, details["name"])
+            state = _owner(event, by_id, entered, details["name"])
             if state is not None:
                 state.exited, state.output = event["timestamp"], details.get("output")
         elif kind in _FINAL:
-            _end(event, by_id, found)
-        elif (state := _owner(event, by_id, found)) is not None:
+            _end(event, by_id, entered)
+        elif (state := _owner(event, by_id, entered)) is not None:
             _apply(event, kind, state)
-    return tuple(state.built() for state in found.values())
+    return tuple(state.built() for state in entered.values())
 
 
 def _entered(event: Mapping[str, Any], by_id: Mapping[int, Mapping[str, Any]]) -> _Building:
@@ -179,12 +179,12 @@ def _back(
 def _owner(
     event: Mapping[str, Any],
     by_id: Mapping[int, Mapping[str, Any]],
-    found: Mapping[int, _Building],
+    entered: Mapping[int, _Building],
     name: str | None = None,
 ) -> _Building | None:
     """Return the state that an event belongs to: the last one entered, or the last of a name."""
     for before in _back(event, by_id):
-        state = found.get(before["id"])
+        state = entered.get(before["id"])
         if state is not None and name in (None, state.name):
             return state
     return None
@@ -240,17 +240,17 @@ _FINAL = {"MapIterationFailed", "MapStateFailed", "ParallelStateFailed", "Execut
 def _end(
     event: Mapping[str, Any],
     by_id: Mapping[int, Mapping[str, Any]],
-    found: Mapping[int, _Building],
+    entered: Mapping[int, _Building],
 ) -> None:
     """End the state that failed, and fail the Map or Parallel state around it."""
-    inner = _owner(event, by_id, found)
+    inner = _owner(event, by_id, entered)
     if inner is None:
         return
     if inner.exited is None:
         inner.exited = event["timestamp"]
     kind = event["type"].removesuffix("StateFailed")
     for before in _back(event, by_id):
-        state = found.get(before["id"])
+        state = entered.get(before["id"])
         if state is not None and state.type == kind:
             state.error, state.cause = inner.error or event["type"], inner.cause
             return
@@ -276,8 +276,8 @@ def _replaced(attempt: Attempt, **values: Any) -> Attempt:
 def _details(event: Mapping[str, Any]) -> Mapping[str, Any]:
     for name, value in event.items():
         if name.endswith("EventDetails"):
-            found: Mapping[str, Any] = value
-            return found
+            details: Mapping[str, Any] = value
+            return details
     return {}
 
 
@@ -293,6 +293,6 @@ def parsed(text: str | None) -> Any:
 
 def message_of(cause: str | None) -> str | None:
     """Return what a function said of its failure: Lambda's cause is JSON, with a stack trace."""
-    found = parsed(cause)
-    message = found.get("errorMessage") if isinstance(found, dict) else None
+    error = parsed(cause)
+    message = error.get("errorMessage") if isinstance(error, dict) else None
     return message if isinstance(message, str) else cause

@@ -1,4 +1,4 @@
-"""Reading an execution: what DescribeExecution and GetExecutionHistory tell, in a person's terms.
+"""Reading an execution: what DescribeExecution and GetExecutionHistory say, in a person's terms.
 
 Pure: :mod:`darkroom_ops.executions.watch` asks AWS, or the engine, in the same way.
 """
@@ -203,26 +203,26 @@ def source_of(payload: object) -> SourceObject | None:
     if not isinstance(payload, Mapping):
         return None
     source = event_source(payload) if "detail-type" in payload else payload.get("source")
-    found = source if isinstance(source, Mapping) else {}
-    bucket, key = found.get("bucket"), found.get("key")
+    named = source if isinstance(source, Mapping) else {}
+    bucket, key = named.get("bucket"), named.get("key")
     if not isinstance(bucket, str) or not isinstance(key, str):
         return None
-    return SourceObject(bucket, key, _text(found.get("versionId")), _text(found.get("etag")))
+    return SourceObject(bucket, key, _text(named.get("versionId")), _text(named.get("etag")))
 
 
 def changes(before: Execution | None, now: Execution) -> list[Change]:
     """Return what happened between two readings of an execution, in the order of the states."""
     known = {state.id: state for state in before.states} if before else {}
-    found: list[Change] = []
+    happened: list[Change] = []
     for state in now.states:
         old = known.get(state.id)
         if old is None:
-            found.append(Change("entered", state))
+            happened.append(Change("entered", state))
         if state.retries > (old.retries if old else 0):
-            found.append(Change("retried", state))
+            happened.append(Change("retried", state))
         if state.exited is not None and (old is None or old.exited is None):
-            found.append(Change("failed" if state.error else "exited", state))
-    return found
+            happened.append(Change("failed" if state.error else "exited", state))
+    return happened
 
 
 def _last(status: str, events: Sequence[Mapping[str, Any]]) -> datetime.datetime | None:
@@ -238,22 +238,22 @@ def _outcome(status: str, output: Mapping[str, Any]) -> str | None:
     return _text(output.get("outcome")) or "COMPLETE"
 
 
-def image_of(found: object) -> Image | None:
+def image_of(output: object) -> Image | None:
     """Return what an output says of the source image; None when it says too little."""
-    if not isinstance(found, Mapping):
+    if not isinstance(output, Mapping):
         return None
-    kind, width, height, size = (found.get(n) for n in ("format", "width", "height", "bytes"))
+    kind, width, height, size = (output.get(n) for n in ("format", "width", "height", "bytes"))
     if isinstance(width, int) and isinstance(height, int) and isinstance(size, int):
         return Image(str(kind), width, height, size)
     return None
 
 
-def made_of(found: object, name: str | None = None) -> Made | None:
+def made_of(output: object, name: str | None = None) -> Made | None:
     """Return what an output says of an object that was made; None when it says too little."""
-    if not isinstance(found, Mapping):
+    if not isinstance(output, Mapping):
         return None
-    name = name or _text(found.get("name"))
-    bucket, key, size = _text(found.get("bucket")), _text(found.get("key")), found.get("bytes")
+    name = name or _text(output.get("name"))
+    bucket, key, size = _text(output.get("bucket")), _text(output.get("key")), output.get("bytes")
     if name is None or bucket is None or key is None or not isinstance(size, int):
         return None
     return Made(
@@ -261,16 +261,16 @@ def made_of(found: object, name: str | None = None) -> Made | None:
         bucket=bucket,
         key=key,
         bytes=size,
-        content_type=_text(found.get("contentType")) or "",
-        width=found.get("width"),
-        height=found.get("height"),
-        pages=found.get("pages"),
-        sha256=_text(found.get("sha256")) or "",
+        content_type=_text(output.get("contentType")) or "",
+        width=output.get("width"),
+        height=output.get("height"),
+        pages=output.get("pages"),
+        sha256=_text(output.get("sha256")) or "",
     )
 
 
-def _all_made(found: object) -> tuple[Made, ...]:
-    each = map(made_of, found) if isinstance(found, list) else ()
+def _all_made(outputs: object) -> tuple[Made, ...]:
+    each = map(made_of, outputs) if isinstance(outputs, list) else ()
     return tuple(made for made in each if made is not None)
 
 

@@ -83,7 +83,7 @@ def rows(execution: Execution, now: datetime.datetime) -> list[Row]:
 
 def depths(states: Iterable[StateRun]) -> dict[int, int]:
     """Return how many Map and Parallel states are around each passage, by its id."""
-    found: dict[int, int] = {}
+    depth: dict[int, int] = {}
     for run in states:
-        found[run.id] = found[run.parent] + 1 if run.parent in found else 0
-    return found
+        depth[run.id] = depth[run.parent] + 1 if run.parent in depth else 0
+    return depth

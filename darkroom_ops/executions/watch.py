@@ -118,16 +118,16 @@ def _is_event(payload: object) -> bool:
     return isinstance(payload, Mapping) and "detail-type" in payload
 
 
-def _same(found: SourceObject | None, upload: SourceObject) -> bool:
-    if found is None or (found.bucket, found.key) != (upload.bucket, upload.key):
+def _same(source: SourceObject | None, upload: SourceObject) -> bool:
+    if source is None or (source.bucket, source.key) != (upload.bucket, upload.key):
         return False
     if upload.version_id is not None:
-        return found.version_id == upload.version_id
-    return found.etag == upload.etag
+        return source.version_id == upload.version_id
+    return source.etag == upload.etag
 
 
 class Watcher:
-    """Tells of executions as they start and as they end, newest state only.
+    """Yields executions as they start and as they end, newest state only.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ class Watcher:
 
     def poll(self) -> list[Execution]:
         """Return what started or ended since the last call, oldest first, without states."""
-        found = []
+        happened = []
         missing = set(self._running)
         pages = self._client.get_paginator("list_executions").paginate(
             stateMachineArn=self._machine, PaginationConfig={"PageSize": LISTED}
@@ -164,5 +164,5 @@ class Watcher:
             (self._ended if now.ended else self._running).add(arn)
             if now.ended:
                 self._running.discard(arn)
-            found.append(now)
-        return found[::-1]
+            happened.append(now)
+        return happened[::-1]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from darkroom_ops.audit.evidence import Deployed
+from darkroom_ops.audit.evidence import StackEvidence
 from darkroom_ops.audit.findings import Auditor, Finding
 from darkroom_ops.cli.main import app
 from darkroom_ops.engine import Engine
@@ -33,7 +33,7 @@ def auditor(engine: Engine, source: Json, *, settled: float = 0.0, **options: An
     """Return an auditor of one image; nothing that happened counts as recent."""
     engine.wait_idle()
     since = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=settled)
-    return Auditor(Deployed(engine.deployment), prefix=source["key"], since=since, **options)
+    return Auditor(StackEvidence(engine.deployment), prefix=source["key"], since=since, **options)
 
 
 def audited(engine: Engine, source: Json, *, settled: float = 0.0) -> list[Finding]:

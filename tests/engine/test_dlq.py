@@ -15,9 +15,9 @@ from tests.support.images import photo
 from tests.support.pipeline import Json, Pipeline, until
 
 
-def mine(pipeline: Pipeline, about: str) -> list[dlq.Letter]:
+def mine(pipeline: Pipeline, about: str) -> list[dlq.DeadLetter]:
     """Return the letters about an image or an execution; other tests leave theirs."""
-    return [letter for letter in dlq.letters(pipeline.at) if about in letter.about]
+    return [letter for letter in dlq.dead_letters(pipeline.at) if about in letter.about]
 
 
 def redriven(pipeline: Pipeline, about: str) -> dlq.Sent:

@@ -176,7 +176,7 @@ def test_a_rule_delivers_only_with_its_roles_permission(pipeline: Pipeline, engi
     events.put_targets(Rule=at.upload_rule_name, Targets=[target | {"RoleArn": role["Arn"]}])
     try:
         source = pipeline.put(photo())
-        letter = until(lambda: buried(pipeline, source["key"]))
+        letter = until(lambda: dead_letter(pipeline, source["key"]))
     finally:
         events.put_targets(Rule=at.upload_rule_name, Targets=[target])
         iam.delete_role(RoleName="without-rights")
@@ -185,9 +185,9 @@ def test_a_rule_delivers_only_with_its_roles_permission(pipeline: Pipeline, engi
     assert pipeline.executions(source["key"]) == []
 
 
-def buried(pipeline: Pipeline, about: str) -> dlq.Letter | None:
+def dead_letter(pipeline: Pipeline, about: str) -> dlq.DeadLetter | None:
     """Look for an event in the dead-letter queue."""
-    found = (letter for letter in dlq.letters(pipeline.at) if about in letter.about)
+    found = (letter for letter in dlq.dead_letters(pipeline.at) if about in letter.about)
     return next(found, None)
 
 
@@ -270,7 +270,7 @@ def _lost_status_change(pipeline: Pipeline, engine: Engine) -> None:
         "detail": detail,
     }
     engine.router.put(event)
-    assert until(lambda: buried(pipeline, arn)).kind == "status change"
+    assert until(lambda: dead_letter(pipeline, arn)).kind == "status change"
 
 
 def _large_copy_that_breaks(pipeline: Pipeline, engine: Engine, monkeypatch: Any) -> None:

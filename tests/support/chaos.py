@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from darkroom_ops.audit.evidence import Deployed
+from darkroom_ops.audit.evidence import StackEvidence
 from darkroom_ops.audit.findings import Auditor, Finding
 from darkroom_ops.engine import Engine
 from darkroom_ops.engine.service_faults import RandomFaults
@@ -192,7 +192,7 @@ class Chaos:
     def _aftermath(self, inject_fault: RandomFaults) -> Aftermath:
         engine, at = self._engine, self._engine.deployment
         auditor = Auditor(
-            Deployed(at),
+            StackEvidence(at),
             since=datetime.datetime.now(datetime.UTC),
             prefix=self._prefix,
             executions=True,

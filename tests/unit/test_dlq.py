@@ -147,7 +147,7 @@ def test_every_letter_is_read_once_oldest_first_and_stays(stack: Any, count: int
         stack.sqs.put(uploaded(f"{number}.jpg"), sent=-number)
 
     for _ in range(2):
-        found = dlq.letters(stack)
+        found = dlq.dead_letters(stack)
         assert [each.about for each in found] == [f"s3://b/{n}.jpg" for n in reversed(range(count))]
         assert stack.sqs.hidden == {}
 
@@ -155,10 +155,10 @@ def test_every_letter_is_read_once_oldest_first_and_stays(stack: Any, count: int
 def test_one_empty_answer_is_not_the_end_but_two_are(stack: Any) -> None:
     stack.sqs.put(uploaded())
     stack.sqs.silent = 1
-    assert len(dlq.letters(stack)) == 1
+    assert len(dlq.dead_letters(stack)) == 1
 
     stack.sqs.silent = 2
-    assert dlq.letters(stack) == []
+    assert dlq.dead_letters(stack) == []
 
 
 def test_an_answer_with_letters_begins_the_count_of_empty_ones_anew(
@@ -174,7 +174,7 @@ def test_an_answer_with_letters_begins_the_count_of_empty_ones_anew(
 
     monkeypatch.setattr(stack.sqs, "receive_message", one_or_none)
 
-    assert len(dlq.letters(stack)) == 2
+    assert len(dlq.dead_letters(stack)) == 2
 
 
 def test_a_letter_that_comes_again_is_read_once(
@@ -187,14 +187,14 @@ def test_a_letter_that_comes_again_is_read_once(
         stack.sqs, "receive_message", lambda **asked: stack.sqs.hidden.clear() or receive(**asked)
     )
 
-    assert len(dlq.letters(stack)) == 1
+    assert len(dlq.dead_letters(stack)) == 1
 
 
 @pytest.mark.parametrize(("endpoint", "seconds"), [("http://127.0.0.1:1", 0), (None, 1)])
 def test_on_aws_all_of_the_queues_servers_are_asked(endpoint: str | None, seconds: int) -> None:
     stack: Any = Stack(endpoint)
 
-    dlq.letters(stack)
+    dlq.dead_letters(stack)
 
     assert stack.sqs.waits == [seconds] * 2
 
@@ -226,7 +226,7 @@ def test_on_aws_all_of_the_queues_servers_are_asked(endpoint: str | None, second
 def test_what_a_letter_is_about(stack: Any, body: object, kind: str, about: str | None) -> None:
     stack.sqs.put(body)
 
-    (letter,) = dlq.letters(stack)
+    (letter,) = dlq.dead_letters(stack)
 
     assert letter.kind == kind
     assert about is None or letter.about == about
@@ -251,7 +251,7 @@ def test_what_a_letter_is_about(stack: Any, body: object, kind: str, about: str 
 def test_why_a_letter_is_there(stack: Any, attributes: dict[str, str], why: str) -> None:
     stack.sqs.put(uploaded(), sent=1.5, TARGET_ARN=MACHINE, **attributes)
 
-    (letter,) = dlq.letters(stack)
+    (letter,) = dlq.dead_letters(stack)
 
     assert (letter.why, letter.target) == (why, MACHINE)
     assert letter.sent.timestamp() == SECONDS + 1.5
@@ -262,7 +262,7 @@ def test_a_letter_without_any_attribute_is_read_too(stack: Any) -> None:
     for name in ("Attributes", "MessageAttributes"):
         del stack.sqs.messages[0][name]
 
-    (letter,) = dlq.letters(stack)
+    (letter,) = dlq.dead_letters(stack)
 
     assert (letter.sent.timestamp(), letter.target) == (0, "")
 

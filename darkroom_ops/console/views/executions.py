@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from darkroom_ops.console.context import Context, context_of
 from darkroom_ops.console.views.execution import path_of
-from darkroom_ops.executions.client import STATUSES, NoSuchExecution, Page
+from darkroom_ops.executions.client import STATUSES, ListPage, NoSuchExecution
 from darkroom_ops.present.outcomes import LABELS
 
 LISTED = 50
@@ -61,11 +61,11 @@ def values(context: Context, request: Request, *, costs: bool = True) -> dict[st
 
 def _listed(
     context: Context, status: str | None, text: str, after: str | None, *, costs: bool
-) -> Page:
+) -> ListPage:
     # People name an image as they uploaded it; keys have the source prefix before that.
     prefix = context.deployment.source_prefix
     wanted = [text] if text.startswith(prefix) or not text else [prefix + text, text]
-    page = Page((), None)
+    page = ListPage((), None)
     for each in wanted:
         page = context.executions.recent(
             limit=LISTED, status=status, prefix=each or None, after=after, costs=costs

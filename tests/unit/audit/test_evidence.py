@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from darkroom.contract.record import ImageRecord
 
-from darkroom_ops.audit.evidence import Deployed
+from darkroom_ops.audit.evidence import StackEvidence
 from darkroom_ops.audit.findings import Upload
 from tests.support.aws import empty_account
 
@@ -73,8 +73,8 @@ def at(clients: SimpleNamespace) -> SimpleNamespace:
 
 
 @pytest.fixture
-def evidence(at: Any) -> Deployed:
-    return Deployed(at)
+def evidence(at: Any) -> StackEvidence:
+    return StackEvidence(at)
 
 
 def put(at: SimpleNamespace, key: str, data: bytes = b"x", **more: Any) -> Upload:
@@ -89,7 +89,7 @@ def put(at: SimpleNamespace, key: str, data: bytes = b"x", **more: Any) -> Uploa
 # ---------------------------------------------------------------------------- uploads
 
 
-def test_uploads_are_the_newest_versions_and_no_folders(at: Any, evidence: Deployed) -> None:
+def test_uploads_are_the_newest_versions_and_no_folders(at: Any, evidence: StackEvidence) -> None:
     put(at, "uploads/a.jpg", b"older")
     newest, other = put(at, "uploads/a.jpg", b"newer"), put(at, "uploads/b.jpg")
     put(at, "uploads/folder/")
@@ -107,14 +107,14 @@ def test_uploads_are_the_newest_versions_and_no_folders(at: Any, evidence: Deplo
 def test_uploads_to_a_bucket_without_versions_have_none(at: Any) -> None:
     at.source_bucket_name = at.output_bucket_name
     upload = put(at, "uploads/a.jpg")
-    evidence = Deployed(at)
+    evidence = StackEvidence(at)
 
     assert upload.version is None
     assert list(evidence.uploads("")) == [upload]
     assert evidence.newest(upload.bucket, upload.key) == upload
 
 
-def test_an_upload_is_found_again_as_it_was_listed(at: Any, evidence: Deployed) -> None:
+def test_an_upload_is_found_again_as_it_was_listed(at: Any, evidence: StackEvidence) -> None:
     put(at, "uploads/a.jpg", b"older")
     put(at, "uploads/a.jpg", b"newer")
     (listed,) = evidence.uploads("")
@@ -130,7 +130,7 @@ def test_an_upload_is_found_again_as_it_was_listed(at: Any, evidence: Deployed) 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
 def test_every_page_of_a_bucket_is_read(
-    at: Any, evidence: Deployed, monkeypatch: pytest.MonkeyPatch, count: int
+    at: Any, evidence: StackEvidence, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
     monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "2")
     keys = [f"uploads/{number}.jpg" for number in range(count)]
@@ -142,7 +142,7 @@ def test_every_page_of_a_bucket_is_read(
     assert [key for key, _ in evidence.outputs("uploads/")] == keys
 
 
-def test_an_empty_bucket_holds_nothing(evidence: Deployed) -> None:
+def test_an_empty_bucket_holds_nothing(evidence: StackEvidence) -> None:
     assert list(evidence.uploads("uploads/")) == []
     assert list(evidence.outputs("uploads/")) == []
 
@@ -150,7 +150,7 @@ def test_an_empty_bucket_holds_nothing(evidence: Deployed) -> None:
 # ---------------------------------------------------------------------------- outputs
 
 
-def test_outputs_are_listed_with_their_time(at: Any, evidence: Deployed) -> None:
+def test_outputs_are_listed_with_their_time(at: Any, evidence: StackEvidence) -> None:
     bucket = at.output_bucket_name
     for key in ("uploads/a.jpg/small.jpg", "elsewhere/b.jpg"):
         at.s3.put_object(Bucket=bucket, Key=key, Body=b"x")
@@ -163,7 +163,9 @@ def test_outputs_are_listed_with_their_time(at: Any, evidence: Deployed) -> None
 
 
 @pytest.mark.parametrize("checksum", [{"ChecksumAlgorithm": "SHA256"}, {}])
-def test_an_output_has_the_sha_256_of_its_bytes(at: Any, evidence: Deployed, checksum: Any) -> None:
+def test_an_output_has_the_sha_256_of_its_bytes(
+    at: Any, evidence: StackEvidence, checksum: Any
+) -> None:
     data = b"0123456789" * 200_000  # more than one chunk
     at.s3.put_object(
         Bucket=at.output_bucket_name, Key="a", Body=data, Metadata={"claim": "3"}, **checksum
@@ -177,7 +179,7 @@ def test_an_output_has_the_sha_256_of_its_bytes(at: Any, evidence: Deployed, che
 
 
 def test_the_sha_256_that_s3_knows_is_taken_without_reading_the_bytes(
-    at: Any, evidence: Deployed, monkeypatch: pytest.MonkeyPatch
+    at: Any, evidence: StackEvidence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at.s3.put_object(Bucket=at.output_bucket_name, Key="a", Body=b"x", ChecksumAlgorithm="SHA256")
     monkeypatch.delattr(type(at.s3), "get_object")
@@ -188,12 +190,12 @@ def test_the_sha_256_that_s3_knows_is_taken_without_reading_the_bytes(
     assert found.sha256 == hashlib.sha256(b"x").hexdigest()
 
 
-def test_an_output_that_is_not_there_is_none(evidence: Deployed) -> None:
+def test_an_output_that_is_not_there_is_none(evidence: StackEvidence) -> None:
     assert evidence.output("missing") is None
 
 
 def test_an_output_that_goes_before_its_bytes_are_read_is_none(
-    at: Any, evidence: Deployed, monkeypatch: pytest.MonkeyPatch
+    at: Any, evidence: StackEvidence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at.s3.put_object(Bucket=at.output_bucket_name, Key="a", Body=b"x")
     read = at.s3.get_object
@@ -210,7 +212,7 @@ def test_an_output_that_goes_before_its_bytes_are_read_is_none(
 # ---------------------------------------------------------------------------- backups
 
 
-def test_a_backup_is_looked_for_by_its_version(at: Any, evidence: Deployed) -> None:
+def test_a_backup_is_looked_for_by_its_version(at: Any, evidence: StackEvidence) -> None:
     bucket = at.source_bucket_name
     first, second = (
         at.s3.put_object(Bucket=bucket, Key="a", Body=data) for data in (b"older", b"new")
@@ -230,7 +232,9 @@ def test_a_backup_is_looked_for_by_its_version(at: Any, evidence: Deployed) -> N
 
 
 @pytest.mark.parametrize("code", ["404", "NoSuchKey", "NotFound", "NoSuchVersion"])
-def test_whatever_s3_calls_it_what_is_gone_is_none(at: Any, evidence: Deployed, code: str) -> None:
+def test_whatever_s3_calls_it_what_is_gone_is_none(
+    at: Any, evidence: StackEvidence, code: str
+) -> None:
     with Stubber(at.s3) as stub:
         for _ in range(3):
             stub.add_client_error("head_object", code)
@@ -239,7 +243,7 @@ def test_whatever_s3_calls_it_what_is_gone_is_none(at: Any, evidence: Deployed, 
         assert evidence.newest("bucket", "a") is None
 
 
-def test_what_may_not_be_read_is_no_finding(at: Any, evidence: Deployed) -> None:
+def test_what_may_not_be_read_is_no_finding(at: Any, evidence: StackEvidence) -> None:
     with Stubber(at.s3) as stub:
         stub.add_client_error("head_object", "403")
         with pytest.raises(ClientError, match="403"):
@@ -250,7 +254,7 @@ def test_what_may_not_be_read_is_no_finding(at: Any, evidence: Deployed) -> None
 
 
 @pytest.mark.parametrize("count", [0, 1, 100])
-def test_records_are_read_a_hundred_at_a_time(at: Any, evidence: Deployed, count: int) -> None:
+def test_records_are_read_a_hundred_at_a_time(at: Any, evidence: StackEvidence, count: int) -> None:
     bucket = at.source_bucket_name
     images = [f"{bucket}/{number}.jpg" for number in range(count)]
     for image in images[:2]:
@@ -261,7 +265,9 @@ def test_records_are_read_a_hundred_at_a_time(at: Any, evidence: Deployed, count
     assert found == {image: ImageRecord(image=image, claim=3) for image in images[:2]}
 
 
-def test_a_batch_that_dynamodb_answers_in_parts_is_read_whole(at: Any, evidence: Deployed) -> None:
+def test_a_batch_that_dynamodb_answers_in_parts_is_read_whole(
+    at: Any, evidence: StackEvidence
+) -> None:
     def item(name: str) -> Any:
         return {"image": {"S": name}}
 
@@ -291,7 +297,7 @@ def test_a_batch_that_dynamodb_answers_in_parts_is_read_whole(at: Any, evidence:
 # ---------------------------------------------------------------------------- executions
 
 
-def test_executions_and_their_status(at: Any, evidence: Deployed) -> None:
+def test_executions_and_their_status(at: Any, evidence: StackEvidence) -> None:
     arns = [
         at.stepfunctions.start_execution(
             stateMachineArn=at.state_machine_arn,
@@ -312,21 +318,21 @@ def test_executions_and_their_status(at: Any, evidence: Deployed) -> None:
 
 @pytest.mark.parametrize("code", ["ExecutionDoesNotExist", "InvalidArn"])
 def test_an_execution_that_is_not_there_has_an_unknown_status(
-    at: Any, evidence: Deployed, code: str
+    at: Any, evidence: StackEvidence, code: str
 ) -> None:
     with Stubber(at.stepfunctions) as stub:
         stub.add_client_error("describe_execution", code)
         assert evidence.status("arn:gone") == "unknown"
 
 
-def test_a_refusal_is_not_taken_for_an_unknown_execution(at: Any, evidence: Deployed) -> None:
+def test_a_refusal_is_not_taken_for_an_unknown_execution(at: Any, evidence: StackEvidence) -> None:
     with Stubber(at.stepfunctions) as stub:
         stub.add_client_error("describe_execution", "AccessDeniedException")
         with pytest.raises(ClientError, match="AccessDenied"):
             evidence.status("arn:gone")
 
 
-def test_the_command_names_the_image_and_the_stack(evidence: Deployed) -> None:
+def test_the_command_names_the_image_and_the_stack(evidence: StackEvidence) -> None:
     assert evidence.command("source", "a b.jpg") == (
         "darkroom run 's3://source/a b.jpg' --stack photos"
     )

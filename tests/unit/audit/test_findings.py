@@ -742,7 +742,9 @@ class Darkroom:
         self.mailbox: bytes | OSError = b"{}"
         self.asked: list[str] = []
         patch.setattr("darkroom_ops.cli.address.connect", lambda *_: self.deployment)
-        patch.setattr(evidence, "Deployed", lambda at: world if at is self.deployment else None)
+        patch.setattr(
+            evidence, "StackEvidence", lambda at: world if at is self.deployment else None
+        )
         patch.setattr(urllib.request, "urlopen", self._open)
 
     def _open(self, url: str, timeout: float) -> io.BytesIO:

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from darkroom_ops.cli.main import app
-from darkroom_ops.executions.client import Listed, NoSuchExecution, Page
+from darkroom_ops.executions.client import Listed, ListPage, NoSuchExecution
 from darkroom_ops.executions.cost import Cost
 from darkroom_ops.executions.model import SourceObject
 
@@ -65,10 +65,10 @@ class Executions:
         self.started.append(json.loads(given["input"]))
         return {"executionArn": f"{ARN}started"}
 
-    def recent(self, *, limit: int, **narrowed: Any) -> Page:
+    def recent(self, *, limit: int, **narrowed: Any) -> ListPage:
         self.asked = narrowed | {"limit": limit}
         more = len(self.items) > limit
-        return Page(tuple(self.items[:limit]), self.items[limit - 1].arn if more else None)
+        return ListPage(tuple(self.items[:limit]), self.items[limit - 1].arn if more else None)
 
     def each(self, **narrowed: Any) -> Any:
         self.asked = narrowed

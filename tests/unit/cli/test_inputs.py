@@ -15,20 +15,20 @@ from darkroom_ops import presets, rerun
 from darkroom_ops.cli import inputs
 from darkroom_ops.present.failures import WrongUse
 
-WISH = '{"notify": false}'
+FIELDS = '{"notify": false}'
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "wish.json"
-    path.write_text(WISH)
+    path.write_text(FIELDS)
     return path
 
 
 def test_json_is_taken_from_wherever_it_is(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO(WISH))
+    monkeypatch.setattr("sys.stdin", io.StringIO(FIELDS))
 
-    for given in (WISH, f" {WISH}", f"@{file}", str(file), "-"):
+    for given in (FIELDS, f" {FIELDS}", f"@{file}", str(file), "-"):
         assert inputs.json_of(given, "--input") == {"notify": False}
 
 
@@ -38,8 +38,8 @@ def test_the_name_of_a_text_is_where_it_came_from(
     monkeypatch.setattr("sys.stdin", io.StringIO("typed"))
 
     assert inputs.text_of("-", "--input") == ("standard input", "typed")
-    assert inputs.text_of(f"@{file}", "--input") == (str(file), WISH)
-    assert inputs.text_of(str(file), "--input") == (str(file), WISH)
+    assert inputs.text_of(f"@{file}", "--input") == (str(file), FIELDS)
+    assert inputs.text_of(str(file), "--input") == (str(file), FIELDS)
     assert inputs.text_of("[1]", "--input") == ("--input", "[1]")
 
 
@@ -143,4 +143,4 @@ def test_what_is_deployed_is_told_as_it_is() -> None:
         presets_parameter_name="/presets",
     )
 
-    assert presets.get(at) == presets.Deployed("/presets", "nonsense", 7, None)
+    assert presets.get(at) == presets.Parameter("/presets", "nonsense", 7, None)

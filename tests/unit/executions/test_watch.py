@@ -153,18 +153,18 @@ def test_a_watcher_tells_what_started_and_what_ended_oldest_first() -> None:
     client = StepFunctions(("b", event()), ("a", event()))
     watcher = Watcher(client, "machine")  # type: ignore[arg-type]
 
-    def told() -> list[tuple[str, str | None]]:
+    def reporting() -> list[tuple[str, str | None]]:
         return [(each.arn, each.outcome) for each in watcher.poll()]
 
-    assert told() == [("a", None), ("b", None)]
-    assert told() == []
+    assert reporting() == [("a", None), ("b", None)]
+    assert reporting() == []
     client.end("a")
     client.start("c")
-    assert told() == [("a", "COMPLETE"), ("c", None)]
+    assert reporting() == [("a", "COMPLETE"), ("c", None)]
     client.end("c", "FAILED")
     client.end("b")
-    assert told() == [("b", "COMPLETE"), ("c", "FAILED")]
-    assert told() == []
+    assert reporting() == [("b", "COMPLETE"), ("c", "FAILED")]
+    assert reporting() == []
 
 
 def test_a_watcher_does_not_ask_again_for_what_it_knows() -> None:

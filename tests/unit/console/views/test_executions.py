@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from darkroom_ops.console.context import Context
 from darkroom_ops.console.views import executions
-from darkroom_ops.executions.client import Listed, Page
+from darkroom_ops.executions.client import Listed, ListPage
 from tests.unit.console.conftest import PREFIX
 from tests.unit.recorded import at, recorded
 
@@ -19,10 +19,10 @@ def listing(context: Context, *items: str, more: str | None = None) -> list[dict
     """Let the console list these executions; return what is asked of it."""
     asked: list[dict[str, Any]] = []
 
-    def recent(**given: Any) -> Page:
+    def recent(**given: Any) -> ListPage:
         asked.append(given)
         fits = [each for each in items if each.startswith(given["prefix"] or "")]
-        return Page(tuple(_listed(each) for each in fits), more)
+        return ListPage(tuple(_listed(each) for each in fits), more)
 
     context.executions.recent = recent  # type: ignore[method-assign, assignment]
     return asked
