@@ -26,8 +26,8 @@ def test_every_upload_ends_in_one_outcome(
     aftermath = Chaos(engine, plan).run(SHORT_SECONDS if uploads <= 50 else LONG_SECONDS)
     with capsys.disabled():
         if uploads > 50:
-            print(f"\nseed {seed}, {uploads} keys\n{aftermath.reporting()}")
-    assert aftermath.findings == [], f"seed {seed}\n{aftermath.reporting()}"
-    assert aftermath.outcomes["COMPLETE"] > uploads / 3, f"seed {seed}\n{aftermath.reporting()}"
+            print(f"\nseed {seed}, {uploads} keys\n{aftermath.report()}")
+    assert aftermath.findings == [], f"seed {seed}\n{aftermath.report()}"
+    assert aftermath.outcomes["COMPLETE"] > uploads / 3, f"seed {seed}\n{aftermath.report()}"
     assert aftermath.kills > 0
     assert aftermath.faults.total() > 0

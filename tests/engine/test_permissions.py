@@ -256,7 +256,7 @@ def _unversioned_source(pipeline: Pipeline, engine: Engine) -> None:
 
 
 def _lost_status_change(pipeline: Pipeline, engine: Engine) -> None:
-    """Lambda buries an event that Notify fails on."""
+    """Lambda puts an event that Notify fails on into the dead-letter queue."""
     arn = f"{pipeline.at.state_machine_arn.replace(':stateMachine:', ':execution:')}:gone"
     described = {"executionArn": arn, "stateMachineArn": pipeline.at.state_machine_arn}
     detail = described | {"name": "gone", "status": "ABORTED"}

@@ -69,7 +69,7 @@ class Aftermath:
     kills: int
     events: Counter[str] = field(default_factory=Counter)
 
-    def told(self) -> str:
+    def report(self) -> str:
         """Return it in words."""
         parts = {
             "outcomes": self.outcomes,
