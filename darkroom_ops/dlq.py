@@ -107,14 +107,8 @@ _REASONS = {
 class Sent:
     """What became of a letter that was sent once more.
 
-    Parameters
-    ----------
-    letter
-        The letter.
-    execution
-        ARN of the execution that it started; None for other kinds.
-    error
-        Why it could not be sent, in words; None when it was, and then it has left the queue.
+    It names the execution that it started, if it did; or why it could not be sent, and then it is
+    still in the queue.
     """
 
     letter: DeadLetter

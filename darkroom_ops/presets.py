@@ -19,19 +19,7 @@ MAX_BYTES = 4096
 
 @dataclass(frozen=True)
 class Parameter:
-    """The parameter.
-
-    Parameters
-    ----------
-    name
-        Of the parameter.
-    text
-        Its value: JSON, as it was written.
-    version
-        Counted by SSM, from 1.
-    changed
-        When this version was written.
-    """
+    """The parameter: JSON as it was written, and its version, which SSM counts from 1."""
 
     name: str
     text: str

@@ -21,13 +21,7 @@ from darkroom_ops.rerun import command
 
 
 class StackEvidence:
-    """The buckets, the table and the executions of a stack.
-
-    Parameters
-    ----------
-    deployment
-        The stack.
-    """
+    """The buckets, the table and the executions of a stack."""
 
     def __init__(self, deployment: Deployment) -> None:
         self._at = deployment

@@ -25,15 +25,7 @@ CONNECT_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Address:
-    """A running engine.
-
-    Parameters
-    ----------
-    endpoint, stack
-        Where it is and what it runs.
-    pid
-        Its process.
-    """
+    """A running engine: where it is, what it runs, and its process."""
 
     endpoint: str
     stack: str

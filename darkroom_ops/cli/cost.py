@@ -34,15 +34,7 @@ THOUSAND = 1000
 
 @dataclass(frozen=True)
 class Sum:
-    """What some executions cost together.
-
-    Parameters
-    ----------
-    executions
-        How many.
-    items
-        Line by line.
-    """
+    """What some executions cost together, line by line."""
 
     executions: int
     items: tuple[Item, ...]

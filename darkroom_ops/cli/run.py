@@ -27,19 +27,7 @@ MANUAL = "manual/"
 
 @dataclass(frozen=True)
 class _Plan:
-    """What will be done: an upload, a start, or both.
-
-    Parameters
-    ----------
-    source
-        The object.
-    upload
-        The file to put there; None when it is there already.
-    by_event
-        Whether the upload starts the execution.
-    asked
-        The rest of the input.
-    """
+    """What will be done with an object: a file put there, its event awaited, or a start."""
 
     source: SourceObject
     upload: Path | None

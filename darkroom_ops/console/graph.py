@@ -37,15 +37,7 @@ LABELS: dict[Status, str] = {
 
 @dataclass(frozen=True)
 class Edge:
-    """A transition that the definition allows.
-
-    Parameters
-    ----------
-    source, target
-        Names of states.
-    kind
-        Whether it is the ordinary way, one of a Choice, or that of a caught error.
-    """
+    """A transition that the definition allows, of a caught error or otherwise."""
 
     source: str
     target: str
@@ -54,14 +46,9 @@ class Edge:
 
 @dataclass(frozen=True)
 class Node:
-    """A state.
+    """A state, with the processor of a Map, or the branches of a Parallel, as its groups.
 
-    Parameters
-    ----------
-    name, type
-        Of the state. Names are unique in a whole state machine (Amazon States Language).
-    groups
-        What is inside of it: the processor of a Map, the branches of a Parallel.
+    Names are unique in a whole state machine (Amazon States Language).
     """
 
     name: str
@@ -71,15 +58,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Scope:
-    """States that lead to one another: the whole machine, a Map's processor, a Parallel's branch.
-
-    Parameters
-    ----------
-    start
-        Name of the first state.
-    nodes, edges
-        Its states and transitions.
-    """
+    """States that lead to one another: a whole machine, a Map's processor, a Parallel's branch."""
 
     start: str
     nodes: tuple[Node, ...]
@@ -95,17 +74,7 @@ class Scope:
 
 @dataclass(frozen=True)
 class Passage:
-    """A passage through a state, as the graph shows it.
-
-    Parameters
-    ----------
-    id
-        Of the passage.
-    label
-        What distinguishes it from others of the same state, as a rendition's name; else empty.
-    status
-        How it fared.
-    """
+    """A passage through a state; the label distinguishes it from others, as a rendition's name."""
 
     id: int
     label: str
@@ -114,20 +83,10 @@ class Passage:
 
 @dataclass(frozen=True)
 class StateOverlay:
-    """A state, coloured.
+    """A state, coloured, and in words for those who do not see the colour.
 
-    Parameters
-    ----------
-    status
-        How it fared; of several passages, the gravest.
-    said
-        The same in words, for those who do not see the colour.
-    retries
-        Calls after the first, in all.
-    seconds
-        Duration of the longest passage; None while it runs.
-    passages
-        Every passage, in the order of entering.
+    Of several passages, the status is the gravest, the duration the longest (None while one runs),
+    and the retries are counted together.
     """
 
     status: Status
@@ -139,15 +98,7 @@ class StateOverlay:
 
 @dataclass(frozen=True)
 class Overlay:
-    """An execution, as the graph shows it.
-
-    Parameters
-    ----------
-    nodes
-        The states that were entered, by name.
-    taken
-        The transitions that were made.
-    """
+    """An execution, as the graph shows it: the states entered, by name, and what led to them."""
 
     nodes: dict[str, StateOverlay]
     taken: tuple[Edge, ...]

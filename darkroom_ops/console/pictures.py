@@ -51,15 +51,7 @@ class NoPicture(Exception):
 
 @dataclass(frozen=True)
 class Picture:
-    """Bytes that are safe to show.
-
-    Parameters
-    ----------
-    data
-        A picture in `content_type`.
-    content_type
-        One of those in :func:`drawable`, or ``application/pdf``.
-    """
+    """Bytes that are safe to show, in a type of :func:`drawable` or as a PDF."""
 
     data: bytes
     content_type: str
@@ -67,17 +59,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What an execution has made so far.
-
-    Parameters
-    ----------
-    image
-        What the source turned out to be; None until that is known.
-    renditions, document
-        Made so far.
-    expected
-        Names of what is still to come.
-    """
+    """What an execution has made so far, and the names of what is still to come."""
 
     image: Image | None
     renditions: tuple[Made, ...]
@@ -127,13 +109,7 @@ def drawable(data: bytes) -> str | None:
 
 
 class Pictures:
-    """Loads what the pages show. Threads may share it.
-
-    Parameters
-    ----------
-    deployment
-        The stack.
-    """
+    """Loads what the pages show. Threads may share it."""
 
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment

@@ -35,15 +35,7 @@ HEADERS = {
 
 
 class SameOrigin:
-    """Refuses what does not come from the console itself, and adds the headers.
-
-    Parameters
-    ----------
-    app
-        What is protected.
-    hosts
-        The ``Host`` headers that name the console.
-    """
+    """Refuses what does not come from the console itself, and adds the headers."""
 
     def __init__(self, app: ASGIApp, hosts: Iterable[str]) -> None:
         self._app = app

@@ -42,15 +42,7 @@ class DrawnRow:
 
 @dataclass(frozen=True)
 class Timeline:
-    """An execution in time.
-
-    Parameters
-    ----------
-    rows
-        In the order of entering.
-    marks
-        Where the scale has marks: percent and seconds.
-    """
+    """An execution in time: its rows, and where the scale has marks, in percent and in seconds."""
 
     rows: tuple[DrawnRow, ...]
     marks: tuple[tuple[float, float], ...]

@@ -72,26 +72,9 @@ class NoSuchExecution(Exception):
 
 @dataclass(frozen=True)
 class Listed:
-    """An execution in a list.
+    """An execution in a list: what :class:`Execution` says of it, without its states.
 
-    Parameters
-    ----------
-    arn, name
-        Of the execution.
-    status
-        As Step Functions says.
-    outcome
-        See :class:`darkroom_ops.executions.model.Execution`; None while it runs.
-    error
-        What it failed with, else None.
-    source
-        The object in its input; None when it names none.
-    started, stopped
-        When.
-    seconds
-        Duration, so far or in all.
-    usd
-        What it cost, estimated in US dollars; None while it runs, and when that is not known.
+    The cost, in US dollars, is None while it runs, and when it is not known.
     """
 
     arn: str
@@ -108,14 +91,9 @@ class Listed:
 
 @dataclass(frozen=True)
 class ListPage:
-    """A part of the list.
+    """A part of the list, newest first.
 
-    Parameters
-    ----------
-    items
-        Newest first.
-    next
-        What to give as `after` for the part that follows; None at the end.
+    `next` is what to give as `after` for the part that follows; None at the end.
     """
 
     items: tuple[Listed, ...]
@@ -123,13 +101,7 @@ class ListPage:
 
 
 class Executions:
-    """The executions of a stack. Threads may share it.
-
-    Parameters
-    ----------
-    deployment
-        The stack.
-    """
+    """The executions of a stack. Threads may share it."""
 
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment

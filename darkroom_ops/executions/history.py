@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 HANDLED = frozenset({"DynamoDB.ConditionalCheckFailedException"})
@@ -216,16 +216,16 @@ def _apply(event: Mapping[str, Any], kind: str, state: _Building) -> None:
         state.error = state.cause = None
     elif kind.endswith("Started") and state.attempts and state.attempts[-1].ended is None:
         # The wait between Scheduled and Started is the service's, not the call's.
-        state.attempts[-1] = _replaced(state.attempts[-1], started=event["timestamp"])
+        state.attempts[-1] = replace(state.attempts[-1], started=event["timestamp"])
     elif kind.endswith("Succeeded") and state.attempts and state.attempts[-1].ended is None:
         # What succeeds later is the Map, the Parallel or the execution around the call.
-        state.attempts[-1] = _replaced(state.attempts[-1], ended=event["timestamp"])
+        state.attempts[-1] = replace(state.attempts[-1], ended=event["timestamp"])
     elif kind.endswith("StateAborted"):
         state.exited = event["timestamp"]
     elif kind.endswith(("Failed", "TimedOut")) and not kind.startswith("Execution"):
         state.error, state.cause = details.get("error", kind), details.get("cause")
         if state.attempts and state.attempts[-1].ended is None:
-            state.attempts[-1] = _replaced(
+            state.attempts[-1] = replace(
                 state.attempts[-1],
                 ended=event["timestamp"],
                 error=state.error,
@@ -267,10 +267,6 @@ def _attempt(event: Mapping[str, Any], details: Mapping[str, Any]) -> Attempt:
         parameters=parameters,
         started=event["timestamp"],
     )
-
-
-def _replaced(attempt: Attempt, **values: Any) -> Attempt:
-    return Attempt(**{**vars(attempt), **values})
 
 
 def _details(event: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -153,15 +153,7 @@ class Execution:
 
 @dataclass(frozen=True)
 class Change:
-    """Something that happened in an execution.
-
-    Parameters
-    ----------
-    kind
-        A state was entered, retried, exited, or failed.
-    state
-        The passage through the state, as it is now.
-    """
+    """Something that happened in an execution: to a state, as it is now."""
 
     kind: ChangeKind
     state: StateRun

@@ -127,15 +127,7 @@ def _same(source: SourceObject | None, upload: SourceObject) -> bool:
 
 
 class Watcher:
-    """Yields executions as they start and as they end, newest state only.
-
-    Parameters
-    ----------
-    client
-        A boto3 client of Step Functions.
-    machine
-        ARN of the state machine.
-    """
+    """Yields executions as they start and as they end, newest state only."""
 
     def __init__(self, client: SFNClient, machine: str) -> None:
         self._client = client

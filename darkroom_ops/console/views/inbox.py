@@ -17,15 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Delivery:
-    """A message that was delivered.
-
-    Parameters
-    ----------
-    number
-        Counted from 1, in the order of delivery.
-    message
-        As it was delivered.
-    """
+    """A message that was delivered, counted from 1 in the order of delivery."""
 
     number: int
     message: Message

@@ -153,18 +153,18 @@ def test_a_watcher_tells_what_started_and_what_ended_oldest_first() -> None:
     client = StepFunctions(("b", event()), ("a", event()))
     watcher = Watcher(client, "machine")  # type: ignore[arg-type]
 
-    def reporting() -> list[tuple[str, str | None]]:
+    def polled() -> list[tuple[str, str | None]]:
         return [(each.arn, each.outcome) for each in watcher.poll()]
 
-    assert reporting() == [("a", None), ("b", None)]
-    assert reporting() == []
+    assert polled() == [("a", None), ("b", None)]
+    assert polled() == []
     client.end("a")
     client.start("c")
-    assert reporting() == [("a", "COMPLETE"), ("c", None)]
+    assert polled() == [("a", "COMPLETE"), ("c", None)]
     client.end("c", "FAILED")
     client.end("b")
-    assert reporting() == [("b", "COMPLETE"), ("c", "FAILED")]
-    assert reporting() == []
+    assert polled() == [("b", "COMPLETE"), ("c", "FAILED")]
+    assert polled() == []
 
 
 def test_a_watcher_does_not_ask_again_for_what_it_knows() -> None:

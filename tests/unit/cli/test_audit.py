@@ -1,0 +1,250 @@
+"""The audit on a stack whose evidence is in memory: what is printed, and the exit code."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import json
+import urllib.request
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from darkroom_ops.audit import evidence
+from darkroom_ops.cli.main import app
+from tests.unit.audit.test_findings import (
+    ARN,
+    COMMAND,
+    DOCUMENT,
+    RENDITION,
+    SECOND,
+    Json,
+    World,
+    run,
+    stored,
+    upload,
+)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+class Darkroom:
+    """The command, on a stack whose evidence is a :class:`World`."""
+
+    def __init__(self, world: World, patch: pytest.MonkeyPatch) -> None:
+        self.deployment = SimpleNamespace(endpoint="http://engine", source_prefix="uploads/")
+        self.mailbox: bytes | OSError = b"{}"
+        self.asked: list[str] = []
+        patch.setattr("darkroom_ops.cli.address.connect", lambda *_: self.deployment)
+        patch.setattr(
+            evidence, "StackEvidence", lambda at: world if at is self.deployment else None
+        )
+        patch.setattr(urllib.request, "urlopen", self._open)
+
+    def _open(self, url: str, timeout: float) -> io.BytesIO:
+        assert 0 < timeout <= 10
+        self.asked.append(url)
+        if isinstance(self.mailbox, OSError):
+            raise self.mailbox
+        return io.BytesIO(self.mailbox)
+
+    def __call__(self, *words: str) -> tuple[int, str]:
+        done = CliRunner().invoke(app, ["audit", *words])
+        return done.exit_code, done.stdout
+
+    def json(self, *words: str) -> tuple[int, Json]:
+        code, text = self(*words, "--json")
+        return code, json.loads(text)
+
+
+@pytest.fixture
+def darkroom(world: World, monkeypatch: pytest.MonkeyPatch) -> Darkroom:
+    return Darkroom(world, monkeypatch)
+
+
+def test_all_as_promised_is_exit_code_0(darkroom: Darkroom) -> None:
+    assert darkroom() == (0, "1 image checked: 1 complete.\n✓ All is as promised.\n")
+    assert darkroom.json() == (
+        0,
+        {"counts": {"images": 1, "complete": 1, "outputs": 2}, "findings": []},
+    )
+
+
+def test_nothing_to_check_is_as_promised(world: World, darkroom: Darkroom) -> None:
+    world.sources, world.table, world.objects = {}, {}, {}
+
+    assert darkroom() == (0, "0 images checked.\n✓ All is as promised.\n")
+
+
+def test_findings_are_exit_code_1_and_told_with_advice(world: World, darkroom: Darkroom) -> None:
+    world.objects[RENDITION] = stored(111, claim="7")
+    del world.objects[DOCUMENT]
+
+    code, text = darkroom()
+
+    assert code == 1
+    assert text.splitlines() == [
+        f"✗ MIXED  s3://outputs/{RENDITION}",
+        "  It is not what was recorded: claim is 7, recorded 3.",
+        f"  Run it again: {COMMAND}",
+        f"  Execution {ARN}",
+        "",
+        f"✗ LOST  s3://outputs/{DOCUMENT}",
+        "  It is recorded, but not there.",
+        f"  Run it again: {COMMAND}",
+        f"  Execution {ARN}",
+        "",
+        "1 image checked: 1 complete.",
+        "       1  mixed: an output is not the one that the record names",
+        "       1  lost: the record says complete, but something it names is not there",
+    ]
+    code, found = darkroom.json()
+    assert code == 1
+    assert found["findings"][1] == {
+        "kind": "lost",
+        "bucket": "outputs",
+        "key": DOCUMENT,
+        "says": "It is recorded, but not there.",
+        "advice": f"Run it again: {COMMAND}",
+        "execution": ARN,
+    }
+
+
+def test_the_summary_counts_by_outcome_and_kind_the_most_frequent_first(
+    world: World, darkroom: Darkroom
+) -> None:
+    new = datetime.datetime.now(datetime.UTC)
+    names = [f"uploads/{number}.jpg" for number in range(4)]
+    world.sources |= {key: upload(key) for key in names}
+    world.sources |= {"uploads/new.jpg": upload("uploads/new.jpg", modified=new)}
+    failed = {"status": "FAILED", "execution": ARN, "error": "x", "announced": f"FAILED {ARN} 0"}
+    world.table[f"source/{names[0]}"] = failed
+    del world.objects[RENDITION]
+
+    code, text = darkroom()
+
+    assert code == 1
+    *_, counts, first, second = text.splitlines()
+    assert counts == "6 images checked: 1 complete, 1 failed, 1 still on their way."
+    assert first == "       3  unrecorded: the newest upload was never processed"
+    assert second.startswith("       1  lost: ")
+    assert "Execution" not in text.partition("LOST")[0].partition("UNRECORDED")[0]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "words", "settled"),
+    [
+        ("http://engine", [], 60),
+        (None, [], 960),
+        ("http://engine", ["--settled", "5"], 5),
+        (None, ["--settled", "0"], 0),
+    ],
+)
+def test_what_is_young_may_still_be_on_its_way(
+    world: World, darkroom: Darkroom, endpoint: str | None, words: list[str], settled: int
+) -> None:
+    darkroom.deployment.endpoint = endpoint
+    now = datetime.datetime.now(datetime.UTC)
+    world.table, world.objects = {}, {}
+    for age, code in ((settled + 1, 1), (settled - 30, 0)):
+        modified = now - age * SECOND
+        world.sources = {"uploads/photo.jpg": upload(modified=modified)}
+        assert darkroom(*words)[0] == code
+
+
+@pytest.mark.parametrize(
+    ("words", "keys"),
+    [
+        ([], ["uploads/a.jpg"]),
+        (["--prefix", ""], ["elsewhere/b.jpg", "uploads/a.jpg"]),
+        (["--prefix", "elsewhere/"], ["elsewhere/b.jpg"]),
+    ],
+)
+def test_the_watched_prefix_is_checked_unless_another_is_named(
+    world: World, darkroom: Darkroom, words: list[str], keys: list[str]
+) -> None:
+    world.table, world.objects = {}, {}
+    world.sources = {key: upload(key) for key in ("elsewhere/b.jpg", "uploads/a.jpg")}
+
+    assert [each["key"] for each in darkroom.json(*words)[1]["findings"]] == keys
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "words", "read_"),
+    [
+        ("http://engine", [], True),
+        ("http://engine", ["--no-executions"], False),
+        (None, [], False),
+        (None, ["--executions"], True),
+    ],
+)
+def test_executions_are_read_on_the_engine_or_when_asked_for(
+    world: World, darkroom: Darkroom, endpoint: str | None, words: list[str], read_: bool
+) -> None:
+    darkroom.deployment.endpoint = endpoint
+    world.runs = [run("a"), run("b")]
+
+    code, found = darkroom.json(*words)
+
+    assert (code, found["counts"].get("executions")) == ((1, 2) if read_ else (0, None))
+
+
+def test_the_engine_is_asked_for_its_messages(world: World, darkroom: Darkroom) -> None:
+    world.runs = [run("a")]
+    darkroom.mailbox = b'{"a": 2}'
+
+    assert [each["says"].partition(" ")[0] for each in darkroom.json()[1]["findings"]] == ["2"]
+    assert set(darkroom.asked) == {"http://engine/darkroom/messages"}
+
+
+@pytest.mark.parametrize("mailbox", [b"no JSON", b"[]", OSError("refused")])
+def test_another_emulator_says_nothing_of_messages(
+    world: World, darkroom: Darkroom, mailbox: bytes | OSError
+) -> None:
+    world.runs = [run("a", status="FAILED")]
+    darkroom.mailbox = mailbox
+
+    assert darkroom.json()[0] == 0
+
+
+def test_aws_is_not_asked_for_messages(darkroom: Darkroom) -> None:
+    darkroom.deployment.endpoint = None
+
+    assert darkroom()[0] == 0
+    assert darkroom.asked == []
+
+
+def test_what_could_deceive_a_terminal_is_made_visible(world: World, darkroom: Darkroom) -> None:
+    key = "uploads/photo.jpg/\x1b[31mred.jpg"
+    world.objects[key] = stored(1)
+
+    assert "\x1b" not in darkroom()[1]
+    assert darkroom.json()[1]["findings"][0]["key"] == key
+
+
+def test_a_terminal_sees_how_far_the_audit_is(
+    darkroom: Darkroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = Console(file=io.StringIO(), force_terminal=True, width=100)
+    monkeypatch.setattr("darkroom_ops.cli.display.console", lambda: screen)
+    shown: list[str] = []
+    status = screen.status
+
+    def watched(text: Any) -> Any:
+        shown.append(text.plain)
+        found = status(text)
+        monkeypatch.setattr(found, "update", lambda text: shown.append(text.plain))
+        return found
+
+    monkeypatch.setattr(screen, "status", watched)
+
+    assert darkroom("--json")[0] == 0
+    assert shown == []
+    assert darkroom()[0] == 0
+    assert shown == ["Reading the source bucket", "1 images checked"]
