@@ -26,30 +26,14 @@ KEPT_DENIALS = 1000
 
 @dataclass(frozen=True)
 class Denial:
-    """A call that was refused.
-
-    Parameters
-    ----------
-    principal
-        Whose call it was.
-    need
-        What no policy allows.
-    """
+    """A call that was refused, and what no policy allowed of it."""
 
     principal: str
     need: Need
 
 
 class Authorizer:
-    """Decides about calls, and remembers which grants were used and which calls refused.
-
-    Parameters
-    ----------
-    roles
-        Knows the policies.
-    place
-        Where the calls are made.
-    """
+    """Decides about calls, and remembers which grants were used and which calls refused."""
 
     def __init__(self, roles: Roles, place: Place) -> None:
         self._roles = roles
@@ -99,13 +83,6 @@ class Authorizer:
 
     def check_delivery(self, rule: str, target: Mapping[str, Any]) -> None:
         """Check that a rule may deliver to a target, by the target's role or its resource policy.
-
-        Parameters
-        ----------
-        rule
-            ARN of the rule.
-        target
-            As in PutTargets.
 
         Raises
         ------

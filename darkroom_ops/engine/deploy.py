@@ -34,15 +34,7 @@ MACHINE_TYPE = "AWS::Serverless::StateMachine"
 
 @dataclass(frozen=True)
 class Deployed:
-    """A deployed template.
-
-    Parameters
-    ----------
-    functions
-        What to run for each Lambda function.
-    left_out
-        Resources that the engine did not create, by logical name, with the reason.
-    """
+    """The functions to run, and why resources (by logical name) were not created."""
 
     functions: tuple[FunctionSpec, ...]
     left_out: Mapping[str, str]
@@ -51,23 +43,7 @@ class Deployed:
 def deploy(
     template: Path, stack: str, parameters: Mapping[str, str], session: boto3.Session, endpoint: str
 ) -> Deployed:
-    """Create the template's stack.
-
-    Parameters
-    ----------
-    template
-        The SAM template; its folders lie beside it.
-    stack
-        Name of the stack.
-    parameters
-        Template parameters that differ from their defaults.
-    session, endpoint
-        Where to.
-
-    Returns
-    -------
-    Deployed
-        The functions to run, and what was left out.
+    """Create the stack of a SAM template, whose folders lie beside it.
 
     Raises
     ------
@@ -119,18 +95,9 @@ def deploy(
 def translate(
     source: dict[str, Any], root: Path, session: boto3.Session, uris: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return the CloudFormation template that a SAM template stands for.
+    """Return the CloudFormation template that a parsed SAM template stands for.
 
-    Parameters
-    ----------
-    source
-        The parsed template.
-    root
-        Where its files lie.
-    session
-        With the region.
-    uris
-        Where the code of each function and layer was uploaded, by logical name.
+    Its files lie in the root; the code of functions and layers, by logical name, at the URIs.
     """
     source = copy.deepcopy(source)
     for name, resource in source["Resources"].items():

@@ -146,13 +146,7 @@ class Engine:
         threading.Thread(target=self.functions.warm, name="warm", daemon=True).start()
 
     def wait_idle(self, seconds: float = 120.0) -> bool:
-        """Wait until no event waits and no execution runs.
-
-        Returns
-        -------
-        bool
-            False when that was not so within the given time, in seconds.
-        """
+        """Wait until no event waits and no execution runs; return whether that came in time."""
         # Twice idle: an execution may end, and so send an event, between the two questions.
         return _wait_until(
             lambda: (
@@ -164,13 +158,7 @@ class Engine:
         )
 
     def wait_ended(self, arn: str, seconds: float = 120.0) -> bool:
-        """Wait until an execution has ended.
-
-        Returns
-        -------
-        bool
-            False when it has not within the given time, in seconds.
-        """
+        """Wait until an execution has ended; return whether it has in time."""
         return _wait_until(lambda: not backends.runs(DEFAULT_REGION, arn), seconds)
 
     def executions(self) -> dict[str, Any]:

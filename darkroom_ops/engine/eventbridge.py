@@ -63,16 +63,10 @@ class EventRouter:
     ----------
     rules
         Gives the rules of the default bus.
-    deployment
-        Gives the clients for the targets.
     transform
         Applies a target's InputTransformer.
-    authorizer
-        Decides what rules may do.
     dead_letters
         Gives the ARN of the queue for what a function failed on, by the function's name.
-    wait
-        Takes the seconds between two attempts.
     """
 
     def __init__(
@@ -275,18 +269,8 @@ def object_created(
 ) -> dict[str, Any]:  # fmt: skip
     """Return S3's "Object Created" event (S3 guide, EventBridge event message structure).
 
-    Parameters
-    ----------
-    account, region, bucket, key
-        Where the object is; the key is not URL-encoded.
-    size
-        Bytes.
-    etag
-        Without quotes.
-    version
-        Version id in a versioned bucket, else None.
-    reason
-        Last part of the S3 event name, as ``Put``.
+    The key is not URL-encoded, the ETag has no quotes, the version is None in a bucket without
+    versions, and the reason is the last part of the S3 event name, as ``Put``.
     """
     item: dict[str, Any] = {
         "key": key,
@@ -311,15 +295,7 @@ def object_created(
 def execution_status_change(
     account: str, region: str, described: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return Step Functions' "Execution Status Change" event.
-
-    Parameters
-    ----------
-    account, region
-        Where the execution is.
-    described
-        What DescribeExecution says of it, dates included.
-    """
+    """Return Step Functions' "Execution Status Change" event of what DescribeExecution says."""
 
     def millis(date: datetime.datetime | None) -> int | None:
         return None if date is None else int(date.timestamp() * 1000)

@@ -29,12 +29,6 @@ class Gateway:
 
     Parameters
     ----------
-    app
-        What serves the calls.
-    authorizer
-        Decides about them.
-    inject_fault
-        Gives a fault for a call, or None.
     pages
         What the engine itself answers, as JSON-like data by path.
     """

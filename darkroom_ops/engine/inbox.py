@@ -24,24 +24,16 @@ class Message:
 
     Parameters
     ----------
-    topic
-        Name of the topic.
     protocol
         ``email`` or ``sms``.
-    recipient
-        Address or phone number.
     subject
         Of an e-mail; None for SMS.
     text
         The body, in the variant that the publisher wrote for the protocol.
-    attributes
-        The message attributes' values.
     sender
         The topic's display name.
     subscription
-        ARN of the subscription.
-    time
-        When it was delivered.
+        Its ARN.
     """
 
     topic: str
@@ -91,15 +83,7 @@ class Inbox:
     def messages(
         self, *, protocol: str | None = None, execution: str | None = None
     ) -> list[Message]:
-        """Return messages, oldest first.
-
-        Parameters
-        ----------
-        protocol
-            Only ``email`` or only ``sms``.
-        execution
-            Only those about the execution of this ARN.
-        """
+        """Return messages, oldest first: all, of one protocol, or about the execution of an ARN."""
         with self._lock:
             messages = list(self._messages)
         return [

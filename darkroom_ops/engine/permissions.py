@@ -37,8 +37,6 @@ class Call:
         Who makes it: a function's name, or the state machine's role.
     service
         The service's signing name, as ``s3`` or ``states``.
-    operation
-        As ``GetObject``.
     parameters
         Those that decide what it needs.
     """
@@ -55,8 +53,6 @@ class Need:
 
     Parameters
     ----------
-    action
-        As ``s3:GetObject``.
     resource
         ARN, or ``*`` where the service knows none.
     via
@@ -72,14 +68,7 @@ class Need:
 class Grant:
     """One action that a policy allows on one resource, both with wildcards as written.
 
-    Parameters
-    ----------
-    owner
-        Whose policy it is: the role's or the resource's ARN.
-    sid
-        Id of its statement; empty when it has none.
-    action, resource
-        As in the statement.
+    The owner is the ARN of the role or the resource whose policy it is.
     """
 
     owner: str
@@ -129,14 +118,7 @@ class Policy:
 
 @functools.lru_cache(maxsize=256)
 def read(owner: str, document: str) -> Policy:
-    """Read a policy document.
-
-    Parameters
-    ----------
-    owner
-        The role's or the resource's ARN.
-    document
-        JSON.
+    """Read the policy document of a role or a resource, by its owner's ARN.
 
     Raises
     ------
@@ -159,10 +141,6 @@ def decide(
 
     Parameters
     ----------
-    policies
-        A role's, or a resource's.
-    need
-        What is asked for.
     context
         Condition keys and their values, as ``aws:SourceArn``.
     service
@@ -274,8 +252,6 @@ class Place:
 
     Parameters
     ----------
-    region, account
-        As in ARNs.
     tagged
         Returns whether an object (bucket, key, version) has tags: a copy takes them along.
     encryption_key
@@ -298,13 +274,6 @@ def needs(call: Call, place: Place) -> list[Need]:
 
     An operation that is not listed here needs its own name on ``*``: a statement that is limited to
     some resource then never allows it.
-
-    Parameters
-    ----------
-    call
-        What is called.
-    place
-        Where.
     """
     reader = NEEDS.get((call.service, call.operation))
     if reader is None:

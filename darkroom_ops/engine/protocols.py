@@ -22,15 +22,7 @@ from darkroom_ops.engine.permissions import Call
 
 @dataclass(frozen=True)
 class ServiceError:
-    """An error that a service answers with.
-
-    Parameters
-    ----------
-    status
-        Of HTTP.
-    code, message
-        The error's.
-    """
+    """An error that a service answers with; the status is HTTP's."""
 
     status: int
     code: str
@@ -38,15 +30,7 @@ class ServiceError:
 
 
 def read(environ: WSGIEnvironment, *, principal: str, service: str) -> Call:
-    """Return the API call that a request is.
-
-    Parameters
-    ----------
-    environ
-        Of WSGI; its body can still be read afterwards.
-    principal, service
-        As its signature says.
-    """
+    """Return the API call that a request is, whose body can still be read afterwards."""
     if service == "s3":
         return Call(principal, service, *_read_s3(environ))
     if service == "lambda":

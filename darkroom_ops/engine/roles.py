@@ -12,15 +12,7 @@ from darkroom_ops.engine.permissions import MACHINE, Grant, Policy, read
 
 
 class Roles:
-    """The policies of functions, of the state machine and of what events are delivered to.
-
-    Parameters
-    ----------
-    region
-        Of the stack.
-    is_function
-        Returns whether a name is that of a deployed function.
-    """
+    """The policies of functions, of the state machine and of what events are delivered to."""
 
     def __init__(self, region: str, is_function: Callable[[str], bool]) -> None:
         self._region = region

@@ -85,17 +85,10 @@ REMEMBERED = 1000
 
 
 class RandomFaults:
-    """Gives some calls a fault, at random.
+    """Gives a share of calls, between 0 and 1, a fault at random.
 
     Which calls those are depends on the seed and on the order in which they come, and so on the
     machine: another run with the same seed is alike, not the same.
-
-    Parameters
-    ----------
-    seed
-        Of the random numbers.
-    share
-        The share of calls that get a fault, between 0 and 1.
     """
 
     def __init__(self, seed: int, share: float) -> None:
@@ -109,13 +102,8 @@ class RandomFaults:
     def __call__(self, call: Call, invocation: str) -> ServiceFault | None:
         """Return the fault of a call, or None.
 
-        Parameters
-        ----------
-        call
-            What is called.
-        invocation
-            The client's id of the call, the same for each of its attempts (SDK reference guide,
-            "Retry behavior": amz-sdk-invocation-id).
+        The client's id of a call is the same for each of its attempts (SDK reference guide, "Retry
+        behavior": amz-sdk-invocation-id).
         """
         with self._lock:
             fault = self._persistent.get(invocation)

@@ -42,14 +42,10 @@ class FunctionSpec:
 
     Parameters
     ----------
-    name, arn, handler
-        As in Lambda.
     code
         Folder of the handler's module.
     layers
         Folders that are importable, like ``/opt/python``.
-    variables
-        The function's environment variables.
     memory_mb
         Memory, in MiB.
     timeout
@@ -80,14 +76,7 @@ class EnvironmentFailed(Exception):
 class ForkedProcess:
     """An environment's process, forked by another one: as much of Popen as an environment needs.
 
-    Parameters
-    ----------
-    pid
-        Its id.
-    stdin, stdout, stderr
-        The engine's ends of its standard streams.
-    status
-        Where its exit code comes.
+    The exit code comes from the descriptor ``status``.
     """
 
     def __init__(self, pid: int, stdin: int, stdout: int, stderr: int, status: int) -> None:
@@ -123,13 +112,6 @@ class ForkServer:
     """A process that has imported what every function needs, and forks their environments.
 
     Importing it takes most of an environment's start.
-
-    Parameters
-    ----------
-    preload
-        The modules.
-    variables
-        Environment variables of the process; an environment gets its own.
     """
 
     def __init__(self, preload: Sequence[str], variables: Mapping[str, str]) -> None:
@@ -144,13 +126,7 @@ class ForkServer:
             )
 
     def fork(self, folder: Path, variables: Mapping[str, str]) -> ForkedProcess:
-        """Fork a process, with its variables in a folder.
-
-        Raises
-        ------
-        EnvironmentFailed
-            The process that forks is gone.
-        """
+        """Fork a process, with its variables in a folder; EnvironmentFailed if this is gone."""
         request = json.dumps({"variables": dict(variables), "folder": str(folder)})
         pipes = [os.pipe() for _ in range(4)]
         theirs = [pipes[0][0], *(write for _, write in pipes[1:])]
@@ -221,10 +197,7 @@ class Environment:
     ) -> dict[str, Any]:
         """Wait for the next reply, and for the mark that ends its log.
 
-        Raises
-        ------
-        EnvironmentFailed
-            With Lambda's name and words for the reason.
+        EnvironmentFailed has Lambda's name and words for the reason why there is none.
         """
         out, err = self.process.stdout, self.process.stderr
         if out is None or err is None:

@@ -39,8 +39,6 @@ class Invocation:
     ----------
     payload
         The response, or an error with ``errorType`` and ``errorMessage``, as JSON.
-    failed
-        Whether the payload is an error.
     log
         What the function printed, with Lambda's START, END and REPORT lines.
     seconds
@@ -58,10 +56,6 @@ class Functions:
 
     Parameters
     ----------
-    endpoint
-        Where the functions find AWS.
-    region
-        Their region.
     slots
         Invocations that run at once; the others wait, which counts for no function's timeout.
     preload
@@ -96,13 +90,7 @@ class Functions:
             environment.kill()
 
     def spec(self, name: str) -> FunctionSpec:
-        """Return a function by its name.
-
-        Raises
-        ------
-        KeyError
-            There is none of that name.
-        """
+        """Return a function by its name."""
         return self._specs[name]
 
     def knows(self, name: str) -> bool:
@@ -129,20 +117,7 @@ class Functions:
         return {each.process.pid: each.function for each in alive}
 
     def invoke(self, name: str, event: Any) -> Invocation:
-        """Invoke a function and wait for it.
-
-        Parameters
-        ----------
-        name
-            Of the function.
-        event
-            JSON-like data.
-
-        Returns
-        -------
-        Invocation
-            Its response or its error; one whose process ends is an error, as in Lambda.
-        """
+        """Invoke a function and wait for it; where its process ends is an error, as in Lambda."""
         spec = self.spec(name)
         request_id = str(uuid.uuid4())
         with self._slots:

@@ -43,14 +43,7 @@ NUMBER = struct.Struct("i")
 class Context:
     """The context object of an invocation, with the attributes of Lambda's.
 
-    Parameters
-    ----------
-    request_id
-        Of the invocation.
-    arn
-        Of the function.
-    deadline
-        When the invocation times out, in seconds of ``time.monotonic``.
+    The deadline is in seconds of ``time.monotonic``.
     """
 
     def __init__(self, request_id: str, arn: str, deadline: float) -> None:

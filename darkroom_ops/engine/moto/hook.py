@@ -35,12 +35,8 @@ class Hook:
 
     Parameters
     ----------
-    owner, attribute
-        What is replaced.
     reason
         What moto does otherwise.
-    replacement
-        What replaces it.
     report
         Title of the report in docs/upstream.md, where that is a fault of moto's.
     original

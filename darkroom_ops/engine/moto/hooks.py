@@ -17,17 +17,12 @@ MISSING = object()
 
 
 def install(services: hook.Services) -> None:
-    """Put every hook in place. One engine at a time: moto's state is the process's.
-
-    Parameters
-    ----------
-    services
-        The engine's parts.
+    """Put every hook in place.
 
     Raises
     ------
     RuntimeError
-        Another engine runs in this process.
+        Another engine runs in this process: moto's state is the process's.
     """
     if hook.running is not None:
         raise RuntimeError("An engine already runs in this process: close it first.")

@@ -35,14 +35,7 @@ UNDEFINED = Undefined()
 
 
 def evaluate(expression: str, bindings: Mapping[str, Any]) -> Any:
-    """Evaluate an expression.
-
-    Parameters
-    ----------
-    expression
-        The text between ``{%`` and ``%}``.
-    bindings
-        The values of its variables, by name without ``$``.
+    """Evaluate what stands between ``{%`` and ``%}``, with the values of its variables by name.
 
     Returns
     -------

@@ -6,13 +6,7 @@ import time
 
 
 class RetryWaits:
-    """The waits so far.
-
-    Parameters
-    ----------
-    skip
-        Record them only.
-    """
+    """The waits so far, which are recorded only if they are skipped."""
 
     def __init__(self, *, skip: bool) -> None:
         self.seconds: list[float] = []

@@ -47,13 +47,7 @@ class Faults:
         self._lock = threading.Lock()
 
     def inject(self, fault: Fault) -> Fault:
-        """Put a fault in force and return it.
-
-        Raises
-        ------
-        ValueError
-            It says neither how the call ends nor what it returns.
-        """
+        """Put a fault in force and return it; it must say how the call ends or what it returns."""
         if not fault.error and fault.result is NOTHING:
             raise ValueError(f"Expected an error or a result for state {fault.state}.")
         with self._lock:

@@ -14,17 +14,7 @@ from moto.stepfunctions.parser.asl.eval.environment import Environment
 
 
 def failure(env: Environment, kind: HistoryEventType, error: str, cause: str) -> Exception:
-    """Return the exception that ends a state with a ``States.`` error.
-
-    Parameters
-    ----------
-    env
-        The state's.
-    kind
-        Type of the history's event.
-    error, cause
-        What the event says.
-    """
+    """Return the exception that ends a state with a ``States.`` error and an event of a kind."""
     details = f"{kind[0].lower()}{kind[1:]}EventDetails"
     event = FailureEvent(
         env=env,
