@@ -83,3 +83,37 @@ def test_the_limit_is_reached_in_bytes_and_not_in_letters(letter: str) -> None:
     assert len(written[-1].encode()) == presets.MAX_BYTES
     with pytest.raises(InvalidRequest, match=r"4096 bytes.*they take 4097"):
         presets.put(deployment, of(presets.MAX_BYTES + 1))
+
+
+def test_presets_that_fill_the_parameter_fit_and_a_byte_more_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written: list[str] = []
+
+    def put_parameter(*, Name: str, Value: str, Overwrite: bool) -> dict[str, int]:  # noqa: N803
+        assert (Name, Overwrite) == ("/presets", True)
+        written.append(Value)
+        return {"Version": 3}
+
+    at: Any = SimpleNamespace(
+        ssm=SimpleNamespace(put_parameter=put_parameter), presets_parameter_name="/presets"
+    )
+    made = presets.validate('[{"name": "s", "width": 1, "watermark": {"text": "é"}}]')
+    presets.put(at, made)
+    size = len(written[0].encode())
+
+    monkeypatch.setattr(presets, "MAX_BYTES", size)
+    assert presets.put(at, made) == 3
+    monkeypatch.setattr(presets, "MAX_BYTES", size - 1)
+    with pytest.raises(InvalidRequest, match=f"{size - 1} bytes.*they take {size}"):
+        presets.put(at, made)
+
+
+def test_what_is_deployed_is_told_as_it_is() -> None:
+    found = {"Value": "nonsense", "Version": 7}
+    at: Any = SimpleNamespace(
+        ssm=SimpleNamespace(get_parameter=lambda **given: {"Parameter": found | given}),
+        presets_parameter_name="/presets",
+    )
+
+    assert presets.get(at) == presets.Parameter("/presets", "nonsense", 7, None)

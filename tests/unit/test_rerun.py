@@ -12,9 +12,6 @@ import pytest
 from darkroom.contract.errors import InvalidRequest
 
 from darkroom_ops import rerun
-from darkroom_ops.cli import inputs
-from darkroom_ops.cli.rerun import difference
-from darkroom_ops.present.failures import WrongUse
 from tests.unit.recorded import recorded
 
 ENGINE = SimpleNamespace(stack="darkroom", endpoint="http://127.0.0.1:4599")
@@ -71,42 +68,6 @@ def test_the_command_says_the_same_request(deployment: Any, end: list[str]) -> N
     assert words[:5] == ["darkroom", "run", f"s3://my-bucket/{key}", "--version-id", "v1"]
     assert json.loads(words[6]) == {"watermark": {"text": "it's © mine"}}
     assert words[7:] == end
-
-
-@pytest.mark.parametrize(
-    ("typed", "preset"),
-    [
-        ("thumb=160x160", {"name": "thumb", "width": 160, "height": 160}),
-        ("wide=1600x", {"name": "wide", "width": 1600}),
-        ("tall=x900", {"name": "tall", "height": 900}),
-        (
-            "t=1x2,fit=cover,quality=70,enlarge=true",
-            {"name": "t", "width": 1, "height": 2, "fit": "cover", "quality": 70, "enlarge": True},
-        ),
-        ("t=1x2,background=#00ff00", {"name": "t", "width": 1, "height": 2,
-                                      "background": "#00ff00"}),
-    ],
-)  # fmt: skip
-def test_presets_as_typed(typed: str, preset: dict[str, Any]) -> None:
-    assert inputs.preset(typed) == preset
-    rerun.check_request({"source": {"bucket": "bucket", "key": "k"}, "presets": [preset]})
-
-
-@pytest.mark.parametrize("typed", ["thumb", "160x160", "a=160", "a=1x2,fit", "a=-1x2", "=1x1"])
-def test_presets_as_nobody_should_type_them(typed: str) -> None:
-    with pytest.raises(WrongUse, match="thumb=160x160"):
-        inputs.preset(typed)
-
-
-def test_the_difference_marks_only_what_changed() -> None:
-    before = {"a": {"x": 1, "y": 2}}
-
-    text = difference(before, {"a": {"x": 1}, "b": []}).plain
-
-    assert [line for line in text.splitlines() if line[2] in "+-"] == [
-        '  -     "y": 2',
-        '  +   "b": []',
-    ]
 
 
 def test_what_cannot_be_run_again_is_shown_in_short() -> None:
@@ -211,3 +172,44 @@ def test_the_command_names_the_stack_unless_it_is_the_engine_s(
     found = rerun.command(deployment, {"source": {"bucket": "b", "key": "k"}})
 
     assert found == "darkroom run s3://b/k" + (f" --stack {stack}" if named else "")
+
+
+@pytest.mark.parametrize(
+    ("request_", "deployment", "command"),
+    [
+        ({}, ("darkroom", "http://x"), "darkroom run s3://BUCKET/KEY"),
+        ({"source": "x"}, ("darkroom", "http://x"), "darkroom run s3://BUCKET/KEY"),
+        (
+            {"source": {"bucket": "b", "key": "k"}},
+            ("other", "http://x"),
+            "darkroom run s3://b/k --stack other",
+        ),
+        (
+            {"source": {"bucket": "b", "key": "k"}},
+            ("darkroom", None),
+            "darkroom run s3://b/k --stack darkroom",
+        ),
+    ],
+)
+def test_the_command_of_a_request(
+    request_: Any, deployment: tuple[str, str | None], command: str
+) -> None:
+    at: Any = SimpleNamespace(stack=deployment[0], endpoint=deployment[1])
+
+    assert rerun.command(at, request_) == command
+
+
+def test_a_request_is_started_as_it_is() -> None:
+    started: dict[str, Any] = {}
+
+    def start_execution(**given: Any) -> dict[str, str]:
+        started.update(given)
+        return {"executionArn": "arn"}
+
+    at: Any = SimpleNamespace(
+        state_machine_arn="machine", stepfunctions=SimpleNamespace(start_execution=start_execution)
+    )
+
+    assert rerun.start(at, {"source": {"key": "é"}}) == "arn"
+    assert started["stateMachineArn"] == "machine"
+    assert json.loads(started["input"]) == {"source": {"key": "é"}}

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import io
-import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from darkroom.contract.errors import InvalidRequest
 
-from darkroom_ops import presets, rerun
+from darkroom_ops import rerun
 from darkroom_ops.cli import inputs
 from darkroom_ops.present.failures import WrongUse
 
@@ -65,82 +62,26 @@ def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
         inputs.json_of(f"@{path}", "--input")
 
 
-# ---------------------------------------------------------------------------- requests
-
-
 @pytest.mark.parametrize(
-    ("request_", "deployment", "command"),
+    ("typed", "preset"),
     [
-        ({}, ("darkroom", "http://x"), "darkroom run s3://BUCKET/KEY"),
-        ({"source": "x"}, ("darkroom", "http://x"), "darkroom run s3://BUCKET/KEY"),
+        ("thumb=160x160", {"name": "thumb", "width": 160, "height": 160}),
+        ("wide=1600x", {"name": "wide", "width": 1600}),
+        ("tall=x900", {"name": "tall", "height": 900}),
         (
-            {"source": {"bucket": "b", "key": "k"}},
-            ("other", "http://x"),
-            "darkroom run s3://b/k --stack other",
+            "t=1x2,fit=cover,quality=70,enlarge=true",
+            {"name": "t", "width": 1, "height": 2, "fit": "cover", "quality": 70, "enlarge": True},
         ),
-        (
-            {"source": {"bucket": "b", "key": "k"}},
-            ("darkroom", None),
-            "darkroom run s3://b/k --stack darkroom",
-        ),
+        ("t=1x2,background=#00ff00", {"name": "t", "width": 1, "height": 2,
+                                      "background": "#00ff00"}),
     ],
-)
-def test_the_command_of_a_request(
-    request_: Any, deployment: tuple[str, str | None], command: str
-) -> None:
-    at: Any = SimpleNamespace(stack=deployment[0], endpoint=deployment[1])
-
-    assert rerun.command(at, request_) == command
+)  # fmt: skip
+def test_presets_as_typed(typed: str, preset: dict[str, Any]) -> None:
+    assert inputs.preset(typed) == preset
+    rerun.check_request({"source": {"bucket": "bucket", "key": "k"}, "presets": [preset]})
 
 
-def test_a_request_is_started_as_it_is() -> None:
-    started: dict[str, Any] = {}
-
-    def start_execution(**given: Any) -> dict[str, str]:
-        started.update(given)
-        return {"executionArn": "arn"}
-
-    at: Any = SimpleNamespace(
-        state_machine_arn="machine", stepfunctions=SimpleNamespace(start_execution=start_execution)
-    )
-
-    assert rerun.start(at, {"source": {"key": "é"}}) == "arn"
-    assert started["stateMachineArn"] == "machine"
-    assert json.loads(started["input"]) == {"source": {"key": "é"}}
-
-
-# ---------------------------------------------------------------------------- presets
-
-
-def test_presets_that_fill_the_parameter_fit_and_a_byte_more_does_not(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    written: list[str] = []
-
-    def put_parameter(*, Name: str, Value: str, Overwrite: bool) -> dict[str, int]:  # noqa: N803
-        assert (Name, Overwrite) == ("/presets", True)
-        written.append(Value)
-        return {"Version": 3}
-
-    at: Any = SimpleNamespace(
-        ssm=SimpleNamespace(put_parameter=put_parameter), presets_parameter_name="/presets"
-    )
-    made = presets.validate('[{"name": "s", "width": 1, "watermark": {"text": "é"}}]')
-    presets.put(at, made)
-    size = len(written[0].encode())
-
-    monkeypatch.setattr(presets, "MAX_BYTES", size)
-    assert presets.put(at, made) == 3
-    monkeypatch.setattr(presets, "MAX_BYTES", size - 1)
-    with pytest.raises(InvalidRequest, match=f"{size - 1} bytes.*they take {size}"):
-        presets.put(at, made)
-
-
-def test_what_is_deployed_is_told_as_it_is() -> None:
-    found = {"Value": "nonsense", "Version": 7}
-    at: Any = SimpleNamespace(
-        ssm=SimpleNamespace(get_parameter=lambda **given: {"Parameter": found | given}),
-        presets_parameter_name="/presets",
-    )
-
-    assert presets.get(at) == presets.Parameter("/presets", "nonsense", 7, None)
+@pytest.mark.parametrize("typed", ["thumb", "160x160", "a=160", "a=1x2,fit", "a=-1x2", "=1x1"])
+def test_presets_as_nobody_should_type_them(typed: str) -> None:
+    with pytest.raises(WrongUse, match="thumb=160x160"):
+        inputs.preset(typed)

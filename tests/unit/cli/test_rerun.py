@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from darkroom_ops.cli.rerun import difference
 from tests.unit.cli.conftest import ARN, darkroom
 from tests.unit.recorded import recorded
 
@@ -152,3 +153,14 @@ def test_an_editor_that_is_not_there_says_what_to_set(
 
     assert code == 2
     assert "'/no/such/editor' cannot be started" in json.loads(text)["message"]
+
+
+def test_the_difference_marks_only_what_changed() -> None:
+    before = {"a": {"x": 1, "y": 2}}
+
+    text = difference(before, {"a": {"x": 1}, "b": []}).plain
+
+    assert [line for line in text.splitlines() if line[2] in "+-"] == [
+        '  -     "y": 2',
+        '  +   "b": []',
+    ]
