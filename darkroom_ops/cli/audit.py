@@ -67,7 +67,7 @@ def audit(
     """Check that every upload ended in exactly one outcome, and say what did not.
 
     Each upload is compared with its record, its outputs, its execution and its message. Nothing is
-    changed. Exits with 0 when all is as promised, 1 when something was findings.
+    changed. Exits with 0 when all is as promised, 1 when something was found.
     """
     from darkroom_ops.audit.evidence import StackEvidence, mailbox
     from darkroom_ops.audit.findings import SETTLED_SECONDS, Auditor
