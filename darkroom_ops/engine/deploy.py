@@ -22,8 +22,8 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
+from darkroom_ops.engine import backends
 from darkroom_ops.engine.lambda_.environments import FunctionSpec
-from darkroom_ops.engine.moto import backends
 
 ARTIFACTS_BUCKET = "darkroom-engine-artifacts"
 

@@ -23,13 +23,13 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from darkroom_ops.deployment import DEFAULT_REGION, DEFAULT_STACK, MESSAGES_PATH, Deployment
-from darkroom_ops.engine import eventbridge
+from darkroom_ops.engine import backends, eventbridge
 from darkroom_ops.engine.authorization import Authorizer
 from darkroom_ops.engine.deploy import Deployed, deploy
 from darkroom_ops.engine.gateway import Gateway
 from darkroom_ops.engine.inbox import Inbox
 from darkroom_ops.engine.lambda_.functions import Functions
-from darkroom_ops.engine.moto import backends, hooks
+from darkroom_ops.engine.moto import hooks
 from darkroom_ops.engine.moto.hook import Services
 from darkroom_ops.engine.permissions import Place
 from darkroom_ops.engine.roles import Roles

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from darkroom_ops.engine.moto import backends
+from darkroom_ops.engine import backends
 from darkroom_ops.engine.permissions import MACHINE, Grant, Policy, read
 
 

@@ -15,8 +15,7 @@ from darkroom.contract.errors import SourceNotFound, StorageError
 from darkroom.contract.objects import ObjectRef, Source
 
 from darkroom_ops import dlq
-from darkroom_ops.engine import Engine
-from darkroom_ops.engine.moto import backends
+from darkroom_ops.engine import Engine, backends
 from darkroom_ops.engine.permissions import MACHINE, Call
 from darkroom_ops.engine.protocols import ServiceError
 from darkroom_ops.engine.service_faults import ServiceFault

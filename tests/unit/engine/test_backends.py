@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from darkroom_ops.engine.moto import backends
+from darkroom_ops.engine import backends
 from tests.unit.engine.moto.lab import ACCOUNT, PASS, REGION, Held, Lab, chain, task
 from tests.unit.engine.moto.test_events import rule_event
 

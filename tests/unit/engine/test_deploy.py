@@ -12,9 +12,9 @@ from typing import Any
 import boto3
 import pytest
 
+from darkroom_ops.engine import backends
 from darkroom_ops.engine import deploy as deploying
 from darkroom_ops.engine.deploy import ARTIFACTS_BUCKET, Deployed, deploy, translate
-from darkroom_ops.engine.moto import backends
 
 Json = dict[str, Any]
 

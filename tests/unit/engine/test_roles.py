@@ -12,7 +12,7 @@ from moto.s3.models import FakeBucket, S3Backend
 from moto.sns.models import SNSBackend
 from moto.sqs.models import SQSBackend
 
-from darkroom_ops.engine.moto import backends
+from darkroom_ops.engine import backends
 from darkroom_ops.engine.permissions import MACHINE, Grant
 from darkroom_ops.engine.roles import Roles
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from darkroom_ops.engine.moto import backends, hook, hooks
+from darkroom_ops.engine import backends
+from darkroom_ops.engine.moto import hook, hooks
 from tests.support.aws import empty_account
 from tests.support.pipeline import until
 from tests.unit.engine.moto.lab import REGION, Lab

@@ -15,8 +15,9 @@ from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.parser.utils import TMP_THREADS
 from moto.stepfunctions.responses import StepFunctionResponse
 
+from darkroom_ops.engine import backends
 from darkroom_ops.engine.inbox import Inbox
-from darkroom_ops.engine.moto import backends, hook
+from darkroom_ops.engine.moto import hook
 from darkroom_ops.engine.stepfunctions.retries import RetryWaits
 from darkroom_ops.engine.stepfunctions.task_faults import Fault, Faults
 
