@@ -71,7 +71,7 @@ def _resources(stack: str, region: str) -> Any:
 
 
 def _declared(resources: Any) -> Iterator[tuple[str, Any]]:
-    for name, declared in resources._resource_json_map.items():  # moto has no reader
+    for name, declared in resources._resource_json_map.items():  # noqa: SLF001 - moto has no reader
         if "Condition" not in declared or resources.lazy_condition_map[declared["Condition"]]:
             yield name, declared
 
