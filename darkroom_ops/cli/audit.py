@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from darkroom_ops.cli.command import REPAIR, Target, command
+from darkroom_ops.cli.command import REPAIR, command
+from darkroom_ops.cli.target import Target
 from darkroom_ops.present import words
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What all commands have in common: how they are declared, where the stack is, how they answer.
+"""What all commands have in common: how they are declared.
 
 A command's module is imported by `darkroom --help` already, so it imports what asks AWS, or draws,
 where it is used: moto, boto3 and the rest take seconds to load.
@@ -9,74 +9,14 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import typer
 
+from darkroom_ops.cli.target import Target
 from darkroom_ops.present.failures import explained
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from darkroom_ops.deployment import Deployment
-    from darkroom_ops.executions.model import Execution
-
 MACHINE, WORK, LOOK, REPAIR = "On this machine", "Process images", "Look", "Put right"
-
-
-@dataclass(frozen=True)
-class Target:
-    """What a command is about, and how it answers.
-
-    Parameters
-    ----------
-    endpoint, stack
-        Where the stack is; see :func:`darkroom_ops.cli.address.connect`.
-    json
-        Whether it answers with one JSON object on standard output, and nothing else.
-    """
-
-    endpoint: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            help="Where AWS is: an engine or an emulator. By default, the engine that runs.",
-            show_default=False,
-        ),
-    ] = None
-    stack: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="A deployed stack, on AWS unless --endpoint says otherwise.",
-            show_default=False,
-        ),
-    ] = None
-    json: Annotated[
-        bool, typer.Option("--json", metavar="", help="Print JSON instead of text.")
-    ] = False
-
-    def deployment(self) -> Deployment:
-        """Return the stack."""
-        from darkroom_ops.cli import address
-
-        return address.connect(self.endpoint, self.stack)
-
-    def execution(self, deployment: Deployment, named: str) -> Execution:
-        """Return an execution of the stack."""
-        from darkroom_ops.executions.client import Executions
-
-        executions = Executions(deployment)
-        return executions.get(executions.find(named))
-
-    def screen(self) -> Console:
-        """Return where people read: nowhere, when a program does."""
-        from darkroom_ops.cli import display
-
-        screen = display.console()
-        screen.quiet = self.json
-        return screen
 
 
 F = TypeVar("F", bound=Callable[..., int])

@@ -6,8 +6,9 @@ import json
 import threading
 from typing import Annotated
 
-from darkroom_ops.cli.command import LOOK, Target, command
+from darkroom_ops.cli.command import LOOK, command
 from darkroom_ops.cli.options import port_option
+from darkroom_ops.cli.target import Target
 from darkroom_ops.present.failures import WrongUse
 
 WAIT_SECONDS = 0.5

@@ -16,9 +16,10 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from darkroom_ops.cli.command import LOOK, Target, command
+from darkroom_ops.cli.command import LOOK, command
 from darkroom_ops.cli.ls import since_of
 from darkroom_ops.cli.options import Prefix, Since
+from darkroom_ops.cli.target import Target
 from darkroom_ops.present import words
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from darkroom_ops.cli.command import MACHINE, Target, command
+from darkroom_ops.cli.command import MACHINE, command
+from darkroom_ops.cli.target import Target
 
 if TYPE_CHECKING:
     from rich.console import Console

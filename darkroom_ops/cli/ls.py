@@ -10,8 +10,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from darkroom_ops.cli.command import LOOK, Target, command
+from darkroom_ops.cli.command import LOOK, command
 from darkroom_ops.cli.options import Prefix, Since
+from darkroom_ops.cli.target import Target
 from darkroom_ops.present import words
 from darkroom_ops.present.failures import WrongUse
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from darkroom_ops.cli.command import Target
+from darkroom_ops.cli.target import Target
 
 
 def _executions(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:

@@ -11,8 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from darkroom_ops.cli import inputs
-from darkroom_ops.cli.command import Target, command
+from darkroom_ops.cli.command import command
 from darkroom_ops.cli.rerun import difference
+from darkroom_ops.cli.target import Target
 from darkroom_ops.present import words
 from darkroom_ops.present.failures import FAILED
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from darkroom_ops.cli.command import WORK, Target, command
+from darkroom_ops.cli.command import WORK, command
 from darkroom_ops.cli.options import ExecutionName
+from darkroom_ops.cli.target import Target
 from darkroom_ops.present import words
 from darkroom_ops.present.failures import WrongUse
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from darkroom_ops.cli import inputs
-from darkroom_ops.cli.command import WORK, Target, command
+from darkroom_ops.cli.command import WORK, command
 from darkroom_ops.cli.options import Presets, Watermark
+from darkroom_ops.cli.target import Target
 from darkroom_ops.present import words
 from darkroom_ops.present.failures import WrongUse
 

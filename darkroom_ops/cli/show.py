@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from darkroom_ops.cli.command import LOOK, Target, command
+from darkroom_ops.cli.command import LOOK, command
 from darkroom_ops.cli.options import ExecutionName
+from darkroom_ops.cli.target import Target
 from darkroom_ops.present.failures import FAILED
 
 

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from darkroom_ops.cli.command import WORK, Target, command
+from darkroom_ops.cli.command import WORK, command
 from darkroom_ops.cli.options import ExecutionName
+from darkroom_ops.cli.target import Target
 from darkroom_ops.present import words
 from darkroom_ops.present.failures import WrongUse
 

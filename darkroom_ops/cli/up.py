@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from rich.text import Text
 
-from darkroom_ops.cli.command import MACHINE, Target, command
+from darkroom_ops.cli.command import MACHINE, command
 from darkroom_ops.cli.options import port_option
+from darkroom_ops.cli.target import Target
 from darkroom_ops.present import words
 from darkroom_ops.present.failures import WrongUse
 

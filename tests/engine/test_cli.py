@@ -22,8 +22,8 @@ import requests
 from darkroom.contract.errors import InvalidRequest
 from PIL import Image
 
-from darkroom_ops.cli.command import Target
 from darkroom_ops.cli.run import run
+from darkroom_ops.cli.target import Target
 from darkroom_ops.deployment import Deployment
 from darkroom_ops.present.failures import WrongUse, explain
 from tests.support.pipeline import until

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 
 from darkroom_ops.cli import redrive
-from darkroom_ops.cli.command import Target
+from darkroom_ops.cli.target import Target
 from darkroom_ops.executions.model import Execution, read
 from darkroom_ops.present.failures import WrongUse
 from tests.unit.recorded import partly, recorded, recording
