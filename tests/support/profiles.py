@@ -25,23 +25,55 @@ SRGB = np.array(
 
 def matrix_profile(primaries: Matrix, gamma: float) -> bytes:
     """Return a display profile (ICC.1:2010) with three primaries and one gamma."""
-    tags = {
-        b"desc": _description(b"made by a test"),
-        b"wtpt": _xyz(WHITE_D50),
-        b"rXYZ": _xyz(primaries[:, 0]),
-        b"gXYZ": _xyz(primaries[:, 1]),
-        b"bXYZ": _xyz(primaries[:, 2]),
-    }
-    curve = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256)) + b"\0\0"
-    tags |= {b"rTRC": curve, b"gTRC": curve, b"bTRC": curve}
+    return rgb_profile(primaries, gamma_curve(gamma))
+
+
+def rgb_profile(primaries: Matrix, *curves: bytes, name: bytes = b"made by a test") -> bytes:
+    """Return a display profile with three primaries, and one curve for all or one for each."""
+    channels = dict(zip((b"rTRC", b"gTRC", b"bTRC"), (curves * 3)[:3], strict=True))
+    xyz = {b"rXYZ": primaries[:, 0], b"gXYZ": primaries[:, 1], b"bXYZ": primaries[:, 2]}
+    return profile(b"RGB ", {tag: _xyz(value) for tag, value in xyz.items()} | channels, name)
+
+
+def grey_profile(curve: bytes) -> bytes:
+    """Return a profile of greys."""
+    return profile(b"GRAY", {b"kTRC": curve})
+
+
+def gamma_curve(gamma: float) -> bytes:
+    """Return a plain power."""
+    return b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256)) + b"\0\0"
+
+
+def table_curve(values: NDArray[np.float64]) -> bytes:
+    """Return a curve of evenly spaced values, 0 to 1."""
+    numbers = (np.asarray(values) * 65535).round().astype(">u2")
+    return b"curv\0\0\0\0" + struct.pack(">I", len(numbers)) + numbers.tobytes()
+
+
+def parametric_curve(kind: int, *numbers: float) -> bytes:
+    """Return a curve of a formula (ICC.1:2010, 10.15)."""
+    return b"para\0\0\0\0" + struct.pack(
+        f">HH{len(numbers)}i", kind, 0, *(round(number * 65536) for number in numbers)
+    )
+
+
+SRGB_CURVE = parametric_curve(3, 2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+
+
+def profile(
+    space: bytes, own: dict[bytes, bytes], name: bytes = b"made by a test", kind: bytes = b"mntr"
+) -> bytes:
+    """Return a profile of a colour space, with tags of its own."""
+    tags = {b"desc": _description(name), b"wtpt": _xyz(WHITE_D50)} | own
     at = 128 + 4 + 12 * len(tags)
     table, body = struct.pack(">I", len(tags)), b""
-    for name, data in tags.items():
+    for tag, data in tags.items():
         padded = data + b"\0" * (-len(data) % 4)
-        table += name + struct.pack(">II", at + len(body), len(data))
+        table += tag + struct.pack(">II", at + len(body), len(data))
         body += padded
     size = at + len(body)
-    header = struct.pack(">I4sI4s4s4s", size, b"test", 0x02400000, b"mntr", b"RGB ", b"XYZ ")
+    header = struct.pack(">I4sI4s4s4s", size, b"test", 0x02400000, kind, space, b"XYZ ")
     header += struct.pack(">6H", 2026, 1, 1, 0, 0, 0) + b"acsp" + b"\0" * 28
     header += struct.pack(">3i", *(round(value * 65536) for value in WHITE_D50))
     return header.ljust(128, b"\0") + table + body

@@ -6,11 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from darkroom.contract.presets import Preset
 from darkroom.image.colour import has_other_profile, profile_of, to_srgb
 from darkroom.image.vips import vips
 from numpy.typing import NDArray
+from PIL import Image
 
 from tests.support import profiles
+from tests.support.images import encoded
+from tests.support.imaging import rendition
 
 P3 = profiles.matrix_profile(profiles.DISPLAY_P3, 2.2)
 
@@ -168,8 +172,26 @@ def test_whether_there_is_a_profile() -> None:
     assert has_other_profile(image([[[1, 2, 3]]], "uchar", "srgb", P3))
 
 
-@pytest.mark.parametrize("name", [b"sRGB IEC61966-2.1", "sRGB".encode("utf-16-be")])
-def test_a_profile_that_names_itself_srgb_is_skipped(name: bytes) -> None:
-    named = image([[[60, 180, 90]]], "uchar", "srgb", P3 + name)
-    assert not has_other_profile(named)
-    assert values(to_srgb(named)).tolist() == [[[60, 180, 90]]]
+@pytest.mark.parametrize("name", [b"sRGB IEC61966-2.1", b"Display P3 Gamut with sRGB Transfer"])
+def test_a_profiles_name_says_nothing(name: bytes) -> None:
+    """The second is what Android phones write."""
+    wide = profiles.rgb_profile(profiles.DISPLAY_P3, profiles.SRGB_CURVE, name=name)
+    named = image([[[200, 100, 50]]], "uchar", "srgb", wide)
+    assert has_other_profile(named)
+    assert np.abs(values(to_srgb(named)) - [[[215, 93, 31]]]).max() <= 1
+    same = profiles.rgb_profile(profiles.SRGB, profiles.SRGB_CURVE, name=b"Display P3")
+    assert not has_other_profile(image([[[200, 100, 50]]], "uchar", "srgb", same))
+
+
+@pytest.mark.parametrize("alpha", [255, 200], ids=["opaque", "clear"])
+@pytest.mark.parametrize("image_format", ["PNG", "WEBP", "TIFF", "AVIF"])
+def test_colours_with_alpha_are_converted_once(image_format: str, alpha: int) -> None:
+    """Display P3 (200, 100, 50), twice converted, would be (232, 83, 0)."""
+    wide = profiles.rgb_profile(profiles.DISPLAY_P3, profiles.SRGB_CURVE)
+    exact = {"WEBP": {"lossless": True, "exact": True}, "AVIF": {"quality": 100}}
+    stored = Image.new("RGBA", (8, 8), (200, 100, 50, alpha))
+    data = encoded(stored, image_format, icc_profile=wide, **exact.get(image_format, {}))
+    made = rendition(data, Preset(name="p", width=8, height=8, format="png"))
+    assert made.mode == ("RGB" if alpha == 255 else "RGBA")
+    near = 3 if image_format == "AVIF" else 1
+    assert np.abs(np.subtract(made.getpixel((4, 4))[:3], (215, 93, 31))).max() <= near  # type: ignore[index]

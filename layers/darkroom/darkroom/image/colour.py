@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
+from darkroom.image.icc import is_srgb
 from darkroom.image.vips import vips
 
 DEEP = 65535
@@ -31,11 +32,6 @@ def to_srgb(image: Any) -> Any:
     return made
 
 
-def is_srgb(profile: bytes) -> bool:
-    """Return whether an ICC profile names itself sRGB, as cameras, phones and editors do."""
-    return b"sRGB" in profile or "sRGB".encode("utf-16-be") in profile
-
-
 def has_other_profile(image: Any) -> bool:
     """Return whether an image carries a profile that is not sRGB."""
     profile = profile_of(image)
@@ -45,6 +41,13 @@ def has_other_profile(image: Any) -> bool:
 def profile_of(image: Any) -> bytes | None:
     """Return the embedded ICC profile, if the image has one."""
     return bytes(image.get("icc-profile-data")) if image.get_typeof("icc-profile-data") else None
+
+
+def with_profile(image: Any, profile: bytes) -> Any:
+    """Return an image that carries an ICC profile."""
+    image = image.copy()
+    image.set_type(vips().GValue.blob_type, "icc-profile-data", profile)
+    return image
 
 
 def _usual_bands(image: Any) -> Any:
@@ -63,8 +66,9 @@ def _opaque(image: Any) -> float:
 def _convert(image: Any) -> Any:
     grey = image.bands == 1
     image = _known_range(image)
-    if has_other_profile(image):
-        image = _by_profile(image)
+    profile = profile_of(image)
+    if profile is not None and not is_srgb(profile):
+        image = _by_profile(image, profile)
     if image.interpretation == "cmyk":
         image = image.icc_transform("srgb")
     elif image.interpretation in _MEASURED:
@@ -76,7 +80,7 @@ def _convert(image: Any) -> Any:
     return image.extract_band(0, n=min(image.bands, 3)).copy(interpretation="srgb")
 
 
-def _by_profile(image: Any) -> Any:
+def _by_profile(image: Any, profile: bytes) -> Any:
     """Follow the embedded profile; one that does not suit the pixels is as good as none.
 
     libvips's intent, relative colorimetric, is with black point compensation what browsers and
@@ -84,8 +88,7 @@ def _by_profile(image: Any) -> Any:
     """
     # Some show only when pixels are computed that they do not suit: one is enough to see it.
     probe = vips().Image.black(1, 1, bands=image.bands).cast(image.format)
-    probe = probe.copy(interpretation=image.interpretation)
-    probe.set_type(vips().GValue.blob_type, "icc-profile-data", profile_of(image))
+    probe = with_profile(probe.copy(interpretation=image.interpretation), profile)
     with contextlib.suppress(vips().Error):
         _followed(probe).avg()
         return _followed(image)

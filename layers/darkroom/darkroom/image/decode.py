@@ -23,7 +23,7 @@ from darkroom.image.pixels import Pixels, finish, reduce, upright
 from darkroom.image.plan import output_format
 from darkroom.image.spec import DecodeSpec
 from darkroom.image.strip import jpeg_quality, strip
-from darkroom.image.vips import forget_errors, vips
+from darkroom.image.vips import forget_errors, said, vips
 from darkroom.image.watermark import image_name
 
 DOCUMENT_SIDE = 1200
@@ -70,7 +70,8 @@ _NAMES = re.compile(r"^(?:Vips\w+|vips\w+|\w+load\w*|\w+2vips): ", re.MULTILINE)
 
 def _explain(source_format: SourceFormat, error: Any) -> DarkroomError:
     detail = _NAMES.sub("", str(error.detail or error.message))
-    if any(word in detail.lower() for word in _UNSUPPORTED):
+    lost = "corrupt" in detail.lower()  # whatever else was said of it
+    if not lost and any(word in detail.lower() for word in _UNSUPPORTED):
         return UnsupportedImage(
             f"This variety of {source_format.upper()} is not supported: "
             f"{' '.join(detail.split())[:200]}. "
@@ -145,8 +146,8 @@ def _add_first(
 def _jpeg(data: Data, pixels: Pixels, shown: Size, opened: Opened, spec: DecodeSpec) -> bytes:
     """Return a page as a JPEG: the source's own, if encoding it anew could only lose."""
     quality = spec.pdf.quality
-    if opened.format == "jpeg" and opened.plain and opened.pages[0].size == shown:
-        original = strip(bytes(data), "jpeg")
+    if opened.format == "jpeg" and opened.pages[0].size == shown:
+        original = _own_bytes(data, opened)
         if original is not None and jpeg_quality(original) <= quality + SAME_QUALITY:
             return original
     return jpeg(reduce(pixels.image, shown), quality, graphic=opened.graphic)
@@ -173,10 +174,15 @@ def _add_original(
         and output_format(preset, image.format, transparent=image.transparent) == image.format
         for preset in presets
     )
-    if rivals and opened.plain and image.frames == 1:
-        original = strip(bytes(data), image.format)
+    if rivals and image.frames == 1:
+        original = _own_bytes(data, opened)
         if original is not None:
             builder.add_original(original)
+
+
+def _own_bytes(data: Data, opened: Opened) -> bytes | None:
+    """Return the file without metadata, if it shows what was decoded and is sound."""
+    return strip(bytes(data), opened.format) if opened.plain and opened.sound() else None
 
 
 def _add_marks(builder: Builder, image: ImageInfo, spec: DecodeSpec) -> None:
@@ -233,6 +239,24 @@ def _need(source: Size, presets: tuple[Preset, ...]) -> Size:
 
 
 def _draw(page: Page, need: Size) -> Pixels:
+    """Decode a page; where something harmless is wrong with its file, without that."""
+    if page.again is None:
+        return _develop(page, need)
+    forget_errors()
+    try:
+        pixels = _develop(page, need)
+        complaint = said()  # of the last rows: of others, it would have been an error
+    except vips().Error as error:
+        complaint = str(error.detail)
+    if not complaint:
+        return pixels
+    other = page.again(complaint)
+    if other is None:
+        raise vips().Error("", complaint)
+    return _draw(msgspec.structs.replace(other, again=lambda _: None), need)
+
+
+def _develop(page: Page, need: Size) -> Pixels:
     """Decode a page, reduced to the size needed, upright, in 8-bit sRGB.
 
     Colours of 8 bits are converted before the image is reduced: rounded again only after that,

@@ -29,6 +29,13 @@ def vips() -> Any:
     return pyvips
 
 
+def said() -> str:
+    """Return what libvips has said and no error has told: warnings of the files it has read."""
+    library = vips()
+    text = library.ffi.string(library.vips_lib.vips_error_buffer())
+    return str(text.decode("utf-8", errors="replace"))
+
+
 def forget_errors() -> None:
     """Drop what libvips has said so far: it gathers messages until an error is raised.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from darkroom.contract.errors import CorruptImage
 from darkroom.contract.limits import Limits, check_sizes
+from darkroom.image.colour import with_profile
 from darkroom.image.geometry import Size
 from darkroom.image.input.page import Data, Opened, Page
 from darkroom.image.vips import vips
@@ -29,7 +30,7 @@ def read(data: Data, limits: Limits) -> Opened:
         if "a" in picture.mode:
             image = image.unpremultiply().linear(1, 0.5).cast(kind)
         if picture.info.get("icc_profile"):
-            image.set_type(vips().GValue.blob_type, "icc-profile-data", picture.info["icc_profile"])
+            image = with_profile(image, picture.info["icc_profile"])
         return image
 
     exif = picture.info.get("exif") or b""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache, partial
 from typing import Any
 
 from darkroom.contract.limits import Limits, check_sizes
+from darkroom.image.colour import profile_of, with_profile
 from darkroom.image.geometry import Size
+from darkroom.image.input import scans
 from darkroom.image.input.page import (
-    SEQUENTIAL,
     Data,
     Opened,
     Page,
@@ -17,20 +20,63 @@ from darkroom.image.input.page import (
     size_of,
     source,
 )
-from darkroom.image.vips import vips
+from darkroom.image.strip import strip
+from darkroom.image.vips import forget_errors, said, vips
+
+_STRICT = {"access": "sequential", "fail_on": "warning"}
+"""Lost data are a warning to libjpeg, which shows grey in their place. What is harmless is dealt
+with before (:func:`read`) and after (:func:`_again`)."""
+
+_LEFT_OVER = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
+_NO_END = "premature end of JPEG image"
 
 
 def read(data: Data, limits: Limits) -> Opened:
-    """Read the header; see :func:`darkroom.image.input.openers.open_image`."""
-    image = vips().Image.jpegload_source(source(data), **SEQUENTIAL)
+    """Read the header; see :func:`darkroom.image.input.openers.open_image`.
+
+    Whatever is odd before the picture's data loses nothing of it: bytes between segments, a version
+    of JFIF that does not exist. Such a file is read without it, so that warnings mean lost data.
+    """
+    forget_errors()
+    image = vips().Image.jpegload_source(source(data), **_STRICT)
     check_sizes([size_of(image)], limits)
+    odd = said()
+    forget_errors()
+    picture = (strip(bytes(data) + scans.END, "jpeg") if odd else None) or data
+    scans.check(picture)
+    return Opened(
+        "jpeg",
+        (_page(picture, image),),
+        exif=exif(image),
+        plain=is_plain(image),
+        sound=cache(partial(scans.sound, data)),
+    )
+
+
+def _page(data: Data, header: Any) -> Page:
+    """Return the page of a file whose header was read, of the same bytes or of odder ones."""
+    profile = profile_of(header)
 
     def draw(wanted: Size) -> Any:
-        shrink = _jpeg_shrink(size_of(image), wanted)
-        return vips().Image.jpegload_source(source(data), shrink=shrink, **SEQUENTIAL)
+        shrink = _jpeg_shrink(size_of(header), wanted)
+        image = vips().Image.jpegload_source(source(data), shrink=shrink, **_STRICT)
+        return image if profile is None else with_profile(image, profile)
 
-    page = Page(size_of(image), orientation(image), draw)
-    return Opened("jpeg", (page,), exif=exif(image), plain=is_plain(image))
+    return Page(size_of(header), orientation(header), draw, partial(_again, data, header))
+
+
+def _again(data: Data, header: Any, complaint: str) -> Page | None:
+    """Return the page without what is harmless; None where data are lost.
+
+    Harmless is a missing mark at the end, where nothing is missing before it, and a few bytes too
+    many before it.
+    """
+    left_over = _LEFT_OVER.search(complaint)
+    if _NO_END in complaint:
+        return _page(bytes(data) + scans.END, header)
+    if left_over is None or int(left_over[1]) > scans.SPARE:
+        return None
+    return _page(scans.without(data, int(left_over[1])), header)
 
 
 def _jpeg_shrink(size: Size, wanted: Size) -> int:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from darkroom.image.colour import has_other_profile
 from darkroom.image.geometry import Size
 from darkroom.image.input.sniff import SourceFormat
-from darkroom.image.vips import vips
+from darkroom.image.vips import said, vips
 
 Data = bytes | memoryview
 
@@ -29,6 +29,9 @@ class Page(Struct, frozen=True):
     # Returns lazy pixels at `size` or, where the format allows it for free, smaller: at least the
     # size that it is given.
     draw: Callable[[Size], Any]
+    # Returns the page without what a decoder has complained of, or None where that is no harmless
+    # thing. Without it, warnings mean nothing.
+    again: Callable[[str], Page | None] | None = None
 
     @property
     def upright(self) -> Size:
@@ -47,6 +50,8 @@ class Opened(Struct, frozen=True):
     vector: bool = False  # it has no pixels of its own, as SVG
     graphic: bool = False  # drawn and not photographed, as its format says: SVG, GIF or a palette
     plain: bool = False  # shown as stored: no orientation, no profile but sRGB, RGB or grey
+    # Returns whether it is decoded without a warning, once it has been decoded.
+    sound: Callable[[], bool] = lambda: not said()
 
 
 def source(data: Data) -> Any:

@@ -1,0 +1,102 @@
+"""Whether an ICC profile is sRGB: told from its primaries and curves, never from its name."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from functools import partial
+
+_PRIMARIES = {
+    b"rXYZ": (0.43607, 0.22249, 0.01392),
+    b"gXYZ": (0.38515, 0.71687, 0.09708),
+    b"bXYZ": (0.14307, 0.06061, 0.71410),
+}
+"""sRGB's, adapted to D50 as profiles have them (IEC 61966-2-1, ICC.1:2022 annex E)."""
+
+_NEAR = 0.001
+"""So far may primaries be off: profiles differ by 0.0003 in how they adapt, and no colour by one
+level of 255."""
+
+_LEVEL = 1 / 255
+_LEVELS = [level / 255 for level in (*range(4, 32, 4), *range(32, 256, 16), 255)]
+"""Where curves are compared, most of all in the dark, where a plain gamma goes another way."""
+
+_PARAMETERS = (1, 3, 4, 5, 7)
+"""How many numbers each type of a parametric curve has (ICC.1:2022, 10.18)."""
+
+
+def is_srgb(profile: bytes) -> bool:
+    """Return whether a profile changes no 8-bit colour by more than about a level."""
+    try:
+        return _is_srgb(profile)
+    except (struct.error, ArithmeticError, ValueError, IndexError):
+        return False  # damaged, as will be found by whoever follows it
+
+
+def _is_srgb(profile: bytes) -> bool:
+    tags = _tags(profile)
+    if any(tag.startswith((b"A2B", b"D2B")) for tag in tags):
+        return False  # tables, which are followed instead of primaries
+    if profile[16:20] == b"GRAY":
+        return _is_srgb_curve(tags.get(b"kTRC", b""))
+    curves = {tags.get(channel + b"TRC", b"") for channel in (b"r", b"g", b"b")}
+    near = all(_is_near(tags.get(tag, b""), wanted) for tag, wanted in _PRIMARIES.items())
+    return profile[16:20] == b"RGB " and near and all(map(_is_srgb_curve, curves))
+
+
+def _tags(profile: bytes) -> dict[bytes, bytes]:
+    (count,) = struct.unpack_from(">I", profile, 128)
+    entries = (struct.unpack_from(">4sII", profile, 132 + 12 * index) for index in range(count))
+    return {tag: profile[at : at + length] for tag, at, length in entries}
+
+
+def _is_near(tag: bytes, wanted: tuple[float, ...]) -> bool:
+    found = struct.unpack_from(">3i", tag, 8)
+    return all(abs(a / 65536 - b) <= _NEAR for a, b in zip(found, wanted, strict=True))
+
+
+def _is_srgb_curve(tag: bytes) -> bool:
+    curve = _curve(tag)
+    return all(abs(_encoded(curve(level)) - level) <= _LEVEL for level in _LEVELS)
+
+
+def _encoded(light: float) -> float:
+    """Return the value that sRGB has for an amount of light."""
+    if light <= 0.0031308:  # noqa: PLR2004
+        return 12.92 * light
+    return float(1.055 * light ** (1 / 2.4) - 0.055)
+
+
+def _curve(tag: bytes) -> Callable[[float], float]:
+    """Return what a ``curv`` or a ``para`` tag means (ICC.1:2022, 10.6 and 10.18)."""
+    if tag[:4] == b"para":
+        kind = int.from_bytes(tag[8:10], "big")
+        numbers = struct.unpack_from(f">{_PARAMETERS[kind]}i", tag, 12)
+        return _parametric(kind, *(number / 65536 for number in numbers))
+    (count,) = struct.unpack_from(">I", tag, 8)
+    table = struct.unpack_from(f">{count}H", tag, 12)
+    if count < 2:  # noqa: PLR2004 - a plain gamma, of 1 where there is no number
+        return partial(_power, table[0] / 256 if table else 1)
+
+    def between(value: float) -> float:
+        place = value * (count - 1)
+        left = min(int(place), count - 2)
+        share = place - left
+        return float(table[left] * (1 - share) + table[left + 1] * share) / 65535
+
+    return between
+
+
+def _parametric(kind: int, *numbers: float) -> Callable[[float], float]:
+    g, a, b, c, d, e, f = (*numbers, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)[:7]
+    if kind == 0:
+        return partial(_power, g)
+    if kind < 3:  # noqa: PLR2004 - types 1 and 2: a power from where its base is 0, plus c
+        offset = c if kind == 2 else 0.0  # noqa: PLR2004
+        return lambda value: _power(g, max(a * value + b, 0)) + offset
+    e, f = (e, f) if kind == 4 else (0.0, 0.0)  # noqa: PLR2004
+    return lambda value: _power(g, a * value + b) + e if value >= d else c * value + f
+
+
+def _power(exponent: float, base: float) -> float:
+    return float(base**exponent)

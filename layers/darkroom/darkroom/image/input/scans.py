@@ -1,0 +1,152 @@
+"""Whether a JPEG's picture is all there: what its decoder does not tell, or tells as a warning."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from darkroom.contract.errors import CorruptImage
+from darkroom.image.input.page import Data
+from darkroom.image.vips import forget_errors, said, vips
+
+END = b"\xff\xd9"
+"""The marker at the end of an image (ITU-T T.81, B.1.1.3)."""
+
+SPARE = 16
+"""So many bytes may be left over when the last block is decoded: some encoders write a few more.
+Blocks that are decoded out of step leave more, nine times in ten."""
+
+SMALL = 256 * 1024
+"""Files of up to so many bytes are always looked at twice, for 2 ms at most. Of larger ones that
+would take a sixth of the whole: they are where zeros make them suspicious."""
+
+_ZEROS = bytes(32)
+"""What a lost sector, or a transfer that was broken off, leaves in a file. Few pictures have it."""
+
+_EIGHTH = 8
+
+_FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
+"""Markers of frames that decoders know: baseline to progressive, Huffman or arithmetic."""
+
+_PROGRESSIVE = frozenset({0xC2, 0xCA})
+_SCAN = 0xDA
+_STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
+_MARKER = re.compile(rb"\xff+[^\0\xff]")
+_AFTER_SCAN = re.compile(rb"\xff+[^\0\xd0-\xd7\xff]")
+_SCAN_MARKER = re.compile(rb"\xff\xda")
+_COEFFICIENTS = range(64)
+
+
+class _Frame(NamedTuple):
+    """What is told before the first scan, and by its head."""
+
+    progressive: bool
+    components: bytes  # their identifiers
+    scan: int  # where the first scan's marker lies
+    data: int  # where its data begin
+    single: bool  # it holds the whole picture
+
+
+def check(data: Data) -> None:
+    """Refuse (CorruptImage) a picture of which a part is missing without the decoder's noticing.
+
+    It stops at the last block of a scan that holds the whole picture, whatever follows; and where
+    whole scans are missing, it shows what the others have.
+    """
+    frame = _frame(data)
+    if frame is None:
+        return  # the decoder tells
+    if not frame.single:
+        _check_scans(data, frame)
+    elif len(data) <= SMALL or _ZEROS in bytes(data[frame.data :]):
+        _check_end(data, frame.data)
+
+
+def sound(data: Data) -> bool:
+    """Return whether a JPEG decodes without a warning, to its very last byte."""
+    frame = _frame(data)
+    if frame is None or _warns(bytes(data)):
+        return False
+    if not frame.single:
+        return True  # the decoder reads such files to the end
+    end = _AFTER_SCAN.search(data, frame.data)
+    return end is not None and _warns(bytes(data[: end.start() - 1]) + END)
+
+
+def without(data: Data, spare: int) -> bytes:
+    """Return a JPEG without so many bytes before its end."""
+    whole, frame = bytes(data), _frame(data)
+    end = whole.index(END, frame.data if frame else 0)
+    return whole[: end - spare] + END
+
+
+def _check_scans(data: Data, frame: _Frame) -> None:
+    """Hold the scans of several against what they must hold together (ITU-T T.81, G.1)."""
+    left = {(each, place) for each in frame.components for place in _COEFFICIENTS}
+    for found in _SCAN_MARKER.finditer(data, frame.scan):
+        scan = bytes(data[found.end() : found.end() + 2 * 4 + 6])
+        count = scan[2] if len(scan) > 2 else 0  # noqa: PLR2004 - after a length of two bytes
+        components, rest = scan[3 : 3 + 2 * count : 2], scan[3 + 2 * count :]
+        places = range(rest[0], rest[1] + 1) if len(rest) > 2 else range(0)  # noqa: PLR2004
+        if not frame.progressive:
+            places = _COEFFICIENTS
+        elif len(rest) > 2 and rest[2] & 15:  # noqa: PLR2004 - bits that a later scan must bring
+            continue
+        left -= {(each, place) for each in components for place in places}
+    if left:
+        raise _incomplete("scans are missing at its end")
+
+
+def _check_end(data: Data, at: int) -> None:
+    """Refuse a scan of which much is left when the last block is decoded."""
+    head, end = bytes(data[:at]), _AFTER_SCAN.search(data, at)
+    scan = bytes(data[at : end.start() if end else len(data)])
+    if _ends(head, scan):
+        return
+    used = scan.rstrip(scan[-1:])
+    used += b"\0" * used.endswith(b"\xff")  # which stands after each of these in a scan
+    if len(scan) - len(used) > SPARE and not _warns(head + used + END) and _ends(head, used):
+        return  # filled up with one value
+    raise _incomplete("its data do not end where the picture does")
+
+
+def _ends(head: bytes, scan: bytes) -> bool:
+    """Return whether a scan's picture needs its data up to the last few bytes."""
+    return _warns(head + scan[: -min(SPARE + 1, (len(scan) + 1) // 2)] + END)
+
+
+def _warns(data: bytes) -> bool:
+    """Return whether a JPEG's decoder complains; at an eighth it does little but read."""
+    forget_errors()
+    options = {"access": "sequential", "fail_on": "warning"}
+    try:
+        image = vips().Image.jpegload_buffer(data, **options)
+        if min(image.width, image.height) >= _EIGHTH:
+            image = vips().Image.jpegload_buffer(data, shrink=_EIGHTH, **options)
+        image.avg()
+    except vips().Error:
+        return True
+    return bool(said())
+
+
+def _frame(data: Data) -> _Frame | None:
+    at, progressive, components = 2, False, b""
+    while (marker := _MARKER.search(data, at)) is not None:
+        kind, at = marker[0][-1], marker.end()
+        if kind in _STANDALONE:
+            continue
+        segment = bytes(data[at : at + int.from_bytes(data[at : at + 2], "big")])
+        if kind in _FRAMES:
+            progressive, components = kind in _PROGRESSIVE, segment[8::3]
+        elif kind == _SCAN:
+            single = not progressive and segment[2:3] == bytes([len(components)])
+            return _Frame(progressive, components, at - 2, at + len(segment), single)
+        at += len(segment)
+    return None
+
+
+def _incomplete(reason: str) -> CorruptImage:
+    return CorruptImage(
+        f"A part of this JPEG's picture is missing or damaged: {reason}. Expected a complete file. "
+        "Upload the original again, or save what is left of it anew, and upload that."
+    )

@@ -1,0 +1,221 @@
+"""Damaged JPEGs: what lost data is refused, what is harmless is shown, and neither is passed on."""
+
+from __future__ import annotations
+
+import random
+import re
+
+import numpy as np
+import pytest
+from darkroom.contract.errors import CorruptImage
+from darkroom.contract.presets import Preset
+from darkroom.image.input import scans
+from darkroom.image.mezzanine import Mezzanine, unpack
+from PIL import Image
+
+from benchmarks.photos import scene
+from tests.support.images import encoded, opened
+from tests.support.imaging import array, develop
+from tests.support.profiles import DISPLAY_P3, SRGB_CURVE, rgb_profile
+
+SIZE = (160, 120)
+SAME_SIZE = Preset(name="p", width=160, height=120, quality=90)
+END = b"\xff\xd9"
+
+PHOTO = encoded(scene(*SIZE, seed=1), quality=85)
+PROGRESSIVE = encoded(scene(*SIZE, seed=1), quality=85, progressive=True)
+DATA = PHOTO.index(b"\xff\xda") + 14
+SCANS = [found.start() for found in re.finditer(b"\xff\xda", PROGRESSIVE)]
+RESTARTS = encoded(scene(*SIZE, seed=1), quality=85, restart_marker_blocks=5)
+
+
+def mezzanine(data: bytes) -> Mezzanine:
+    return unpack(develop(data, SAME_SIZE).mezzanine)
+
+
+def shown(data: bytes) -> bytes:
+    contents = mezzanine(data)
+    return bytes(contents.parts[contents.header.pages[0].part])
+
+
+def shortened(data: bytes, share: float) -> bytes:
+    """Cut a share of the data away, and keep the end marker."""
+    start = data.index(b"\xff\xda")
+    return data[: start + int((len(data) - start) * (1 - share))] + END
+
+
+def claiming(width: int, height: int) -> bytes:
+    """Return a small file that claims to be a large picture."""
+    at = PHOTO.index(b"\xff\xc0") + 5
+    size = height.to_bytes(2, "big") + width.to_bytes(2, "big")
+    return PHOTO[:at] + size + PHOTO[at + 4 : DATA + 20] + END
+
+
+def two_scans(*, keep: int = 3) -> bytes:
+    """Return a baseline JPEG with a scan for each component, of which some are missing.
+
+    Each is the scan of a grey picture, and the frame has all three of them.
+    """
+    planes = [encoded(plane, quality=85) for plane in scene(*SIZE, seed=1).convert("YCbCr").split()]
+    start = planes[0].index(b"\xff\xda")
+    grey = planes[0][:start]
+    at = grey.index(b"\xff\xc0")
+    frame = grey[at : at + 9] + b"\x03" + b"".join(bytes([i, 0x11, 0]) for i in (1, 2, 3))
+    head = grey[:at] + frame.replace(b"\0\x0b", b"\0\x11", 1) + grey[at + 13 :]
+    found = []
+    for number, plane in enumerate(planes[:keep], 1):
+        scan = plane[plane.index(b"\xff\xda") : -2]
+        found.append(scan[:5] + bytes([number]) + scan[6:])
+    return head + b"".join(found) + END
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        shortened(PHOTO, 0.6),
+        shortened(PHOTO, 0.1),
+        shortened(PROGRESSIVE, 0.6),
+        shortened(RESTARTS, 0.6),
+        PHOTO[:-40],
+        PHOTO[:DATA] + bytes(len(PHOTO) - DATA - 2) + END,
+        PHOTO[:DATA] + bytes(len(PHOTO) - DATA - 2),
+        PHOTO[: len(PHOTO) // 2] + bytes(600) + PHOTO[len(PHOTO) // 2 + 600 :],
+        PHOTO[: len(PHOTO) // 2] + bytes(len(PHOTO) // 2) + END,
+        claiming(10_000, 9_900),
+        claiming(160, 136),
+        PROGRESSIVE[: SCANS[3]] + END,
+        PROGRESSIVE[: SCANS[-1]] + END,
+        two_scans(keep=2),
+        two_scans(keep=1),
+        PHOTO[:-2] + random.Random(1).randbytes(400).replace(b"\xff", b"") + END,
+        PROGRESSIVE[: SCANS[3]] + b"abcd" + PROGRESSIVE[SCANS[3] :],
+        PHOTO.replace(b"JFIF\0\1", b"JFIF\0\2")[: DATA + 500] + END,
+    ],
+    ids=[
+        *("60 % cut away", "10 % cut away", "60 % of progressive", "60 % with restarts"),
+        *("no end", "zeroed", "zeroed to the end", "a hole", "half of it zeroed"),
+        *("claims 99 megapixels", "claims a row more", "of 10 scans 3", "the last scan"),
+        *("no third component", "one component of three", "much left over"),
+        *("bytes between scans", "lost behind a harmless oddity"),
+    ],
+)
+def test_lost_data_are_refused(data: bytes) -> None:
+    with pytest.raises(CorruptImage, match="upload"):
+        develop(data, SAME_SIZE)
+
+
+@pytest.mark.parametrize("shrunk", [8, 16])
+def test_lost_data_are_refused_where_the_picture_is_decoded_small(shrunk: int) -> None:
+    small = Preset(name="p", width=1200 // shrunk, height=10)
+    data = encoded(scene(2400, 1600, seed=1), quality=60)
+    with pytest.raises(CorruptImage):
+        develop(shortened(data, 0.02), small)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        PHOTO[:-2],
+        PROGRESSIVE[:-2],
+        PHOTO[:-2] + b"abcd" + END,
+        PROGRESSIVE[:-2] + b"abcd" + END,
+        PHOTO[:-2] + bytes(500) + END,
+        PHOTO[:20] + b"abcd" + PHOTO[20:],
+        PROGRESSIVE[:20] + b"abcd" + PROGRESSIVE[20:],
+        PHOTO.replace(b"JFIF\0\1", b"JFIF\0\2"),
+        PHOTO.replace(b"JFIF\0\1", b"JFIF\0\2")[:-2],
+    ],
+    ids=[
+        *("no end marker", "no end marker, progressive", "a few bytes before the end"),
+        *("a few bytes before the end, progressive", "padding", "bytes between segments"),
+        *("bytes between segments, progressive", "a version of JFIF", "two oddities"),
+    ],
+)
+def test_what_is_harmless_is_shown_but_never_passed_on(data: bytes) -> None:
+    sound = PROGRESSIVE if b"\xff\xc2" in data else PHOTO
+    assert shown(data) == shown(sound)
+    assert mezzanine(sound).header.original is not None
+    assert mezzanine(data).header.original is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        RESTARTS,
+        two_scans(),
+        PHOTO + b"what phones put behind it" * 20,
+        PHOTO + PHOTO,
+        encoded(Image.new("RGB", (160, 120), "white"), optimize=True),
+        encoded(Image.new("L", (160, 120)), optimize=True),
+        encoded(Image.new("RGB", (1, 1))),
+        encoded(scene(160, 120, seed=1), subsampling=0, quality=100),
+        encoded(scene(160, 120, seed=1).convert("CMYK")),
+    ],
+    ids=[
+        *("restarts", "three scans", "a trailer", "twice", "white", "black", "one pixel"),
+        *("full chroma", "inks"),
+    ],
+)
+def test_sound_files_are_sound(data: bytes) -> None:
+    assert scans.sound(data)
+    assert develop(data, SAME_SIZE)
+
+
+def test_three_scans_show_all_colours() -> None:
+    made = np.frombuffer(shown(two_scans()), np.uint8).astype(float)
+    assert np.abs(made - array(opened(two_scans())).ravel()).mean() < 1
+
+
+@pytest.mark.parametrize(
+    ("sound", "spare", "passes"),
+    [
+        *((PHOTO, 1, True), (PHOTO, 16, True), (PHOTO, 17, False)),
+        *((PROGRESSIVE, 1, True), (PROGRESSIVE, 18, True), (PROGRESSIVE, 19, False)),
+    ],
+)
+def test_how_many_bytes_may_be_left_over(sound: bytes, spare: int, passes: bool) -> None:
+    """libjpeg does not count the first two, where it tells."""
+    data = sound[:-2] + bytes(range(1, 1 + spare)) + END
+    if passes:
+        assert shown(data) == shown(sound)
+    else:
+        with pytest.raises(CorruptImage):
+            develop(data, SAME_SIZE)
+
+
+def test_a_profile_is_followed_in_an_odd_file() -> None:
+    """Although what is decoded is the file without its metadata."""
+    wide = rgb_profile(DISPLAY_P3, SRGB_CURVE)
+    data = encoded(scene(*SIZE, seed=1), quality=85, icc_profile=wide)
+    assert shown(data.replace(b"JFIF\0\1", b"JFIF\0\2")) == shown(data) != shown(PHOTO)
+
+
+def test_a_turned_picture_is_turned_in_an_odd_file() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encoded(scene(*SIZE, seed=1), quality=85, exif=exif)
+    odd = data[:20] + b"abcd" + data[20:]
+    assert shown(odd) == shown(data) != shown(PHOTO)
+
+
+@pytest.mark.parametrize(("small", "refused"), [(10**6, True), (100, False)])
+def test_only_small_or_suspicious_files_are_looked_at_twice(
+    small: int, refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where data are left over, only a second look tells; lost ones are betrayed by zeros."""
+    monkeypatch.setattr(scans, "SMALL", small)
+    out_of_step = PHOTO[:-2] + PHOTO[DATA : DATA + 400] + END
+    if refused:
+        with pytest.raises(CorruptImage):
+            scans.check(out_of_step)
+    else:
+        scans.check(out_of_step)
+        assert not scans.sound(out_of_step), "and so it is never passed on"
+    with pytest.raises(CorruptImage):
+        scans.check(PHOTO[:DATA] + bytes(len(PHOTO) - DATA - 2) + END)
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff\xd8", PHOTO[:100], PHOTO[: DATA - 14] + END])
+def test_without_a_scan_there_is_nothing_to_say(data: bytes) -> None:
+    scans.check(data)
+    assert not scans.sound(data)

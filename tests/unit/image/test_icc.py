@@ -1,0 +1,96 @@
+"""Which profiles are sRGB, by what they do to colours."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from darkroom.image.icc import is_srgb
+from darkroom.image.vips import vips
+from PIL import ImageCms
+
+from tests.support.profiles import (
+    ADOBE_RGB,
+    DISPLAY_P3,
+    SRGB,
+    SRGB_CURVE,
+    gamma_curve,
+    grey_profile,
+    parametric_curve,
+    profile,
+    rgb_profile,
+    table_curve,
+)
+
+RAMP = np.linspace(0, 1, 1024)
+LIGHT = np.where(RAMP <= 0.04045, RAMP / 12.92, ((RAMP + 0.055) / 1.055) ** 2.4)
+SAME = rgb_profile(SRGB, SRGB_CURVE)
+MOVED = SRGB + np.diag([0.0009, -0.0009, 0.0009])
+FAR = SRGB + np.diag([0, 0, 0.0012])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        SAME,
+        rgb_profile(SRGB, table_curve(LIGHT)),
+        rgb_profile(SRGB, table_curve(LIGHT[::33])),  # of 32 values, as the smallest profiles have
+        rgb_profile(SRGB, table_curve(LIGHT), SRGB_CURVE, SRGB_CURVE),
+        rgb_profile(SRGB, parametric_curve(4, 2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045, 0,
+                                           0)),
+        rgb_profile(MOVED, SRGB_CURVE),
+        grey_profile(SRGB_CURVE),
+        grey_profile(table_curve(LIGHT)),
+        ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(),
+        bytes(vips().Operation.call("profile_load", "srgb")),
+    ],
+)  # fmt: skip
+def test_what_changes_no_colour_is_srgb(data: bytes) -> None:
+    assert is_srgb(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        rgb_profile(DISPLAY_P3, SRGB_CURVE),
+        rgb_profile(ADOBE_RGB, gamma_curve(2.2)),
+        rgb_profile(FAR, SRGB_CURVE),
+        rgb_profile(SRGB, gamma_curve(2.2)),  # 9 levels off in the dark
+        rgb_profile(SRGB, gamma_curve(1)),
+        rgb_profile(SRGB, b"curv" + bytes(8)),  # no number: light itself
+        rgb_profile(SRGB, parametric_curve(0, 2.4)),
+        rgb_profile(SRGB, parametric_curve(1, 2.4, 1 / 1.055, 0.055 / 1.055)),
+        rgb_profile(SRGB, parametric_curve(2, 2.4, 1 / 1.055, 0.055 / 1.055, 0.1)),
+        rgb_profile(SRGB, parametric_curve(4, 2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045,
+                                           0.05, 0)),
+        rgb_profile(SRGB, parametric_curve(4, 2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045,
+                                           0, 0.01)),
+        rgb_profile(SRGB, SRGB_CURVE, SRGB_CURVE, gamma_curve(2.2)),
+        rgb_profile(SRGB, SRGB_CURVE, gamma_curve(1.8), SRGB_CURVE),
+        rgb_profile(SRGB, table_curve(np.sqrt(LIGHT))),
+        grey_profile(gamma_curve(2.2)),
+        bytes(vips().Operation.call("profile_load", "p3")),
+        bytes(vips().Operation.call("profile_load", "cmyk")),
+    ],
+)  # fmt: skip
+def test_what_changes_colours_is_not(data: bytes) -> None:
+    assert not is_srgb(data)
+
+
+def test_tables_come_before_primaries() -> None:
+    own = {b"kTRC": SRGB_CURVE}
+    assert is_srgb(profile(b"GRAY", own))
+    assert not is_srgb(profile(b"GRAY", {**own, b"A2B0": b"mft1"}))
+    assert not is_srgb(profile(b"GRAY", {**own, b"D2B0": b"mpet"}))
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"rubbish" * 40, profile(b"CMYK", {b"kTRC": SRGB_CURVE}), profile(b"RGB ", {})]
+)
+def test_what_cannot_be_read_is_not(data: bytes) -> None:
+    assert not is_srgb(data)
+
+
+@pytest.mark.parametrize("at", range(128, len(SAME), 4))
+def test_damage_is_no_failure(at: int) -> None:
+    assert is_srgb(SAME[:at] + b"\xff\xff\xff\xff" + SAME[at + 4 :]) in {True, False}
+    assert is_srgb(SAME[:at]) in {True, False}
