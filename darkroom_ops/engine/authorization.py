@@ -84,23 +84,18 @@ class Authorizer:
     def check_delivery(self, rule: str, target: Mapping[str, Any]) -> None:
         """Check that a rule may deliver to a target, by the target's role or its resource policy.
 
-        Raises
-        ------
-        ClientError
-            AccessDeniedException: it may not.
+        A ClientError, AccessDeniedException, says that it may not.
         """
-        arn = target["Arn"]
-        action = DELIVERIES[parse(arn).service]
+        need = Need(DELIVERIES[parse(target["Arn"]).service], target["Arn"])
         if "RoleArn" in target:
             policies = self._roles.policies_of(target["RoleArn"])
-            allowed = self._allowed(target["RoleArn"], policies, Need(action, arn))
+            allowed = self._allowed(target["RoleArn"], policies, need)
         else:
-            allowed = self._service_allowed(rule, Need(action, arn))
+            allowed = self._service_allowed(rule, need)
         if not allowed:
-            answer = _refusal("events", rule, Need(action, arn))
-            raise ClientError(
-                {"Error": {"Code": answer.code, "Message": answer.message}}, "PutEvents"
-            )
+            refused = _refusal("events", rule, need)
+            error = {"Code": refused.code, "Message": refused.message}
+            raise ClientError({"Error": error}, "PutEvents")
 
     def rule_may_send(self, rule: str, queue: str) -> bool:
         """Return whether a rule may send what it cannot deliver to a queue."""

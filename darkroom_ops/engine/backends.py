@@ -36,14 +36,7 @@ def declared_types(
 ) -> dict[str, str]:
     """Return the types of a template's resources, by name, without those whose condition is false.
 
-    Parameters
-    ----------
-    template
-        After the SAM transform.
-    parameters
-        Those that differ from their defaults.
-    region
-        Where it would be deployed.
+    The SAM transform has been applied, and the parameters are those that differ from the defaults.
     """
     resources = ResourceMap("", "", dict(parameters), {}, region, ACCOUNT, template, None)
     resources.load_parameters()
@@ -56,18 +49,11 @@ def resolved_properties(stack: str, region: str) -> dict[str, tuple[str, dict[st
 
     Resources whose condition does not hold are left out.
     """
-    resources = _resources(stack, region)
+    resources = cloudformation_backends[ACCOUNT][region].get_stack(stack).resource_map
     return {
-        name: (
-            declared["Type"],
-            clean_json(copy.deepcopy(declared.get("Properties", {})), resources),
-        )
-        for name, declared in _declared(resources)
+        name: (each["Type"], clean_json(copy.deepcopy(each.get("Properties", {})), resources))
+        for name, each in _declared(resources)
     }
-
-
-def _resources(stack: str, region: str) -> Any:
-    return cloudformation_backends[ACCOUNT][region].get_stack(stack).resource_map
 
 
 def _declared(resources: Any) -> Iterator[tuple[str, Any]]:

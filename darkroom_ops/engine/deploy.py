@@ -45,10 +45,7 @@ def deploy(
 ) -> Deployed:
     """Create the stack of a SAM template, whose folders lie beside it.
 
-    Raises
-    ------
-    RuntimeError
-        CloudFormation refused the template; the message is its reason.
+    A RuntimeError has the reason for which it is refused.
     """
 
     def client(service: str) -> Any:

@@ -60,20 +60,10 @@ QUIET = {
 
 
 class Engine:
-    """A running engine. Close it, or use it as a context manager.
+    """A running engine, with a SAM template deployed. Close it, or use it as a context manager.
 
-    Parameters
-    ----------
-    template
-        The SAM template to deploy.
-    port
-        TCP port on 127.0.0.1; 0 for any free one.
-    stack
-        Name of the stack.
-    parameters
-        Template parameters; by default, every kind of subscriber is there.
-    skip_waits
-        Record the waits of retries instead of waiting: for tests.
+    It listens on 127.0.0.1, where port 0 is any free one. Without template parameters, every kind
+    of subscriber is there. Waits of retries can be skipped and only recorded, for tests.
 
     Raises
     ------
@@ -115,16 +105,10 @@ class Engine:
         self._closed = False
         with contextlib.ExitStack() as undo:
             undo.callback(self._socket.close)
-            hooks.install(
-                Services(
-                    endpoint=self.endpoint,
-                    functions=self.functions,
-                    inbox=self.inbox,
-                    router=self.router,
-                    faults=self.faults,
-                    retries=self.retries,
-                )
+            services = Services(
+                self.endpoint, self.functions, self.inbox, self.router, self.faults, self.retries
             )
+            hooks.install(services)
             undo.callback(self.functions.close)
             undo.callback(hooks.uninstall)
             self._server = self._serve()
@@ -147,15 +131,12 @@ class Engine:
 
     def wait_idle(self, seconds: float = 120.0) -> bool:
         """Wait until no event waits and no execution runs; return whether that came in time."""
+
+        def idle() -> bool:
+            return self.router.idle() and not backends.running_executions(DEFAULT_REGION)
+
         # Twice idle: an execution may end, and so send an event, between the two questions.
-        return _wait_until(
-            lambda: (
-                self.router.idle()
-                and not backends.running_executions(DEFAULT_REGION)
-                and self.router.idle()
-            ),
-            seconds,
-        )
+        return _wait_until(lambda: idle() and self.router.idle(), seconds)
 
     def wait_ended(self, arn: str, seconds: float = 120.0) -> bool:
         """Wait until an execution has ended; return whether it has in time."""
@@ -177,17 +158,9 @@ class Engine:
         hooks.uninstall()
 
     def _deploy(self, template: Path, stack: str, parameters: Mapping[str, str] | None) -> Deployed:
-        deployed = deploy(
-            template,
-            stack,
-            SUBSCRIBERS if parameters is None else parameters,
-            boto3.session.Session(
-                region_name=DEFAULT_REGION,
-                aws_access_key_id="engine",
-                aws_secret_access_key="engine",  # noqa: S106 - moto takes any
-            ),
-            self.endpoint,
-        )
+        session = boto3.session.Session("engine", "engine", region_name=DEFAULT_REGION)
+        given = SUBSCRIBERS if parameters is None else parameters
+        deployed = deploy(template, stack, given, session, self.endpoint)
         for spec in deployed.functions:
             self.functions.register(spec)
         return deployed
@@ -203,13 +176,9 @@ class Engine:
             lambda call, invocation: self.inject_fault and self.inject_fault(call, invocation),
             {MESSAGES_PATH: self.inbox.per_execution},
         )
+        fd = self._socket.fileno()
         server = make_server(
-            HOST,
-            self.port,
-            gateway,
-            threaded=True,
-            request_handler=_KeepAlive,
-            fd=self._socket.fileno(),
+            HOST, self.port, gateway, threaded=True, request_handler=_KeepAlive, fd=fd
         )
         self._socket.close()  # the server has its own copy of the descriptor
         threading.Thread(target=server.serve_forever, name="engine", daemon=True).start()

@@ -59,14 +59,8 @@ _sequence = itertools.count()
 class EventRouter:
     """Takes events to the targets of the rules that match them.
 
-    Parameters
-    ----------
-    rules
-        Gives the rules of the default bus.
-    transform
-        Applies a target's InputTransformer.
-    dead_letters
-        Gives the ARN of the queue for what a function failed on, by the function's name.
+    ``rules`` gives those of the default bus, ``transform`` applies a target's InputTransformer, and
+    ``dead_letters`` gives the ARN of the queue for what a function, by its name, failed on.
     """
 
     def __init__(
@@ -134,19 +128,13 @@ class EventRouter:
     def _forget(self, future: Future[None]) -> None:
         with self._lock:
             self._pending.discard(future)
-        if (
-            not future.cancelled()
-            and (error := future.exception()) is not None
-            and not self._closed
-        ):
+        error = None if future.cancelled() else future.exception()
+        if error is not None and not self._closed:
             LOG.error("an event could not be delivered", exc_info=error)
 
     def _deliver(self, rule_arn: str, target: dict[str, Any], event: dict[str, Any]) -> None:
-        payload = (
-            self._transform(target["InputTransformer"], event)
-            if "InputTransformer" in target
-            else event
-        )
+        transformer = target.get("InputTransformer")
+        payload = self._transform(transformer, event) if transformer else event
         body = json.dumps(payload, ensure_ascii=False)
         for attempt in range(ATTEMPTS):
             if self._closed:

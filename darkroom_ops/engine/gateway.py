@@ -25,13 +25,7 @@ _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/[^/]*/[^/]*/([^/,\s]+)/aws4_req
 
 
 class Gateway:
-    """A WSGI application around the engine's.
-
-    Parameters
-    ----------
-    pages
-        What the engine itself answers, as JSON-like data by path.
-    """
+    """A WSGI application around moto's; the pages are what the engine itself answers, by path."""
 
     def __init__(
         self,

@@ -20,30 +20,16 @@ UNSUBSCRIBE = (
 
 @dataclass(frozen=True)
 class Message:
-    """A delivered message.
-
-    Parameters
-    ----------
-    protocol
-        ``email`` or ``sms``.
-    subject
-        Of an e-mail; None for SMS.
-    text
-        The body, in the variant that the publisher wrote for the protocol.
-    sender
-        The topic's display name.
-    subscription
-        Its ARN.
-    """
+    """A delivered message."""
 
     topic: str
-    protocol: str
+    protocol: str  # email or sms
     recipient: str
-    subject: str | None
-    text: str
+    subject: str | None  # None for SMS
+    text: str  # in the variant that the publisher wrote for the protocol
     attributes: dict[str, str]
-    sender: str
-    subscription: str
+    sender: str  # the topic's display name
+    subscription: str  # its ARN
     time: datetime.datetime
 
     @property

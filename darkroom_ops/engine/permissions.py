@@ -11,6 +11,7 @@ Sources: Service Authorization Reference (actions and resources of each service)
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -29,49 +30,28 @@ class PolicyNotUnderstood(Exception):
 
 @dataclass(frozen=True)
 class Call:
-    """An API call.
+    """An API call."""
 
-    Parameters
-    ----------
-    principal
-        Who makes it: a function's name, or the state machine's role.
-    service
-        The service's signing name, as ``s3`` or ``states``.
-    parameters
-        Those that decide what it needs.
-    """
-
-    principal: str
-    service: str
+    principal: str  # who makes it: a function's name, or MACHINE
+    service: str  # the service's signing name, as s3 or states
     operation: str
-    parameters: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)  # those that decide what it needs
 
 
 @dataclass(frozen=True)
 class Need:
-    """One permission that a call needs.
-
-    Parameters
-    ----------
-    resource
-        ARN, or ``*`` where the service knows none.
-    via
-        The service that asks for it in the caller's name, as S3 asks KMS.
-    """
+    """One permission that a call needs."""
 
     action: str
-    resource: str
-    via: str = ""
+    resource: str  # ARN, or * where the service knows none
+    via: str = ""  # the service that asks for it in the caller's name, as S3 asks KMS
 
 
 @dataclass(frozen=True)
 class Grant:
-    """One action that a policy allows on one resource, both with wildcards as written.
+    """One action that a policy allows on one resource, both with wildcards as written."""
 
-    The owner is the ARN of the role or the resource whose policy it is.
-    """
-
-    owner: str
+    owner: str  # ARN of the role or the resource whose policy it is
     sid: str
     action: str
     resource: str
@@ -88,14 +68,18 @@ class Statement:
     services: tuple[str, ...]
     conditions: tuple[tuple[str, str, tuple[str, ...]], ...]
 
-    def covers(self, need: Need, context: Mapping[str, str]) -> bool:
-        """Return whether the statement speaks of a need, under the given circumstances."""
-        return (
-            any(_like(pattern, need.action, ignore_case=True) for pattern in self.actions)
-            and any(_like(pattern, need.resource) for pattern in self.resources)
-            and all(_holds(operator, context.get(key), values)
-                    for operator, key, values in self.conditions)
-        )  # fmt: skip
+    def matches(self, need: Need, context: Mapping[str, str]) -> list[tuple[str, str]]:
+        """Return the pairs of action and resource that speak of a need, when all conditions hold.
+
+        The context has the circumstances that conditions may ask for.
+        """
+        if not all(_holds(operator, context.get(key), of) for operator, key, of in self.conditions):
+            return []
+        return [
+            (action, resource)
+            for action, resource in itertools.product(self.actions, self.resources)
+            if _like(action, need.action, ignore_case=True) and _like(resource, need.resource)
+        ]
 
 
 @dataclass(frozen=True)
@@ -111,8 +95,7 @@ class Policy:
             Grant(self.owner, statement.sid, action, resource)
             for statement in self.statements
             if statement.allows
-            for action in statement.actions
-            for resource in statement.resources
+            for action, resource in itertools.product(statement.actions, statement.resources)
         )
 
 
@@ -139,12 +122,8 @@ def decide(
 ) -> frozenset[Grant] | None:
     """Return the grants that allow a need; None when nothing does, or a statement denies it.
 
-    Parameters
-    ----------
-    context
-        Condition keys and their values, as ``aws:SourceArn``.
-    service
-        The calling service, as ``events.amazonaws.com``, when the policies are a resource's.
+    The context has condition keys and their values, as ``aws:SourceArn``; the service is the one
+    that calls, as ``events.amazonaws.com``, when the policies are a resource's.
     """
     given = {key.lower(): value for key, value in (context or {}).items()}
     if need.via:
@@ -154,16 +133,10 @@ def decide(
         for statement in policy.statements:
             if service is not None and not {service, "*"} & set(statement.services):
                 continue
-            if not statement.covers(need, given):
-                continue
-            if not statement.allows:
+            pairs = statement.matches(need, given)
+            if pairs and not statement.allows:
                 return None
-            grants.update(
-                Grant(policy.owner, statement.sid, action, resource)
-                for action in statement.actions
-                for resource in statement.resources
-                if _like(action, need.action, ignore_case=True) and _like(resource, need.resource)
-            )
+            grants.update(Grant(policy.owner, statement.sid, *pair) for pair in pairs)
     return frozenset(grants) or None
 
 
@@ -250,13 +223,9 @@ def _holds(operator: str, value: str | None, expected: tuple[str, ...]) -> bool:
 class Place:
     """Where calls are made, and what of it decides about permissions.
 
-    Parameters
-    ----------
-    tagged
-        Returns whether an object (bucket, key, version) has tags: a copy takes them along.
-    encryption_key
-        Gives the ARN of the customer's key that encrypts a topic, a queue or a bucket, by its ARN;
-        None when there is none.
+    ``tagged`` returns whether an object (bucket, key, version) has tags, which a copy takes along;
+    ``encryption_key`` the ARN of the customer's key that encrypts a topic, a queue or a bucket, by
+    its ARN.
     """
 
     region: str

@@ -20,18 +20,10 @@ from darkroom_ops.engine.protocols import ServiceError
 
 @dataclass(frozen=True)
 class ServiceFault:
-    """What goes wrong with a call.
+    """What goes wrong with a call."""
 
-    Parameters
-    ----------
-    error
-        The error that the service answers with; None when the connection breaks without any.
-    served
-        Whether the service has done it nevertheless.
-    """
-
-    error: ServiceError | None
-    served: bool = False
+    error: ServiceError | None  # the service's answer; None when the connection breaks without any
+    served: bool = False  # whether the service has done it nevertheless
 
 
 InjectFault: TypeAlias = Callable[[Call, str], ServiceFault | None]

@@ -38,31 +38,17 @@ NUMBER = struct.Struct("i")
 
 @dataclass(frozen=True)
 class FunctionSpec:
-    """A function as the template declares it.
-
-    Parameters
-    ----------
-    code
-        Folder of the handler's module.
-    layers
-        Folders that are importable, like ``/opt/python``.
-    memory_mb
-        Memory, in MiB.
-    timeout
-        Longest invocation, in seconds.
-    dead_letters
-        ARN of the queue for events that it failed on, if it has one.
-    """
+    """A function as the template declares it."""
 
     name: str
     arn: str
     handler: str
-    code: Path
-    layers: tuple[Path, ...]
+    code: Path  # the folder of the handler's module
+    layers: tuple[Path, ...]  # importable, like /opt/python
     variables: Mapping[str, str]
-    memory_mb: int
-    timeout: float
-    dead_letters: str | None = None
+    memory_mb: int  # in MiB
+    timeout: float  # in seconds
+    dead_letters: str | None = None  # ARN of the queue for events that it failed on
 
 
 class EnvironmentFailed(Exception):
@@ -90,11 +76,9 @@ class ForkedProcess:
 
     def poll(self) -> int | None:
         """Return the exit code, or None while the process runs."""
-        if self._code is None:
-            with contextlib.suppress(psutil.Error):
-                if psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE:
-                    return None
-        return self.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self.wait(0)
+        return None
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait for the end of the process and return its exit code; killed, if nobody knows."""
@@ -209,17 +193,14 @@ class Environment:
             if time.monotonic() > deadline:
                 text = f"Task timed out after {seconds:.2f} seconds"
                 raise EnvironmentFailed("Sandbox.Timedout", text)
-            ready, _, _ = select.select(list(open_pipes), [], [], CHECK_SECONDS)
-            for pipe in ready:
+            for pipe in select.select(list(open_pipes), [], [], CHECK_SECONDS)[0]:
                 chunk = os.read(pipe, CHUNK_BYTES)
                 open_pipes[pipe].extend(chunk)
                 if not chunk:
                     raise EnvironmentFailed("Runtime.ExitError", self._exit_words())
-            if limit_bytes is None or time.monotonic() - checked < CHECK_SECONDS:
-                continue
-            checked = time.monotonic()
-            if _resident(self.process.pid) > limit_bytes:
-                raise EnvironmentFailed("Runtime.ExitError", _KILLED)
+            if limit_bytes is not None and time.monotonic() - checked >= CHECK_SECONDS:
+                checked = time.monotonic()
+                check_memory(_resident(self.process.pid), limit_bytes)
         line, _, rest = bytes(self.replies).partition(b"\n")
         self.replies[:] = rest
         reply: dict[str, Any] = json.loads(line)
@@ -276,7 +257,12 @@ class Environment:
 
 
 _SIGNALS = {"kill": "killed", "segv": "segmentation fault", "abrt": "aborted"}
-_KILLED = "Runtime exited with error: signal: killed"
+
+
+def check_memory(used_bytes: int, limit_bytes: int) -> None:
+    """Treat a process that uses more than it may, or did, as Lambda does: it is killed."""
+    if used_bytes > limit_bytes:
+        raise EnvironmentFailed("Runtime.ExitError", "Runtime exited with error: signal: killed")
 
 
 def _resident(pid: int) -> int:
@@ -309,9 +295,3 @@ def _children(pid: int) -> list[int]:
         return [child.pid for child in psutil.Process(pid).children()]
     except psutil.Error:
         return []
-
-
-def check_peak(peak_bytes: int, limit_bytes: int) -> None:
-    """Treat a peak between two looks at the memory as Lambda does: the process is killed."""
-    if peak_bytes > limit_bytes:
-        raise EnvironmentFailed("Runtime.ExitError", _KILLED)

@@ -19,7 +19,7 @@ from darkroom_ops.engine.lambda_.environments import (
     EnvironmentFailed,
     ForkServer,
     FunctionSpec,
-    check_peak,
+    check_memory,
 )
 
 CLOSE_SECONDS = 5.0
@@ -33,42 +33,24 @@ INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV")
 
 @dataclass(frozen=True)
 class Invocation:
-    """What became of an invocation.
+    """What became of an invocation."""
 
-    Parameters
-    ----------
-    payload
-        The response, or an error with ``errorType`` and ``errorMessage``, as JSON.
-    log
-        What the function printed, with Lambda's START, END and REPORT lines.
-    seconds
-        Duration, without the wait for an environment and its start.
-    """
-
-    payload: str
+    payload: str  # the response, or an error with `errorType` and `errorMessage`, as JSON
     failed: bool
-    log: str
-    seconds: float
+    log: str  # what the function printed, with Lambda's START, END and REPORT lines
+    seconds: float  # without the wait for an environment and its start
 
 
 class Functions:
-    """All environments of all functions, at most so many at work at once.
+    """All environments of all functions.
 
-    Parameters
-    ----------
-    slots
-        Invocations that run at once; the others wait, which counts for no function's timeout.
-    preload
-        Modules that environments are forked with, where the system can; with none, each starts
-        from nothing.
+    So many invocations run at once as there are slots; the others wait, which counts for no
+    function's timeout. Environments are forked with modules preloaded, where the system can; with
+    none, each starts from nothing.
     """
 
     def __init__(
-        self,
-        endpoint: str,
-        region: str,
-        slots: int | None = None,
-        preload: Sequence[str] = (),
+        self, endpoint: str, region: str, slots: int | None = None, preload: Sequence[str] = ()
     ) -> None:
         self._preload = preload if hasattr(os, "pidfd_open") else ()
         self._fork_server: ForkServer | None = None
@@ -131,8 +113,7 @@ class Functions:
         """End every environment; invocations under way end as killed."""
         with self._lock:
             self._closed.set()
-            idle = [*itertools.chain(*self._idle.values())]
-            busy = list(self._busy)
+            idle, busy = [*itertools.chain(*self._idle.values())], list(self._busy)
             self._idle.clear()
         for each in busy:
             each.interrupt()
@@ -154,21 +135,15 @@ class Functions:
         *,
         cold: bool,
     ) -> Invocation:
-        end = f"\0end {request_id}".encode()
+        end = f"\0end {request_id}"
         limit = spec.memory_mb * MIB
-        request = {
-            "id": request_id,
-            "arn": spec.arn,
-            "timeout": spec.timeout,
-            "event": event,
-            "end": end.decode(),
-        }
+        request = {"id": request_id, "arn": spec.arn, "timeout": spec.timeout, "event": event}
         started = time.monotonic()
         try:
-            environment.send(request)
-            answer = environment.reply(spec.timeout, limit, end)
+            environment.send(request | {"end": end})
+            answer = environment.reply(spec.timeout, limit, end.encode())
             seconds = time.monotonic() - started
-            check_peak(answer["peak_bytes"], limit)
+            check_memory(answer["peak_bytes"], limit)  # between two looks at it
         except EnvironmentFailed as error:
             log = environment.take_log(None)
             self._release(environment)
@@ -176,7 +151,7 @@ class Functions:
         except BaseException:
             self._release(environment)
             raise
-        log = environment.take_log(end)
+        log = environment.take_log(end.encode())
         self._release(environment, spec)
         init = environment.init_seconds if cold else None
         return _invocation(spec, request_id, answer, log, seconds, init)

@@ -31,24 +31,14 @@ class Services:
 
 @dataclass(eq=False)
 class Hook:
-    """One replaced attribute of moto.
-
-    Parameters
-    ----------
-    reason
-        What moto does otherwise.
-    report
-        Title of the report in docs/upstream.md, where that is a fault of moto's.
-    original
-        What it replaces, while it is installed.
-    """
+    """One replaced attribute of moto."""
 
     owner: Any
     attribute: str
-    reason: str
+    reason: str  # what moto does otherwise
     replacement: Any
-    report: str | None = None
-    original: Any = field(default=None, repr=False)
+    report: str | None = None  # title in docs/upstream.md, where that is a fault of moto's
+    original: Any = field(default=None, repr=False)  # what it replaces, while it is installed
 
     @property
     def name(self) -> str:

@@ -7,23 +7,14 @@ from moto.core.config import default_user_config
 from darkroom_ops.engine.moto import events, hook, lambda_, s3, server, sns
 from darkroom_ops.engine.moto.stepfunctions import definitions, executions, responses, tasks
 
-MODULES = (
-    *(events, lambda_, s3, server, sns),
-    *(definitions, executions, responses, tasks),
-)
+MODULES = (events, lambda_, s3, server, sns, definitions, executions, responses, tasks)
 """Importing them registered their hooks."""
 
 MISSING = object()
 
 
 def install(services: hook.Services) -> None:
-    """Put every hook in place.
-
-    Raises
-    ------
-    RuntimeError
-        Another engine runs in this process: moto's state is the process's.
-    """
+    """Put every hook in place; moto's state is the process's, so a second engine is an error."""
     if hook.running is not None:
         raise RuntimeError("An engine already runs in this process: close it first.")
     hook.running = services

@@ -37,14 +37,7 @@ UNDEFINED = Undefined()
 def evaluate(expression: str, bindings: Mapping[str, Any]) -> Any:
     """Evaluate what stands between ``{%`` and ``%}``, with the values of its variables by name.
 
-    Returns
-    -------
-    JSON-like data, or :data:`UNDEFINED`.
-
-    Raises
-    ------
-    QueryError
-        Saying what the expression did wrong.
+    Return JSON-like data or :data:`UNDEFINED`; a QueryError says what the expression did wrong.
     """
     values = {name: _plain(value) for name, value in bindings.items()}
     try:

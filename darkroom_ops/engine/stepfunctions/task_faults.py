@@ -12,31 +12,15 @@ NOTHING = object()
 
 @dataclass
 class Fault:
-    """What happens to the next calls of a state's integration.
-
-    Parameters
-    ----------
-    state
-        Name of the Task state.
-    error, cause
-        The error name and cause that the integration ends with; an empty name means none.
-    result
-        What the integration returns, if it does not end with an error. One of both is given.
-    times
-        How many calls it takes; None for every call.
-    when
-        Only for calls whose state input satisfies this, as one iteration of a Map.
-    taken
-        How many calls it took so far.
-    """
+    """What happens to the next calls of a Task state's integration: an error, or a result."""
 
     state: str
     error: str = ""
     cause: str = ""
     result: Any = NOTHING
-    times: int | None = None
-    when: Callable[[Any], bool] | None = None
-    taken: int = 0
+    times: int | None = None  # how many calls it takes; None for every call
+    when: Callable[[Any], bool] | None = None  # what the state's input satisfies, as of a Map item
+    taken: int = 0  # how many calls it took so far
 
 
 class Faults:
