@@ -1,27 +1,72 @@
-"""What the auditor looks at, read from a deployment: the Evidence of its findings."""
+"""What the auditor looks at, read from a deployment."""
 
 from __future__ import annotations
 
 import base64
 import datetime
+import functools
 import hashlib
 import json
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, ParamSpec, TypeVar
 
 from botocore.exceptions import ClientError
 from darkroom.aws.records import decoded
 from darkroom.contract.record import ImageRecord
 
-from darkroom_ops.audit.findings import Stored, Upload
 from darkroom_ops.deployment import MESSAGES_PATH, Deployment
 from darkroom_ops.executions.model import Execution, read
 from darkroom_ops.rerun import command
 
+BATCH = 100
+"""DynamoDB API reference, BatchGetItem: at most 100 items."""
+
+GONE = {"404", "NoSuchKey", "NotFound", "NoSuchVersion"}
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A source object, in its newest version. When it was written says not which one it is."""
+
+    bucket: str
+    key: str
+    etag: str
+    version: str | None
+    modified: datetime.datetime = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An output or a backup, as S3 has it."""
+
+    bytes: int
+    etag: str
+    sha256: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+def _none_if_gone(method: Callable[P, T]) -> Callable[P, T | None]:
+    """Let a method return None when what it asks for is not there."""
+
+    @functools.wraps(method)
+    def asked(*args: P.args, **kwargs: P.kwargs) -> T | None:
+        try:
+            return method(*args, **kwargs)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in GONE:
+                return None
+            raise
+
+    return asked
+
 
 class StackEvidence:
-    """The buckets, the table and the executions of a stack."""
+    """The buckets, the table and the executions of a stack. Threads may share it."""
 
     def __init__(self, deployment: Deployment) -> None:
         self._at = deployment
@@ -37,14 +82,10 @@ class StackEvidence:
             if version["IsLatest"] and not version["Key"].endswith("/"):
                 yield self._upload(version["Key"], version)
 
-    def newest(self, bucket: str, key: str) -> Upload | None:
+    @_none_if_gone
+    def newest(self, bucket: str, key: str) -> Upload:
         """Return a source object as it is now; None when it is gone."""
-        try:
-            return self._upload(key, self._at.s3.head_object(Bucket=bucket, Key=key))
-        except ClientError as error:
-            if _is_gone(error):
-                return None
-            raise
+        return self._upload(key, self._at.s3.head_object(Bucket=bucket, Key=key))
 
     def _upload(self, key: str, head: Mapping[str, Any]) -> Upload:
         version = head.get("VersionId", "null")
@@ -66,42 +107,33 @@ class StackEvidence:
                 yield item["Key"], item["LastModified"]
 
     def records(self, images: Iterable[str]) -> dict[str, ImageRecord]:
-        """Return records by their key; those that there are."""
+        """Return records by their key; those that there are. At most :data:`BATCH` at a time."""
         table = self._at.images_table_name
         wanted: Any = [{"image": {"S": image}} for image in sorted(set(images))]
-        found_records: dict[str, ImageRecord] = {}
+        records: dict[str, ImageRecord] = {}
         while wanted:
             done = self._at.dynamodb.batch_get_item(
                 RequestItems={table: {"Keys": wanted, "ConsistentRead": True}}
             )
-            for record in map(decoded, done["Responses"].get(table, [])):
-                found_records[record.image] = record
+            records |= {each.image: each for each in map(decoded, done["Responses"].get(table, []))}
             left: Any = done.get("UnprocessedKeys", {})
             wanted = left.get(table, {}).get("Keys", [])
-        return found_records
+        return records
 
-    def output(self, key: str) -> Stored | None:
-        """Return an output with its SHA-256: S3's own, or else that of its bytes."""
+    @_none_if_gone
+    def output(self, key: str) -> Stored:
+        """Return an output with its SHA-256, S3's own or else that of its bytes; None if gone."""
         bucket = self.output_bucket
-        try:
-            head: Any = self._at.s3.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
-            if "ChecksumSHA256" in head:
-                return _stored(head, base64.b64decode(head["ChecksumSHA256"]).hex())
-            return _stored(head, self._sha256(bucket, key))
-        except ClientError as error:
-            if _is_gone(error):
-                return None
-            raise
+        head: Any = self._at.s3.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
+        if "ChecksumSHA256" in head:
+            return _stored(head, base64.b64decode(head["ChecksumSHA256"]).hex())
+        return _stored(head, self._sha256(bucket, key))
 
-    def backup(self, bucket: str, key: str, version: str) -> Stored | None:
+    @_none_if_gone
+    def backup(self, bucket: str, key: str, version: str) -> Stored:
         """Return a backup, the newest if its version is empty; None when it is not there."""
         which: Any = {"VersionId": version} if version else {}
-        try:
-            return _stored(self._at.s3.head_object(Bucket=bucket, Key=key, **which))
-        except ClientError as error:
-            if _is_gone(error):
-                return None
-            raise
+        return _stored(self._at.s3.head_object(Bucket=bucket, Key=key, **which))
 
     def status(self, arn: str) -> str:
         """Return the status of an execution; ``unknown`` when there is none."""
@@ -147,10 +179,6 @@ def mailbox(deployment: Deployment) -> Callable[[], Mapping[str, int]] | None:
         return ask if isinstance(ask(), dict) else None
     except (OSError, ValueError):
         return None  # another emulator
-
-
-def _is_gone(error: ClientError) -> bool:
-    return error.response["Error"]["Code"] in {"404", "NoSuchKey", "NotFound", "NoSuchVersion"}
 
 
 def _stored(head: Mapping[str, Any], sha256: str = "") -> Stored:

@@ -2,8 +2,7 @@
 
 The promise is that every upload ends in exactly one outcome. This looks whether it did, from
 outside: nothing is changed. Images are read a hundred at a time and forgotten again, so that memory
-does not grow with the bucket. Facts are only judged here: :mod:`darkroom_ops.audit.evidence` reads
-them.
+does not grow with the bucket. Facts are only judged here: :class:`StackEvidence` reads them.
 """
 
 from __future__ import annotations
@@ -15,13 +14,16 @@ import shlex
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
 
 from darkroom.contract.keys import record_key
 from darkroom.contract.record import ImageRecord, RecordedOutput
 
+from darkroom_ops.audit.evidence import BATCH, StackEvidence, Upload
 from darkroom_ops.executions.model import RUNNING, Execution
+
+T = TypeVar("T")
 
 Kind = Literal[
     "unrecorded", "lost", "mixed", "doubled", "stuck claim", "alert missing", "orphaned output"
@@ -38,96 +40,31 @@ MEANINGS: Mapping[Kind, str] = {
 }
 """What each kind of finding means."""
 
-BATCH = 100
-"""DynamoDB API reference, BatchGetItem: at most 100 items."""
-
 THREADS = 16
+
+UNANNOUNCED = "Look at `darkroom dlq list`, and at the topics' permissions and keys."
+TWICE = (
+    "Its outputs are right, as both wrote the same. Report it: the claim should have kept the "
+    "second away."
+)
+UNNAMED = (
+    "No record names it: an earlier run made it with other presets, or its record was deleted."
+)
 
 SETTLED_SECONDS = 960.0
 """How long an upload may be on its way: a lease lasts so long, and no execution longer."""
 
-Json = dict[str, Any]
-
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is not as promised.
-
-    Parameters
-    ----------
-    kind
-        What sort of thing; :data:`MEANINGS` says what it means.
-    bucket, key
-        The object that it is about.
-    says
-        What was found.
-    advice
-        What to do.
-    execution
-        ARN of the execution concerned, if there is one.
-    """
+    """Something that is not as promised."""
 
     kind: Kind
     bucket: str
     key: str
     says: str
     advice: str
-    execution: str | None = None
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A source object, in its newest version. When it was written says not which one it is."""
-
-    bucket: str
-    key: str
-    etag: str
-    version: str | None
-    modified: datetime.datetime = field(compare=False)
-
-
-@dataclass(frozen=True)
-class Stored:
-    """An output or a backup, as S3 has it."""
-
-    bytes: int
-    etag: str
-    sha256: str = ""
-    metadata: Mapping[str, str] = field(default_factory=dict)
-
-
-class Evidence(Protocol):
-    """What an audit looks at. Threads share it."""
-
-    source_bucket: str
-    output_bucket: str
-
-    def uploads(self, prefix: str) -> Iterable[Upload]:
-        """Yield the source objects whose key begins so."""
-
-    def newest(self, bucket: str, key: str) -> Upload | None:
-        """Return a source object as it is now; None when it is gone."""
-
-    def outputs(self, prefix: str) -> Iterable[tuple[str, datetime.datetime]]:
-        """Yield the outputs whose key begins so, with when each was written."""
-
-    def records(self, images: Iterable[str]) -> dict[str, ImageRecord]:
-        """Return records by their key; those that there are. At most :data:`BATCH` at a time."""
-
-    def output(self, key: str) -> Stored | None:
-        """Return an output with its SHA-256; None when it is not there."""
-
-    def backup(self, bucket: str, key: str, version: str) -> Stored | None:
-        """Return a backup, the newest if its version is empty; None when it is not there."""
-
-    def status(self, arn: str) -> str:
-        """Return the status of an execution; ``unknown`` when there is none."""
-
-    def executions(self) -> Iterable[Execution]:
-        """Yield every execution, without its states."""
-
-    def command(self, bucket: str, key: str) -> str:
-        """Return the command that runs an image."""
+    execution: str | None = None  # ARN of the one concerned
 
 
 class Auditor:
@@ -135,8 +72,6 @@ class Auditor:
 
     Parameters
     ----------
-    evidence
-        What to check.
     since
         What is newer than this may still be on its way.
     prefix
@@ -152,7 +87,7 @@ class Auditor:
 
     def __init__(
         self,
-        evidence: Evidence,
+        evidence: StackEvidence,
         *,
         since: datetime.datetime,
         prefix: str = "",
@@ -226,30 +161,17 @@ class Auditor:
         return made + self._announced(upload, record)
 
     def _unrecorded(self, upload: Upload, says: str, execution: str | None = None) -> Finding:
-        return Finding(
-            "unrecorded",
-            upload.bucket,
-            upload.key,
-            says,
-            f"Look for its event with `darkroom dlq list`; or run it: {self._command(upload)}",
-            execution,
-        )
+        advice = f"Look for its event with `darkroom dlq list`; or run it: {self._command(upload)}"
+        return Finding("unrecorded", upload.bucket, upload.key, says, advice, execution)
 
     def _in_progress(self, upload: Upload, record: ImageRecord) -> list[Finding] | None:
         arn = record.execution
         status = self._evidence.status(arn)
         if status == RUNNING:
             return None
-        return [
-            Finding(
-                "stuck claim",
-                upload.bucket,
-                upload.key,
-                f"Its record says IN_PROGRESS, but its execution is {status}.",
-                f"Run it again: {self._command(upload)}",
-                arn,
-            )
-        ]
+        says = f"Its record says IN_PROGRESS, but its execution is {status}."
+        advice = f"Run it again: {self._command(upload)}"
+        return [Finding("stuck claim", upload.bucket, upload.key, says, advice, arn)]
 
     def _announced(self, upload: Upload, record: ImageRecord) -> list[Finding]:
         arn = record.execution
@@ -258,16 +180,8 @@ class Auditor:
         if self._evidence.status(arn) == RUNNING:
             return []
         outcome = record.error or record.status
-        return [
-            Finding(
-                "alert missing",
-                upload.bucket,
-                upload.key,
-                f"It ended as {outcome}, but its record does not say that anybody was told.",
-                "Look at `darkroom dlq list`, and at the topics' permissions and keys.",
-                arn,
-            )
-        ]
+        says = f"It ended as {outcome}, but its record does not say that anybody was told."
+        return [Finding("alert missing", upload.bucket, upload.key, says, UNANNOUNCED, arn)]
 
     # ------------------------------------------------------------------ what was made
 
@@ -324,15 +238,9 @@ class Auditor:
                 continue  # its run has not ended in success: nobody takes these for done
             named = () if record is None else tuple(each.key for each in record.outputs)
             if key not in named and modified <= self._since:
-                yield Finding(
-                    "orphaned output",
-                    bucket,
-                    key,
-                    "No record names it: an earlier run made it with other presets, or its record "
-                    "was deleted.",
-                    "Delete it if nothing uses it: aws s3 rm "
-                    + shlex.quote(f"s3://{bucket}/{key}"),
-                )
+                delete = f"aws s3 rm {shlex.quote(f's3://{bucket}/{key}')}"
+                advice = f"Delete it if nothing uses it: {delete}"
+                yield Finding("orphaned output", bucket, key, UNNAMED, advice)
 
     # ------------------------------------------------------------------ executions and messages
 
@@ -346,22 +254,15 @@ class Auditor:
             bucket, key = run.source.bucket, run.source.key
             if not key.startswith(self._prefix):
                 continue
-            yield from self._told(run, bucket, key)
+            yield from self._messages_of(run, bucket, key)
             sequencer = _sequencer(run.input)
             if run.outcome == "COMPLETE" and sequencer is not None:
                 first = complete.setdefault((record_key(bucket, key), sequencer), run.arn)
                 if first != run.arn:
-                    yield Finding(
-                        "doubled",
-                        bucket,
-                        key,
-                        f"Two executions completed the same upload: the other is {first}.",
-                        "Its outputs are right, as both wrote the same. Report it: the claim "
-                        "should have kept the second away.",
-                        run.arn,
-                    )
+                    says = f"Two executions completed the same upload: the other is {first}."
+                    yield Finding("doubled", bucket, key, says, TWICE, run.arn)
 
-    def _told(self, run: Execution, bucket: str, key: str) -> Iterator[Finding]:
+    def _messages_of(self, run: Execution, bucket: str, key: str) -> Iterator[Finding]:
         if self._messages is None:
             return
         sent = self._sent.get(run.arn, 0)
@@ -372,8 +273,7 @@ class Auditor:
             yield Finding("doubled", bucket, key, says, advice, run.arn)
         elif run.outcome == "FAILED" and not sent and not self._messages().get(run.arn):
             says = "It failed, and no alert went out."
-            advice = "Look at `darkroom dlq list`, and at the topics' permissions and keys."
-            yield Finding("alert missing", bucket, key, says, advice, run.arn)
+            yield Finding("alert missing", bucket, key, says, UNANNOUNCED, run.arn)
 
     def _command(self, upload: Upload) -> str:
         return self._evidence.command(upload.bucket, upload.key)
@@ -383,14 +283,9 @@ def _image_of(upload: Upload) -> str:
     return record_key(upload.bucket, upload.key)
 
 
-def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:
-    batch: list[Any] = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
+def _batches(items: Iterable[T]) -> Iterator[list[T]]:
+    rest = iter(items)
+    while batch := list(itertools.islice(rest, BATCH)):
         yield batch
 
 

@@ -94,8 +94,9 @@ class Authorizer:
             allowed = self._service_allowed(rule, need)
         if not allowed:
             refused = _refusal("events", rule, need)
-            error = {"Code": refused.code, "Message": refused.message}
-            raise ClientError({"Error": error}, "PutEvents")
+            raise ClientError(
+                {"Error": {"Code": refused.code, "Message": refused.message}}, "PutEvents"
+            )
 
     def rule_may_send(self, rule: str, queue: str) -> bool:
         """Return whether a rule may send what it cannot deliver to a queue."""

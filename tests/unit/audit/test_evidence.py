@@ -15,8 +15,7 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from darkroom.contract.record import ImageRecord
 
-from darkroom_ops.audit.evidence import StackEvidence
-from darkroom_ops.audit.findings import Upload
+from darkroom_ops.audit.evidence import StackEvidence, Upload
 from tests.support.aws import empty_account
 
 TABLE = "images"

@@ -15,7 +15,8 @@ import msgspec
 import pytest
 from darkroom.contract.record import ImageRecord
 
-from darkroom_ops.audit.findings import MEANINGS, SETTLED_SECONDS, Auditor, Finding, Stored, Upload
+from darkroom_ops.audit.evidence import Stored, Upload
+from darkroom_ops.audit.findings import MEANINGS, SETTLED_SECONDS, Auditor, Finding
 from darkroom_ops.executions.model import Execution, read
 
 Json = dict[str, Any]
