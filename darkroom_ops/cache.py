@@ -13,12 +13,7 @@ V = TypeVar("V")
 class Recent(Generic[V]):
     """The values last used. Threads may share it.
 
-    Parameters
-    ----------
-    limit
-        Of the values' sizes together.
-    size
-        Of one value; by default, each counts as one.
+    The limit is that of the values' sizes together; by default, each counts as one.
     """
 
     def __init__(self, limit: int, size: Callable[[V], int] = lambda _: 1) -> None:

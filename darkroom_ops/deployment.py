@@ -7,8 +7,8 @@ the same way.
 from __future__ import annotations
 
 import datetime
-import functools
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -39,18 +39,26 @@ class NotDeployed(Exception):
     """There is no such stack, or it cannot be read."""
 
 
+def _client(service: str) -> Any:
+    return cached_property(lambda deployment: deployment.client(service))
+
+
 class Deployment:
     """Names and clients of a stack.
 
-    Parameters
-    ----------
-    stack
-        Name of the CloudFormation stack.
-    endpoint
-        Address of the engine or another emulator; None for AWS.
-    region
-        AWS region; that of the environment, or us-east-1, when none is given.
+    The endpoint is the address of the engine or another emulator, None for AWS; the region is that
+    of the environment, or us-east-1, when none is given.
     """
+
+    s3: cached_property[S3Client] = _client("s3")
+    stepfunctions: cached_property[SFNClient] = _client("stepfunctions")
+    dynamodb: cached_property[DynamoDBClient] = _client("dynamodb")
+    sns: cached_property[SNSClient] = _client("sns")
+    sqs: cached_property[SQSClient] = _client("sqs")
+    ssm: cached_property[SSMClient] = _client("ssm")
+    lambda_: cached_property[LambdaClient] = _client("lambda")
+    logs: cached_property[CloudWatchLogsClient] = _client("logs")
+    cloudformation: cached_property[CloudFormationClient] = _client("cloudformation")
 
     def __init__(
         self, stack: str = DEFAULT_STACK, endpoint: str | None = None, region: str | None = None
@@ -81,61 +89,12 @@ class Deployment:
             service, endpoint_url=self.endpoint, config=config
         )
 
-    @functools.cached_property
-    def s3(self) -> S3Client:
-        """Objects."""
-        client: S3Client = self.client("s3")
-        return client
-
-    @functools.cached_property
-    def stepfunctions(self) -> SFNClient:
-        """Executions."""
-        client: SFNClient = self.client("stepfunctions")
-        return client
-
-    @functools.cached_property
-    def dynamodb(self) -> DynamoDBClient:
-        """Records."""
-        client: DynamoDBClient = self.client("dynamodb")
-        return client
-
-    @functools.cached_property
-    def sns(self) -> SNSClient:
-        """Topics."""
-        client: SNSClient = self.client("sns")
-        return client
-
-    @functools.cached_property
-    def sqs(self) -> SQSClient:
-        """Queues."""
-        client: SQSClient = self.client("sqs")
-        return client
-
-    @functools.cached_property
-    def ssm(self) -> SSMClient:
-        """Parameters."""
-        client: SSMClient = self.client("ssm")
-        return client
-
-    @functools.cached_property
-    def lambda_(self) -> LambdaClient:
-        """Functions."""
-        client: LambdaClient = self.client("lambda")
-        return client
-
-    @functools.cached_property
-    def logs(self) -> CloudWatchLogsClient:
-        """Logs."""
-        client: CloudWatchLogsClient = self.client("logs")
-        return client
-
-    @functools.cached_property
+    @cached_property
     def outputs(self) -> dict[str, str]:
         """The stack's outputs."""
-        client: CloudFormationClient = self.client("cloudformation")
         where = self.endpoint or f"region {self.region}"
         try:
-            (stack,) = client.describe_stacks(StackName=self.stack)["Stacks"]
+            (stack,) = self.cloudformation.describe_stacks(StackName=self.stack)["Stacks"]
         except (ClientError, BotoCoreError) as error:
             raise NotDeployed(
                 f"Expected a deployed stack named {self.stack!r} at {where}, but: {error}. "

@@ -36,34 +36,16 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """A message of the dead-letter queue.
-
-    Parameters
-    ----------
-    id
-        Of the message.
-    receipt
-        Its receipt handle, to delete it by.
-    kind
-        What it is: an upload's event, an execution's status change, or something else.
-    event
-        The event; what the body says otherwise.
-    sent
-        When it was put into the queue.
-    error, reason
-        The code and the words of the failure, as the sender gave them.
-    target
-        ARN of what should have got it; empty when the sender does not say.
-    """
+    """A message of the dead-letter queue."""
 
     id: str
-    receipt: str
+    receipt: str  # the handle to delete it by
     kind: Kind
-    event: Any
+    event: Any  # what the body says, if that is no event
     sent: datetime.datetime
-    error: str
+    error: str  # the failure's code and its words, as the sender gave them
     reason: str
-    target: str
+    target: str  # ARN of what should have got it; empty when the sender does not say
 
     @property
     def about(self) -> str:

@@ -36,27 +36,15 @@ _ASKED = 20
 class LogLine:
     """A line.
 
-    Parameters
-    ----------
-    time
-        When it was written.
-    function
-        Name of the function.
-    level
-        ``INFO``, ``WARNING``, …; ``REPORT`` for Lambda's account of a call, ``ERROR`` for whatever
-        else Lambda says.
-    message
-        The text.
-    fields
-        What else the line says. For a report, in ms and MB: ``Billed Duration``,
-        ``Max Memory Used``, ….
+    Lambda's account of a call has the level ``REPORT`` and, in ms and MB, the fields ``Billed
+    Duration``, ``Max Memory Used``, …; what else Lambda says has the level ``ERROR``.
     """
 
-    time: datetime.datetime
+    time: datetime.datetime  # when it was written
     function: str
     level: str
     message: str
-    fields: dict[str, Any] = field(default_factory=dict)
+    fields: dict[str, Any] = field(default_factory=dict)  # what else the line says
 
 
 def lines(deployment: Deployment, execution: Execution) -> list[LogLine]:

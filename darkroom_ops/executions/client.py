@@ -72,10 +72,7 @@ class NoSuchExecution(Exception):
 
 @dataclass(frozen=True)
 class Listed:
-    """An execution in a list: what :class:`Execution` says of it, without its states.
-
-    The cost, in US dollars, is None while it runs, and when it is not known.
-    """
+    """An execution in a list: what :class:`Execution` says of it, without its states."""
 
     arn: str
     name: str
@@ -86,18 +83,15 @@ class Listed:
     started: datetime.datetime
     stopped: datetime.datetime | None
     seconds: float
-    usd: float | None
+    usd: float | None  # the cost in US dollars; None while it runs, and when it is not known
 
 
 @dataclass(frozen=True)
 class ListPage:
-    """A part of the list, newest first.
-
-    `next` is what to give as `after` for the part that follows; None at the end.
-    """
+    """A part of the list, newest first."""
 
     items: tuple[Listed, ...]
-    next: str | None
+    next: str | None  # what to give as `after` for the part that follows; None at the end
 
 
 class Executions:
@@ -120,21 +114,9 @@ class Executions:
         after: str | None = None,
         costs: bool = True,
     ) -> ListPage:
-        """Return a part of the list, newest first.
+        """Return a part of the list, so many at most, newest first.
 
-        Parameters
-        ----------
-        limit
-            Executions, at most.
-        status, prefix, since, costs
-            See :meth:`each`.
-        after
-            The `next` of the part before.
-
-        Raises
-        ------
-        ValueError
-            The status is none of :data:`STATUSES`.
+        `after` is the `next` of the part before; :meth:`each` says what the others are.
         """
         listed = self.each(
             status=status, prefix=prefix, since=since, after=after, costs=costs, expected=limit + 1
@@ -158,8 +140,8 @@ class Executions:
         Parameters
         ----------
         status
-            One of Step Functions' statuses, or an outcome. FAILED means every failure: those that
-            timed out or were aborted too.
+            One of :data:`STATUSES`, or else it is a ValueError. FAILED means every failure: those
+            that timed out or were aborted too.
         prefix
             Only images whose key begins so.
         since
@@ -170,11 +152,6 @@ class Executions:
             Estimate what each cost; that takes one more request for each.
         expected
             How many will be taken, about.
-
-        Raises
-        ------
-        ValueError
-            The status is none of :data:`STATUSES`.
         """
         if status is not None and status not in STATUSES:
             raise ValueError(f"Expected one of {', '.join(STATUSES)}, but received {status!r}.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 HANDLED = frozenset({"DynamoDB.ConditionalCheckFailedException"})
@@ -18,28 +18,14 @@ HANDLED = frozenset({"DynamoDB.ConditionalCheckFailedException"})
 
 @dataclass(frozen=True)
 class Attempt:
-    """One call of a Task state's integration.
+    """One call of a Task state's integration."""
 
-    Parameters
-    ----------
-    resource
-        What is called, as ``lambda:invoke``.
-    function
-        Name of the Lambda function, else None.
-    parameters
-        What it is called with, as JSON; empty when the history does not say.
-    started, ended
-        Between them it ran; `ended` is None while it does.
-    error, cause
-        What it failed with, else None.
-    """
-
-    resource: str
-    function: str | None
-    parameters: str
+    resource: str  # as lambda:invoke
+    function: str | None  # the Lambda function's name
+    parameters: str  # JSON; empty when the history does not say
     started: datetime.datetime
-    ended: datetime.datetime | None = None
-    error: str | None = None
+    ended: datetime.datetime | None = None  # None while it runs
+    error: str | None = None  # what it failed with
     cause: str | None = None
 
     @property
@@ -50,41 +36,20 @@ class Attempt:
 
 @dataclass(frozen=True)
 class StateRun:
-    """One passage through a state.
+    """One passage through a state."""
 
-    Parameters
-    ----------
-    id
-        Of the history event that entered it.
-    name, type
-        Of the state; the type is that of the Amazon States Language, as ``Task``.
-    entered, exited
-        When; `exited` is None while it runs, waits for a retry included, and also counts when a
-        failure that nothing caught ended it.
-    parent
-        Id of the Map or Parallel state around it, else None.
-    item
-        Index of its Map item, else None.
-    input, output
-        As JSON.
-    attempts
-        The calls of a Task.
-    error, cause
-        What it failed with, if that was not mended by a retry.
-    """
-
-    id: int
+    id: int  # of the history event that entered it
     name: str
-    type: str
+    type: str  # that of the Amazon States Language, as Task
     entered: datetime.datetime
-    exited: datetime.datetime | None
-    parent: int | None
-    item: int | None
-    input: str
-    output: str | None
-    attempts: tuple[Attempt, ...]
-    error: str | None
-    cause: str | None
+    exited: datetime.datetime | None = None  # None while it runs or waits for a retry
+    parent: int | None = None  # id of the Map or Parallel state around it
+    item: int | None = None  # index of its Map item
+    input: str = ""  # JSON
+    output: str | None = None
+    attempts: tuple[Attempt, ...] = ()  # the calls of a Task
+    error: str | None = None  # what it failed with, if that was not mended by a retry
+    cause: str | None = None
 
     @property
     def seconds(self) -> float | None:
@@ -112,31 +77,10 @@ class StateRun:
         return name if isinstance(name, str) else None
 
 
-@dataclass
-class _Building:
-    """A passage through a state, while its events are read."""
-
-    id: int
-    name: str
-    type: str
-    entered: datetime.datetime
-    parent: int | None
-    item: int | None
-    input: str
-    exited: datetime.datetime | None = None
-    output: str | None = None
-    attempts: list[Attempt] = field(default_factory=list)
-    error: str | None = None
-    cause: str | None = None
-
-    def built(self) -> StateRun:
-        return StateRun(**{**vars(self), "attempts": tuple(self.attempts)})
-
-
 def states(events: Sequence[Mapping[str, Any]]) -> tuple[StateRun, ...]:
     """Return every passage through a state, in the order of entering."""
     by_id = {event["id"]: event for event in events}
-    entered: dict[int, _Building] = {}
+    entered: dict[int, StateRun] = {}
     for event in events:
         kind: str = event["type"]
         if kind.endswith("StateEntered"):
@@ -145,18 +89,19 @@ def states(events: Sequence[Mapping[str, Any]]) -> tuple[StateRun, ...]:
             details = event["stateExitedEventDetails"]
             state = _owner(event, by_id, entered, details["name"])
             if state is not None:
-                state.exited, state.output = event["timestamp"], details.get("output")
+                output = details.get("output")
+                entered[state.id] = replace(state, exited=event["timestamp"], output=output)
         elif kind in _FINAL:
             _end(event, by_id, entered)
         elif (state := _owner(event, by_id, entered)) is not None:
-            _apply(event, kind, state)
-    return tuple(state.built() for state in entered.values())
+            entered[state.id] = _applied(event, kind, state)
+    return tuple(entered.values())
 
 
-def _entered(event: Mapping[str, Any], by_id: Mapping[int, Mapping[str, Any]]) -> _Building:
+def _entered(event: Mapping[str, Any], by_id: Mapping[int, Mapping[str, Any]]) -> StateRun:
     details = event["stateEnteredEventDetails"]
     parent, item = _place(event, by_id)
-    return _Building(
+    return StateRun(
         id=event["id"],
         name=details["name"],
         type=event["type"].removesuffix("StateEntered"),
@@ -179,9 +124,9 @@ def _back(
 def _owner(
     event: Mapping[str, Any],
     by_id: Mapping[int, Mapping[str, Any]],
-    entered: Mapping[int, _Building],
+    entered: Mapping[int, StateRun],
     name: str | None = None,
-) -> _Building | None:
+) -> StateRun | None:
     """Return the state that an event belongs to: the last one entered, or the last of a name."""
     for before in _back(event, by_id):
         state = entered.get(before["id"])
@@ -208,29 +153,33 @@ def _place(
     return None, None
 
 
-def _apply(event: Mapping[str, Any], kind: str, state: _Building) -> None:
-    """Add what an event says to its state."""
-    details = _details(event)
+def _applied(event: Mapping[str, Any], kind: str, state: StateRun) -> StateRun:
+    """Return a state with what an event says of it."""
+    details, time = _details(event), event["timestamp"]
     if kind.endswith("Scheduled"):
-        state.attempts.append(_attempt(event, details))
-        state.error = state.cause = None
-    elif kind.endswith("Started") and state.attempts and state.attempts[-1].ended is None:
+        attempts = (*state.attempts, _attempt(event, details))
+        return replace(state, attempts=attempts, error=None, cause=None)
+    if kind.endswith("StateAborted"):
+        return replace(state, exited=time)
+    runs = bool(state.attempts) and state.attempts[-1].ended is None
+    if kind.endswith("Started") and runs:
         # The wait between Scheduled and Started is the service's, not the call's.
-        state.attempts[-1] = replace(state.attempts[-1], started=event["timestamp"])
-    elif kind.endswith("Succeeded") and state.attempts and state.attempts[-1].ended is None:
+        return _with_call(state, started=time)
+    if kind.endswith("Succeeded") and runs:
         # What succeeds later is the Map, the Parallel or the execution around the call.
-        state.attempts[-1] = replace(state.attempts[-1], ended=event["timestamp"])
-    elif kind.endswith("StateAborted"):
-        state.exited = event["timestamp"]
-    elif kind.endswith(("Failed", "TimedOut")) and not kind.startswith("Execution"):
-        state.error, state.cause = details.get("error", kind), details.get("cause")
-        if state.attempts and state.attempts[-1].ended is None:
-            state.attempts[-1] = replace(
-                state.attempts[-1],
-                ended=event["timestamp"],
-                error=state.error,
-                cause=state.cause,
-            )
+        return _with_call(state, ended=time)
+    if kind.endswith(("Failed", "TimedOut")) and not kind.startswith("Execution"):
+        error, cause = details.get("error", kind), details.get("cause")
+        if runs:
+            state = _with_call(state, ended=time, error=error, cause=cause)
+        return replace(state, error=error, cause=cause)
+    return state
+
+
+def _with_call(state: StateRun, **changed: Any) -> StateRun:
+    """Return a state whose last call is changed."""
+    *earlier, last = state.attempts
+    return replace(state, attempts=(*earlier, replace(last, **changed)))
 
 
 _FINAL = {"MapIterationFailed", "MapStateFailed", "ParallelStateFailed", "ExecutionFailed"}
@@ -240,19 +189,20 @@ _FINAL = {"MapIterationFailed", "MapStateFailed", "ParallelStateFailed", "Execut
 def _end(
     event: Mapping[str, Any],
     by_id: Mapping[int, Mapping[str, Any]],
-    entered: Mapping[int, _Building],
+    entered: dict[int, StateRun],
 ) -> None:
     """End the state that failed, and fail the Map or Parallel state around it."""
     inner = _owner(event, by_id, entered)
     if inner is None:
         return
     if inner.exited is None:
-        inner.exited = event["timestamp"]
+        entered[inner.id] = replace(inner, exited=event["timestamp"])
     kind = event["type"].removesuffix("StateFailed")
     for before in _back(event, by_id):
         state = entered.get(before["id"])
         if state is not None and state.type == kind:
-            state.error, state.cause = inner.error or event["type"], inner.cause
+            error = inner.error or event["type"]
+            entered[state.id] = replace(state, error=error, cause=inner.cause)
             return
 
 

@@ -24,29 +24,17 @@ ChangeKind = Literal["entered", "retried", "exited", "failed"]
 
 @dataclass(frozen=True)
 class Made:
-    """An object that an execution made: a rendition, the PDF or the backup.
+    """An object that an execution made: a rendition, the PDF or the backup."""
 
-    Parameters
-    ----------
-    name
-        ``small``, ``document``, ``original``.
-    bucket, key, bytes
-        Of the object.
-    content_type, width, height, pages
-        What is in it; width and height are pixels, or points for a PDF page.
-    sha256
-        Of its bytes, in hexadecimal digits; empty where nobody said.
-    """
-
-    name: str
+    name: str  # small, document, original
     bucket: str
     key: str
     bytes: int
     content_type: str = ""
-    width: int | None = None
+    width: int | None = None  # in pixels, or points for a PDF page
     height: int | None = None
     pages: int | None = None
-    sha256: str = ""
+    sha256: str = ""  # in hexadecimal digits; empty where nobody said
 
 
 @dataclass(frozen=True)
@@ -71,44 +59,21 @@ class SourceObject:
 
 @dataclass(frozen=True)
 class Execution:
-    """An execution, as far as it has come.
-
-    Parameters
-    ----------
-    arn, name
-        Of the execution.
-    status
-        As Step Functions says: ``RUNNING``, ``SUCCEEDED``, ``FAILED``, ``TIMED_OUT``, ``ABORTED``
-        or ``PENDING_REDRIVE``.
-    outcome
-        ``COMPLETE``, ``ALREADY_PROCESSED``, ``SUPERSEDED`` or ``FAILED``; None while it runs.
-    error, cause
-        What it failed with.
-    input, output
-        As JSON-like data; None where there is none.
-    source
-        The object in its input; None when the input names none.
-    started, stopped
-        When.
-    states
-        Every passage through a state, in the order of entering.
-    image, renditions, document, backup
-        What a complete execution made.
-    """
+    """An execution, as far as it has come."""
 
     arn: str
     name: str
-    status: str
-    outcome: str | None
+    status: str  # Step Functions' RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED, PENDING_REDRIVE
+    outcome: str | None  # COMPLETE, ALREADY_PROCESSED, SUPERSEDED or FAILED; None while it runs
     error: str | None
     cause: str | None
-    input: Any
+    input: Any  # JSON-like data; None where there is none
     output: Any
-    source: SourceObject | None
+    source: SourceObject | None  # None when the input names none
     started: datetime.datetime
     stopped: datetime.datetime | None
-    states: tuple[StateRun, ...]
-    image: Image | None = None
+    states: tuple[StateRun, ...]  # in the order of entering
+    image: Image | None = None  # this, and what follows, of a complete execution
     renditions: tuple[Made, ...] = ()
     document: Made | None = None
     backup: Made | None = None

@@ -14,42 +14,21 @@ from darkroom_ops.executions.model import Execution
 
 @dataclass(frozen=True)
 class Bar:
-    """A part of a row.
-
-    Parameters
-    ----------
-    kind
-        ``state`` for the whole passage, ``attempt`` for a call, ``error`` for a call that failed,
-        ``wait`` for the time until it is tried again.
-    start, end
-        In seconds after the execution's start.
-    ended
-        Whether it is over.
-    """
+    """A part of a row: the whole passage, a call, one that failed, or the wait until the next."""
 
     kind: Literal["state", "attempt", "error", "wait"]
-    start: float
+    start: float  # in seconds after the execution's start
     end: float
     ended: bool = True
 
 
 @dataclass(frozen=True)
 class Row:
-    """A passage through a state.
-
-    Parameters
-    ----------
-    run
-        The passage.
-    depth
-        How many Map and Parallel states are around it.
-    bars
-        The whole first, then the waits, then the calls.
-    """
+    """A passage through a state."""
 
     run: StateRun
-    depth: int
-    bars: tuple[Bar, ...]
+    depth: int  # how many Map and Parallel states are around it
+    bars: tuple[Bar, ...]  # the whole first, then the waits, then the calls
 
 
 def rows(execution: Execution, now: datetime.datetime) -> list[Row]:
