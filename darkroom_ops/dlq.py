@@ -31,8 +31,6 @@ BATCH = 10
 
 Kind = Literal["upload", "status change", "unknown"]
 
-Json = dict[str, Any]
-
 
 @dataclass(frozen=True)
 class DeadLetter:
@@ -87,15 +85,11 @@ _REASONS = {
 
 @dataclass(frozen=True)
 class Sent:
-    """What became of a letter that was sent once more.
+    """What became of a message that was sent once more."""
 
-    It names the execution that it started, if it did; or why it could not be sent, and then it is
-    still in the queue.
-    """
-
-    letter: DeadLetter
-    execution: str | None = None
-    error: str | None = None
+    message: DeadLetter
+    execution: str | None = None  # ARN of the one that it started
+    error: str | None = None  # why it could not be sent; then it is still in the queue
 
 
 def dead_letters(deployment: Deployment) -> list[DeadLetter]:
@@ -104,13 +98,13 @@ def dead_letters(deployment: Deployment) -> list[DeadLetter]:
     SQS cannot be read without hiding the messages from other readers, so each is shown to them
     again afterwards.
     """
-    received = list(_received(deployment))
+    received = _received(deployment)
     _show_again(deployment, received)
-    return sorted(received, key=lambda letter: letter.sent)
+    return received
 
 
 def redrive(deployment: Deployment, chosen: Iterable[str] | None = None) -> Iterator[Sent]:
-    """Send letters once more to where they should have gone, and delete those that arrived.
+    """Send messages once more to where they should have gone, and delete those that arrived.
 
     An upload starts an execution that is named after its event, so that sending twice starts one;
     and its claim keeps an execution that is no longer wanted from doing anything. The stack's state
@@ -118,63 +112,60 @@ def redrive(deployment: Deployment, chosen: Iterable[str] | None = None) -> Iter
     replaced.
     """
     wanted = None if chosen is None else set(chosen)
-    received = sorted(_received(deployment), key=lambda letter: letter.sent)
-    left = [letter for letter in received if wanted is not None and letter.id not in wanted]
+    received = _received(deployment)
+    left = [message for message in received if wanted is not None and message.id not in wanted]
     _show_again(deployment, left)
-    for letter in received:
-        if letter in left:
+    for message in received:
+        if message in left:
             continue
         try:
-            execution = _send(deployment, letter)
+            execution = _send(deployment, message)
         except (ClientError, CannotSend) as error:
-            _show_again(deployment, [letter])
-            yield Sent(letter, error=str(error))
+            _show_again(deployment, [message])
+            yield Sent(message, error=str(error))
             continue
-        deployment.sqs.delete_message(QueueUrl=_queue(deployment), ReceiptHandle=letter.receipt)
-        yield Sent(letter, execution)
+        queue = deployment.events_dead_letter_queue_url
+        deployment.sqs.delete_message(QueueUrl=queue, ReceiptHandle=message.receipt)
+        yield Sent(message, execution)
 
 
 class CannotSend(Exception):
-    """A letter cannot be sent once more; the message says why and what to do."""
+    """A message cannot be sent once more; the text says why and what to do."""
 
 
-def _queue(deployment: Deployment) -> str:
-    return deployment.events_dead_letter_queue_url
-
-
-def _received(deployment: Deployment) -> Iterator[DeadLetter]:
-    """Take every message that there is, once."""
-    seen: set[str] = set()
+def _received(deployment: Deployment) -> list[DeadLetter]:
+    """Take every message that there is, once, and return them by their age."""
+    messages: dict[str, DeadLetter] = {}
     empty = 0
     while empty < EMPTY_ANSWERS:
         answer = deployment.sqs.receive_message(
-            QueueUrl=_queue(deployment),
+            QueueUrl=deployment.events_dead_letter_queue_url,
             MaxNumberOfMessages=BATCH,
             VisibilityTimeout=LOOK_SECONDS,
             WaitTimeSeconds=0 if deployment.endpoint else 1,
             AttributeNames=["SentTimestamp"],
             MessageAttributeNames=["All"],
         )
-        fresh = [each for each in answer.get("Messages", []) if each["MessageId"] not in seen]
-        empty = 0 if fresh else empty + 1
-        for message in fresh:
-            seen.add(message["MessageId"])
-            yield _letter(message)
+        known = len(messages)
+        for message in answer.get("Messages", []):
+            messages.setdefault(message["MessageId"], _read(message))
+        empty = 0 if len(messages) > known else empty + 1
+    return sorted(messages.values(), key=lambda message: message.sent)
 
 
 def _show_again(deployment: Deployment, received: list[DeadLetter]) -> None:
     """Make messages visible to other readers."""
     for start in range(0, len(received), BATCH):
         deployment.sqs.change_message_visibility_batch(
-            QueueUrl=_queue(deployment),
+            QueueUrl=deployment.events_dead_letter_queue_url,
             Entries=[
-                {"Id": str(number), "ReceiptHandle": letter.receipt, "VisibilityTimeout": 0}
-                for number, letter in enumerate(received[start : start + BATCH])
+                {"Id": str(number), "ReceiptHandle": message.receipt, "VisibilityTimeout": 0}
+                for number, message in enumerate(received[start : start + BATCH])
             ],
         )
 
 
-def _letter(message: Mapping[str, Any]) -> DeadLetter:
+def _read(message: Mapping[str, Any]) -> DeadLetter:
     attributes = {
         name: each.get("StringValue", "")
         for name, each in message.get("MessageAttributes", {}).items()
@@ -197,29 +188,21 @@ def _letter(message: Mapping[str, Any]) -> DeadLetter:
 
 
 def _kind(event: object) -> Kind:
-    detail = event.get("detail") if isinstance(event, Mapping) else None
-    if not isinstance(event, Mapping) or not isinstance(detail, Mapping):
-        return "unknown"
-    item, bucket = detail.get("object"), detail.get("bucket")
-    if (
-        event.get("source") == "aws.s3"
-        and isinstance(item, Mapping)
-        and isinstance(bucket, Mapping)
-        and {"key"} <= set(item)
-        and {"name"} <= set(bucket)
-    ):
-        return "upload"
-    if event.get("source") == "aws.states" and "executionArn" in detail:
-        return "status change"
-    return "unknown"
+    match event:
+        case {"source": "aws.s3", "detail": {"object": {"key": _}, "bucket": {"name": _}}}:
+            return "upload"
+        case {"source": "aws.states", "detail": {"executionArn": _}}:
+            return "status change"
+        case _:
+            return "unknown"
 
 
-def _send(deployment: Deployment, letter: DeadLetter) -> str | None:
-    """Send a letter once more; return the execution that it starts, if it starts one."""
-    body = json.dumps(letter.event, ensure_ascii=False)
-    if letter.kind == "upload":
-        return _start(deployment, str(letter.event.get("id", letter.id)), body)
-    if letter.kind == "status change":
+def _send(deployment: Deployment, message: DeadLetter) -> str | None:
+    """Send a message once more; return the execution that it starts, if it starts one."""
+    body = json.dumps(message.event, ensure_ascii=False)
+    if message.kind == "upload":
+        return _start(deployment, str(message.event.get("id", message.id)), body)
+    if message.kind == "status change":
         answer = deployment.lambda_.invoke(
             FunctionName=deployment.notify_function_name, Payload=body.encode()
         )
@@ -231,7 +214,7 @@ def _send(deployment: Deployment, letter: DeadLetter) -> str | None:
             )
         return None
     raise CannotSend(
-        f"Expected an event of S3 or of Step Functions, but it is {letter.about!r}. Look at who "
+        f"Expected an event of S3 or of Step Functions, but it is {message.about!r}. Look at who "
         "sends to this queue, and delete the message there."
     )
 

@@ -35,16 +35,16 @@ def list_(target: Target) -> int:
     deployment = target.deployment()
     screen = target.screen()
     with display.waiting(screen, "Looking through the queue"):
-        letters = dlq.dead_letters(deployment)
+        messages = dlq.dead_letters(deployment)
     if target.json:
-        print(json.dumps({"letters": [_as_dict(each) for each in letters]}))
+        print(json.dumps({"letters": [_as_dict(each) for each in messages]}))
         return 0
-    if not letters:
+    if not messages:
         screen.print("The dead-letter queue is empty: every event arrived.", soft_wrap=True)
         return 0
-    for letter in letters:
-        _show(screen, letter)
-    one = "1 event" if len(letters) == 1 else f"{len(letters):,} events"
+    for message in messages:
+        _show(screen, message)
+    one = "1 event" if len(messages) == 1 else f"{len(messages):,} events"
     again = address.command(deployment, "dlq", "redrive")
     screen.print(f"{one}. To send what is here once more: {again}", soft_wrap=True, markup=False)
     return 0
@@ -81,7 +81,7 @@ def redrive(
     failed = [each for each in sent if each.error is not None]
     if target.json:
         rows = [
-            {**_as_dict(each.letter), "execution": each.execution, "error": each.error}
+            {**_as_dict(each.message), "execution": each.execution, "error": each.error}
             for each in sent
         ]
         print(json.dumps({"sent": len(sent) - len(failed), "left": len(failed), "letters": rows}))
@@ -95,7 +95,7 @@ def redrive(
 def _chosen(deployment: Deployment, ids: list[str]) -> list[str]:
     from darkroom_ops import dlq
 
-    known = [letter.id for letter in dlq.dead_letters(deployment)]
+    known = [message.id for message in dlq.dead_letters(deployment)]
     chosen = []
     for wanted in ids:
         fits = [each for each in known if each.startswith(wanted)]
@@ -108,14 +108,14 @@ def _chosen(deployment: Deployment, ids: list[str]) -> list[str]:
     return chosen
 
 
-def _show(screen: Console, letter: DeadLetter) -> None:
-    moment = letter.sent.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+def _show(screen: Console, message: DeadLetter) -> None:
+    moment = message.sent.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     screen.print(
-        Text(letter.id[:SHORT], "bold").append(f"  {letter.kind}  ").append(moment, "dim"),
+        Text(message.id[:SHORT], "bold").append(f"  {message.kind}  ").append(moment, "dim"),
         soft_wrap=True,
     )
-    screen.print(Text(f"  {words.plain(letter.about)}"), soft_wrap=True)
-    screen.print(Text(f"  {words.plain(letter.why)}", "red"), soft_wrap=True)
+    screen.print(Text(f"  {words.plain(message.about)}"), soft_wrap=True)
+    screen.print(Text(f"  {words.plain(message.why)}", "red"), soft_wrap=True)
     screen.print()
 
 
@@ -124,7 +124,7 @@ def _show_sent(screen: Console, deployment: Deployment, sent: Sent) -> None:
 
     from darkroom_ops.cli import address
 
-    about = words.plain(sent.letter.about)
+    about = words.plain(sent.message.about)
     if sent.error is not None:
         screen.print(Text("✗ ", "bold red").append(about), soft_wrap=True)
         screen.print(Text(f"  {words.plain(sent.error)}"), soft_wrap=True)
@@ -136,15 +136,15 @@ def _show_sent(screen: Console, deployment: Deployment, sent: Sent) -> None:
         screen.print(Text(f"  {look}", "dim"), soft_wrap=True)
 
 
-def _as_dict(letter: DeadLetter) -> dict[str, Any]:
+def _as_dict(message: DeadLetter) -> dict[str, Any]:
     return {
-        "id": letter.id,
-        "kind": letter.kind,
-        "about": letter.about,
-        "why": letter.why,
-        "code": letter.error,
-        "reason": letter.reason,
-        "sent": letter.sent.isoformat(),
-        "target": letter.target,
-        "event": letter.event,
+        "id": message.id,
+        "kind": message.kind,
+        "about": message.about,
+        "why": message.why,
+        "code": message.error,
+        "reason": message.reason,
+        "sent": message.sent.isoformat(),
+        "target": message.target,
+        "event": message.event,
     }

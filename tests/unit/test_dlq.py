@@ -277,7 +277,7 @@ def test_all_that_arrive_leave_the_queue_oldest_first(stack: Any, count: int) ->
 
     sent = redriven(stack)
 
-    assert [each.letter.about for each in sent] == [
+    assert [each.message.about for each in sent] == [
         f"s3://b/{number}.jpg" for number in reversed(range(count))
     ]
     assert [(each.execution, each.error) for each in sent] == [
@@ -295,7 +295,7 @@ def test_only_the_chosen_letters_are_sent_and_the_others_stay_in_sight(
 
     sent = redriven(stack, [ids[1], "of nothing"])
 
-    assert [each.letter.id for each in sent] == [ids[1]]
+    assert [each.message.id for each in sent] == [ids[1]]
     assert [each["MessageId"] for each in stack.sqs.messages] == [ids[0], *ids[2:]]
     assert stack.sqs.hidden == {}
 
@@ -325,7 +325,7 @@ def test_a_letter_that_is_refused_stays_in_sight_and_the_next_is_sent(stack: Any
 
     first, second = redriven(stack)
 
-    assert (first.letter.id, first.execution) == (refused, None)
+    assert (first.message.id, first.execution) == (refused, None)
     assert "StateMachineDoesNotExist" in (first.error or "")
     assert (second.execution, second.error) == (None, None)
     assert [each["MessageId"] for each in stack.sqs.messages] == [refused]
