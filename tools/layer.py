@@ -24,53 +24,47 @@ CLIENTS = re.compile(r"""(?:client|_make)\(\s*"([a-z0-9]+)\"""")
 """How our code names the AWS services that it calls."""
 
 
+def files(folder: Path) -> list[Path]:
+    """Return all files in a folder."""
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
 def size(folder: Path) -> int:
     """Return the bytes of all files in a folder."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return sum(path.stat().st_size for path in files(folder))
 
 
 def digest(folder: Path) -> str:
     """Return the SHA-256 of a folder's files, names and contents, in hexadecimal."""
-    found = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+    whole = hashlib.sha256()
+    for path in sorted(files(folder)):
         content = hashlib.sha256(path.read_bytes()).hexdigest()
-        found.update(f"{path.relative_to(folder)}\0{content}\n".encode())
-    return found.hexdigest()
+        whole.update(f"{path.relative_to(folder)}\0{content}\n".encode())
+    return whole.hexdigest()
 
 
 def foreign_binaries(folder: Path) -> list[Path]:
     """Return the ELF files in a folder that are not for 64-bit Arm."""
-    found = []
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                head = file.read(20)
-            if head.startswith(b"\x7fELF") and int.from_bytes(head[18:20], "little") != AARCH64:
-                found.append(path)
-    return found
+    foreign = []
+    for path in files(folder):
+        with path.open("rb") as file:
+            head = file.read(20)
+        if head.startswith(b"\x7fELF") and int.from_bytes(head[18:20], "little") != AARCH64:
+            foreign.append(path)
+    return foreign
 
 
 def superfluous(folder: Path) -> list[Path]:
     """Return the files that nothing needs on Lambda."""
-    names = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    names = (path.relative_to(folder) for path in files(folder))
     return [name for name in names if NOT_SHIPPED.search(name.as_posix())]
 
 
 def unresolved(functions: Path, layer: Path) -> list[str]:
     """Return the imports of our code that neither the layer nor the function nor Python has.
 
-    Parameters
-    ----------
-    functions
-        The folder of the functions, each with its ``app.py``.
-    layer
-        What Lambda mounts at ``/opt/python``.
-
-    Returns
-    -------
-    list of str
-        ``file: module``, and ``file: botocore/data/service`` for AWS services that the layer's
-        botocore does not describe.
+    Each is ``file: module``, or ``file: botocore/data/service`` for a service of AWS that the
+    layer's botocore does not describe. The layer is what Lambda mounts at ``/opt/python``.
     """
     missing = []
     for root in (*sorted(functions.iterdir()), layer / "darkroom"):
@@ -104,7 +98,7 @@ def _imports(tree: ast.AST) -> Iterator[str]:
 
 
 def _has(folder: Path, module: str) -> bool:
-    """Tell whether a folder has a module: a package, a file or a binary for Lambda's Python."""
+    """Return whether a folder has a module: a package, a file or a binary for Lambda's Python."""
     path = folder.joinpath(*module.split("."))
     endings = (".py", ".abi3.so", ".cpython-313-aarch64-linux-gnu.so")
     return path.is_dir() or any(path.with_name(path.name + end).is_file() for end in endings)

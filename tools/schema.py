@@ -17,7 +17,7 @@ def rendered() -> str:
 
 
 def main() -> int:
-    """Write the schema, or with ``--check`` tell whether the file is up to date."""
+    """Write the schema, or with ``--check`` return 1 when the file is not up to date."""
     if "--check" in sys.argv[1:]:
         if PATH.exists() and PATH.read_text() == rendered():
             return 0

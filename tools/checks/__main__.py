@@ -23,13 +23,7 @@ CHECKS: Mapping[str, Callable[[], list[Finding]]] = {
 
 
 def main(names: list[str]) -> int:
-    """Run the named checks, or all, and print what they found.
-
-    Returns
-    -------
-    int
-        0 when nothing was found, 1 otherwise, 2 for a name that is no check.
-    """
+    """Run the named checks, or all; return 1 when one has findings, 2 for a name that is none."""
     if unknown := [name for name in names if name not in CHECKS]:
         print(f"Expected some of {', '.join(CHECKS)}, but received {', '.join(unknown)}.")
         return 2
@@ -38,18 +32,18 @@ def main(names: list[str]) -> int:
     for name in names or CHECKS:
         started = time.monotonic()
         try:
-            found = CHECKS[name]()
+            findings = CHECKS[name]()
         except Skipped as skipped:
             print(f"{name:<10} skipped: {skipped}")
             continue
-        open_findings = suppressions.remaining(name, found)
-        failed |= bool(open_findings)
-        accepted = len(found) - sum(not each.stale for each in open_findings)
+        remaining = suppressions.remaining(name, findings)
+        failed |= bool(remaining)
+        accepted = len(findings) - sum(not each.stale for each in remaining)
         print(
-            f"{name:<10} {len(open_findings)} findings, {accepted} accepted with a reason"
+            f"{name:<10} {len(remaining)} findings, {accepted} accepted with a reason"
             f" ({time.monotonic() - started:.0f} s)"
         )
-        for finding in open_findings:
+        for finding in remaining:
             print(f"  {finding}")
     return 1 if failed else 0
 

@@ -25,13 +25,7 @@ def check() -> list[Finding]:
 
 
 def findings(definition: object) -> list[Finding]:
-    """Return what the checkers object to in a definition.
-
-    Raises
-    ------
-    Skipped
-        Node.js or its packages are absent and cannot be installed.
-    """
+    """Return what the checkers object to in a definition; they are Skipped without Node.js."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         raise Skipped("asl-validator and amazon-states-language-service need Node.js and npm")

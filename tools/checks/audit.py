@@ -14,7 +14,7 @@ PINNED = ("requirements/dev.txt", "layers/darkroom/requirements.txt")
 
 def check() -> list[Finding]:
     """Look every pinned package up."""
-    found: dict[Finding, None] = {}
+    findings: list[Finding] = []
     for path in PINNED:
         command = [
             tool("pip-audit"), "--requirement", str(ROOT / path), "--require-hashes",
@@ -34,8 +34,10 @@ def check() -> list[Finding]:
             for each in package.get("vulns", []):
                 fixed = ", ".join(each["fix_versions"]) or "no version yet"
                 where = f"{package['name']} {package['version']} ({path})"
-                found[Finding(each["id"], where, f"mended in {fixed}")] = None
-        for package in report["dependencies"]:
-            if "skip_reason" in package:
-                found[Finding("not audited", package["name"], package["skip_reason"])] = None
-    return list(found)
+                findings.append(Finding(each["id"], where, f"mended in {fixed}"))
+        findings += [
+            Finding("not audited", package["name"], package["skip_reason"])
+            for package in report["dependencies"]
+            if "skip_reason" in package
+        ]
+    return list(dict.fromkeys(findings))  # both files may pin the same

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -17,24 +18,12 @@ class Skipped(Exception):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that a tool objects to.
+    """One thing that a tool objects to."""
 
-    Parameters
-    ----------
-    rule
-        The tool's name of its rule, as ``CKV_AWS_18``.
-    where
-        The resource's logical name, or a place in a file.
-    message
-        What is wrong.
-    stale
-        The finding is about a suppression that nothing needs any more.
-    """
-
-    rule: str
-    where: str
+    rule: str  # the tool's name of its rule, as CKV_AWS_18
+    where: str  # the resource's logical name, or a place in a file
     message: str
-    stale: bool = False
+    stale: bool = False  # whether it is about a suppression that nothing needs any more
 
     def __str__(self) -> str:
         """Return one line."""
@@ -43,51 +32,26 @@ class Finding:
 
 @dataclass(frozen=True)
 class Suppression:
-    """Rules that are accepted on some resources.
-
-    Parameters
-    ----------
-    tool
-        The check it belongs to.
-    rules
-        Names of the tool's rules.
-    resources
-        Logical names; ``*`` stands for any characters.
-    reason
-        Why.
-    """
+    """A rule that is accepted on some resources, and why the file says so."""
 
     tool: str
-    rules: tuple[str, ...]
-    resources: tuple[str, ...]
-    reason: str
+    rule: str
+    resource: str  # a logical name; * stands for any characters
 
-    def covers(self, finding: Finding, rule: str, resource: str) -> bool:
-        """Tell whether one of the rules on one of the resources is the finding."""
-        return finding.rule == rule and fnmatch(finding.where, resource)
+    def covers(self, finding: Finding) -> bool:
+        """Return whether the finding is one of these."""
+        return finding.rule == self.rule and fnmatch(finding.where, self.resource)
 
 
 @dataclass(frozen=True)
 class Suppressions:
-    """All that is accepted.
-
-    Parameters
-    ----------
-    entries
-        In the file's order.
-    """
+    """All that is accepted, in the file's order."""
 
     entries: tuple[Suppression, ...]
 
     @classmethod
     def load(cls, path: Path = SUPPRESSIONS) -> Suppressions:
-        """Read the file.
-
-        Raises
-        ------
-        ValueError
-            An entry lacks its reason, rules or resources.
-        """
+        """Read the file; an entry without reason, rules or resources is a ValueError."""
         entries = []
         for tool, listed in yaml.safe_load(path.read_text()).items():
             for each in listed:
@@ -95,25 +59,18 @@ class Suppressions:
                     raise ValueError(
                         f"Expected rules, resources and a reason in {path}, but received {each}."
                     )
-                entries.append(
-                    Suppression(
-                        tool, tuple(each["rules"]), tuple(each["resources"]), each["reason"]
-                    )
-                )
+                pairs = itertools.product(each["rules"], each["resources"])
+                entries += [Suppression(tool, rule, resource) for rule, resource in pairs]
         return cls(tuple(entries))
 
-    def remaining(self, tool: str, found: list[Finding]) -> list[Finding]:
+    def remaining(self, tool: str, findings: list[Finding]) -> list[Finding]:
         """Return the findings that are not accepted, and the suppressions that nothing needs."""
         accepted: set[Finding] = set()
         stale = []
         for entry in (each for each in self.entries if each.tool == tool):
-            for rule in entry.rules:
-                for resource in entry.resources:
-                    covered = {f for f in found if entry.covers(f, rule, resource)}
-                    accepted |= covered
-                    if not covered:
-                        message = (
-                            f"nothing to suppress any more; remove it from {SUPPRESSIONS.name}"
-                        )
-                        stale.append(Finding(rule, resource, message, stale=True))
-        return [each for each in found if each not in accepted] + stale
+            covered = {each for each in findings if entry.covers(each)}
+            accepted |= covered
+            if not covered:
+                message = f"nothing to suppress any more; remove it from {SUPPRESSIONS.name}"
+                stale.append(Finding(entry.rule, entry.resource, message, stale=True))
+        return [each for each in findings if each not in accepted] + stale

@@ -22,19 +22,8 @@ class NotReady(Exception):
 def notes(tags: list[str], changelog: str, version: str = __version__) -> str:
     """Return what a changelog says of a version, a line for each paragraph and entry.
 
-    Parameters
-    ----------
-    tags
-        The one tag of the release, as it was typed.
-    changelog
-        The text of CHANGELOG.md, whose sections begin with ``## 1.2.3 - 2026-01-31``.
-    version
-        What the tag has to name.
-
-    Raises
-    ------
-    NotReady
-        The tag is not that of the version, or its section is not there, not dated or empty.
+    Its sections begin with ``## 1.2.3 - 2026-01-31``. NotReady says that the tags are not the one
+    of the version, or that its section is not there, not dated or empty.
     """
     if tags != [f"v{version}"]:
         raise NotReady(
@@ -42,8 +31,8 @@ def notes(tags: list[str], changelog: str, version: str = __version__) -> str:
             "in which layers/darkroom/darkroom/__init__.py has the version of the release."
         )
     _, *sections = re.split(r"^## ", changelog, flags=re.MULTILINE)
-    found = {heading: body for heading, _, body in (each.partition("\n") for each in sections)}
-    for heading, body in found.items():
+    bodies = {heading: body for heading, _, body in (each.partition("\n") for each in sections)}
+    for heading, body in bodies.items():
         if re.fullmatch(rf"{re.escape(version)} - \d{{4}}-\d\d-\d\d", heading):
             if not body.strip():
                 raise NotReady(f"Expected CHANGELOG.md to say what {version} changes: it is empty.")
@@ -51,7 +40,7 @@ def notes(tags: list[str], changelog: str, version: str = __version__) -> str:
             return re.sub(r"\n +(?![-*\s])", " ", body.strip()) + "\n"
     raise NotReady(
         f"Expected a section “## {version} - YYYY-MM-DD” in CHANGELOG.md, but it has "
-        f"{', '.join(found) or 'none'}. Name what is unreleased so, with the date of today."
+        f"{', '.join(bodies) or 'none'}. Name what is unreleased so, with the date of today."
     )
 
 

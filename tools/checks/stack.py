@@ -32,24 +32,18 @@ def templates() -> tuple[Path, ...]:
     source = yaml_parse((ROOT / "template.yaml").read_text())
     uris = {name: f"s3://artifacts/{name}" for name in source["Resources"]}
     session = boto3.session.Session("any", "any", region_name=REGION)
-    found = {
+    contents = {
         "template": translate(source, ROOT, session, uris),
         "cloudfront": yaml_parse((ROOT / "cloudfront.yaml").read_text()),
     }
     BUILD.mkdir(parents=True, exist_ok=True)
-    for name, each in found.items():
+    for name, each in contents.items():
         (BUILD / f"{name}.json").write_text(json.dumps(each, indent=1))
-    return tuple(BUILD / f"{name}.json" for name in found)
+    return tuple(BUILD / f"{name}.json" for name in contents)
 
 
 def tool(name: str) -> str:
-    """Return the path of a program in the checks' own environment.
-
-    Raises
-    ------
-    Skipped
-        It is not installed.
-    """
+    """Return the path of a program in the checks' own environment, or skip what needs it."""
     path = TOOLS / name
     if not path.exists():
         raise Skipped(f"{name} is not installed; `make check` installs it")
