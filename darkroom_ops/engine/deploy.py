@@ -58,12 +58,11 @@ def deploy(
         if kind in REFUSED:
             raise RuntimeError(f"The engine could not deploy {template}: {name}: {REFUSED[kind]}.")
     cloudformation = client("cloudformation")
+    given = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
     cloudformation.create_stack(
         StackName=stack,
         TemplateBody=json.dumps(translated),
-        Parameters=[
-            {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
-        ],
+        Parameters=given,
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
     )
     (described,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
@@ -86,7 +85,12 @@ def deploy(
         for name, resource in source["Resources"].items()
         if resource["Type"] == LAYER_TYPE
     )
-    return Deployed(_functions(resources, folders, layers, session), left_out)
+    functions = tuple(
+        _function(properties, folders[name], layers, session.region_name)
+        for name, (kind, properties) in resources.items()
+        if kind == "AWS::Lambda::Function"
+    )
+    return Deployed(functions, left_out)
 
 
 def translate(
@@ -107,9 +111,8 @@ def translate(
             path = root / properties.pop("DefinitionUri")
             properties["Definition"] = yaml.safe_load(path.read_text())
     # The template names no managed policies, so IAM need not be asked for any.
-    translator = Translator({}, Parser(), boto_session=session)
-    translated: dict[str, Any] = translator.translate(source, parameter_values={})
-    return translated
+    translated = Translator({}, Parser(), boto_session=session).translate(source, {})
+    return dict(translated)
 
 
 def _folders(source: Mapping[str, Any], root: Path) -> dict[str, Path]:
@@ -138,31 +141,21 @@ def _zip(folder: Path) -> bytes:
     return buffer.getvalue()
 
 
-def _functions(
-    resources: Mapping[str, tuple[str, dict[str, Any]]],
-    folders: Mapping[str, Path],
-    layers: tuple[Path, ...],
-    session: boto3.Session,
-) -> tuple[FunctionSpec, ...]:
-    def spec(name: str, properties: Mapping[str, Any]) -> FunctionSpec:
-        function = properties["FunctionName"]
-        variables = properties.get("Environment", {}).get("Variables", {})
-        return FunctionSpec(
-            name=function,
-            arn=f"arn:aws:lambda:{session.region_name}:{backends.ACCOUNT}:function:{function}",
-            handler=properties["Handler"],
-            code=folders[name],
-            layers=layers if properties.get("Layers") else (),
-            variables={key: str(value) for key, value in variables.items()},
-            memory_mb=int(properties.get("MemorySize", 128)),
-            timeout=float(properties.get("Timeout", 3)),
-            dead_letters=properties.get("DeadLetterConfig", {}).get("TargetArn"),
-        )
-
-    return tuple(
-        spec(name, properties)
-        for name, (kind, properties) in resources.items()
-        if kind == "AWS::Lambda::Function"
+def _function(
+    properties: Mapping[str, Any], code: Path, layers: tuple[Path, ...], region: str
+) -> FunctionSpec:
+    name = properties["FunctionName"]
+    variables = properties.get("Environment", {}).get("Variables", {})
+    return FunctionSpec(
+        name=name,
+        arn=f"arn:aws:lambda:{region}:{backends.ACCOUNT}:function:{name}",
+        handler=properties["Handler"],
+        code=code,
+        layers=layers if properties.get("Layers") else (),
+        variables={key: str(value) for key, value in variables.items()},
+        memory_mb=int(properties.get("MemorySize", 128)),
+        timeout=float(properties.get("Timeout", 3)),
+        dead_letters=properties.get("DeadLetterConfig", {}).get("TargetArn"),
     )
 
 
@@ -219,15 +212,10 @@ BUCKET_CONFIGURATIONS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
 
 
 def _subscription(client: Client, properties: dict[str, Any]) -> None:
-    attributes = {}
-    if "FilterPolicy" in properties:
-        attributes["FilterPolicy"] = json.dumps(properties["FilterPolicy"])
-    client("sns").subscribe(
-        TopicArn=properties["TopicArn"],
-        Protocol=properties["Protocol"],
-        Endpoint=properties["Endpoint"],
-        Attributes=attributes,
-    )
+    given = {name: properties[name] for name in ("TopicArn", "Protocol", "Endpoint")}
+    policy = properties.get("FilterPolicy")
+    attributes = {"FilterPolicy": json.dumps(policy)} if policy else {}
+    client("sns").subscribe(**given, Attributes=attributes)
 
 
 def _topic(client: Client, properties: dict[str, Any]) -> None:
@@ -240,19 +228,17 @@ def _topic(client: Client, properties: dict[str, Any]) -> None:
 
 
 def _topic_policy(client: Client, properties: dict[str, Any]) -> None:
+    policy = json.dumps(properties["PolicyDocument"])
     for topic in properties["Topics"]:
         client("sns").set_topic_attributes(
-            TopicArn=topic,
-            AttributeName="Policy",
-            AttributeValue=json.dumps(properties["PolicyDocument"]),
+            TopicArn=topic, AttributeName="Policy", AttributeValue=policy
         )
 
 
 def _queue_policy(client: Client, properties: dict[str, Any]) -> None:
+    policy = json.dumps(properties["PolicyDocument"])
     for queue in properties["Queues"]:
-        client("sqs").set_queue_attributes(
-            QueueUrl=queue, Attributes={"Policy": json.dumps(properties["PolicyDocument"])}
-        )
+        client("sqs").set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
 
 
 APPLIERS: Mapping[str, Callable[[Client, dict[str, Any]], None]] = {

@@ -141,12 +141,7 @@ def estimate(execution: Execution, memory_mb: Mapping[str, int], prices: Prices 
         ("Lambda requests", len(invocations), "requests", prices.lambda_request),
         ("S3 writes", sum(each.puts for each in made), "PUT", prices.s3_put),
         ("S3 reads", sum(each.gets for each in made), "GET", prices.s3_get),
-        (
-            "DynamoDB writes",
-            written,
-            "write units",
-            prices.dynamodb_write,
-        ),
+        ("DynamoDB writes", written, "write units", prices.dynamodb_write),
         ("DynamoDB reads", sum(each.reads for each in made), "read units", prices.dynamodb_read),
         ("SNS requests", len(published), "requests", prices.sns_publish),
         ("SNS e-mail", emails, "e-mails", prices.sns_email),
