@@ -48,7 +48,7 @@ def read(data: Data, limits: Limits) -> Opened:
         "jpeg",
         (_page(picture, image),),
         exif=exif(image),
-        plain=is_plain(image),
+        plain=is_plain(image) and not odd,
         sound=cache(partial(scans.sound, data)),
     )
 

@@ -63,12 +63,12 @@ def check(data: Data) -> None:
 
 
 def sound(data: Data) -> bool:
-    """Return whether a JPEG decodes without a warning, to its very last byte."""
+    """Return whether a JPEG that was decoded gave no warning, and needed its very last byte."""
     frame = _frame(data)
-    if frame is None or _warns(bytes(data)):
+    if frame is None:
         return False
     if not frame.single:
-        return True  # the decoder reads such files to the end
+        return not _warns(bytes(data))
     end = _AFTER_SCAN.search(data, frame.data)
     return end is not None and _warns(bytes(data[: end.start() - 1]) + END)
 
