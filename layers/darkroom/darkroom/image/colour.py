@@ -25,7 +25,7 @@ def to_srgb(image: Any) -> Any:
     image = _usual_bands(image)
     if image.hasalpha():
         made = _convert(image.extract_band(0, n=image.bands - 1))
-        made = made.bandjoin(_eight_bits(image.extract_band(image.bands - 1), _opaque(image)))
+        made = made.bandjoin(_eight_bits(image.extract_band(image.bands - 1), opaque(image)))
     else:
         made = _convert(image)
     made.remove("icc-profile-data")  # or it would be followed once more, by whoever comes next
@@ -56,7 +56,7 @@ def _usual_bands(image: Any) -> Any:
     return image.extract_band(0, n=min(image.bands, wanted))
 
 
-def _opaque(image: Any) -> float:
+def opaque(image: Any) -> float:
     """Return the value of alpha that hides everything."""
     if image.interpretation == "scrgb":
         return 1

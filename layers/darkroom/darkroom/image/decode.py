@@ -239,25 +239,23 @@ def _need(source: Size, presets: tuple[Preset, ...]) -> Size:
 
 
 def _draw(page: Page, need: Size) -> Pixels:
-    """Decode a page; where something harmless is wrong with its file, without that."""
-    if page.again is None:
-        return _develop(page, need)
+    """Decode a page, and have what was said of it judged."""
     forget_errors()
+    failure = None
     try:
-        pixels = _develop(page, need)
-        complaint = said()  # of the last rows: of others, it would have been an error
+        pixels, complaint = _develop(page, need)
     except vips().Error as error:
-        complaint = str(error.detail)
-    if not complaint:
-        return pixels
-    other = page.again(complaint)
-    if other is None:
-        raise vips().Error("", complaint)
-    return _draw(msgspec.structs.replace(other, again=lambda _: None), need)
+        failure, complaint = error, str(error.detail)
+    other = page.judge(complaint) if complaint and page.judge is not None else None
+    if other is not None:
+        return _draw(other, need)
+    if failure is not None:
+        raise failure
+    return pixels
 
 
-def _develop(page: Page, need: Size) -> Pixels:
-    """Decode a page, reduced to the size needed, upright, in 8-bit sRGB.
+def _develop(page: Page, need: Size) -> tuple[Pixels, str]:
+    """Decode a page, reduced to the size needed, upright, in 8-bit sRGB; return what was said.
 
     Colours of 8 bits are converted before the image is reduced: rounded again only after that,
     they come out up to 12 dB better. 16 bits lose nothing, and are converted at the smaller size.
@@ -268,7 +266,10 @@ def _develop(page: Page, need: Size) -> Pixels:
     if image.format == "uchar" and has_other_profile(image):
         image = to_srgb(image)
     image = reduce(image, wanted)
+    complaint = ""
     # Rows stream from the file through every operation, unless one needs more than the next row.
     if image.format != "uchar" or image.hasalpha() or page.orientation != 1:
         image = image.copy_memory()
-    return finish(upright(to_srgb(image), page.orientation))
+        complaint = said()  # before operations that are put together after this forget it
+    pixels = finish(upright(to_srgb(image), page.orientation))
+    return pixels, complaint + said()

@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from darkroom.image.colour import opaque
 from darkroom.image.geometry import Size
 from darkroom.image.vips import vips
 
@@ -69,8 +70,9 @@ def reduce(image: Any, size: Size) -> Any:
         return _resize(image, size)
     number = image.format
     whole = number in {"uchar", "ushort"}
-    scaled = _resize(_rounded(image.premultiply(), number, whole), size)
-    return _rounded(scaled.unpremultiply(), number, whole)
+    full = {"max_alpha": opaque(image)}
+    scaled = _resize(_rounded(image.premultiply(**full), number, whole), size)
+    return _rounded(scaled.unpremultiply(**full), number, whole)
 
 
 def reduce_in_steps(image: Any, size: Size) -> Any:

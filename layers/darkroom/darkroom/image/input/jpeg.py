@@ -6,6 +6,8 @@ import re
 from functools import cache, partial
 from typing import Any
 
+from msgspec.structs import replace
+
 from darkroom.contract.limits import Limits, check_sizes
 from darkroom.image.colour import profile_of, with_profile
 from darkroom.image.geometry import Size
@@ -17,6 +19,7 @@ from darkroom.image.input.page import (
     exif,
     is_plain,
     orientation,
+    refuse,
     size_of,
     source,
 )
@@ -25,7 +28,7 @@ from darkroom.image.vips import forget_errors, said, vips
 
 _STRICT = {"access": "sequential", "fail_on": "warning"}
 """Lost data are a warning to libjpeg, which shows grey in their place. What is harmless is dealt
-with before (:func:`read`) and after (:func:`_again`)."""
+with before (:func:`read`) and after (:func:`_judge`)."""
 
 _LEFT_OVER = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
 _NO_END = "premature end of JPEG image"
@@ -46,7 +49,7 @@ def read(data: Data, limits: Limits) -> Opened:
     scans.check(picture)
     return Opened(
         "jpeg",
-        (_page(picture, image),),
+        (replace(_page(picture, image), judge=partial(_judge, picture, image)),),
         exif=exif(image),
         plain=is_plain(image) and not odd,
         sound=cache(partial(scans.sound, data)),
@@ -62,20 +65,20 @@ def _page(data: Data, header: Any) -> Page:
         image = vips().Image.jpegload_source(source(data), shrink=shrink, **_STRICT)
         return image if profile is None else with_profile(image, profile)
 
-    return Page(size_of(header), orientation(header), draw, partial(_again, data, header))
+    return Page(size_of(header), orientation(header), draw, refuse)
 
 
-def _again(data: Data, header: Any, complaint: str) -> Page | None:
-    """Return the page without what is harmless; None where data are lost.
+def _judge(data: Data, header: Any, complaint: str) -> Page:
+    """Return the page without what is harmless.
 
-    Harmless is a missing mark at the end, where nothing is missing before it, and a few bytes too
-    many before it.
+    That is a missing mark at the end, where nothing is missing before it, and a few bytes too many
+    before it.
     """
-    left_over = _LEFT_OVER.search(complaint)
     if _NO_END in complaint:
         return _page(bytes(data) + scans.END, header)
+    left_over = _LEFT_OVER.search(complaint)
     if left_over is None or int(left_over[1]) > scans.SPARE:
-        return None
+        refuse(complaint)
     return _page(scans.without(data, int(left_over[1])), header)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from msgspec import Struct
 
@@ -29,9 +29,9 @@ class Page(Struct, frozen=True):
     # Returns lazy pixels at `size` or, where the format allows it for free, smaller: at least the
     # size that it is given.
     draw: Callable[[Size], Any]
-    # Returns the page without what a decoder has complained of, or None where that is no harmless
-    # thing. Without it, warnings mean nothing.
-    again: Callable[[str], Page | None] | None = None
+    # Judges what libvips said while it drew, mostly warnings: raises an error of its where data are
+    # lost, and returns another page to draw instead, or None where the pixels are right.
+    judge: Callable[[str], Page | None] | None = None
 
     @property
     def upright(self) -> Size:
@@ -52,6 +52,11 @@ class Opened(Struct, frozen=True):
     plain: bool = False  # shown as stored: no orientation, no profile but sRGB, RGB or grey
     # Returns whether it is decoded without a warning, once it has been decoded.
     sound: Callable[[], bool] = lambda: not said()
+
+
+def refuse(complaint: str) -> NoReturn:
+    """Raise what libvips only said."""
+    raise vips().Error("", complaint)
 
 
 def source(data: Data) -> Any:

@@ -2,30 +2,157 @@
 
 from __future__ import annotations
 
+import io
+from functools import partial
+from typing import Any
+
+from msgspec.structs import replace
+
+from darkroom.contract.errors import UnsupportedImage
 from darkroom.contract.limits import Limits, check_count, check_sizes
+from darkroom.image.colour import opaque
+from darkroom.image.input.ifd import (
+    BITS,
+    COMPRESSION,
+    EXTRA_SAMPLES,
+    PHOTOMETRIC,
+    SAMPLE_FORMAT,
+    SAMPLES,
+    Directory,
+    directories,
+)
 from darkroom.image.input.page import (
-    SEQUENTIAL,
     Data,
     Opened,
     Page,
     frames_of,
     orientation,
+    refuse,
     size_of,
     source,
 )
-from darkroom.image.vips import vips
+from darkroom.image.pixels import from_bytes
+from darkroom.image.vips import forget_errors, said, vips
+
+_WHITE_IS_0, _BLACK_IS_0, _RGB, _INKS, _YCBCR, _LAB, _ICC_LAB = 0, 1, 2, 5, 6, 8, 9
+_COLOURS = {_WHITE_IS_0: 1, _BLACK_IS_0: 1, _RGB: 3, _INKS: 4, _YCBCR: 3, _LAB: 3, _ICC_LAB: 3}
+"""How many samples each kind of colours has (TIFF 6.0, PhotometricInterpretation)."""
+
+_PALETTE, _MASK = 3, 4
+
+_WEIGHED, _PLAIN = 1, 2
+"""Extra samples that are transparency: with colours that are multiplied by it, and that are not."""
+
+_JPEG = 7
+_FLOAT = 3
+_HALF = 128
+"""Neither green nor red, in 8 bits."""
+
+_TOLD = {"access": "sequential", "fail_on": "truncated"}
+"""Damage is told instead of raised: strips fail for a mere odd tag otherwise, and tiles never."""
+
+_FAX = ("Premature EOL", "Line length mismatch", "Premature EOF")
+"""Warnings of single lines of a fax, which the medium loses."""
 
 
 def read(data: Data, limits: Limits) -> Opened:
     """Read the header; see :func:`darkroom.image.input.openers.open_image`."""
-    first = vips().Image.tiffload_source(source(data), **SEQUENTIAL)
+    first = vips().Image.tiffload_source(source(data), **_TOLD)
     count = frames_of(first)
     check_count(count, "pages", limits)
-    pages = [_tiff_page(data, index) for index in range(count)]
+    found = directories(data, count)
+    pages = [_page(data, index, directory) for index, directory in enumerate(found)]
     check_sizes([page.size for page in pages], limits)
     return Opened("tiff", tuple(pages), exif=data)  # a TIFF file is built as an EXIF block is
 
 
-def _tiff_page(data: Data, index: int) -> Page:
-    image = vips().Image.tiffload_source(source(data), page=index, **SEQUENTIAL)
-    return Page(size_of(image), orientation(image), lambda _: image)
+def _page(data: Data, index: int, directory: Directory) -> Page:
+    forget_errors()
+    image = vips().Image.tiffload_source(source(data), page=index, **_TOLD)
+    size, turn = size_of(image), orientation(image)
+    kind = directory.get(PHOTOMETRIC, (_MASK,))[0]
+    if kind not in {*_COLOURS, _PALETTE, _MASK}:
+        raise _unsupported(f"its colours are of kind {kind} (photometric interpretation)")
+    known = frozenset(said().splitlines())
+    page = Page(size, turn, lambda _: _usual(image, kind, directory), judge=partial(_judge, known))
+    if kind == _YCBCR and directory.get(COMPRESSION) != (_JPEG,):
+        return replace(
+            page, size=page.upright, orientation=1, draw=lambda _: _ycbcr(data, index, known)
+        )
+    return page
+
+
+def _judge(known: frozenset[str], complaint: str) -> None:
+    """Refuse damaged data: where they cannot be read, libvips says so and leaves them empty."""
+    lines = [line for line in complaint.splitlines() if line not in known]
+    if not all(any(fault in line for fault in _FAX) for line in lines):
+        refuse("\n".join(lines))
+
+
+def _ycbcr(data: Data, index: int, known: frozenset[str]) -> Any:
+    """Return YCbCr pixels, which libvips takes for RGB unless they are in JPEG, by Pillow: upright.
+
+    Libvips reads them all the same, for Pillow says nothing of damaged strips.
+    """
+    from PIL import TiffImagePlugin
+
+    vips().Image.tiffload_source(source(data), page=index, **_TOLD).avg()
+    _judge(known, said())
+    TiffImagePlugin.READ_LIBTIFF = True  # its own decoder knows no subsampled colours
+    try:
+        picture = TiffImagePlugin.TiffImageFile(io.BytesIO(bytes(data)))
+        picture.seek(index)
+    except SyntaxError:
+        raise _unsupported("YCbCr of another depth than 8 bits") from None
+    shown = picture.convert("RGB")
+    return from_bytes(shown.tobytes(), shown.size, 3)
+
+
+def _unsupported(what: str) -> UnsupportedImage:
+    return UnsupportedImage(
+        f"This variety of TIFF is not supported: {what}. Expected grey, RGB, a palette, inks, "
+        "YCbCr or CIELab. Open it in an image editor, export it as JPEG or PNG, and upload that."
+    )
+
+
+def _usual(image: Any, kind: int, directory: Directory) -> Any:
+    """Return colours and transparency, as libvips knows them, of whatever a directory describes."""
+    samples = directory.get(SAMPLES, (1,))[0]
+    extra = samples - _COLOURS.get(kind, samples)
+    kinds = directory.get(EXTRA_SAMPLES, ())[:extra]
+    if not kinds and kind == _RGB and extra == 1:
+        kinds = (_PLAIN,)  # so do those who leave the tag out mean it
+    alphas = [place for place, each in enumerate(kinds) if each in {_WEIGHED, _PLAIN}]
+    colours = image.extract_band(0, n=samples - extra) if extra > 0 else image
+    if alphas:
+        alpha = image.extract_band(samples - extra + alphas[0])
+        white = _white(directory)
+        if kinds[alphas[0]] == _WEIGHED and white != opaque(image):
+            colours = (colours * (white / opaque(image))).copy(interpretation=image.interpretation)
+    if kind == _ICC_LAB:
+        colours = _lab(colours)
+    if not alphas:
+        return colours
+    if image.interpretation == "labs":
+        alpha = (alpha < 0).ifthenelse(alpha + (1 << 16), alpha)  # it is read as signed, too
+        white = (1 << 16) - 1
+    if white != opaque(colours):
+        alpha = alpha * (opaque(colours) / white)
+    if white != opaque(colours) and colours.format not in {"float", "double"}:
+        alpha = alpha.rint()
+    joined = colours.bandjoin(alpha.cast(colours.format))
+    return joined.copy(interpretation=colours.interpretation)
+
+
+def _white(directory: Directory) -> float:
+    """Return the value that a sample has at most."""
+    if directory.get(SAMPLE_FORMAT, (1,))[0] == _FLOAT:
+        return 1
+    return float((1 << directory.get(BITS, (1,))[0]) - 1)
+
+
+def _lab(colours: Any) -> Any:
+    """Return 8 or 16 bits of ICCLab, whose a and b are not signed, as CIELab."""
+    scale = 1 if colours.format == "uchar" else 256
+    lab = colours.linear([100 / 255 / scale, 1 / scale, 1 / scale], [0, -_HALF, -_HALF])
+    return lab.copy(interpretation="lab")

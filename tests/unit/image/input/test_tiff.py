@@ -1,0 +1,206 @@
+"""TIFFs of every kind of samples: which are colours, which transparency, and what is damaged."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from darkroom.contract.errors import CorruptImage, UnsupportedImage
+from darkroom.image.input.ifd import directories
+from darkroom.image.mezzanine import unpack
+from numpy.typing import NDArray
+from PIL import Image
+
+from tests.support.images import encoded, picture
+from tests.support.imaging import array, develop
+from tests.support.tiffs import Blocks, tiff, ycbcr
+
+WHITE, BLACK, RGB, INKS, YCBCR, LAB, ICC_LAB = 0, 1, 2, 5, 6, 8, 9
+SHALLOW, DEEP, LONG, FLOAT = np.uint8, np.uint16, np.uint32, np.float32
+
+
+def flat(*samples: float, kind: Any = SHALLOW, side: int = 24) -> NDArray[Any]:
+    return np.tile(np.array(samples, kind), (side, side, 1))
+
+
+def shown(data: bytes) -> NDArray[np.uint8]:
+    contents = unpack(develop(data).mezzanine)
+    page = contents.header.pages[0]
+    raw = np.frombuffer(contents.parts[page.part], np.uint8)
+    return raw.reshape(page.size[1], page.size[0], page.bands)
+
+
+@pytest.mark.parametrize(
+    ("samples", "kind", "photometric", "extra", "wanted"),
+    [
+        # Extra samples: unspecified and spot colours are none of the picture's.
+        ((10, 20, 30, 5), SHALLOW, RGB, [0], (10, 20, 30)),
+        ((10, 20, 30, 5), SHALLOW, RGB, [999], (10, 20, 30)),
+        ((10, 20, 30, 128), SHALLOW, RGB, [2], (10, 20, 30, 128)),
+        ((10, 20, 30, 128), SHALLOW, RGB, [1], (19, 39, 59, 128)),
+        ((10, 20, 30, 128), SHALLOW, RGB, None, (10, 20, 30, 128)),
+        ((10, 20, 30, 5, 128), SHALLOW, RGB, None, (10, 20, 30)),
+        ((10, 20, 30, 5, 128), SHALLOW, RGB, [0, 2], (10, 20, 30, 128)),
+        ((10, 20, 30, 128, 5), SHALLOW, RGB, [2, 0], (10, 20, 30, 128)),
+        ((10, 20, 30, 1, 2, 3, 128), SHALLOW, RGB, [0, 0, 0, 1], (19, 39, 59, 128)),
+        ((10, 5), SHALLOW, BLACK, [0], (10,)),
+        ((10, 5), SHALLOW, BLACK, None, (10,)),
+        ((10, 5, 7), SHALLOW, BLACK, [0, 0], (10,)),
+        ((10, 128), SHALLOW, BLACK, [2], (10, 128)),
+        ((10, 5, 6, 128), SHALLOW, BLACK, [0, 0, 2], (10, 128)),
+        ((10, 128), SHALLOW, WHITE, [2], (245, 128)),
+        ((10, 5), SHALLOW, WHITE, [0], (245,)),
+        ((0, 0, 0, 0, 5), SHALLOW, INKS, [0], (255, 255, 255)),
+        ((0, 0, 0, 0, 128), SHALLOW, INKS, [2], (255, 255, 255, 128)),
+        ((0, 0, 0, 0, 5, 128), SHALLOW, INKS, [0, 2], (255, 255, 255, 128)),
+        # Depths: each has its own opaque.
+        ((2570, 5140, 7710, 5), DEEP, RGB, [0], (10, 20, 30)),
+        ((2570, 5140, 7710, 32896), DEEP, RGB, [2], (10, 20, 30, 128)),
+        ((2570, 5140, 7710, 32768), DEEP, RGB, [1], (20, 40, 60, 128)),
+        ((0, 0, 0, 0, 65535), DEEP, INKS, [2], (255, 255, 255)),
+        ((0, 0, 0, 0, 32896), DEEP, INKS, [2], (255, 255, 255, 128)),
+        ((0, 2**32 - 1, 0, 2**31), LONG, RGB, [2], (0, 255, 0, 128)),
+        ((0.0, 1.0, 0.0, 1.0), FLOAT, RGB, [2], (0, 255, 0)),
+        ((0.0, 1.0, 0.0, 0.5), FLOAT, RGB, [2], (0, 255, 0, 128)),
+        ((0.0, 0.5, 0.0, 0.5), FLOAT, RGB, [1], (0, 255, 0, 128)),
+        ((0.2, 1.0), FLOAT, BLACK, [2], (51,)),
+        ((0.2, 0.5), FLOAT, BLACK, [2], (51, 128)),
+        ((0.1, 0.5), FLOAT, BLACK, [1], (51, 128)),
+        ((0.2, 0.5), FLOAT, BLACK, [0], (51,)),
+        # CIELab, whose signed a and b libvips takes alpha for, too.
+        ((32768, 2560, 5120), DEEP, LAB, None, (147, 112, 85)),
+        ((32768, 2560, 5120, 65535), DEEP, LAB, [2], (147, 112, 85)),
+        ((32768, 2560, 5120, 32768), DEEP, LAB, [2], (147, 112, 85, 128)),
+        ((32768, 2560, 5120, 16384), DEEP, LAB, [2], (147, 112, 85, 64)),
+        ((32768, 2560, 5120, 16384), DEEP, LAB, [0], (147, 112, 85)),
+        ((128, 10, 20, 255), SHALLOW, LAB, [2], (148, 113, 86)),
+        ((128, 10, 20, 128), SHALLOW, LAB, [2], (148, 113, 86, 128)),
+        ((50.0, 10.0, 20.0, 1.0), FLOAT, LAB, [2], (147, 112, 85)),
+        ((50.0, 10.0, 20.0, 0.5), FLOAT, LAB, [2], (147, 112, 85, 128)),
+        ((128, 138, 148), SHALLOW, ICC_LAB, None, (148, 113, 86)),
+        ((128, 138, 148, 128), SHALLOW, ICC_LAB, [2], (148, 113, 86, 128)),
+        ((32768, 35328, 37888), DEEP, ICC_LAB, None, (147, 112, 85)),
+    ],
+)  # fmt: skip
+def test_samples_are_what_the_file_says(
+    samples: tuple[float, ...],
+    kind: Any,
+    photometric: int,
+    extra: list[int] | None,
+    wanted: tuple[int, ...],
+) -> None:
+    made = shown(tiff(flat(*samples, kind=kind), photometric, extra))
+    assert made.shape[2] == len(wanted)
+    assert np.abs(made[12, 12].astype(int) - wanted).max() <= 1
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("tile", [0, 16])
+def test_however_the_file_is_written(order: str, big: bool, tile: int) -> None:
+    data = tiff(flat(10, 20, 30, 5, 128), RGB, [0, 2], tile=tile, order=order, big=big)
+    assert shown(data)[12, 12].tolist() == [10, 20, 30, 128]
+
+
+@pytest.mark.parametrize("kind", [DEEP, FLOAT])
+def test_transparency_survives_reduction(kind: Any) -> None:
+    white = 1 if kind is FLOAT else 65535
+    row = np.tile(np.array([0, 0, 0, 0, white / 2], kind), (24, 2400, 1))
+    if kind is FLOAT:
+        row = row[..., 3:]
+    made = shown(tiff(row, BLACK if kind is FLOAT else INKS, [2]))
+    assert made.shape[:2] == (12, 1200)
+    assert set(made[..., -1].ravel().tolist()) <= {127, 128}
+
+
+def lost(blocks: Blocks) -> Blocks:
+    return [*blocks[:2], b"", *blocks[3:]]
+
+
+def shorter(blocks: Blocks) -> Blocks:
+    return [*blocks[:2], blocks[2][: len(blocks[2]) // 3], *blocks[3:]]
+
+
+def changed(blocks: Blocks) -> Blocks:
+    broken = bytearray(blocks[2])
+    broken[len(broken) // 2] ^= 0x55
+    return [*blocks[:2], bytes(broken), *blocks[3:]]
+
+
+NOISE = np.random.default_rng(1).integers(0, 255, (64, 64, 3)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("tile", [0, 16, 32])
+@pytest.mark.parametrize(
+    ("deflate", "damage"),
+    [(False, lost), (False, shorter), (True, lost), (True, shorter), (True, changed)],
+)
+@pytest.mark.parametrize("odd", [{}, {274: [9]}], ids=["", "with an odd tag"])
+def test_damaged_strips_and_tiles_are_refused(
+    tile: int, deflate: bool, damage: Any, odd: dict[int, list[int]]
+) -> None:
+    with pytest.raises(CorruptImage):
+        develop(tiff(NOISE, RGB, tile=tile, deflate=deflate, damage=damage, tags=odd))
+
+
+@pytest.mark.parametrize("tile", [0, 16])
+def test_an_odd_tag_is_no_damage(tile: int) -> None:
+    data = tiff(NOISE, RGB, tile=tile, deflate=True, tags={274: [9]})
+    assert (shown(data) == NOISE).all()
+
+
+def test_damage_on_a_later_page_is_refused() -> None:
+    pages = {"save_all": True, "append_images": [picture(32, 32)], "compression": "tiff_lzw"}
+    data = bytearray(encoded(picture(32, 32), "TIFF", **pages))
+    second = Image.open(io.BytesIO(data))
+    second.seek(1)
+    at = second.tag_v2[273][0]  # type: ignore[attr-defined]
+    develop(bytes(data))
+    data[at + 4 : at + 40] = b"\xff" * 36
+    with pytest.raises(CorruptImage):
+        develop(bytes(data))
+
+
+@pytest.mark.parametrize("deflate", [False, True])
+@pytest.mark.parametrize(
+    ("across", "down", "near"), [(1, 1, 1.5), (2, 1, 1.8), (2, 2, 3), (4, 4, 8)]
+)
+def test_ycbcr_without_jpeg_is_shown_in_its_colours(
+    across: int, down: int, near: float, deflate: bool
+) -> None:
+    stored = picture(62, 46)
+    made = shown(ycbcr(stored, across, down, deflate=deflate))
+    assert np.abs(made - array(stored)).mean() < near
+
+
+def test_ycbcr_is_turned_once() -> None:
+    made = shown(ycbcr(picture(62, 46), 1, 1, tags={274: [6]}))
+    wanted = array(picture(62, 46).transpose(Image.Transpose.ROTATE_270))
+    assert np.abs(made - wanted).mean() < 1.5
+
+
+@pytest.mark.parametrize("damage", [lost, shorter, changed])
+def test_damaged_ycbcr_is_refused(damage: Any) -> None:
+    with pytest.raises(CorruptImage):
+        develop(ycbcr(picture(62, 48), 2, 2, deflate=True, damage=damage))
+
+
+@pytest.mark.parametrize("photometric", [10, 32803, 32844, 34892])
+def test_other_kinds_of_colours_are_unsupported(photometric: int) -> None:
+    with pytest.raises(UnsupportedImage, match=f"colours are of kind {photometric}"):
+        develop(tiff(flat(10, 20, 30), photometric))
+
+
+def test_deep_ycbcr_is_unsupported() -> None:
+    with pytest.raises(UnsupportedImage, match="another depth"):
+        develop(tiff(flat(10, 20, 30, kind=DEEP), YCBCR, tags={530: [1, 1]}))
+
+
+def test_what_a_directory_does_not_tell_is_not_known() -> None:
+    data = tiff(flat(10, 20, 30, 128), RGB, [2])
+    (found,) = directories(data, 1)
+    assert (found[262], found[277], found[338], found[258]) == ((2,), (4,), (2,), (8, 8, 8, 8))
+    assert directories(data[:20], 2) == [{}, {}]
+    assert directories(data, 2)[1] == {} or directories(data, 2)[0] == found
