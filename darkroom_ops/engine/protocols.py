@@ -77,10 +77,7 @@ _BUCKET_OPERATIONS: tuple[tuple[str, set[str], str], ...] = (
 )
 _COPIES = {"PutObject": "CopyObject", "UploadPart": "UploadPartCopy"}
 _QUERY_NAMES = {"versionId": "VersionId", "partNumber": "PartNumber"}
-_HEADERS = {
-    "HTTP_X_AMZ_TAGGING": "Tagging",
-    "HTTP_X_AMZ_TAGGING_DIRECTIVE": "TaggingDirective",
-}
+_HEADERS = {"HTTP_X_AMZ_TAGGING": "Tagging", "HTTP_X_AMZ_TAGGING_DIRECTIVE": "TaggingDirective"}
 
 
 def _read_s3(environ: WSGIEnvironment) -> tuple[str, dict[str, str]]:

@@ -187,9 +187,7 @@ _FINAL = {"MapIterationFailed", "MapStateFailed", "ParallelStateFailed", "Execut
 
 
 def _end(
-    event: Mapping[str, Any],
-    by_id: Mapping[int, Mapping[str, Any]],
-    entered: dict[int, StateRun],
+    event: Mapping[str, Any], by_id: Mapping[int, Mapping[str, Any]], entered: dict[int, StateRun]
 ) -> None:
     """End the state that failed, and fail the Map or Parallel state around it."""
     inner = _owner(event, by_id, entered)

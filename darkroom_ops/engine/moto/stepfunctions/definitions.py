@@ -25,11 +25,7 @@ from darkroom_ops.engine.stepfunctions import jsonata
     report="CloudFormation's state machines do not run",
 )
 def create_from_cloudformation(
-    resource_name: str,
-    cloudformation_json: Any,
-    account_id: str,
-    region_name: str,
-    **_: Any,
+    resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **_: Any
 ) -> Any:
     properties = cloudformation_json["Properties"]
     definition = properties["DefinitionString"]

@@ -109,9 +109,7 @@ def _announce(execution: Any) -> None:
 
 def _add_event(env: Environment, kind: HistoryEventType, **details: Any) -> None:
     env.event_manager.add_event(
-        context=env.event_history_context,
-        event_type=kind,
-        event_details=details,
+        context=env.event_history_context, event_type=kind, event_details=details
     )
 
 
