@@ -32,8 +32,8 @@ from darkroom_ops.engine.lambda_.functions import Functions
 from darkroom_ops.engine.moto import hooks
 from darkroom_ops.engine.moto.hook import Services
 from darkroom_ops.engine.permissions import Place
+from darkroom_ops.engine.protocols import InjectFault
 from darkroom_ops.engine.roles import Roles
-from darkroom_ops.engine.service_faults import InjectFault
 from darkroom_ops.engine.stepfunctions.retries import RetryWaits
 from darkroom_ops.engine.stepfunctions.task_faults import Faults
 from darkroom_ops.ports import HOST, listen
@@ -94,7 +94,7 @@ class Engine:
         place = Place(DEFAULT_REGION, backends.ACCOUNT, backends.has_tags, backends.encryption_key)
         self.authorizer = Authorizer(self.roles, place)
         self.inject_fault: InjectFault | None = None
-        """Gives the fault of a call of a function or the state machine; see service_faults.py."""
+        """Gives the fault of a call of a function or the state machine."""
         self.router = eventbridge.EventRouter(
             rules=lambda: backends.rules(DEFAULT_REGION),
             deployment=self.deployment,

@@ -18,8 +18,7 @@ from werkzeug.wrappers import Response
 
 from darkroom_ops.engine.authorization import Authorizer
 from darkroom_ops.engine.permissions import Call
-from darkroom_ops.engine.protocols import read, respond
-from darkroom_ops.engine.service_faults import InjectFault
+from darkroom_ops.engine.protocols import InjectFault, read, respond
 
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/[^/]*/[^/]*/([^/,\s]+)/aws4_request")
 

@@ -11,7 +11,9 @@ import json
 import re
 import urllib.parse
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 from wsgiref.types import WSGIEnvironment
 from xml.sax.saxutils import escape
 
@@ -27,6 +29,19 @@ class ServiceError:
     status: int
     code: str
     message: str
+
+
+@dataclass(frozen=True)
+class ServiceFault:
+    """What goes wrong with a call, injected."""
+
+    error: ServiceError | None  # the service's answer; None when the connection breaks without any
+    served: bool = False  # whether the service has done it nevertheless
+
+
+InjectFault: TypeAlias = Callable[[Call, str], ServiceFault | None]
+"""Gives the fault of a call, or None; the text is the client's id of the call, the same for each of
+its attempts."""
 
 
 def read(environ: WSGIEnvironment, *, principal: str, service: str) -> Call:

@@ -150,8 +150,7 @@ class _Forbidden:
         self._engine = engine
 
     def __enter__(self) -> None:
-        from darkroom_ops.engine.protocols import ServiceError
-        from darkroom_ops.engine.service_faults import ServiceFault
+        from darkroom_ops.engine.protocols import ServiceError, ServiceFault
 
         denied = ServiceFault(ServiceError(403, "AuthorizationError", "not authorized"))
         self._engine.inject_fault = lambda call, _: denied if call.service == "sns" else None

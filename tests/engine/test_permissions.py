@@ -17,8 +17,7 @@ from darkroom.contract.objects import ObjectRef, Source
 from darkroom_ops import dlq
 from darkroom_ops.engine import Engine, backends
 from darkroom_ops.engine.permissions import MACHINE, Call
-from darkroom_ops.engine.protocols import ServiceError
-from darkroom_ops.engine.service_faults import ServiceFault
+from darkroom_ops.engine.protocols import ServiceError, ServiceFault
 from tests.support.images import photo
 from tests.support.pipeline import Pipeline, until
 

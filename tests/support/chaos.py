@@ -17,8 +17,8 @@ import psutil
 from darkroom_ops.audit.evidence import StackEvidence
 from darkroom_ops.audit.findings import Auditor, Finding
 from darkroom_ops.engine import Engine
-from darkroom_ops.engine.service_faults import RandomFaults
 from tests.support.images import photo, truncated
+from tests.support.service_faults import RandomFaults
 
 LATE_SECONDS = 2.0
 """By how much an event may be late, and so overtaken by others."""

@@ -10,25 +10,10 @@ from __future__ import annotations
 import collections
 import random
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Mapping
 
 from darkroom_ops.engine.permissions import Call
-from darkroom_ops.engine.protocols import ServiceError
-
-
-@dataclass(frozen=True)
-class ServiceFault:
-    """What goes wrong with a call."""
-
-    error: ServiceError | None  # the service's answer; None when the connection breaks without any
-    served: bool = False  # whether the service has done it nevertheless
-
-
-InjectFault: TypeAlias = Callable[[Call, str], ServiceFault | None]
-"""Gives the fault of a call, or None; the text is the client's id of the call, the same for each of
-its attempts."""
+from darkroom_ops.engine.protocols import ServiceError, ServiceFault
 
 _LOST = ServiceFault(None)
 _LOST_AFTERWARDS = ServiceFault(None, served=True)
@@ -84,7 +69,7 @@ class RandomFaults:
     """
 
     def __init__(self, seed: int, share: float) -> None:
-        self._random = random.Random(seed)  # noqa: S311 - no secret
+        self._random = random.Random(seed)
         self._share = share
         self._lock = threading.Lock()
         self._persistent: dict[str, ServiceFault] = {}

@@ -14,9 +14,9 @@ from botocore.retries.standard import (
 )
 from botocore.session import get_session
 
-from darkroom_ops.engine import service_faults
 from darkroom_ops.engine.permissions import Call
-from darkroom_ops.engine.service_faults import SERVICE_FAULTS, RandomFaults
+from tests.support import service_faults
+from tests.support.service_faults import SERVICE_FAULTS, RandomFaults
 
 
 def call(service: str = "s3") -> Call:

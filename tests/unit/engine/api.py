@@ -14,7 +14,7 @@ from darkroom_ops.engine.authorization import Authorizer
 from darkroom_ops.engine.gateway import Gateway
 from darkroom_ops.engine.permissions import Call, Place, Policy
 from darkroom_ops.engine.permissions import read as policy_of
-from darkroom_ops.engine.service_faults import ServiceFault
+from darkroom_ops.engine.protocols import ServiceFault
 
 Json = dict[str, Any]
 

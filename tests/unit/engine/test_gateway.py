@@ -15,8 +15,7 @@ import pytest
 from darkroom_ops.engine.authorization import Authorizer, Denial
 from darkroom_ops.engine.gateway import Gateway
 from darkroom_ops.engine.permissions import MACHINE, Call, Need
-from darkroom_ops.engine.protocols import ServiceError
-from darkroom_ops.engine.service_faults import ServiceFault
+from darkroom_ops.engine.protocols import ServiceError, ServiceFault
 from tests.unit.engine.api import (
     PLACE,
     Api,
