@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from darkroom.contract.errors import InvalidRequest
 from darkroom.contract.model import dump
-from darkroom.contract.presets import Preset, parse_presets
+from darkroom.contract.presets import Preset
 
 from darkroom_ops.deployment import Deployment
 
@@ -34,11 +34,6 @@ def get(deployment: Deployment) -> Parameter:
     return Parameter(
         name, parameter["Value"], parameter["Version"], parameter.get("LastModifiedDate")
     )
-
-
-def validate(text: str) -> tuple[Preset, ...]:
-    """Read presets as the workflow does."""
-    return parse_presets(text)
 
 
 def put(deployment: Deployment, presets: Sequence[Preset]) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from darkroom.contract.errors import InvalidRequest
-from darkroom.contract.requests import parse_request, rerun_request
+from darkroom.contract.requests import rerun_request
 
 from darkroom_ops.deployment import DEFAULT_STACK, Deployment
 from darkroom_ops.executions.model import Execution
@@ -55,14 +55,6 @@ def changed(
         else:
             result.pop(name, None)
     return result
-
-
-def check_request(request: object) -> None:
-    """Check a request as the workflow will.
-
-    InvalidRequest has the message that the execution would fail with.
-    """
-    parse_request(request)
 
 
 def start(deployment: Deployment, request: Mapping[str, Any]) -> str:

@@ -33,12 +33,13 @@ def get(target: Target) -> int:
     """Show the deployed presets. Exits with 1 when they are not valid."""
     from darkroom.contract.errors import InvalidRequest
     from darkroom.contract.model import dump
+    from darkroom.contract.presets import parse_presets
 
     from darkroom_ops import presets
 
     deployed = presets.get(target.deployment())
     try:
-        valid, problem = presets.validate(deployed.text), None
+        valid, problem = parse_presets(deployed.text), None
     except InvalidRequest as error:
         valid, problem = (), str(error)
     if target.json:
@@ -79,10 +80,11 @@ def put(
 ) -> int:
     """Deploy presets, without a redeploy of the stack. They hold within a minute."""
     from darkroom.contract.model import dump
+    from darkroom.contract.presets import parse_presets
 
-    from darkroom_ops.presets import get, put, validate
+    from darkroom_ops.presets import get, put
 
-    valid = validate(inputs.text_of(presets, "the argument")[1])
+    valid = parse_presets(inputs.text_of(presets, "the argument")[1])
     deployment = target.deployment()
     before = get(deployment)
     new = [dump(each) for each in valid]
@@ -121,11 +123,10 @@ def _parsed(text: str) -> object:
     """Return deployed presets for a comparison; as text when they are broken."""
     from darkroom.contract.errors import InvalidRequest
     from darkroom.contract.model import dump
-
-    from darkroom_ops import presets
+    from darkroom.contract.presets import parse_presets
 
     try:
-        return [dump(each) for each in presets.validate(text)]
+        return [dump(each) for each in parse_presets(text)]
     except InvalidRequest:
         return text
 

@@ -77,8 +77,10 @@ def rerun(
 
     Exits with 0 when it succeeded, 1 when it failed, 2 when nothing was started.
     """
+    from darkroom.contract.requests import parse_request
+
     from darkroom_ops.cli import progress
-    from darkroom_ops.rerun import check_request, request_of, start
+    from darkroom_ops.rerun import request_of, start
 
     asked = inputs.fields_of(fields, preset, watermark, notify=notify)
     deployment = target.deployment()
@@ -95,7 +97,7 @@ def rerun(
     screen = target.screen()
     screen.print(_title(before), soft_wrap=True)
     screen.print(difference(original, request), soft_wrap=True)
-    check_request(request)
+    parse_request(request)
     more = {"rerun_of": before.arn, "request": request}
     if dry_run:
         if target.json:
@@ -135,8 +137,7 @@ def _title(before: Execution) -> Text:
 def _edited(request: Request) -> Request:
     """Return the request as a person leaves it in an editor; again, until it is valid."""
     from darkroom.contract.errors import InvalidRequest
-
-    from darkroom_ops.rerun import check_request
+    from darkroom.contract.requests import parse_request
 
     text = json.dumps(request, indent=2, ensure_ascii=False) + "\n"
     while True:
@@ -145,7 +146,7 @@ def _edited(request: Request) -> Request:
             raise WrongUse("Expected a request, but the file was left empty. Nothing is started.")
         try:
             edited: dict[str, Any] = json.loads(text)
-            check_request(edited)
+            parse_request(edited)
         except (ValueError, InvalidRequest) as error:
             if not sys.stdin.isatty():
                 raise WrongUse(f"The edited request is not valid: {error}") from None

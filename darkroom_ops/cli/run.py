@@ -89,8 +89,9 @@ def run(
 
     Exits with 0 when it succeeded, 1 when it failed, 2 when nothing was started.
     """
+    from darkroom.contract.requests import parse_request
+
     from darkroom_ops.cli import progress
-    from darkroom_ops.rerun import check_request
 
     asked = inputs.fields_of(fields, preset, watermark)
     if "source" in asked:
@@ -101,7 +102,7 @@ def run(
     _check(image, key, version_id)
     deployment = target.deployment()
     plan = _plan(image, key, version_id, asked, deployment)
-    check_request(plan.request())
+    parse_request(plan.request())
     screen = target.screen()
     return progress.follow_to_end(deployment, _start(deployment, plan, screen), screen)
 

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 
 from darkroom.contract.errors import InvalidRequest
 from darkroom.contract.limits import MIB, Limits
+from darkroom.contract.requests import parse_request
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -18,7 +19,7 @@ from darkroom_ops.console.problems import problem
 from darkroom_ops.console.views.execution import editor_with, path_of
 from darkroom_ops.executions.model import STOPPED, SourceObject
 from darkroom_ops.executions.watch import find_started
-from darkroom_ops.rerun import check_request, command, start
+from darkroom_ops.rerun import command, start
 
 MAX_INPUT = 256 * 1024
 """Step Functions takes an input of 262,144 bytes at most (its quotas)."""
@@ -128,7 +129,7 @@ def _read(text: str) -> dict[str, Any]:
         ) from None
     except (ValueError, RecursionError):
         raise InvalidRequest("Expected JSON, but this cannot be read as such.") from None
-    check_request(given)
+    parse_request(given)
     return dict(given)
 
 

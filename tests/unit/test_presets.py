@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from darkroom.contract.errors import InvalidRequest
+from darkroom.contract.presets import parse_presets
 
 from darkroom_ops import presets
 
@@ -25,7 +26,7 @@ def test_what_is_valid_is_written_without_what_is_a_default() -> None:
         ssm=SimpleNamespace(put_parameter=put_parameter), presets_parameter_name="/darkroom/presets"
     )
 
-    assert presets.put(deployment, presets.validate(GOOD)) == 2  # type: ignore[arg-type]
+    assert presets.put(deployment, parse_presets(GOOD)) == 2  # type: ignore[arg-type]
     assert json.loads(written["Value"]) == [{"name": "small", "width": 300, "height": 300}]
     assert (written["Name"], written["Overwrite"]) == ("/darkroom/presets", True)
 
@@ -44,7 +45,7 @@ def test_what_is_valid_is_written_without_what_is_a_default() -> None:
 )
 def test_what_is_not_valid_is_said_in_words(text: str, said: str) -> None:
     with pytest.raises(InvalidRequest, match=said):
-        presets.validate(text)
+        parse_presets(text)
 
 
 def test_more_than_a_parameter_holds_is_refused_before_it_is_written() -> None:
@@ -53,7 +54,7 @@ def test_more_than_a_parameter_holds_is_refused_before_it_is_written() -> None:
     ]
 
     with pytest.raises(InvalidRequest, match=r"4096 bytes.*Use fewer"):
-        presets.put(SimpleNamespace(), presets.validate(json.dumps(many)))  # type: ignore[arg-type]
+        presets.put(SimpleNamespace(), parse_presets(json.dumps(many)))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("letter", ["w", "ü"])
@@ -77,7 +78,7 @@ def test_the_limit_is_reached_in_bytes_and_not_in_letters(letter: str) -> None:
         ] + [{"name": "last", "width": 1, "watermark": {"text": letter * 10}}]
         missing = size - len(json.dumps(found, ensure_ascii=False).encode())
         found[-1]["watermark"] = {"text": letter * 10 + "w" * missing}
-        return presets.validate(json.dumps(found))
+        return parse_presets(json.dumps(found))
 
     presets.put(deployment, of(presets.MAX_BYTES))
     assert len(written[-1].encode()) == presets.MAX_BYTES
@@ -98,7 +99,7 @@ def test_presets_that_fill_the_parameter_fit_and_a_byte_more_does_not(
     at: Any = SimpleNamespace(
         ssm=SimpleNamespace(put_parameter=put_parameter), presets_parameter_name="/presets"
     )
-    made = presets.validate('[{"name": "s", "width": 1, "watermark": {"text": "é"}}]')
+    made = parse_presets('[{"name": "s", "width": 1, "watermark": {"text": "é"}}]')
     presets.put(at, made)
     size = len(written[0].encode())
 

@@ -103,12 +103,6 @@ def test_each_field_is_changed_by_itself(given: dict[str, Any], found: dict[str,
     assert rerun.changed(request, **given) == found
 
 
-def test_a_request_is_checked_as_the_workflow_does() -> None:
-    rerun.check_request({"source": {"bucket": "bucket", "key": "k"}})
-    with pytest.raises(InvalidRequest, match="source"):
-        rerun.check_request({})
-
-
 def test_a_request_is_the_input_of_the_execution_that_it_starts() -> None:
     started: list[tuple[str, Any]] = []
 

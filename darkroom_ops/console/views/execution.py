@@ -13,6 +13,7 @@ from darkroom.contract.arns import parse
 from darkroom.contract.errors import InvalidRequest
 from darkroom.contract.formats import PDF_TYPE
 from darkroom.contract.model import dump
+from darkroom.contract.presets import parse_presets
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -225,7 +226,7 @@ def editor_with(
 def _deployed(context: Context) -> list[dict[str, Any]]:
     """Return the deployed presets, to start a change from; none when they are not valid."""
     try:
-        return [dump(each) for each in presets.validate(presets.get(context.deployment).text)]
+        return [dump(each) for each in parse_presets(presets.get(context.deployment).text)]
     except InvalidRequest:
         return []
 

@@ -12,39 +12,25 @@ from darkroom_ops.engine.moto.hook import hook, services
 
 
 @hook(Subscription, "publish", "Moto drops what goes to e-mail and SMS; the engine has an inbox.")
-def publish(
-    self: Any,
-    message: str,
-    message_id: str,
-    subject: str | None = None,
-    message_attributes: dict[str, Any] | None = None,
-    message_structure: str | None = None,
-    **kwargs: Any,
-) -> None:
+def publish(self: Any, message: str, message_id: str, **given: Any) -> None:
     if self.protocol not in {"email", "sms"}:
-        publish.original(
-            self,
-            message,
-            message_id,
-            subject=subject,
-            message_attributes=message_attributes,
-            message_structure=message_structure,
-            **kwargs,
-        )
+        publish.original(self, message, message_id, **given)
         return
+    attributes = given.get("message_attributes")
     matcher = self._filter_policy_matcher
-    if matcher is not None and not matcher.matches(message_attributes, message):
+    if matcher is not None and not matcher.matches(attributes, message):
         return
-    if message_structure == "json":
+    if given.get("message_structure") == "json":
         message = self._parse_message_structure(message, self.protocol)
+    subject = given.get("subject") or "AWS Notification Message"
     services().inbox.deliver(
         Message(
             topic=self.topic.name,
             protocol=self.protocol,
             recipient=self.endpoint,
-            subject=(subject or "AWS Notification Message") if self.protocol == "email" else None,
+            subject=subject if self.protocol == "email" else None,
             text=message,
-            attributes={k: str(v["Value"]) for k, v in (message_attributes or {}).items()},
+            attributes={k: str(v["Value"]) for k, v in (attributes or {}).items()},
             sender=self.topic.display_name or "AWS Notifications",
             subscription=self.arn,
             time=datetime.datetime.now(datetime.UTC),

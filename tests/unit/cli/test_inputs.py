@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from darkroom.contract.requests import parse_request
 
-from darkroom_ops import rerun
 from darkroom_ops.cli import inputs
 from darkroom_ops.present.failures import WrongUse
 
@@ -78,7 +78,7 @@ def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_presets_as_typed(typed: str, preset: dict[str, Any]) -> None:
     assert inputs.preset(typed) == preset
-    rerun.check_request({"source": {"bucket": "bucket", "key": "k"}, "presets": [preset]})
+    parse_request({"source": {"bucket": "bucket", "key": "k"}, "presets": [preset]})
 
 
 @pytest.mark.parametrize("typed", ["thumb", "160x160", "a=160", "a=1x2,fit", "a=-1x2", "=1x1"])

@@ -73,20 +73,16 @@ def test_a_filter_policy_decides(lab: Lab) -> None:
 def test_other_protocols_are_motos(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     passed: list[Any] = []
     queue = subscription("sqs")
+    given = {
+        "subject": "s",
+        "message_attributes": {"a": "b"},
+        "message_structure": "json",
+        "group_id": "g",
+    }
     with monkeypatch.context() as patch:  # moto gets back what stands here when the lab ends
         patch.setattr(sns.publish, "original", lambda *args, **more: passed.append((args, more)))
-        sns.publish.replacement(queue, "text", "id", "s", {"a": "b"}, "json", group_id="g")
-    assert passed == [
-        (
-            (queue, "text", "id"),
-            {
-                "subject": "s",
-                "message_attributes": {"a": "b"},
-                "message_structure": "json",
-                "group_id": "g",
-            },
-        )
-    ]
+        sns.publish.replacement(queue, "text", "id", **given)
+    assert passed == [((queue, "text", "id"), given)]
     assert lab.inbox.messages() == []
 
 
