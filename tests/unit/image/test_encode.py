@@ -10,6 +10,7 @@ from darkroom.contract.formats import OUTPUT_FORMATS
 from darkroom.image.encode import encode
 from darkroom.image.metadata import Credit, read_credit
 from darkroom.image.pixels import from_bytes
+from darkroom.image.vips import vips
 from PIL import Image
 
 from benchmarks.photos import scene
@@ -56,6 +57,38 @@ def test_jpeg_is_progressive_from_two_megapixels(
 def test_jpeg_has_huffman_tables_of_its_own() -> None:
     plain = image_of(SCENE).jpegsave_buffer(Q=80, subsample_mode="on", keep="none")
     assert len(encode(image_of(SCENE), "jpeg", 80)) < 0.995 * len(plain)
+
+
+@pytest.mark.parametrize(("height", "streamed"), [(5000, True), (4999, False)])
+def test_a_jpeg_of_25_megapixels_is_written_row_by_row(height: int, streamed: bool) -> None:
+    """Whatever looks at all pixels first has to hold them: the standard tables are looked up."""
+    blank = vips().Image.black(5000, height).copy(interpretation="b-w")
+    data = encode(blank, "jpeg", 80)
+    assert (b"\xff\xc0" in data[:1000], b"\xff\xc2" in data[:1000]) == (streamed, not streamed)
+    assert (len(data) > 200_000) is streamed
+
+
+class _Recorded:
+    """An image of a size, of which only how it is saved is of interest."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.width, self.height = width, height
+        self.options: dict[str, Any] = {}
+
+    def heifsave_buffer(self, **options: Any) -> bytes:
+        self.options = options
+        return b""
+
+
+@pytest.mark.parametrize(
+    ("width", "effort"),
+    [(1, 4), (2_000_000, 4), (2_000_001, 3), (8_000_000, 3), (8_000_001, 1), (12_500_000, 1)],
+)
+def test_a_larger_avif_takes_less_effort_for_each_pixel(width: int, effort: int) -> None:
+    """At effort 4, one of 12.5 megapixels would take minutes."""
+    image = _Recorded(width, 1)
+    encode(image, "avif", 80)
+    assert image.options["effort"] == effort
 
 
 def test_webp_takes_little_effort_for_few_bytes_more() -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from darkroom.contract.errors import ImageTooLarge, InvalidRequest
+from darkroom.contract.limits import Limits
 from darkroom.contract.presets import Preset
 from darkroom.contract.results import ImageInfo
-from darkroom.image.geometry import fit_inside, place
+from darkroom.image.geometry import fit_inside, longest_side, place
 from darkroom.image.plan import output_format, plan
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.images import encoded, opened, picture
-from tests.support.imaging import renditions
+from tests.support.imaging import SVG, found, renditions
 
 SIDES = st.integers(1, 30_000)
 FRAMES = st.integers(1, 16_383)
@@ -51,7 +53,8 @@ def test_any_source_and_any_preset(
     if fit == "cover":
         assert placed.whole[0] >= placed.canvas[0]
         assert placed.whole[1] >= placed.canvas[1]
-        if enlarge or (width >= frame_width and height >= frame_height):
+        too_long = max(frame_width / width, frame_height / height) * max(width, height) > 10_000_000
+        if (width >= frame_width and height >= frame_height) or (enlarge and not too_long):
             assert placed.canvas == frame
         else:
             _same_shape(placed.canvas, frame)
@@ -168,6 +171,18 @@ def _preset(**fields: object) -> Preset:
         ((100, 50), _preset(width=400, height=100, fit="cover"), (100, 50), (100, 25)),
         ((100, 50), _preset(width=80, height=100, fit="cover"), (100, 50), (40, 50)),
         (
+            (1, 1000),  # a line is enlarged until it is ten million pixels long
+            _preset(width=10_000, height=5_000, fit="cover", enlarge=True),
+            (10_000, 10_000_000),
+            (10_000, 5_000),
+        ),
+        (
+            (2000, 1),
+            _preset(width=5_000, height=10_000, fit="cover", enlarge=True),
+            (10_000_000, 5_000),
+            (2_500, 5_000),
+        ),
+        (
             (100, 50),
             _preset(width=80, height=100, fit="cover", enlarge=True),
             (200, 100),
@@ -223,3 +238,117 @@ def test_what_original_and_auto_mean(source: str, original: str, transparent: bo
                          ("png", "png")):  # fmt: skip
         preset = _preset(width=10, format=wanted)
         assert output_format(preset, source, transparent=transparent) == made
+
+
+def _planned(source: tuple[int, int], **fields: object) -> tuple[int, int]:
+    drawing = fields.pop("drawing", False)
+    image = ImageInfo("svg" if drawing else "bmp", "image/x", *source, 1)
+    (planned,) = plan("key", image, (_preset(**fields),))
+    assert place(source, planned.preset).canvas == (planned.width, planned.height)
+    return planned.width, planned.height
+
+
+@pytest.mark.parametrize(
+    ("source", "fields", "size"),
+    [
+        ((1, 3000), {"width": 22}, (22, 65_500)),
+        ((1, 3000), {"width": 21}, (21, 63_000)),
+        ((1, 3000), {"width": 1200, "format": "webp"}, (5, 16_383)),
+        ((1, 3000), {"width": 1200, "format": "avif"}, (5, 16_384)),
+        ((1, 3000), {"width": 1200, "format": "png"}, (22, 65_500)),
+        ((3000, 1), {"height": 1200, "format": "webp"}, (16_383, 5)),
+        ((100, 100), {"width": 16_383, "format": "webp"}, (4_000, 4_000)),
+        ((100, 50), {"width": 16_383, "height": 16_383, "format": "avif"}, (5_000, 2_500)),
+        ((100, 100), {"width": 10_000, "format": "png"}, (10_000, 10_000)),
+        ((100, 100), {"width": 10_001, "format": "jpeg"}, (10_000, 10_000)),
+        ((4_000, 4_000), {"width": 4_001, "format": "webp"}, (4_000, 4_000)),
+    ],
+)
+def test_an_image_is_enlarged_as_far_as_its_format_goes(
+    source: tuple[int, int], fields: dict[str, object], size: tuple[int, int]
+) -> None:
+    assert _planned(source, enlarge=True, **fields) == size
+    assert _planned(source, drawing=True, enlarge=True, **fields) == size
+
+
+def test_a_drawing_has_no_size_and_so_it_only_grows() -> None:
+    assert _planned((5_000, 5_000), drawing=True, width=5_000, format="webp") == (4_000, 4_000)
+
+
+@pytest.mark.parametrize(
+    ("source", "fields", "words"),
+    [
+        ((100, 16_384), {"width": 100, "format": "webp"}, "100 by 16,384 pixels in format 'webp'"),
+        ((100, 16_384), {"width": 200, "format": "webp", "enlarge": True}, "200 by 32,768 pixels"),
+        ((4_001, 4_000), {"width": 5_000, "height": 5_000, "format": "webp"}, "4,001 by 4,000"),
+        ((5_001, 2_500), {"width": 9_000, "format": "avif"}, "a side and 12,500,000 in all"),
+        ((10_001, 10_000), {"width": 16_000}, "a side and 100,000,000 in all"),
+        ((65_501, 10), {"height": 10}, "expected at most 65,500 a side"),
+    ],
+)
+def test_an_image_that_a_format_cannot_have_is_too_large(
+    source: tuple[int, int], fields: dict[str, object], words: str
+) -> None:
+    with pytest.raises(ImageTooLarge, match=f"^Preset 'p' would make .*{words}"):
+        _planned(source, **fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"fit": "contain", "width": 4_001, "height": 4_000, "format": "webp"}, "4,001 by 4,000"),
+        ({"fit": "fill", "width": 4_001, "height": 4_000, "format": "webp"}, "format 'webp'"),
+        ({"fit": "cover", "width": 16_383, "height": 16_383}, "at most 65,500 a side and 100,000,"),
+    ],
+)
+def test_a_preset_whose_frame_a_format_cannot_have_is_refused(
+    fields: dict[str, object], words: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=f"^Preset 'p' asks for .*{words}"):
+        _planned((9, 9), enlarge=True, **fields)
+    assert _planned((9, 9), enlarge=True, **{**fields, "width": 3_999, "height": 4_000})
+
+
+def test_a_frame_that_no_image_fills_is_no_fault() -> None:
+    assert _planned((9, 9), fit="cover", width=16_383, height=16_383) == (9, 9)
+
+
+@given(SIDES, SIDES, st.integers(1, 70_000), st.integers(1, 200_000_000))
+def test_the_longest_side_within_two_limits(width: int, height: int, side: int, most: int) -> None:
+    longest = longest_side((width, height), side, most)
+    short = max(1, int(min(width, height) * longest / max(width, height) + 0.5))
+    assert longest <= side
+    assert longest * short <= most or longest == 0
+
+
+@pytest.mark.parametrize("bands", ["RGB", "RGBA"])
+def test_a_line_becomes_whatever_is_asked_for(bands: str) -> None:
+    for size in ((1, 3000), (3000, 1)):
+        line = encoded(picture(*size, bands), "PNG")
+        square = _preset(width=1200, height=1200, fit="cover", enlarge=True)
+        long = _preset(width=1200, height=None, enlarge=True, format="webp")
+        for preset, fits in ((square, 1200), (long, 16_383)):
+            ((planned, made),) = renditions(line, preset)
+            assert opened(made.data).size == (planned.width, planned.height)
+            assert max(planned.width, planned.height) <= fits
+
+
+def test_a_drawing_keeps_its_shape_beside_a_preset_that_stretches_it() -> None:
+    stretched = _preset(width=300, height=10, fit="fill")
+    (_, first), (_, second) = renditions(SVG, stretched, _preset(width=200, height=200))
+    assert (first.width, first.height) == (300, 10)
+    assert (second.width, second.height) == (200, 150)
+
+
+def test_a_drawing_is_drawn_as_large_as_limits_and_formats_allow() -> None:
+    line = b'<svg xmlns="http://www.w3.org/2000/svg" width="1" height="300"/>'
+    ((made, _),) = renditions(line, _preset(width=1200))
+    assert (made.width, made.height) == (55, 16_383)
+    small = msgspec.convert({"max_side": 3000, "max_pixels": 9000}, Limits)
+    assert (found(line, limits=small).height) == 300
+    tall = _preset(height=2000)
+    assert renditions(line, tall, limits=small)[0][0].height == 1643
+    assert (
+        renditions(line, tall, limits=msgspec.structs.replace(small, max_side=1000))[0][0].height
+        == 1000
+    )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -75,6 +78,25 @@ def test_exactly_three_and_a_half_times_is_halved_too() -> None:
     image = image_of(SCENE.crop((0, 0, 350, 210)))
     halved = pixels.reduce(pixels.reduce(image, (200, 120)), (100, 60))
     assert (values(pixels.reduce_in_steps(image, (100, 60))) == values(halved)).all()
+
+
+REDUCED = """
+from pathlib import Path
+from darkroom.image import pixels
+image = pixels.from_bytes(bytes(4 * 3000 * 3000), (3000, 3000), 4)
+pixels.reduce_in_steps(image, (43, 43)).write_to_memory()
+status = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
+print(status["VmHWM"].split()[0])
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is Linux's to tell")
+def test_a_far_smaller_size_takes_little_memory() -> None:
+    """Each halving asked the one before for more rows at once, of floats: 800 MiB in the end."""
+    done = subprocess.run(
+        [sys.executable, "-c", REDUCED], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert int(done.stdout) < 350 * 1024
 
 
 def test_what_has_its_size_already_is_left_alone() -> None:

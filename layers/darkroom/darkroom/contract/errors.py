@@ -47,7 +47,7 @@ class CorruptImage(ImageError):
 
 
 class ImageTooLarge(ImageError):
-    """The image exceeds a limit: bytes, pixels, width, height, frames, pages or decode time."""
+    """The image, or a rendition of it, exceeds a limit: of bytes, pixels, sides, pages or time."""
 
 
 class AccessDenied(PermanentError):

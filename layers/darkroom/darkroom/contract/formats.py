@@ -16,6 +16,10 @@ class OutputFormat(Struct, frozen=True):
     extension: str  # of the keys of its renditions
     alpha: bool = True  # otherwise a transparent image is laid on the preset's background
     lossless: bool = False  # quality changes nothing
+    max_side: int = 65_500  # longer side in pixels; by default JPEG's, and few viewers show more
+    # What its encoder does within the memory and the time of Resize, however hard the picture
+    # (docs/imaging.md has the measurements).
+    max_pixels: int = 100_000_000
     # Other source formats that become it where a preset asks for ``original``. Those that are
     # nowhere here (TIFF and HEIC, which browsers do not show) are treated as ``auto``.
     original_of: tuple[str, ...] = ()
@@ -26,8 +30,8 @@ OUTPUT_FORMATS = {
     for entry in (
         OutputFormat("jpeg", "image/jpeg", "jpg", alpha=False),
         OutputFormat("png", "image/png", "png", lossless=True, original_of=("gif", "bmp", "svg")),
-        OutputFormat("webp", "image/webp", "webp"),
-        OutputFormat("avif", "image/avif", "avif"),
+        OutputFormat("webp", "image/webp", "webp", max_side=16_383, max_pixels=16_000_000),
+        OutputFormat("avif", "image/avif", "avif", max_side=16_384, max_pixels=12_500_000),
     )
 }
 

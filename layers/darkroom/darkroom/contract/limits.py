@@ -28,7 +28,8 @@ class Limits(Struct, frozen=True):
     max_pixels: Annotated[int, Meta(ge=1)] = (
         100_000_000  # width times height, summed over all frames or pages
     )
-    max_side: Annotated[int, Meta(ge=1)] = 30_000  # the longer one, in pixels
+    # The longer one, in pixels; no more than the JPEGs have that PDFs are made of.
+    max_side: Annotated[int, Meta(ge=1, le=65_500)] = 30_000
     max_frames: Annotated[int, Meta(ge=1)] = 1_000  # of which only the first becomes renditions
     max_pages: Annotated[int, Meta(ge=1)] = 100  # of a TIFF; each becomes a page of the PDF
     max_decode_seconds: Annotated[float, Meta(gt=0)] = 30.0

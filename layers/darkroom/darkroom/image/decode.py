@@ -8,12 +8,13 @@ from typing import Any
 import msgspec
 
 from darkroom.contract.errors import DarkroomError, ImageTooLarge, InvalidRequest, UnsupportedImage
-from darkroom.contract.limits import check_bytes
+from darkroom.contract.formats import OUTPUT_FORMATS
+from darkroom.contract.limits import Limits, check_bytes
 from darkroom.contract.presets import Preset
 from darkroom.contract.results import ImageInfo
 from darkroom.image.colour import has_other_profile, to_srgb
 from darkroom.image.encode import jpeg
-from darkroom.image.geometry import Size, fit_inside, place
+from darkroom.image.geometry import Size, fit_inside, longest_side, place, scaled
 from darkroom.image.input.openers import cannot_decode, open_image
 from darkroom.image.input.page import Data, Opened, Page
 from darkroom.image.input.sniff import CONTENT_TYPES, SourceFormat, mismatch, sniff
@@ -85,7 +86,7 @@ def _decode(
     data: Data, source_format: SourceFormat, spec: DecodeSpec
 ) -> tuple[ImageInfo, list[bytes]]:
     opened = open_image(data, source_format, spec.limits)
-    sizes = [_upright_size(page, opened, spec.presets) for page in opened.pages]
+    sizes = [_upright_size(page, opened, spec) for page in opened.pages]
     builder = Builder()
     transparent = _add_pages(builder, data, opened, sizes, spec)
     image = ImageInfo(
@@ -214,19 +215,29 @@ def _mark(name: str, data: bytes, width: int, spec: DecodeSpec) -> Pixels:
         ) from None
 
 
-def _upright_size(page: Page, opened: Opened, presets: tuple[Preset, ...]) -> Size:
+def _upright_size(page: Page, opened: Opened, spec: DecodeSpec) -> Size:
     """Return a page's size as a viewer shows it.
 
-    A drawing has no pixels of its own: it counts as large as its largest use, and so it is
-    rasterised at exactly the size needed, and no rendition of it is an enlargement.
+    A drawing has no pixels of its own: it counts as large as its largest use within the limits,
+    and so it is rasterised at exactly the size needed, and no rendition of it is an enlargement.
     """
     if not opened.vector:
         return page.upright
-    enlarged = [
-        place(page.upright, msgspec.structs.replace(preset, enlarge=True)).whole
-        for preset in presets
-    ]
-    return max([page.upright, *enlarged])
+    uses = [_largest_use(page.upright, preset, spec.limits) for preset in spec.presets]
+    return scaled(page.upright, max(1.0, *uses))
+
+
+def _largest_use(drawing: Size, preset: Preset, limits: Limits) -> float:
+    """Return how many times its size a drawing is for a preset, within the format's limits."""
+    used = place(drawing, msgspec.structs.replace(preset, enlarge=True)).whole
+    output = OUTPUT_FORMATS[output_format(preset, "svg", transparent=True)]
+    longest = longest_side(
+        drawing,
+        min(output.max_side, limits.max_side),
+        min(output.max_pixels, limits.max_pixels),
+    )
+    wanted = max(side / own for side, own in zip(used, drawing, strict=True))
+    return min(wanted, longest / max(drawing))
 
 
 def _need(source: Size, presets: tuple[Preset, ...]) -> Size:

@@ -9,6 +9,9 @@ from darkroom.contract.presets import Preset
 Size = tuple[int, int]
 """Width and height, in pixels."""
 
+MAX_SCALED_SIDE = 10_000_000
+"""The longest that an enlarged image may be, of which ``cover`` shows the middle: libvips's."""
+
 
 class Placement(Struct, frozen=True):
     """Where the image, scaled to the size `whole`, lies on a rendition of the size `canvas`.
@@ -32,7 +35,8 @@ def place(source: Size, preset: Preset) -> Placement:
     Without ``enlarge`` no pixel is ever made larger than it was: ``inside`` and ``fill`` stop at
     the source's size, ``cover`` shrinks its frame in the frame's proportions until the source
     covers it, and ``contain`` leaves the image as it is in the middle of its canvas. Every side has
-    at least one pixel.
+    at least one pixel. With ``enlarge``, ``cover`` stops where the image would be too long to
+    compute, as a line of one pixel soon is.
     """
     width, height = source
     ratios = [
@@ -40,7 +44,7 @@ def place(source: Size, preset: Preset) -> Placement:
         for wanted, side in ((preset.width, width), (preset.height, height))
         if wanted is not None
     ]
-    inside = _times(source, min(ratios) if preset.enlarge else min(1.0, *ratios))
+    inside = scaled(source, min(ratios) if preset.enlarge else min(1.0, *ratios))
     if preset.width is None or preset.height is None or preset.fit == "inside":
         return Placement(inside, inside)
     frame = preset.width, preset.height
@@ -50,16 +54,26 @@ def place(source: Size, preset: Preset) -> Placement:
         size = frame if preset.enlarge else (min(frame[0], width), min(frame[1], height))
         return Placement(size, size)
     scale = max(ratios)
-    if scale > 1 and not preset.enlarge:
-        frame, scale = _times(frame, 1 / scale), 1.0
-    whole = _times(source, scale)
+    most = MAX_SCALED_SIDE / max(source) if preset.enlarge else 1.0
+    if scale > most:
+        frame, scale = scaled(frame, most / scale), most
+    whole = scaled(source, scale)
     return Placement((max(whole[0], frame[0]), max(whole[1], frame[1])), frame)
 
 
 def fit_inside(size: Size, side: int) -> Size:
     """Return a size reduced, never enlarged, so that no side is longer than `side` pixels."""
-    return _times(size, min(1.0, side / max(size)))
+    return scaled(size, min(1.0, side / max(size)))
 
 
-def _times(size: Size, scale: float) -> Size:
+def longest_side(size: Size, side: int, pixels: int) -> int:
+    """Return the longer side of the largest image in the shape of `size` within two limits."""
+    long, short = max(size), min(size)
+    longer = min(side, int((pixels * long / short) ** 0.5))
+    # Where the shorter side is rounded up, that may have been a row too many.
+    return min(longer, pixels // max(1, int(short * longer / long + 0.5)))
+
+
+def scaled(size: Size, scale: float) -> Size:
+    """Return a size times a factor, in whole pixels, one at least."""
     return max(1, int(size[0] * scale + 0.5)), max(1, int(size[1] * scale + 0.5))

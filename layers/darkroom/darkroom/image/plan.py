@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from darkroom.contract.formats import OUTPUT_FORMATS
+import msgspec
+
+from darkroom.contract.errors import ImageTooLarge, InvalidRequest
+from darkroom.contract.formats import OUTPUT_FORMATS, OutputFormat
 from darkroom.contract.keys import rendition_key
 from darkroom.contract.presets import Preset
 from darkroom.contract.results import ImageInfo, Rendition
-from darkroom.image.geometry import place
+from darkroom.image.geometry import Size, longest_side, place
 
 _ORIGINAL = {
     source: entry.name
@@ -20,7 +23,8 @@ def plan(source_key: str, image: ImageInfo, presets: tuple[Preset, ...]) -> tupl
 
     Sizes derive from the source's upright size, never from the mezzanine's, so rounding cannot
     differ by a pixel between steps. InvalidRequest says that the source key, after which outputs
-    are named, leaves no room for their names.
+    are named, leaves no room for their names, or that a preset asks for more than its format can
+    have; ImageTooLarge that it would become that of this image.
     """
     return tuple(_rendition(source_key, image, preset) for preset in presets)
 
@@ -36,8 +40,9 @@ def output_format(preset: Preset, source_format: str, *, transparent: bool) -> s
 
 
 def _rendition(source_key: str, image: ImageInfo, preset: Preset) -> Rendition:
-    width, height = place((image.width, image.height), preset).canvas
     chosen = output_format(preset, image.format, transparent=image.transparent)
+    preset = _within(image, preset, OUTPUT_FORMATS[chosen])
+    width, height = place((image.width, image.height), preset).canvas
     return Rendition(
         name=preset.name,
         key=rendition_key(source_key, preset.name, chosen),
@@ -46,3 +51,35 @@ def _rendition(source_key: str, image: ImageInfo, preset: Preset) -> Rendition:
         format=chosen,
         preset=preset,
     )
+
+
+def _within(image: ImageInfo, preset: Preset, output: OutputFormat) -> Preset:
+    """Return a preset that its format can serve, or raise what :func:`plan` says.
+
+    Where it is only enlarging that goes too far, the image is enlarged as far as it may be. A
+    drawing has no size of its own, so that any size of it is an enlargement.
+    """
+    source = image.width, image.height
+    canvas = place(source, preset).canvas
+    if _fits(canvas, output):
+        return preset
+    grows = image.format == "svg" or (preset.enlarge and _fits(source, output))
+    if preset.fit == "inside" and grows:
+        longest = longest_side(source, output.max_side, output.max_pixels)
+        sides = (longest, None) if source[0] >= source[1] else (None, longest)
+        return msgspec.structs.replace(preset, width=sides[0], height=sides[1])
+    pixels = f"{canvas[0]:,} by {canvas[1]:,} pixels in format {output.name!r}"
+    limits = f"at most {output.max_side:,} a side and {output.max_pixels:,} in all"
+    if preset.fit != "inside":
+        raise InvalidRequest(
+            f"Preset {preset.name!r} asks for {pixels}, but expected {limits}. Lower its width or "
+            "height, or choose another format."
+        )
+    raise ImageTooLarge(
+        f"Preset {preset.name!r} would make {pixels} of this image, but expected {limits}. Make "
+        "the image smaller, or have the preset's width or height lowered or its format changed."
+    )
+
+
+def _fits(size: Size, output: OutputFormat) -> bool:
+    return max(size) <= output.max_side and size[0] * size[1] <= output.max_pixels
