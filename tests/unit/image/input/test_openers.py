@@ -162,7 +162,7 @@ def test_what_is_shown_as_it_is_stored_is_plain(data: bytes, plain: bool) -> Non
 @pytest.mark.parametrize("name", FILES)
 def test_drawings_are_told_from_photos(name: str) -> None:
     opened = header(FILES[name])
-    assert opened.graphic is name.startswith(("gif", "svg", "png-palette"))
+    assert opened.graphic is name.startswith(("gif", "svg", "png-palette", "bmp-palette"))
     assert opened.vector is (name == "svg")
 
 

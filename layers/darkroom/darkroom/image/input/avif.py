@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import re
+from typing import Any
+
 from darkroom.contract.limits import Limits, check_sizes
+from darkroom.image.colour import with_profile
+from darkroom.image.geometry import Size
 from darkroom.image.input.page import SEQUENTIAL, Data, Opened, Page, exif, size_of, source
+from darkroom.image.pixels import from_bytes
 from darkroom.image.vips import vips
+
+_CONFIGURATION = re.compile(rb"av1C\x81.(.)", re.DOTALL)
+_ONE_PLANE = 0x10
+"""A bit of a plane's configuration: it is grey, or transparency (AV1-ISOBMFF, 2.3.3)."""
 
 
 def read(data: Data, limits: Limits) -> Opened:
@@ -13,4 +24,26 @@ def read(data: Data, limits: Limits) -> Opened:
     check_sizes([size_of(image)], limits)
     # The container turns the image itself (irot, imir); EXIF orientation is only a note in it.
     page = Page(size_of(image), 1, lambda _: image)
+    if any(found[1][0] & _ONE_PLANE for found in _CONFIGURATION.finditer(data)):
+        page = _by_pillow(data, page)
     return Opened("avif", (page,), exif=exif(image))
+
+
+def _by_pillow(data: Data, page: Page) -> Page:
+    """Return a page that Pillow decodes: libheif leaves a plane of limited range as it is.
+
+    Unless only libheif knows how the container cuts the picture (clap).
+    """
+    from PIL import AvifImagePlugin, ExifTags
+
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    picture = AvifImagePlugin.AvifImageFile(io.BytesIO(bytes(data)))
+
+    def draw(_: Size) -> Any:
+        image = from_bytes(picture.tobytes(), picture.size, len(picture.mode))
+        profile = picture.info.get("icc_profile")
+        return with_profile(image, profile) if profile else image
+
+    # Pillow keeps irot and imir as an orientation.
+    turned = Page(picture.size, picture.getexif().get(ExifTags.Base.Orientation, 1), draw)
+    return turned if turned.upright == page.size else page

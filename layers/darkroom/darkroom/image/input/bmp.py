@@ -22,4 +22,4 @@ def read(data: Data, limits: Limits) -> Opened:
         mode = {"1": "L", "L": "L", "RGBA": "RGBA"}.get(picture.mode, "RGB")
         return from_bytes(picture.convert(mode).tobytes(), picture.size, len(mode))
 
-    return Opened("bmp", (Page(picture.size, 1, draw),))
+    return Opened("bmp", (Page(picture.size, 1, draw),), graphic=picture.mode == "P")

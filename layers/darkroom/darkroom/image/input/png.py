@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
+import zlib
+from collections.abc import Iterator
 
-from darkroom.contract.limits import Limits, check_count, check_sizes
+from darkroom.contract.limits import MIB, Limits, check_count, check_sizes
+from darkroom.image.colour import profile_of, with_profile
 from darkroom.image.input.page import (
     SEQUENTIAL,
     Data,
@@ -18,6 +22,9 @@ from darkroom.image.input.page import (
 )
 from darkroom.image.vips import vips
 
+MAX_PROFILE = 4 * MIB
+"""A profile's length, when it is unpacked; a press's may have 3 MB."""
+
 
 def read(data: Data, limits: Limits) -> Opened:
     """Read the header; see :func:`darkroom.image.input.openers.open_image`."""
@@ -25,6 +32,9 @@ def read(data: Data, limits: Limits) -> Opened:
     frames = _apng_frames(data)
     check_count(frames, "frames", limits)
     check_sizes([size_of(image)] * frames, limits)
+    profile = None if profile_of(image) else _profile(data)
+    if profile:
+        image = with_profile(image, profile)
     page = Page(size_of(image), orientation(image), lambda _: image)
     return Opened(
         "png",
@@ -38,12 +48,31 @@ def read(data: Data, limits: Limits) -> Opened:
 
 def _apng_frames(data: Data) -> int:
     """Return the number of frames that an acTL chunk promises (PNG 3, 11.3.4.1)."""
+    for kind, at, _ in _chunks(data):
+        if kind == b"acTL":
+            return max(1, int.from_bytes(data[at : at + 4], "big"))
+    return 1
+
+
+def _profile(data: Data) -> bytes | None:
+    """Return the profile that an iCCP chunk holds (PNG 3, 11.3.2.3), whatever libpng says of it.
+
+    It drops those whose length is off by some bytes or whose name is none; browsers follow them.
+    """
+    for kind, at, length in _chunks(data):
+        if kind == b"iCCP":
+            _, _, packed = bytes(data[at : at + length]).partition(b"\0")
+            with contextlib.suppress(zlib.error):
+                return zlib.decompressobj().decompress(packed[1:], MAX_PROFILE)
+    return None
+
+
+def _chunks(data: Data) -> Iterator[tuple[bytes, int, int]]:
+    """Return kind, place and length of each chunk before the pixels."""
     at = 8
     while at + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
-        if kind == b"acTL":
-            return max(1, int.from_bytes(data[at + 8 : at + 12], "big"))
         if kind in {b"IDAT", b"IEND"}:
-            break
+            return
+        yield kind, at + 8, length
         at += 12 + int(length)
-    return 1

@@ -1,0 +1,182 @@
+"""Kinds of PNG, GIF, AVIF and BMP that decoders show otherwise than browsers do."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+import pytest
+from darkroom.contract.limits import Limits
+from darkroom.image.colour import profile_of
+from darkroom.image.input.openers import open_image
+from darkroom.image.input.png import MAX_PROFILE
+from darkroom.image.input.sniff import sniff
+from darkroom.image.mezzanine import unpack
+from numpy.typing import NDArray
+from PIL import Image
+
+from tests.support.images import encoded, picture
+from tests.support.imaging import array, chunk, develop
+from tests.support.profiles import DISPLAY_P3, SRGB_CURVE, rgb_profile
+
+P3 = rgb_profile(DISPLAY_P3, SRGB_CURVE)
+
+
+def shown(data: bytes) -> NDArray[np.int64]:
+    contents = unpack(develop(data).mezzanine)
+    page = contents.header.pages[0]
+    raw = np.frombuffer(contents.parts[page.part], np.uint8)
+    return raw.reshape(page.size[1], page.size[0], page.bands).astype(np.int64)
+
+
+# ------------------------------------------------------------------------------ PNG
+
+PLAIN = encoded(Image.new("RGB", (8, 8), (200, 100, 50)), "PNG")
+
+
+def with_profile(body: bytes, *before: bytes) -> bytes:
+    return PLAIN[:33] + b"".join(before) + chunk(b"iCCP", body) + PLAIN[33:]
+
+
+LONGER = struct.pack(">I", len(P3) + 4) + P3[4:]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        with_profile(b"x\0\0" + zlib.compress(P3)),
+        with_profile(b"x\0\0" + zlib.compress(LONGER)),
+        with_profile(b"\0\0" + zlib.compress(P3)),
+        with_profile(b"x\0\0" + zlib.compress(LONGER), chunk(b"tEXt", b"a\0b")),
+        with_profile(b"x\0\0" + zlib.compress(LONGER)[:-4]),
+    ],
+    ids=["sound", "length off by four", "without a name", "behind another", "no checksum"],
+)
+def test_a_profile_that_libpng_drops_is_followed(data: bytes) -> None:
+    assert np.abs(shown(data) - [215, 93, 31]).max() <= 1
+    assert not open_image(data, "png", Limits()).plain
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        PLAIN,
+        with_profile(b"x\0\0" + b"rubbish"),
+        with_profile(b"x\0\0" + zlib.compress(b"rubbish")),
+        with_profile(b""),
+        PLAIN[:-12] + chunk(b"iCCP", b"\0\0" + zlib.compress(P3)) + PLAIN[-12:],
+    ],
+    ids=["none", "not packed", "rubbish", "empty", "behind the pixels"],
+)
+def test_no_profile_is_no_profile(data: bytes) -> None:
+    assert (shown(data) == [200, 100, 50]).all()
+
+
+def test_a_profile_is_unpacked_only_so_far() -> None:
+    data = with_profile(b"\0\0" + zlib.compress(bytes(MAX_PROFILE + 1000)))
+    profile = profile_of(open_image(data, "png", Limits()).pages[0].draw((8, 8)))
+    assert profile is not None
+    assert len(profile) == MAX_PROFILE
+
+
+# ------------------------------------------------------------------------------ GIF
+
+
+def gif(left: int, top: int, *, clear: int | None = None, comment: bytes = b"") -> bytes:
+    """Return a GIF with a red frame of 8 by 6 pixels on a screen of 16 by 12, below extensions."""
+    data = encoded(Image.new("P", (8, 6), 0), "GIF")
+    palette = data[10] & 7
+    at = 13 + (3 << (palette + 1))
+    start = data.index(b"\x2c\0\0\0\0\x08\0\x06\0", at)
+    table = b"\xff\0\0" + data[16:at]
+    before = b"" if clear is None else b"\x21\xf9\x04\x01\0\0" + bytes([clear]) + b"\0"
+    before += b"\x21\xfe" + bytes([len(comment)]) + comment + b"\0" if comment else b""
+    screen = struct.pack("<HH", 16, 12) + data[10:13]
+    place = b"\x2c" + struct.pack("<HHHH", left, top, 8, 6)
+    return data[:6] + screen + table + before + place + data[start + 9 :]
+
+
+@pytest.mark.parametrize("comment", [b"", b"some words, which hold a comma: \x2c"])
+@pytest.mark.parametrize(("left", "top"), [(0, 0), (4, 3), (8, 6), (0, 6), (8, 0)])
+def test_a_screen_outside_of_its_first_frame_is_transparent(
+    left: int, top: int, comment: bytes
+) -> None:
+    wanted = np.zeros((12, 16, 4), np.int64)
+    wanted[top : top + 6, left : left + 8] = (255, 0, 0, 255)
+    assert (shown(gif(left, top, comment=comment)) == wanted).all()
+
+
+def test_a_transparent_frame_on_a_larger_screen() -> None:
+    assert (shown(gif(4, 3, clear=0))[..., 3] == 0).all()
+    assert (shown(gif(4, 3, clear=1))[3:9, 4:12] == (255, 0, 0, 255)).all()
+
+
+def test_a_frame_that_fills_its_screen_is_opaque() -> None:
+    assert shown(encoded(picture(16, 12), "GIF")).shape == (12, 16, 3)
+
+
+def test_a_frame_larger_than_its_screen_enlarges_it() -> None:
+    assert shown(gif(12, 9)).shape == (15, 20, 4)
+
+
+# ------------------------------------------------------------------------------ AVIF
+
+RAMP = Image.linear_gradient("L").resize((64, 64))
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+@pytest.mark.parametrize("numbers", ["full", "limited"])
+def test_avif_of_either_range_has_its_contrast(mode: str, numbers: str) -> None:
+    stored = Image.merge("RGBA", (RAMP,) * 4).convert(mode)
+    options = {"subsampling": "4:0:0"} if "L" in mode else {}
+    data = encoded(stored, "AVIF", quality=100, range=numbers, **options)
+    made = shown(data)
+    assert np.abs(made - array(RAMP, "L")[..., None]).max() <= 2
+
+
+def test_transparency_of_limited_range_has_its_contrast() -> None:
+    """Which no encoder writes: the bit of the range is set back in the plane's sequence header."""
+    data = bytearray(encoded(Image.merge("RGBA", (RAMP,) * 4), "AVIF", quality=100))
+    header = data.index(b"\x12\0\x0a\x06", data.index(b"mdat"))
+    data[header + 8] ^= 1
+    alpha = shown(bytes(data))[..., 3]
+    wanted = np.clip((array(RAMP, "L") - 16) * 255 / 219, 0, 255)
+    assert np.abs(alpha - wanted).max() <= 2
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 7])
+def test_an_avif_of_one_plane_is_turned_as_its_container_says(orientation: int) -> None:
+    def stored(mode: str, **options: Any) -> bytes:
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        return encoded(picture(64, 48, mode), "AVIF", quality=100, exif=exif, **options)
+
+    grey = stored("L", subsampling="4:0:0")
+    assert (b"irot" in grey) is (orientation != 1)
+    made, wanted = shown(grey), shown(stored("RGB"))
+    assert made.shape == (*wanted.shape[:2], 1)
+    light = wanted @ [0.299, 0.587, 0.114]
+    assert np.abs(made[..., 0] - light).mean() < 2
+
+
+def test_a_profile_of_an_avif_with_transparency_is_followed() -> None:
+    stored = Image.new("RGBA", (16, 16), (200, 100, 50, 128))
+    made = shown(encoded(stored, "AVIF", quality=100, icc_profile=P3))
+    assert np.abs(made[8, 8] - [215, 93, 31, 128]).max() <= 3
+
+
+def test_how_a_container_cuts_a_picture_is_left_to_libheif(monkeypatch: Any) -> None:
+    data = encoded(picture(64, 48, "L"), "AVIF", subsampling="4:0:0")
+    monkeypatch.setattr("PIL.AvifImagePlugin.AvifImageFile.size", (64, 50), raising=False)
+    assert open_image(data, sniff(data), Limits()).pages[0].size == (64, 48)
+
+
+# ------------------------------------------------------------------------------ BMP
+
+
+@pytest.mark.parametrize(("mode", "graphic"), [("P", True), ("RGB", False), ("L", False)])
+def test_a_bitmap_with_a_palette_is_a_drawing(mode: str, graphic: bool) -> None:
+    data = encoded(picture(16, 12).convert(mode), "BMP")
+    assert open_image(data, "bmp", Limits()).graphic is graphic
