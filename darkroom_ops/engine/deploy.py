@@ -20,7 +20,7 @@ import boto3
 import yaml
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
-from samtranslator.yaml_helper import yaml_parse
+from samtranslator.yaml_helper import intrinsics_multi_constructor
 
 from darkroom_ops.engine import backends
 from darkroom_ops.engine.lambda_.environments import FunctionSpec
@@ -40,6 +40,19 @@ class Deployed:
     left_out: Mapping[str, str]
 
 
+class _Loader(yaml.CSafeLoader):
+    """Reads CloudFormation's short forms, ten times as fast as PyYAML's Python does."""
+
+
+_Loader.add_multi_constructor("!", intrinsics_multi_constructor)
+
+
+def read_template(path: Path) -> dict[str, Any]:
+    """Return a template as it is written, its short forms (``!Ref``) as their long ones."""
+    parsed: dict[str, Any] = yaml.load(path.read_text(), Loader=_Loader)  # noqa: S506 - a safe one
+    return parsed
+
+
 def deploy(
     template: Path, stack: str, parameters: Mapping[str, str], session: boto3.Session, endpoint: str
 ) -> Deployed:
@@ -51,7 +64,7 @@ def deploy(
     def client(service: str) -> Any:
         return session.client(service, endpoint_url=endpoint)  # type: ignore[call-overload]
 
-    source = yaml_parse(template.read_text())
+    source = read_template(template)
     folders = _folders(source, template.parent)
     translated = translate(source, template.parent, session, _upload(folders, client("s3")))
     for name, kind in backends.declared_types(translated, parameters, session.region_name).items():
@@ -109,7 +122,7 @@ def translate(
             properties["ContentUri"] = uris[name]
         elif resource["Type"] == MACHINE_TYPE:
             path = root / properties.pop("DefinitionUri")
-            properties["Definition"] = yaml.safe_load(path.read_text())
+            properties["Definition"] = yaml.load(path.read_text(), Loader=yaml.CSafeLoader)
     # The template names no managed policies, so IAM need not be asked for any.
     translated = Translator({}, Parser(), boto_session=session).translate(source, {})
     return dict(translated)

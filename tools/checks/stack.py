@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from samtranslator.yaml_helper import yaml_parse
 
-from darkroom_ops.engine.deploy import translate
+from darkroom_ops.engine.deploy import read_template, translate
 from tools.checks.findings import Finding, Skipped
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,12 +28,12 @@ REGION = "us-east-1"
 @cache
 def templates() -> tuple[Path, ...]:
     """Write what the SAM transform makes of template.yaml, and what it nests; return the paths."""
-    source = yaml_parse((ROOT / "template.yaml").read_text())
+    source = read_template(ROOT / "template.yaml")
     uris = {name: f"s3://artifacts/{name}" for name in source["Resources"]}
     session = boto3.session.Session("any", "any", region_name=REGION)
     contents = {
         "template": translate(source, ROOT, session, uris),
-        "cloudfront": yaml_parse((ROOT / "cloudfront.yaml").read_text()),
+        "cloudfront": read_template(ROOT / "cloudfront.yaml"),
     }
     BUILD.mkdir(parents=True, exist_ok=True)
     for name, each in contents.items():

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from moto.core.config import default_user_config
 
-from darkroom_ops.engine.moto import events, hook, lambda_, s3, server, sns
+from darkroom_ops.engine.moto import cloudformation, events, hook, lambda_, s3, server, sns
 from darkroom_ops.engine.moto.stepfunctions import definitions, executions, responses, tasks
 
-MODULES = (events, lambda_, s3, server, sns, definitions, executions, responses, tasks)
+MODULES = (
+    cloudformation,
+    events,
+    lambda_,
+    s3,
+    server,
+    sns,
+    definitions,
+    executions,
+    responses,
+    tasks,
+)
 """Importing them registered their hooks."""
 
 MISSING = object()

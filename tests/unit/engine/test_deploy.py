@@ -89,7 +89,7 @@ class Aws:
 
 
 def test_the_transform_gets_the_code_and_the_definition(root: Path) -> None:
-    source = deploying.yaml_parse((root / "template.yaml").read_text())
+    source = deploying.read_template(root / "template.yaml")
     uris = {"Resize": "s3://artifacts/Resize", "Layer": "s3://artifacts/Layer"}
     translated = translate(source, root, SESSION, uris)
     by_type: dict[str, Json] = {
