@@ -29,16 +29,8 @@ def command(
 ) -> Callable[[F], F]:
     """Declare a command: a function of a :class:`Target` and what is typed, with an exit code.
 
-    Parameters
-    ----------
-    examples
-        What can be typed.
-    panel
-        Where the help lists it.
-    name
-        What it is called; by default as its function.
-    stack
-        Whether it is about a stack: without, it takes neither ``--endpoint`` nor ``--stack``.
+    The help lists it in a panel. It is called as its function, unless it has a name. One that is
+    about no stack takes neither ``--endpoint`` nor ``--stack``.
     """
     epilog = f"Example:  {examples[0]}"
     if len(examples) > 1:

@@ -42,31 +42,15 @@ SUMMARY = "summary.json"
 
 @dataclass
 class Sample:
-    """One event of the demo and what is expected of it.
+    """One event of the demo, what is expected of it, and what became of it."""
 
-    Parameters
-    ----------
-    name
-        File name, and the key's last part.
-    what
-        What it shows.
-    outcome, error
-        Expected.
-    width, height
-        Expected of its rendition ``small``.
-    suffix
-        Expected of its renditions' keys.
-    execution, cost
-        What became of it.
-    """
-
-    name: str
-    what: str
+    name: str  # of the file, and the key's last part
+    what: str  # it shows
     outcome: str = "COMPLETE"
     error: str | None = None
-    width: int = 300
+    width: int = 300  # of its rendition `small`
     height: int = 300
-    suffix: str = ".jpg"
+    suffix: str = ".jpg"  # of its renditions' keys
     execution: Execution | None = None
     cost: Cost | None = None
 
@@ -76,8 +60,7 @@ class Sample:
         if execution is None or not execution.ended:
             yield f"{self.name}: no execution ended in {GIVE_UP_SECONDS:.0f} s"
             return
-        found = (execution.outcome, execution.error)
-        if found != (self.outcome, self.error):
+        if (execution.outcome, execution.error) != (self.outcome, self.error):
             yield (
                 f"{self.name}: expected {self.outcome} {self.error or ''}, but it ended "
                 f"{execution.outcome} {execution.error or ''} ({execution.cause or 'no cause'})"
@@ -115,21 +98,11 @@ def samples() -> list[Sample]:
 
 @dataclass
 class Demo:
-    """A demo under way.
-
-    Parameters
-    ----------
-    engine
-        The engine.
-    screen
-        Where to print.
-    samples
-        What is shown; the last one is the duplicate event of the third.
-    """
+    """A demo under way."""
 
     engine: Engine
     screen: Console
-    samples: list[Sample] = field(default_factory=samples)
+    samples: list[Sample] = field(default_factory=samples)  # the last: the third's event, again
 
     def upload(self) -> None:
         """Upload every sample but the duplicate, whose event is sent later."""
@@ -194,17 +167,17 @@ class Demo:
 
     def problems(self) -> list[str]:
         """Return what is not as expected, messages included."""
-        found = [problem for sample in self.samples for problem in sample.problems()]
+        problems = [problem for sample in self.samples for problem in sample.problems()]
         for sample in self.samples:
             expected = {"COMPLETE": 1, "FAILED": 1}.get(sample.outcome, 0)
             for protocol in ("email", "sms"):
                 received = len(self.messages(sample, protocol))
                 if received != expected:
-                    found.append(
+                    problems.append(
                         f"{sample.name} ({sample.what}): expected {expected} {protocol}, but "
                         f"{received} came"
                     )
-        return found
+        return problems
 
     def messages(self, sample: Sample, protocol: str) -> list[Message]:
         """Return the messages about a sample's execution."""
@@ -276,7 +249,7 @@ class _Board:
     def __init__(self, screen: Console, shown: Sequence[Sample]) -> None:
         self._screen = screen
         self._samples = shown
-        self._told: set[int] = set()
+        self._shown: set[int] = set()
         self._spinner = Spinner("dots")
         self._live = Live(console=screen, refresh_per_second=10) if screen.is_terminal else None
 
@@ -295,8 +268,8 @@ class _Board:
             self._live.update(self._table())
             return
         for index, sample in enumerate(self._samples):
-            if _over(sample) and index not in self._told:
-                self._told.add(index)
+            if _over(sample) and index not in self._shown:
+                self._shown.add(index)
                 self._screen.print(_progress_line(sample), soft_wrap=True)
 
     def _table(self) -> Table:
@@ -368,10 +341,7 @@ def report(running: Demo) -> Iterator[Any]:
     yield _outputs(running.samples)
     success = running.samples[0]
     failure = next(each for each in running.samples if each.outcome == "FAILED")
-    for sample, title in (
-        (success, "The success message"),
-        (failure, "The alert"),
-    ):
+    for sample, title in ((success, "The success message"), (failure, "The alert")):
         for protocol, kind in (("email", "e-mail"), ("sms", "SMS")):
             for message in running.messages(sample, protocol)[:1]:
                 yield _title(f"{title}, as {message.recipient} gets it by {kind}")

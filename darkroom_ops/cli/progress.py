@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any, Self
 
 from darkroom.contract.arns import parse
@@ -28,33 +27,19 @@ NAME_WIDTH = 26
 
 
 class Progress:
-    """The states of one execution, a line each, as they end; what runs stands below with a spinner.
-
-    Parameters
-    ----------
-    screen
-        Where to print.
-    """
+    """The states of one execution, a line each, as they end; below, with a spinner, what runs."""
 
     def __init__(self, screen: Console) -> None:
         self._screen = screen
-        self._live = (
-            Live(console=screen, transient=True, refresh_per_second=10)
-            if screen.is_terminal
-            else None
-        )
+        live = Live(console=screen, transient=True, refresh_per_second=10)
+        self._live = live if screen.is_terminal else None
 
     def __enter__(self) -> Self:
         if self._live:
             self._live.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._live:
             self._live.stop()
 

@@ -16,15 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Target:
-    """What a command is about, and how it answers.
-
-    Parameters
-    ----------
-    endpoint, stack
-        Where the stack is; see :func:`darkroom_ops.cli.address.connect`.
-    json
-        Whether it answers with one JSON object on standard output, and nothing else.
-    """
+    """What a command is about, and how it answers: with ``--json``, an object and nothing else."""
 
     endpoint: Annotated[
         str | None,

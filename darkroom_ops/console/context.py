@@ -41,15 +41,7 @@ MACHINES = 500
 
 
 class Context:
-    """What the pages share.
-
-    Parameters
-    ----------
-    deployment
-        The stack that is shown.
-    inbox
-        The engine's inbox; None where no engine runs in this process.
-    """
+    """What the pages share; there is an inbox where an engine runs in this process."""
 
     def __init__(self, deployment: Deployment, inbox: Inbox | None = None) -> None:
         self.deployment = deployment

@@ -266,15 +266,9 @@ def _versioned(action: str, version: str | None) -> str:
     return f"s3:{action.replace('Object', 'ObjectVersion', 1)}" if version else f"s3:{action}"
 
 
-def _reads(action: str) -> Reader:
-    def read_needs(given: Parameters, place: Place) -> list[Need]:
-        bucket, key = given["Bucket"], given["Key"]
-        needed = [Need(_versioned(action, given.get("VersionId")), _object(bucket, key))]
-        if action == "GetObject":
-            needed += _asks_kms(place, f"arn:aws:s3:::{bucket}", "Decrypt")
-        return needed
-
-    return read_needs
+def _reads(given: Parameters, place: Place) -> list[Need]:
+    needed = _on_object("GetObject")(given, place)
+    return needed + _asks_kms(place, f"arn:aws:s3:::{given['Bucket']}", "Decrypt")
 
 
 def _writes(given: Parameters, place: Place) -> list[Need]:
@@ -287,10 +281,8 @@ def _writes(given: Parameters, place: Place) -> list[Need]:
 
 def _copies(given: Parameters, place: Place) -> list[Need]:
     bucket, key, version = given["CopyBucket"], given["CopyKey"], given.get("CopyVersionId")
-    needed = _reads("GetObject")(
-        {"Bucket": bucket, "Key": key, **({"VersionId": version} if version else {})}, place
-    )
-    needed += _writes(given, place)
+    source = {"Bucket": bucket, "Key": key} | ({"VersionId": version} if version else {})
+    needed = _reads(source, place) + _writes(given, place)
     takes_tags = given.get("TaggingDirective") != "REPLACE" and "PartNumber" not in given
     if takes_tags and place.tagged(bucket, key, version):
         needed.append(Need(_versioned("GetObjectTagging", version), _object(bucket, key)))
@@ -326,6 +318,10 @@ def _on_table(action: str) -> Reader:
     return _on_named(f"dynamodb:{action}", "TableName", "table/")
 
 
+def _on_arn(action: str, parameter: str) -> Reader:
+    return lambda given, _: [Need(action, given[parameter])]
+
+
 def _publishes(given: Parameters, place: Place) -> list[Need]:
     topic = given.get("TopicArn") or given.get("TargetArn") or "*"  # to a phone number: any
     return [Need("sns:Publish", topic), *_asks_kms(place, topic, "GenerateDataKey", "Decrypt")]
@@ -337,10 +333,6 @@ def _sends(given: Parameters, place: Place) -> list[Need]:
     return [Need("sqs:SendMessage", queue), *_asks_kms(place, queue, "GenerateDataKey", "Decrypt")]
 
 
-def _on(service: str, action: str, parameter: str) -> Reader:
-    return lambda given, _: [Need(f"{service}:{action}", given[parameter])]
-
-
 def _asks_kms(place: Place, arn: str, *actions: str) -> list[Need]:
     key = place.encryption_key(arn) if arn.startswith("arn:") else None
     service = f"{parse(arn).service}.{place.region}.amazonaws.com" if key else ""
@@ -348,9 +340,9 @@ def _asks_kms(place: Place, arn: str, *actions: str) -> list[Need]:
 
 
 NEEDS: Mapping[tuple[str, str], Reader] = {
-    ("s3", "GetObject"): _reads("GetObject"),
-    ("s3", "HeadObject"): _reads("GetObject"),
-    ("s3", "GetObjectTagging"): _reads("GetObjectTagging"),
+    ("s3", "GetObject"): _reads,
+    ("s3", "HeadObject"): _reads,
+    ("s3", "GetObjectTagging"): _on_object("GetObjectTagging"),
     ("s3", "PutObject"): _writes,
     ("s3", "PutObjectTagging"): _on_object("PutObjectTagging"),
     ("s3", "CopyObject"): _copies,
@@ -372,9 +364,9 @@ NEEDS: Mapping[tuple[str, str], Reader] = {
     ("sns", "Publish"): _publishes,
     ("sqs", "SendMessage"): _sends,
     ("ssm", "GetParameter"): _on_named("ssm:GetParameter", "Name", "parameter/"),
-    ("states", "StartExecution"): _on("states", "StartExecution", "stateMachineArn"),
-    ("states", "DescribeExecution"): _on("states", "DescribeExecution", "executionArn"),
-    ("states", "GetExecutionHistory"): _on("states", "GetExecutionHistory", "executionArn"),
-    ("states", "RedriveExecution"): _on("states", "RedriveExecution", "executionArn"),
+    ("states", "StartExecution"): _on_arn("states:StartExecution", "stateMachineArn"),
+    ("states", "DescribeExecution"): _on_arn("states:DescribeExecution", "executionArn"),
+    ("states", "GetExecutionHistory"): _on_arn("states:GetExecutionHistory", "executionArn"),
+    ("states", "RedriveExecution"): _on_arn("states:RedriveExecution", "executionArn"),
 }
 """What each operation needs, by service and operation."""

@@ -134,9 +134,6 @@ def _read_lambda(environ: WSGIEnvironment) -> tuple[str, dict[str, str]]:
     return "Invoke", {"FunctionName": urllib.parse.unquote(invoked[1])} | query
 
 
-_XML_SERVICES = {"s3", "sns"}
-
-
 def respond(service: str, error: ServiceError) -> Response:
     """Return an error in the shape of a service's protocol."""
     code, message = escape(error.code), escape(error.message)
@@ -147,19 +144,15 @@ def respond(service: str, error: ServiceError) -> Response:
             f"<Error><Code>{code}</Code><Message>{message}</Message>"
             f"<RequestId>{request_id}</RequestId></Error>"
         )
-    elif service in _XML_SERVICES:
-        kind = "Sender" if error.status < 500 else "Receiver"  # noqa: PLR2004 - HTTP's classes
+    elif service == "sns":
+        fault = "Sender" if error.status < 500 else "Receiver"  # noqa: PLR2004 - HTTP's classes
         body = (
-            f"<ErrorResponse><Error><Type>{kind}</Type><Code>{code}</Code>"
+            f"<ErrorResponse><Error><Type>{fault}</Type><Code>{code}</Code>"
             f"<Message>{message}</Message></Error><RequestId>{request_id}</RequestId>"
             "</ErrorResponse>"
         )
     else:
         body = json.dumps({"__type": error.code, "message": error.message})
-    response = Response(body, status=error.status)
-    response.content_type = (
-        "application/xml" if service in _XML_SERVICES else "application/x-amz-json-1.1"
-    )
-    response.headers["x-amzn-RequestId"] = request_id
-    response.headers["x-amzn-ErrorType"] = error.code
-    return response
+    kind = "application/xml" if service in {"s3", "sns"} else "application/x-amz-json-1.1"
+    headers = {"x-amzn-RequestId": request_id, "x-amzn-ErrorType": error.code}
+    return Response(body, error.status, headers, content_type=kind)
