@@ -12,7 +12,7 @@ from darkroom.contract.errors import CorruptImage, ImageTooLarge, UnsupportedIma
 from darkroom.image.input import drawing
 from PIL import Image
 
-from tests.support.images import encoded
+from tests.support.images import encoded, opened
 
 DOT = encoded(Image.new("RGB", (4, 4), "red"), "PNG")
 DATA = base64.b64encode(DOT).decode()
@@ -71,26 +71,32 @@ def test_a_drawing_is_as_large_as_a_browser_shows_it(
 
 
 @pytest.mark.parametrize(
-    ("reference", "kept", "embedded"),
+    ("reference", "picture", "embedded"),
     [
-        ("#shape", True, None),
-        (" #shape", True, None),
         ("file:///etc/hostname", False, None),
         ("picture.png", False, None),
         ("https://example.com/a.png", False, None),
-        ("data:text/html;base64,AAAA", False, None),
-        ("data:image/svg+xml;base64,AAAA", False, None),
+        ("data:text/html;base64,AAAA", True, b"\0\0\0"),  # the bytes decide, not their name
         (f"data:image/png;base64,{DATA}", True, DOT),
         (f"  DATA:IMAGE/PNG;BASE64,{DATA}", True, DOT),
         (f"data:image/jpeg;x=y;base64,{DATA[:20]} \n {DATA[20:]}", True, DOT),
+        (f"data:;base64,{DATA}", True, DOT),
+        (f"data:image/png; \tBase64 ,{DATA.rstrip('=')}", True, DOT),
+        (f"data:image/png;base64,{DATA.replace('/', '%2f').replace('=', '%3D')}#part", True, DOT),
         ("data:image/jpg,abc%20d", True, b"abc d"),
-        ("data:image/gif;base64,AAA", False, None),
+        (f"data:image/png;base64;x=y,{DATA}", True, DATA.encode()),
+        ("data:image/png;charset=base64,%89PNG", True, b"\x89PNG"),
+        ("data:image/gif;base64,AAAAA", False, None),
+        ("data:image/gif;base64,AA*A", False, None),
+        ("data:image/gif;base64,AAA", True, b"\0\0"),
         ("data:image/webp,x", True, b"x"),
+        ("data:image/webp;x", False, None),
+        ("a data:image/webp,x", False, None),
     ],
 )
 @pytest.mark.parametrize("attribute", ["href", "{http://www.w3.org/1999/xlink}href"])
-def test_references_to_the_outside_are_cut_off(
-    attribute: str, reference: str, kept: bool, embedded: bytes | None
+def test_a_reference_is_cut_off_unless_its_picture_is_embedded_again(
+    attribute: str, reference: str, picture: bool, embedded: bytes | None
 ) -> None:
     root = ET.Element(f"{{{drawing.SVG}}}svg")
     ET.SubElement(
@@ -100,8 +106,20 @@ def test_references_to_the_outside_are_cut_off(
     )
     found = drawing.read(ET.tostring(root))
     (image,) = found.root.iter(f"{{{drawing.SVG}}}image")
-    assert (attribute in image.attrib) is kept
-    assert found.embedded == (() if embedded is None else (embedded,))
+    assert attribute not in image.attrib
+    assert [each.data for each in found.pictures] == ([embedded] if picture else [])
+    for each in found.pictures:
+        each.embed("image/x")
+        assert embedded is not None
+        written = base64.b64encode(embedded).decode()
+        assert image.attrib == {attribute: f"data:image/x;base64,{written}"}
+
+
+@pytest.mark.parametrize("reference", ["#shape", " #shape"])
+def test_a_reference_within_the_drawing_stays(reference: str) -> None:
+    found = drawing.read(svg("", f'<g><use href="{reference}"/></g>'))
+    assert [use.get("href") for use in found.root.iter(f"{{{drawing.SVG}}}use")] == [reference]
+    assert found.pictures == ()
 
 
 @pytest.mark.parametrize(
@@ -162,10 +180,12 @@ def test_utf_16_is_read() -> None:
     assert drawing.read(data).size == (9, 7)
 
 
-def test_an_embedded_picture_is_drawn() -> None:
+def test_a_picture_is_drawn_once_it_is_embedded_again() -> None:
     inner = f'<image href="data:image/png;base64,{DATA}" width="10" height="10"/>'
-    made = rasterised(svg('width="10" height="10"', inner), (10, 10))
-    assert made.getpixel((5, 5)) == (255, 0, 0, 255)
+    found = drawing.read(svg('width="10" height="10"', inner))
+    assert opened(found.rasterise((10, 10))).getextrema()[3] == (0, 0)
+    found.pictures[0].embed("image/png")
+    assert opened(found.rasterise((10, 10))).getpixel((5, 5)) == (255, 0, 0, 255)
 
 
 @pytest.mark.parametrize(

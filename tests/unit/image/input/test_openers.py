@@ -7,6 +7,7 @@ import zlib
 from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from darkroom.contract.errors import CorruptImage, ImageTooLarge
@@ -222,9 +223,56 @@ def test_credit_is_found_where_each_format_keeps_it(image_format: str) -> None:
     assert read_credit(header(data).exif).copyright == "mine"
 
 
-@pytest.mark.parametrize("embedded", [b"no picture", b"", FILES["jpeg"][:100], FILES["png"][:30]])
-def test_a_damaged_picture_within_a_drawing_has_no_size(embedded: bytes) -> None:
-    assert openers._sizes(embedded, Limits()) == []
+def collage(*references: str, **limits: Any) -> Any:
+    """Return the pixels of a drawing of 160 by 120 that shows pictures, one upon the other."""
+    images = "".join(f'<image href="{each}" width="160" height="120"/>' for each in references)
+    data = svg('width="160" height="120"', images)
+    return open_image(data, "svg", Limits(**limits)).pages[0].draw((160, 120))
+
+
+def address(data: bytes, before: str = "data:image/png;base64,") -> str:
+    return before + b64encode(data).decode()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"no picture", b"", FILES["jpeg"][:100], FILES["png"][:30], FILES["svg"], FILES["bmp"],
+     FILES["tiff"], FILES["avif"]],
+)  # fmt: skip
+def test_what_is_no_picture_that_was_checked_is_left_out_of_a_drawing(data: bytes) -> None:
+    assert collage(address(data)).max() == 0
+    assert collage(address(data, "data:image/svg+xml;base64,")).max() == 0
+
+
+@pytest.mark.parametrize("name", ["png", "jpeg", "gif", "webp"])
+def test_a_picture_within_a_drawing_is_drawn_whatever_it_is_called(name: str) -> None:
+    for before in ("data:;base64,", "data:image/gif;x=y; base64,", "DATA:text/html;BASE64,"):
+        assert collage(address(FILES[name], before)).avg() > 100
+
+
+@pytest.mark.parametrize(
+    "spelt",
+    [
+        "data:image/png;charset=base64,{raw}",
+        "data:image/png;base64;x=y,{raw}",
+        "data:image/png;xbase64,{raw}",
+        "data:image/png;x=base64,{raw}",
+        "data:image/png; base64 ,{coded}",
+        "data:image/png;x=y;base64,{coded}",
+        "data:image/png;base64,{coded}#fragment",
+        "data:;base64,{coded}",
+        "data:,{raw}",
+        "data:image/jpeg;base64,{coded}",
+        "data:application/octet-stream;base64,{coded}",
+    ],
+)
+def test_no_spelling_gets_a_large_picture_past_the_limit(spelt: str) -> None:
+    """It is drawn where it is small enough, or it is left out: never unchecked."""
+    data = FILES["png"]
+    reference = spelt.format(raw=quote(data), coded=b64encode(data).decode())
+    assert collage(reference, max_pixels=19_200).avg() > 100
+    with pytest.raises(ImageTooLarge, match="19,200 pixels"):
+        collage(reference, max_pixels=19_199)
 
 
 def test_a_webp_that_leaves_no_memory_is_decoded_as_small_as_may_be() -> None:
@@ -360,7 +408,7 @@ def test_a_heic_with_padded_rows_is_not_guessed_at(heic: Callable[[Heif], Opened
 
 def test_all_pictures_within_a_drawing_count() -> None:
     inner = f'<image href="data:image/png;base64,{b64encode(FILES["png"]).decode()}"/>'
-    data = svg('width="9" height="9"', 2 * inner)
+    data = svg('width="9" height="9"', 2 * inner + '<image href="data:,not one"/>')
     with pytest.raises(ImageTooLarge, match="38,400 pixels"):
         open_image(data, "svg", Limits(max_pixels=38_399))
     assert open_image(data, "svg", Limits(max_pixels=38_400))

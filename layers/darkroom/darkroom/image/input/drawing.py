@@ -1,8 +1,8 @@
 """SVG: checked, cut off from the outside world, drawn by resvg at the size that is needed.
 
-resvg runs no scripts and knows no network. It would, however, read files that an ``image`` names;
-such references are removed here, and pictures embedded in the drawing are held against the same
-limits as uploads.
+resvg runs no scripts and knows no network. It would, however, read files that an ``image`` names,
+and decode pictures of any size: every reference out of the drawing is removed here, and only
+pictures whose bytes were checked are written back (:meth:`Picture.embed`).
 """
 
 from __future__ import annotations
@@ -35,20 +35,32 @@ DEFAULT_SIZE = (300.0, 150.0)
 _PIXELS = {"": 1.0, "px": 1.0, "in": 96.0, "cm": 96 / 2.54, "mm": 9.6 / 2.54, "pt": 96 / 72}
 _PIXELS |= {"pc": 16.0, "em": 16.0, "ex": 8.0, "rem": 16.0, "q": 2.4 / 2.54}
 _LENGTH = re.compile(r"\s*\+?(\d*\.?\d+(?:[eE][-+]?\d+)?)\s*([a-zA-Z]*)\s*\Z")
-_DATA = re.compile(
-    r"data:image/(png|jpe?g|gif|webp)\s*((?:;[^,]*)?),(.*)\Z", re.DOTALL | re.IGNORECASE
-)
+_DATA = re.compile(r"data:([^,]*),([^#]*)", re.IGNORECASE)
+_BASE64 = re.compile(r";\s*base64\s*\Z", re.IGNORECASE)
+
+
+class Picture(Struct, frozen=True):
+    """A picture within a drawing, as a file. Until it is embedded again, it is not drawn."""
+
+    data: bytes
+    element: ET.Element
+    attribute: str
+
+    def embed(self, content_type: str) -> None:
+        """Write the picture back into its drawing, as the very bytes that were checked."""
+        body = base64.b64encode(self.data).decode("ascii")
+        self.element.set(self.attribute, f"data:{content_type};base64,{body}")
 
 
 class Drawing(Struct, frozen=True):
     """A checked drawing, without references to anything outside it.
 
-    Its size is in pixels, as a browser shows it; the pictures within it are given as files.
+    Its size is in pixels, as a browser shows it.
     """
 
     root: ET.Element
     size: Size
-    embedded: tuple[bytes, ...]
+    pictures: tuple[Picture, ...]
 
     def rasterise(self, size: Size) -> bytes:
         """Return the drawing as a PNG of a size in pixels, with transparency; or CorruptImage."""
@@ -99,8 +111,8 @@ def read(data: bytes) -> Drawing:
             f"<{root.tag}>. Export it as SVG or PNG and upload that."
         )
     _check_shape(root)
-    embedded = tuple(_cut_off(root))
-    return Drawing(root, _size(root), embedded)
+    pictures = tuple(_cut_off(root))
+    return Drawing(root, _size(root), pictures)
 
 
 def _check_shape(root: ET.Element) -> None:
@@ -116,29 +128,30 @@ def _check_shape(root: ET.Element) -> None:
         level = [child for element in level for child in element]
 
 
-def _cut_off(root: ET.Element) -> Iterator[bytes]:
-    """Remove every reference to the outside; yield the pictures that are inside."""
+def _cut_off(root: ET.Element) -> Iterator[Picture]:
+    """Remove every reference but those within the drawing; yield the pictures that they held."""
     for element in root.iter():
         for name in HREFS:
             reference = element.get(name)
             if reference is None or reference.strip().startswith("#"):
                 continue
-            picture = _embedded(reference)
-            if picture is None:
-                del element.attrib[name]
-            else:
-                yield picture
+            del element.attrib[name]
+            data = _embedded(reference.strip())
+            if data is not None:
+                yield Picture(data, element, name)
 
 
 def _embedded(reference: str) -> bytes | None:
-    match = _DATA.match(reference.strip())
+    """Return what a ``data:`` address holds, as browsers read it (Fetch, "data: URL processor")."""
+    match = _DATA.match(reference)
     if match is None:
         return None
-    parameters, body = match[2], urllib.parse.unquote_to_bytes(match[3])
-    if "base64" not in parameters.lower():
+    body = urllib.parse.unquote_to_bytes(match[2])
+    if not _BASE64.search(match[1]):
         return body
     try:
-        return base64.b64decode(b"".join(body.split()))
+        digits = b"".join(body.split()).rstrip(b"=")
+        return base64.b64decode(digits + b"=" * (-len(digits) % 4), validate=True)
     except binascii.Error:
         return None
 

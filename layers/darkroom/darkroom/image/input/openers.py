@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from darkroom.contract.errors import CorruptImage, UnsupportedImage
+from darkroom.contract.errors import CorruptImage
 from darkroom.contract.limits import Limits
-from darkroom.image.geometry import Size
 from darkroom.image.input import avif, bmp, gif, heic, jpeg, png, svg, tiff, webp
 from darkroom.image.input.page import Data, Opened
-from darkroom.image.input.sniff import NAMES, SourceFormat, sniff
-from darkroom.image.vips import vips
+from darkroom.image.input.sniff import NAMES, SourceFormat
 
 
 def open_image(data: Data, source_format: SourceFormat, limits: Limits) -> Opened:
@@ -20,14 +18,6 @@ def open_image(data: Data, source_format: SourceFormat, limits: Limits) -> Opene
     Raises ImageTooLarge, CorruptImage or UnsupportedImage, or an error of libvips's.
     """
     return _OPENERS[source_format](data, limits)
-
-
-def _sizes(embedded: bytes, limits: Limits) -> list[Size]:
-    """Return the sizes of a picture within a drawing; none where it is no picture."""
-    try:
-        return [page.size for page in open_image(embedded, sniff(embedded), limits).pages]
-    except (UnsupportedImage, CorruptImage, vips().Error):
-        return []
 
 
 _OPENERS: dict[SourceFormat, Callable[[Data, Limits], Opened]] = {
@@ -39,7 +29,7 @@ _OPENERS: dict[SourceFormat, Callable[[Data, Limits], Opened]] = {
     "avif": avif.read,
     "heic": heic.read,
     "bmp": bmp.read,
-    "svg": partial(svg.read, sizes=_sizes),
+    "svg": partial(svg.read, opener=open_image),
 }
 
 

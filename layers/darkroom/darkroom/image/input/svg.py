@@ -5,19 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from darkroom.contract.errors import ImageTooLarge
 from darkroom.contract.limits import Limits, check_sizes
 from darkroom.image.geometry import Size
 from darkroom.image.input.page import Data, Opened, Page
+from darkroom.image.input.sniff import CONTENT_TYPES, SourceFormat, sniff
 from darkroom.image.vips import vips
 
+Opener = Callable[[Data, SourceFormat, Limits], Opened]
 
-def read(data: Data, limits: Limits, sizes: Callable[[bytes, Limits], list[Size]]) -> Opened:
-    """Read the header; see :func:`darkroom.image.input.openers.open_image`."""
+_DRAWN = frozenset({"png", "jpeg", "gif", "webp"})
+"""Pictures that are drawn within a drawing. resvg would draw an SVG too, which nobody checked."""
+
+
+def read(data: Data, limits: Limits, opener: Opener) -> Opened:
+    """Read the header; see :func:`darkroom.image.input.openers.open_image`, which is the opener.
+
+    Pictures within the drawing are held against the same limits as uploads. What cannot be read is
+    left out, as browsers do.
+    """
     from darkroom.image.input import drawing
 
     svg = drawing.read(bytes(data))
     check_sizes([svg.size], limits)
-    check_sizes([size for file in svg.embedded for size in sizes(file, limits)], limits)
+    sizes: list[Size] = []
+    for picture in svg.pictures:
+        opened = _open(picture.data, limits, opener)
+        if opened is not None:
+            sizes += [page.size for page in opened.pages]
+            picture.embed(CONTENT_TYPES[opened.format])
+    check_sizes(sizes, limits)
 
     def draw(wanted: Size) -> Any:
         check_sizes([wanted], limits)
@@ -25,3 +42,13 @@ def read(data: Data, limits: Limits, sizes: Callable[[bytes, Limits], list[Size]
 
     page = Page(svg.size, 1, draw)
     return Opened("svg", (page,), vector=True, graphic=True)
+
+
+def _open(data: bytes, limits: Limits, opener: Opener) -> Opened | None:
+    try:
+        kind = sniff(data)
+        return opener(data, kind, limits) if kind in _DRAWN else None
+    except ImageTooLarge:
+        raise
+    except Exception:  # noqa: BLE001 - what could not be checked, for whatever reason, is not drawn
+        return None
