@@ -1,11 +1,12 @@
 """The local engine: runs the very template.yaml and state machine that AWS runs."""
 
+# isort: skip_file
 import gc
 
 gc.disable()  # all that is imported stays: looking through it time and again takes half a second
 try:
-    from darkroom_ops.engine.engine import Engine
     from darkroom_ops.engine.lambda_ import descriptions  # noqa: F401 - before moto, which reads them
+    from darkroom_ops.engine.engine import Engine
 finally:
     gc.freeze()
     gc.enable()

@@ -13,11 +13,18 @@ import sys
 from tests.conftest import ROOT
 from tests.support.processes import lives
 
-PROGRAM = """
+DESCRIPTIONS = "darkroom_ops.engine.lambda_.descriptions"
+
+PROGRAM = (
+    f"""
+DESCRIPTIONS = {DESCRIPTIONS!r}
+"""
+    """
 import json, sys, time
 from pathlib import Path
 from darkroom_ops.engine import Engine
 
+imported = list(sys.modules)
 refused = []
 for option in ({"BufferConcurrency": "2"}, {"CloudFront": "yes"}):
     try:
@@ -44,6 +51,7 @@ with Engine(Path("template.yaml"), parameters=options, skip_waits=True) as engin
     keys = at.s3.list_objects_v2(Bucket=at.output_bucket_name)["Contents"]
     told = {
         "refused": refused,
+        "order": [each for each in imported if each in {"moto", DESCRIPTIONS}],
         "bucket": at.source_bucket_name,
         "record": [records[0]["image"]["S"], records[0]["status"]["S"]],
         "made": sorted(each["Key"] for each in keys),
@@ -63,6 +71,7 @@ with Engine(Path("template.yaml"), parameters=express, skip_waits=True) as engin
     told["denied"] += [str(each) for each in engine.authorizer.denials]
 print(json.dumps(told))
 """
+)
 
 
 def test_an_image_goes_through_with_the_options_on_and_nothing_is_left_behind() -> None:
@@ -77,6 +86,7 @@ def test_an_image_goes_through_with_the_options_on_and_nothing_is_left_behind() 
     )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
+    assert told["order"] == [DESCRIPTIONS, "moto"]  # moto would read them several times
     assert "without BufferConcurrency" in told["refused"][0]
     assert "no CloudFront" in told["refused"][1]
     assert told["bucket"] == "photos"
