@@ -26,7 +26,7 @@ SHORT = 8
 """Characters of a message's id that are shown, and that are enough to name it."""
 
 
-@command("darkroom dlq list --json --stack darkroom | jq '.letters[].why'", name="list")
+@command("darkroom dlq list --json --stack darkroom | jq '.messages[].why'", name="list")
 def list_(target: Target) -> int:
     """Show which image each event is about, why it did not arrive, and when. All stay there."""
     from darkroom_ops import dlq
@@ -37,7 +37,7 @@ def list_(target: Target) -> int:
     with display.waiting(screen, "Looking through the queue"):
         messages = dlq.dead_letters(deployment)
     if target.json:
-        print(json.dumps({"letters": [_as_dict(each) for each in messages]}))
+        print(json.dumps({"messages": [_as_dict(each) for each in messages]}))
         return 0
     if not messages:
         screen.print("The dead-letter queue is empty: every event arrived.", soft_wrap=True)
@@ -84,7 +84,7 @@ def redrive(
             {**_as_dict(each.message), "execution": each.execution, "error": each.error}
             for each in sent
         ]
-        print(json.dumps({"sent": len(sent) - len(failed), "left": len(failed), "letters": rows}))
+        print(json.dumps({"sent": len(sent) - len(failed), "left": len(failed), "messages": rows}))
     elif not sent:
         screen.print("The dead-letter queue is empty: there is nothing to send.", soft_wrap=True)
     elif failed:

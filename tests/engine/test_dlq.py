@@ -16,7 +16,7 @@ from tests.support.pipeline import Json, Pipeline, until
 
 
 def mine(pipeline: Pipeline, about: str) -> list[dlq.DeadLetter]:
-    """Return the letters about an image or an execution; other tests leave theirs."""
+    """Return the messages about an image or an execution; other tests leave theirs."""
     return [letter for letter in dlq.dead_letters(pipeline.at) if about in letter.about]
 
 
@@ -119,7 +119,7 @@ def test_what_is_no_event_is_left_with_a_word(pipeline: Pipeline) -> None:
 
 def test_the_commands(pipeline: Pipeline, lost: Json) -> None:
     def ours(answer: Any) -> list[Json]:
-        return [each for each in answer["letters"] if lost["key"] in each["about"]]
+        return [each for each in answer["messages"] if lost["key"] in each["about"]]
 
     code, listed = darkroom(pipeline, "dlq", "list")
     (letter,) = ours(listed)
@@ -130,7 +130,7 @@ def test_the_commands(pipeline: Pipeline, lost: Json) -> None:
     assert "fits none of" in problem["message"]
     code, done = darkroom(pipeline, "dlq", "redrive", letter["id"])
     assert (code, done["sent"], done["left"]) == (0, 1, 0)
-    assert pipeline.wait(done["letters"][0]["execution"]).status == "SUCCEEDED"
+    assert pipeline.wait(done["messages"][0]["execution"]).status == "SUCCEEDED"
     assert ours(darkroom(pipeline, "dlq", "list")[1]) == []
 
 

@@ -161,7 +161,7 @@ def test_one_empty_answer_is_not_the_end_but_two_are(stack: Any) -> None:
     assert dlq.dead_letters(stack) == []
 
 
-def test_an_answer_with_letters_begins_the_count_of_empty_ones_anew(
+def test_an_answer_with_messages_begins_the_count_of_empty_ones_anew(
     stack: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(2):
@@ -288,7 +288,7 @@ def test_all_that_arrive_leave_the_queue_oldest_first(stack: Any, count: int) ->
 
 
 @pytest.mark.parametrize("total", [3, 12, 22])
-def test_only_the_chosen_letters_are_sent_and_the_others_stay_in_sight(
+def test_only_the_chosen_messages_are_sent_and_the_others_stay_in_sight(
     stack: Any, total: int
 ) -> None:
     ids = [stack.sqs.put(uploaded(f"{number}.jpg")) for number in range(total)]
@@ -403,8 +403,8 @@ def darkroom(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_an_empty_queue_is_said(darkroom: Any) -> None:
     assert darkroom("list") == (0, "The dead-letter queue is empty: every event arrived.\n")
     assert darkroom("redrive") == (0, "The dead-letter queue is empty: there is nothing to send.\n")
-    assert json.loads(darkroom("list", "--json")[1]) == {"letters": []}
-    assert json.loads(darkroom("redrive", "--json")[1]) == {"sent": 0, "left": 0, "letters": []}
+    assert json.loads(darkroom("list", "--json")[1]) == {"messages": []}
+    assert json.loads(darkroom("redrive", "--json")[1]) == {"sent": 0, "left": 0, "messages": []}
 
 
 def test_the_list_says_what_is_where_and_why(stack: Any, darkroom: Any) -> None:
@@ -423,7 +423,7 @@ def test_the_list_says_what_is_where_and_why(stack: Any, darkroom: Any) -> None:
     ]
     stack.sqs.put(CHANGED, sent=1)
     assert "\n2 events. To send" in darkroom("list")[1]
-    assert json.loads(darkroom("list", "--json")[1])["letters"][0] == {
+    assert json.loads(darkroom("list", "--json")[1])["messages"][0] == {
         "id": "00000000-id",
         "kind": "upload",
         "about": "s3://b/a.jpg",
@@ -444,10 +444,10 @@ def test_redriving_counts_what_was_sent_and_what_is_left(stack: Any, darkroom: A
 
     found = json.loads(answer)
     assert (code, found["sent"], found["left"]) == (1, 2, 1)
-    assert [each["execution"] for each in found["letters"]] == [
+    assert [each["execution"] for each in found["messages"]] == [
         f"{RUNS}:redrive-event-of-a-jpg", None, None,
     ]  # fmt: skip
-    assert [bool(each["error"]) for each in found["letters"]] == [False, True, False]
+    assert [bool(each["error"]) for each in found["messages"]] == [False, True, False]
 
 
 def test_redriving_tells_each_and_where_to_look(stack: Any, darkroom: Any) -> None:
@@ -472,7 +472,7 @@ def test_redriving_tells_each_and_where_to_look(stack: Any, darkroom: Any) -> No
     ("given", "code", "left"),
     [(["00000001"], 0, 2), (["00000000-id", "00000002"], 0, 1), (["0000000"], 2, 3), (["x"], 2, 3)],
 )
-def test_letters_are_chosen_by_the_beginning_of_their_id(
+def test_messages_are_chosen_by_the_beginning_of_their_id(
     stack: Any, darkroom: Any, given: list[str], code: int, left: int
 ) -> None:
     for number in range(3):
