@@ -85,8 +85,8 @@ def test_numbers_become_eight_bits(stored: Any, kind: str, interpretation: str, 
     ("stored", "kind", "interpretation", "shown"),
     [
         ([100.0, 0.0, 0.0], "float", "lab", [255, 255, 255]),
-        ([53.24, 80.09, 67.20], "float", "lab", [255, 0, 0]),
-        ([17445, 20503, 17203], "short", "labs", [255, 0, 0]),
+        ([54.29, 80.81, 69.89], "float", "lab", [255, 0, 0]),
+        ([17789, 20687, 17892], "short", "labs", [255, 0, 0]),
         ([53.24, 104.55, 40.0], "float", "lch", [255, 0, 0]),
         ([41.24, 21.26, 1.93], "float", "xyz", [255, 0, 0]),
         ([21.26, 0.64, 0.33], "float", "yxy", [255, 0, 0]),
@@ -160,10 +160,19 @@ def test_a_profile_that_fails_only_on_pixels_is_as_good_as_none() -> None:
     assert (values(made) == values(wanted)).all()
 
 
-def test_a_grey_image_under_a_profile_of_colours_stays_grey() -> None:
-    made = to_srgb(image([[[90]]], "uchar", "b-w", P3))
-    assert made.bands == 1
+@pytest.mark.parametrize("kind", ["uchar", "ushort"])
+@pytest.mark.parametrize("alpha", [[], [128]])
+def test_a_grey_image_follows_the_curve_of_a_profile_of_colours(
+    kind: str, alpha: list[int]
+) -> None:
+    """As browsers have it; and stays grey."""
+    wide = profiles.matrix_profile(profiles.DISPLAY_P3, 2.6)
+    scale, name = (1, "b-w") if kind == "uchar" else (257, "grey16")
+    stored = [[[value * scale for value in (90, *alpha)]]]
+    made = to_srgb(image(stored, kind, name, wide))
+    wanted = profiles.to_srgb((90, 90, 90), profiles.DISPLAY_P3, 2.6)[1]
     assert made.interpretation == "b-w"
+    assert values(made)[0, 0].tolist() == [round(wanted), *alpha]
 
 
 def test_whether_there_is_a_profile() -> None:

@@ -14,6 +14,9 @@ DEEP = 65535
 _MEASURED = frozenset({"lab", "labs", "lch", "xyz", "scrgb", "yxy"})
 """Spaces whose numbers mean colours by themselves, whatever their format."""
 
+_BY_D50 = frozenset({"lab", "labs"})
+"""Those that files have by the white of profiles; libvips itself takes that of daylight."""
+
 
 def to_srgb(image: Any) -> Any:
     """Return an image as 8-bit sRGB or grey, its transparency kept: 1 to 4 bands of uchar.
@@ -71,6 +74,8 @@ def _convert(image: Any) -> Any:
         image = _by_profile(image, profile)
     if image.interpretation == "cmyk":
         image = image.icc_transform("srgb")
+    elif image.interpretation in _BY_D50:
+        image = image.icc_export(output_profile="srgb", intent="relative")
     elif image.interpretation in _MEASURED:
         image = image.colourspace("srgb")
     if image.format == "ushort":
@@ -86,6 +91,9 @@ def _by_profile(image: Any, profile: bytes) -> Any:
     libvips's intent, relative colorimetric, is with black point compensation what browsers and
     print tools default to; the perceptual one would shift colours that sRGB can show as they are.
     """
+    if image.bands == 1 and profile[16:20] == b"RGB ":  # its curves hold for grey, too
+        name = "rgb16" if image.format == "ushort" else "srgb"
+        image = image.bandjoin([image, image]).copy(interpretation=name)
     # Some show only when pixels are computed that they do not suit: one is enough to see it.
     probe = vips().Image.black(1, 1, bands=image.bands).cast(image.format)
     probe = with_profile(probe.copy(interpretation=image.interpretation), profile)
