@@ -12,6 +12,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from werkzeug.wrappers import Response
@@ -63,7 +64,9 @@ class Gateway:
         if call.service != "s3":
             return None
         response = Response.from_app(self._app, environ)
-        hidden = self._authorizer.hides(call) if response.status_code == _NOT_FOUND else None
+        hidden = (
+            self._authorizer.hides(call) if response.status_code == HTTPStatus.NOT_FOUND else None
+        )
         return respond("s3", hidden) if hidden else response
 
 
@@ -81,9 +84,6 @@ def _one_at_a_time(app: WSGIApplication) -> WSGIApplication:
             return app(environ, start_response)
 
     return serve
-
-
-_NOT_FOUND = 404
 
 
 def _hang_up(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -37,32 +37,20 @@ KB = 1024
 class Prices:
     """Prices in US dollars for one unit each, and when and where they held."""
 
-    date: str
-    region: str
-    transition: float  # Step Functions Standard
-    lambda_gb_second: float  # on arm64
-    lambda_request: float
-    s3_put: float  # S3 Standard: one PUT, COPY or LIST
-    s3_get: float  # one GET or HEAD
-    dynamodb_write: float  # on demand: one request unit
-    dynamodb_read: float
-    sns_publish: float
-    sns_email: float
+    date: str = "2026-11-21"
+    region: str = "us-east-1"
+    transition: float = 0.025 / 1_000  # Step Functions Standard
+    lambda_gb_second: float = 0.0000133334  # on arm64
+    lambda_request: float = 0.20 / 1_000_000
+    s3_put: float = 0.005 / 1_000  # S3 Standard: one PUT, COPY or LIST
+    s3_get: float = 0.0004 / 1_000  # one GET or HEAD
+    dynamodb_write: float = 0.625 / 1_000_000  # on demand: one request unit
+    dynamodb_read: float = 0.125 / 1_000_000
+    sns_publish: float = 0.50 / 1_000_000
+    sns_email: float = 2.00 / 100_000
 
 
-PRICES = Prices(
-    date="2026-11-21",
-    region="us-east-1",
-    transition=0.025 / 1_000,
-    lambda_gb_second=0.0000133334,
-    lambda_request=0.20 / 1_000_000,
-    s3_put=0.005 / 1_000,
-    s3_get=0.0004 / 1_000,
-    dynamodb_write=0.625 / 1_000_000,
-    dynamodb_read=0.125 / 1_000_000,
-    sns_publish=0.50 / 1_000_000,
-    sns_email=2.00 / 100_000,
-)
+PRICES = Prices()
 
 
 @dataclass(frozen=True)

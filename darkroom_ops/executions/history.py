@@ -12,6 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+Event = Mapping[str, Any]
+"""As GetExecutionHistory has it."""
+
+Events = Mapping[int, Event]
+"""By their ids."""
+
 HANDLED = frozenset({"DynamoDB.ConditionalCheckFailedException"})
 """Errors that are an answer, not a failure: the claim is taken."""
 
@@ -77,7 +83,7 @@ class StateRun:
         return name if isinstance(name, str) else None
 
 
-def states(events: Sequence[Mapping[str, Any]]) -> tuple[StateRun, ...]:
+def states(events: Sequence[Event]) -> tuple[StateRun, ...]:
     """Return every passage through a state, in the order of entering."""
     by_id = {event["id"]: event for event in events}
     entered: dict[int, StateRun] = {}
@@ -98,7 +104,7 @@ def states(events: Sequence[Mapping[str, Any]]) -> tuple[StateRun, ...]:
     return tuple(entered.values())
 
 
-def _entered(event: Mapping[str, Any], by_id: Mapping[int, Mapping[str, Any]]) -> StateRun:
+def _entered(event: Event, by_id: Events) -> StateRun:
     details = event["stateEnteredEventDetails"]
     parent, item = _place(event, by_id)
     return StateRun(
@@ -112,9 +118,7 @@ def _entered(event: Mapping[str, Any], by_id: Mapping[int, Mapping[str, Any]]) -
     )
 
 
-def _back(
-    event: Mapping[str, Any], by_id: Mapping[int, Mapping[str, Any]]
-) -> Iterator[Mapping[str, Any]]:
+def _back(event: Event, by_id: Events) -> Iterator[Event]:
     """Yield the events that led to one, newest first."""
     while (before := by_id.get(event.get("previousEventId", 0))) is not None:
         yield before
@@ -122,10 +126,7 @@ def _back(
 
 
 def _owner(
-    event: Mapping[str, Any],
-    by_id: Mapping[int, Mapping[str, Any]],
-    entered: Mapping[int, StateRun],
-    name: str | None = None,
+    event: Event, by_id: Events, entered: Mapping[int, StateRun], name: str | None = None
 ) -> StateRun | None:
     """Return the state that an event belongs to: the last one entered, or the last of a name."""
     for before in _back(event, by_id):
@@ -135,9 +136,7 @@ def _owner(
     return None
 
 
-def _place(
-    event: Mapping[str, Any], by_id: Mapping[int, Mapping[str, Any]]
-) -> tuple[int | None, int | None]:
+def _place(event: Event, by_id: Events) -> tuple[int | None, int | None]:
     """Return the Map or Parallel state that a state is inside of, and its Map item's index."""
     item, left = None, 0
     for before in _back(event, by_id):
@@ -153,7 +152,7 @@ def _place(
     return None, None
 
 
-def _applied(event: Mapping[str, Any], kind: str, state: StateRun) -> StateRun:
+def _applied(event: Event, kind: str, state: StateRun) -> StateRun:
     """Return a state with what an event says of it."""
     details, time = _details(event), event["timestamp"]
     if kind.endswith("Scheduled"):
@@ -186,9 +185,7 @@ _FINAL = {"MapIterationFailed", "MapStateFailed", "ParallelStateFailed", "Execut
 """Events after which a state that failed is not tried again."""
 
 
-def _end(
-    event: Mapping[str, Any], by_id: Mapping[int, Mapping[str, Any]], entered: dict[int, StateRun]
-) -> None:
+def _end(event: Event, by_id: Events, entered: dict[int, StateRun]) -> None:
     """End the state that failed, and fail the Map or Parallel state around it."""
     inner = _owner(event, by_id, entered)
     if inner is None:
@@ -204,7 +201,7 @@ def _end(
             return
 
 
-def _attempt(event: Mapping[str, Any], details: Mapping[str, Any]) -> Attempt:
+def _attempt(event: Event, details: Mapping[str, Any]) -> Attempt:
     resource = f"{details.get('resourceType', '')}:{details.get('resource', '')}"
     parameters = details.get("parameters", "")
     called = parsed(parameters)
@@ -217,7 +214,7 @@ def _attempt(event: Mapping[str, Any], details: Mapping[str, Any]) -> Attempt:
     )
 
 
-def _details(event: Mapping[str, Any]) -> Mapping[str, Any]:
+def _details(event: Event) -> Mapping[str, Any]:
     for name, value in event.items():
         if name.endswith("EventDetails"):
             details: Mapping[str, Any] = value
