@@ -18,6 +18,7 @@ from darkroom.contract.record import ImageRecord
 
 from darkroom_ops.deployment import MESSAGES_PATH, Deployment
 from darkroom_ops.executions.model import Execution, read
+from darkroom_ops.executions.watch import listed
 from darkroom_ops.rerun import command
 
 BATCH = 100
@@ -147,11 +148,8 @@ class StackEvidence:
     def executions(self) -> Iterator[Execution]:
         """Yield every execution, without its states."""
         client = self._at.stepfunctions
-        pages = client.get_paginator("list_executions").paginate(
-            stateMachineArn=self._at.state_machine_arn
-        )
-        for listed in (each for page in pages for each in page["executions"]):
-            yield read(client.describe_execution(executionArn=listed["executionArn"]), [])
+        for item in listed(client, self._at.state_machine_arn):
+            yield read(client.describe_execution(executionArn=item["executionArn"]), [])
 
     def command(self, bucket: str, key: str) -> str:
         """Return the command that runs an image."""

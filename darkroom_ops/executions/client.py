@@ -26,7 +26,7 @@ from darkroom_ops.deployment import Deployment
 from darkroom_ops.executions import cost
 from darkroom_ops.executions.cost import Cost
 from darkroom_ops.executions.model import RUNNING, Execution, SourceObject, read
-from darkroom_ops.executions.watch import history
+from darkroom_ops.executions.watch import history, listed
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.literals import ExecutionStatusType
@@ -118,10 +118,10 @@ class Executions:
 
         `after` is the `next` of the part before; :meth:`each` says what the others are.
         """
-        listed = self.each(
+        each = self.each(
             status=status, prefix=prefix, since=since, after=after, costs=costs, expected=limit + 1
         )
-        items = tuple(itertools.islice(listed, limit + 1))
+        items = tuple(itertools.islice(each, limit + 1))
         more = len(items) > limit
         return ListPage(items[:limit], items[limit - 1].arn if more and limit else None)
 
@@ -167,7 +167,7 @@ class Executions:
             items = itertools.takewhile(lambda item: item["startDate"] >= begin, items)
 
         def take(item: Mapping[str, Any]) -> Listed | None:
-            return self._take(item, lambda found: _wanted(found, status, prefix), costs=costs)
+            return self._take(item, lambda each: _wanted(each, status, prefix), costs=costs)
 
         with ThreadPoolExecutor(AT_ONCE, "executions") as pool:
             while batch := list(itertools.islice(items, min(BATCH, max(1, expected)))):
@@ -222,15 +222,9 @@ class Executions:
             only["statusFilter"] = "SUCCEEDED"
         elif status is not None and status != "FAILED":
             only["statusFilter"] = status
-        pages = self._client.get_paginator("list_executions").paginate(
-            stateMachineArn=self._deployment.state_machine_arn,
-            PaginationConfig={"PageSize": size},
-            **only,
-        )
-        for page in pages:
-            for item in page["executions"]:
-                if status != "FAILED" or item["status"] in FAILURES:
-                    yield item
+        for item in listed(self._client, self._deployment.state_machine_arn, size, **only):
+            if status != "FAILED" or item["status"] in FAILURES:
+                yield item
 
     def _take(
         self, item: Mapping[str, Any], wanted: Callable[[Listed], bool], *, costs: bool

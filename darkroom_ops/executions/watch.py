@@ -91,7 +91,10 @@ def find_started(
     others: set[str] = set()
     deadline = time.monotonic() + seconds
     while True:
-        for arn in _listed_since(client, machine, since - CLOCKS_DIFFER):
+        for item in listed(client, machine, LISTED):
+            arn: str = item["executionArn"]
+            if item["startDate"] < since - CLOCKS_DIFFER:
+                break
             if arn in others:
                 continue
             payload = parsed(client.describe_execution(executionArn=arn).get("input"))
@@ -103,15 +106,15 @@ def find_started(
         time.sleep(interval)
 
 
-def _listed_since(client: SFNClient, machine: str, since: datetime.datetime) -> Iterator[str]:
+def listed(
+    client: SFNClient, machine: str, size: int = 1000, **only: Any
+) -> Iterator[Mapping[str, Any]]:
+    """Yield what ListExecutions says of each, newest first, asking for so many at a time."""
     pages = client.get_paginator("list_executions").paginate(
-        stateMachineArn=machine, PaginationConfig={"PageSize": LISTED}
+        stateMachineArn=machine, PaginationConfig={"PageSize": size}, **only
     )
     for page in pages:
-        for listed in page["executions"]:
-            if listed["startDate"] < since:
-                return
-            yield listed["executionArn"]
+        yield from page["executions"]
 
 
 def _is_event(payload: object) -> bool:
@@ -139,11 +142,8 @@ class Watcher:
         """Return what started or ended since the last call, oldest first, without states."""
         happened = []
         missing = set(self._running)
-        pages = self._client.get_paginator("list_executions").paginate(
-            stateMachineArn=self._machine, PaginationConfig={"PageSize": LISTED}
-        )
-        for listed in (each for page in pages for each in page["executions"]):
-            arn, status = listed["executionArn"], listed["status"]
+        for item in listed(self._client, self._machine, LISTED):
+            arn, status = item["executionArn"], item["status"]
             if arn in self._ended and status != RUNNING:
                 if not missing:
                     break

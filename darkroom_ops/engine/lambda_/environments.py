@@ -184,8 +184,7 @@ class Environment:
         EnvironmentFailed has Lambda's name and words for the reason why there is none.
         """
         out, err = self.process.stdout, self.process.stderr
-        if out is None or err is None:
-            raise RuntimeError("an environment is started with pipes")
+        assert out is not None and err is not None  # noqa: S101, PT018 - it is started with pipes
         deadline = time.monotonic() + seconds
         open_pipes = {out.fileno(): self.replies, err.fileno(): self.log}
         checked = time.monotonic()
@@ -208,8 +207,7 @@ class Environment:
 
     def send(self, request: Mapping[str, Any]) -> None:
         """Hand an invocation to the environment."""
-        if self.process.stdin is None:
-            raise RuntimeError("an environment is started with pipes")
+        assert self.process.stdin is not None  # noqa: S101 - it is started with pipes
         try:
             self.process.stdin.write(json.dumps(request).encode() + b"\n")
             self.process.stdin.flush()
