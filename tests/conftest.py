@@ -22,7 +22,7 @@ TEMPLATE = ROOT / "template.yaml"
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--endpoint", help="run against an emulator at this address")
     parser.addoption("--stack", help="run against this stack; on AWS if there is no --endpoint")
-    parser.addoption("--uploads", type=int, default=16, help="keys of the chaos test")
+    parser.addoption("--uploads", type=int, default=8, help="keys of the chaos test")
     parser.addoption("--seed", type=int, default=1, help="of the chaos test; 0 for a new one")
     parser.addoption("--every-fault", action="store_true", help="run the whole fault matrix")
     parser.addoption("--examples", type=int, help="files that the fuzz test tries of each format")

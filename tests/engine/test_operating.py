@@ -268,7 +268,7 @@ def test_show_the_log_lines_of_this_execution_only(darkroom: Darkroom, good: Run
 
     text = darkroom("show", good.name, "--logs")
     assert bad.cause not in text
-    assert re.search(r"resize +REPORT +billed \d+ ms, used \d+ of 1024 MB", text)
+    assert re.search(r"resize +REPORT +billed \d+ ms, used \d+ of 1280 MB", text)
 
 
 def test_show_follows_and_tells_by_its_exit_code(darkroom: Darkroom, good: Run, bad: Run) -> None:
