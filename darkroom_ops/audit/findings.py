@@ -68,21 +68,12 @@ class Finding:
 
 
 class Auditor:
-    """Checks a deployment.
+    """Checks a deployment, where the source keys have a prefix.
 
-    Parameters
-    ----------
-    since
-        What is newer than this may still be on its way.
-    prefix
-        Of the source keys.
-    executions
-        Also read every execution, and keep a line of each: slow on AWS, where DescribeExecution is
-        limited to a few dozen calls a second.
-    messages
-        Gives how many messages went out about each execution, by ARN; None when nobody knows.
-    progress
-        Hears the counts after each hundred images.
+    What is newer than `since` may still be on its way. Reading every execution, too, and keeping a
+    line of each is slow on AWS, where DescribeExecution is limited to a few dozen calls a second.
+    `messages` gives how many went out about each execution, by ARN; None when nobody knows.
+    `progress` hears the counts after each hundred images.
     """
 
     def __init__(

@@ -143,10 +143,8 @@ class EventRouter:
                 self._authorizer.check_delivery(rule_arn, target)
                 self._call(target["Arn"], body)
             except ClientError as error:
-                code = error.response["Error"]["Code"]
-                final = code in FINAL_CODES
-                if final or attempt == ATTEMPTS - 1:
-                    self._send_to_dlq(rule_arn, target, event, error, attempt, final=final)
+                if error.response["Error"]["Code"] in FINAL_CODES or attempt == ATTEMPTS - 1:
+                    self._send_to_dlq(rule_arn, target, event, error, attempt)
                     return
                 self._wait(ATTEMPT_SECONDS * 2**attempt)
             else:
@@ -222,31 +220,24 @@ class EventRouter:
         )
 
     def _send_to_dlq(
-        self,
-        rule_arn: str,
-        target: dict[str, Any],
-        event: dict[str, Any],
-        error: ClientError,
-        retries: int,
-        *,
-        final: bool,
+        self, rule: str, target: dict[str, Any], event: Any, error: ClientError, retries: int
     ) -> None:
         """Send an event to the target's dead-letter queue, with EventBridge's attributes."""
         if "DeadLetterConfig" not in target:
             LOG.error("an event was lost: %s has no dead-letter queue", target["Arn"])
             return
         queue = target["DeadLetterConfig"]["Arn"]
-        if not self._authorizer.rule_may_send(rule_arn, queue):
-            LOG.error("an event was lost: %s may not send to %s", rule_arn, queue)
+        if not self._authorizer.rule_may_send(rule, queue):
+            LOG.error("an event was lost: %s may not send to %s", rule, queue)
             return
         attributes = {
-            "RULE_ARN": rule_arn,
+            "RULE_ARN": rule,
             "TARGET_ARN": target["Arn"],
             "ERROR_CODE": error.response["Error"]["Code"],
             "ERROR_MESSAGE": error.response["Error"].get("Message", "") or "-",
             "RETRY_ATTEMPTS": str(retries),
         }
-        if not final:
+        if error.response["Error"]["Code"] not in FINAL_CODES:
             attributes["EXHAUSTED_RETRY_CONDITION"] = "MaximumRetryAttempts"
         self._send_to_queue(queue, json.dumps(event, ensure_ascii=False), attributes)
 

@@ -137,21 +137,10 @@ class Executions:
     ) -> Iterator[Listed]:
         """Yield executions, newest first, asking for more as they are taken.
 
-        Parameters
-        ----------
-        status
-            One of :data:`STATUSES`, or else it is a ValueError. FAILED means every failure: those
-            that timed out or were aborted too.
-        prefix
-            Only images whose key begins so.
-        since
-            Only executions that started then or later.
-        after
-            ARN of the execution to begin behind.
-        costs
-            Estimate what each cost; that takes one more request for each.
-        expected
-            How many will be taken, about.
+        They are those of a status, one of :data:`STATUSES` or else it is a ValueError, where FAILED
+        means every failure: those that timed out or were aborted too; of images whose key has a
+        prefix; that started since then; behind the one with the ARN `after`. An estimate of what
+        each cost takes one more request for each. About how many will be taken is `expected`.
         """
         if status is not None and status not in STATUSES:
             raise ValueError(f"Expected one of {', '.join(STATUSES)}, but received {status!r}.")

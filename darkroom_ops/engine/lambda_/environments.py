@@ -156,7 +156,7 @@ class Environment:
 
     function: str
     process: subprocess.Popen[bytes] | ForkedProcess
-    init_seconds: float = 0.0
+    init_seconds: float | None = None  # how long it took to start, if it has served nothing yet
     log: bytearray = field(default_factory=bytearray)
     replies: bytearray = field(default_factory=bytearray)
 

@@ -89,8 +89,7 @@ class Functions:
         with contextlib.suppress(EnvironmentFailed):
             for spec in self.specs():
                 with self._slots:
-                    environment, _ = self._take(spec)
-                    self._release(environment, spec)
+                    self._release(self._take(spec), spec)
 
     def pids(self) -> dict[int, str]:
         """Return the ids of all processes, each with the name of its function."""
@@ -104,10 +103,10 @@ class Functions:
         request_id = str(uuid.uuid4())
         with self._slots:
             try:
-                environment, cold = self._take(spec)
+                environment = self._take(spec)
             except EnvironmentFailed as error:
                 return _failure(spec, request_id, error, "", 0.0)
-            return self._run(spec, environment, request_id, event, cold=cold)
+            return self._run(spec, environment, request_id, event)
 
     def close(self) -> None:
         """End every environment; invocations under way end as killed."""
@@ -127,13 +126,7 @@ class Functions:
                 self._fork_server.close()
 
     def _run(
-        self,
-        spec: FunctionSpec,
-        environment: Environment,
-        request_id: str,
-        event: Any,
-        *,
-        cold: bool,
+        self, spec: FunctionSpec, environment: Environment, request_id: str, event: Any
     ) -> Invocation:
         end = f"\0end {request_id}"
         limit = spec.memory_mb * MIB
@@ -151,13 +144,12 @@ class Functions:
         except BaseException:
             self._release(environment)
             raise
-        log = environment.take_log(end.encode())
+        log, init = environment.take_log(end.encode()), environment.init_seconds
         self._release(environment, spec)
-        init = environment.init_seconds if cold else None
         return _invocation(spec, request_id, answer, log, seconds, init)
 
-    def _take(self, spec: FunctionSpec) -> tuple[Environment, bool]:
-        """Return an idle environment, or a new one, and whether it is new."""
+    def _take(self, spec: FunctionSpec) -> Environment:
+        """Return an idle environment, or a new one."""
         with self._lock:
             if self._closed.is_set():
                 raise _stopping()
@@ -165,8 +157,9 @@ class Functions:
             while idle:
                 environment = idle.pop()
                 if not environment.ended:
+                    environment.init_seconds = None
                     self._busy.add(environment)
-                    return environment, False
+                    return environment
                 environment.kill()
             if self._preload and (self._fork_server is None or not self._fork_server.alive):
                 self._fork_server = ForkServer(self._preload, self._variables(spec))
@@ -174,7 +167,7 @@ class Functions:
         with self._lock:
             if not self._closed.is_set():
                 self._busy.add(environment)
-                return environment, True
+                return environment
         environment.kill()
         raise _stopping()
 
