@@ -27,11 +27,8 @@ class QueryError(Exception):
     """An expression that cannot be parsed or evaluated."""
 
 
-class Undefined:
-    """The result of an expression that selects nothing."""
-
-
-UNDEFINED = Undefined()
+UNDEFINED = object()
+"""The result of an expression that selects nothing."""
 
 
 def evaluate(expression: str, bindings: Mapping[str, Any]) -> Any:
