@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group
-from rich.live import Live
 from rich.rule import Rule
 from rich.spinner import Spinner
 from rich.table import Table
@@ -243,24 +242,14 @@ def empty(output: Path) -> None:
     output.mkdir(parents=True)
 
 
-class _Board:
+class _Board(display.Board):
     """A line per sample: live on a terminal, printed once as each ends without one."""
 
-    def __init__(self, screen: Console, shown: Sequence[Sample]) -> None:
-        self._screen = screen
-        self._samples = shown
+    def __init__(self, screen: Console, samples: Sequence[Sample]) -> None:
+        super().__init__(screen)
+        self._samples = samples
         self._shown: set[int] = set()
         self._spinner = Spinner("dots")
-        self._live = Live(console=screen, refresh_per_second=10) if screen.is_terminal else None
-
-    def __enter__(self) -> _Board:
-        if self._live:
-            self._live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._live:
-            self._live.stop()
 
     def show(self) -> None:
         """Show how far each is."""

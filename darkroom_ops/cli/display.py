@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Self
 
 from rich.console import Console
+from rich.live import Live
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -46,6 +48,26 @@ def waiting(screen: Console, what: str) -> Iterator[None]:
         return
     with screen.status(Text(what, "dim")):
         yield
+
+
+class Board:
+    """What changes while it is shown: in place on a terminal, a line for each change elsewhere."""
+
+    transient = False
+
+    def __init__(self, screen: Console) -> None:
+        self._screen = screen
+        live = Live(console=screen, transient=self.transient, refresh_per_second=10)
+        self._live = live if screen.is_terminal else None
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.stop()
 
 
 def name_of(state: StateRun) -> str:

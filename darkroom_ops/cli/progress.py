@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any
 
 from darkroom.contract.arns import parse
 from rich.console import Console, Group
-from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
@@ -26,22 +25,10 @@ from darkroom_ops.present.failures import FAILED, LeftRunning
 NAME_WIDTH = 26
 
 
-class Progress:
+class Progress(display.Board):
     """The states of one execution, a line each, as they end; below, with a spinner, what runs."""
 
-    def __init__(self, screen: Console) -> None:
-        self._screen = screen
-        live = Live(console=screen, transient=True, refresh_per_second=10)
-        self._live = live if screen.is_terminal else None
-
-    def __enter__(self) -> Self:
-        if self._live:
-            self._live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._live:
-            self._live.stop()
+    transient = True
 
     def show(self, execution: Execution, happened: list[Change]) -> None:
         """Show what happened since the last time."""
