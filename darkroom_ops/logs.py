@@ -24,8 +24,7 @@ AROUND = datetime.timedelta(minutes=1)
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
-_REQUEST = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
-_NAMED = re.compile(rf"RequestId: ({_REQUEST.pattern})")
+_NAMED = re.compile(r"RequestId: ([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})")
 _REPORT = re.compile(r"(?P<name>[A-Z][A-Za-z ]+): (?P<value>[\d.]+) (?P<unit>ms|MB)")
 _FRAME = re.compile(r"(START|END|INIT_START)\b")
 _ASKED = 20
