@@ -48,13 +48,12 @@ class DeadLetter:
     @property
     def about(self) -> str:
         """The image or the execution that it is about, as a person names it."""
+        if self.kind == "unknown":
+            return str(self.event)[:80]
+        detail = self.event["detail"]
         if self.kind == "upload":
-            detail = self.event["detail"]
             return f"s3://{detail['bucket']['name']}/{detail['object']['key']}"
-        if self.kind == "status change":
-            detail = self.event["detail"]
-            return f"{detail['executionArn']} ({detail.get('status', 'ended')})"
-        return str(self.event)[:80]
+        return f"{detail['executionArn']} ({detail.get('status', 'ended')})"
 
     @property
     def why(self) -> str:

@@ -133,6 +133,8 @@ def read(described: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> E
     status = described["status"]
     payload, output = parsed(described.get("input")), parsed(described.get("output"))
     error, cause = described.get("error"), described.get("cause")
+    # Some emulators say only in the history when an execution ended.
+    last = events[-1]["timestamp"] if status != RUNNING and events else None
     # The output of another version of the state machine may look otherwise: read what is there.
     made = output if isinstance(output, dict) else {}
     return Execution(
@@ -146,7 +148,7 @@ def read(described: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> E
         output=output,
         source=source_of(payload),
         started=described["startDate"],
-        stopped=described.get("stopDate") or _last(status, events),
+        stopped=described.get("stopDate") or last,
         states=states(events),
         image=image_of(made.get("image")),
         renditions=_all_made(made.get("renditions")),
@@ -180,11 +182,6 @@ def changes(before: Execution | None, now: Execution) -> list[Change]:
         if state.exited is not None and (old is None or old.exited is None):
             happened.append(Change("failed" if state.error else "exited", state))
     return happened
-
-
-def _last(status: str, events: Sequence[Mapping[str, Any]]) -> datetime.datetime | None:
-    """Return when an execution ended, where only its history says so: in the local engine."""
-    return events[-1]["timestamp"] if status != RUNNING and events else None
 
 
 def _outcome(status: str, output: Mapping[str, Any]) -> str | None:
