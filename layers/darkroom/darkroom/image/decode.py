@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import msgspec
 
@@ -16,7 +15,7 @@ from darkroom.image.colour import has_other_profile, to_srgb
 from darkroom.image.encode import jpeg
 from darkroom.image.geometry import Size, fit_inside, longest_side, place, scaled
 from darkroom.image.input.openers import cannot_decode, open_image
-from darkroom.image.input.page import Data, Opened, Page
+from darkroom.image.input.page import Data, Opened, Page, unsupported
 from darkroom.image.input.sniff import CONTENT_TYPES, SourceFormat, mismatch, sniff
 from darkroom.image.metadata import read_credit
 from darkroom.image.mezzanine import Builder
@@ -41,8 +40,14 @@ once instead of twice then buys 1.5 dB and more for a few bytes more."""
 SAME_QUALITY = 3
 """A JPEG of up to this much more than the quality asked for is as good as encoded anew."""
 
-_UNSUPPORTED = ("unsupported", "not supported", "labq", "samples out of range")
-"""What libvips says of sound files that it cannot read, as TIFFs of 8-bit CIELab or of 64 bits."""
+_UNSUPPORTED = (
+    "unsupported",
+    "not supported",
+    "not been built in",
+    "labq",
+    "samples out of range",
+)
+"""What libraries say of sound files that they cannot read, as TIFFs of 8-bit CIELab or 64 bits."""
 
 
 def decode(data: Data, spec: DecodeSpec) -> tuple[ImageInfo, list[bytes]]:
@@ -55,30 +60,25 @@ def decode(data: Data, spec: DecodeSpec) -> tuple[ImageInfo, list[bytes]]:
     except DarkroomError:
         raise
     except vips().Error as error:
-        raise _explain(source_format, error) from None
+        raise _explain(source_format, str(error.detail or error.message)) from None
     except MemoryError:
         raise ImageTooLarge(
             "Decoding this image needs more memory than a decoder may have (max_memory). Make it "
             "smaller, or have the limit raised."
         ) from None
     except Exception as error:  # every failure of a decoder is the file's, whatever its type
-        raise cannot_decode(source_format, f"{type(error).__name__}: {error}") from error
+        raise _explain(source_format, f"{type(error).__name__}: {error}") from error
 
 
 _NAMES = re.compile(r"^(?:Vips\w+|vips\w+|\w+load\w*|\w+2vips): ", re.MULTILINE)
 """What libvips puts before its messages: names of its own, which mean nothing to an uploader."""
 
 
-def _explain(source_format: SourceFormat, error: Any) -> DarkroomError:
-    detail = _NAMES.sub("", str(error.detail or error.message))
+def _explain(source_format: SourceFormat, reason: str) -> DarkroomError:
+    detail = _NAMES.sub("", reason)
     lost = "corrupt" in detail.lower()  # whatever else was said of it
     if not lost and any(word in detail.lower() for word in _UNSUPPORTED):
-        return UnsupportedImage(
-            f"This variety of {source_format.upper()} is not supported: "
-            f"{' '.join(detail.split())[:200]}. "
-            "Expected an ordinary one. Open it in an image editor, export it as JPEG, PNG or "
-            "TIFF, and upload that."
-        )
+        return unsupported(source_format, detail)
     return cannot_decode(source_format, detail)
 
 

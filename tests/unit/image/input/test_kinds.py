@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from darkroom.contract.errors import CorruptImage, ImageTooLarge, UnsupportedImage
 from darkroom.contract.limits import Limits
 from darkroom.image.colour import profile_of
 from darkroom.image.input.openers import open_image
@@ -180,3 +181,106 @@ def test_how_a_container_cuts_a_picture_is_left_to_libheif(monkeypatch: Any) -> 
 def test_a_bitmap_with_a_palette_is_a_drawing(mode: str, graphic: bool) -> None:
     data = encoded(picture(16, 12).convert(mode), "BMP")
     assert open_image(data, "bmp", Limits()).graphic is graphic
+
+
+def bmp(
+    pixels: bytes,
+    *,
+    header: int = 40,
+    bits: int = 32,
+    masks: tuple[int, ...] = (),
+    size: tuple[int, int] = (2, 1),
+    palette: bytes = b"",
+    compression: int | None = None,
+) -> bytes:
+    """Return a bitmap; masks follow a header of 40 bytes, and are the end of longer ones."""
+    kind = (3 if masks else 0) if compression is None else compression
+    fields = struct.pack("<iiHHI20x", *size, 1, bits, kind)[: header - 4]
+    given = struct.pack(f"<{len(masks)}I", *masks)
+    info = struct.pack("<I", header) + (fields + given).ljust(header - 4, b"\0") + palette
+    return b"BM" + struct.pack("<I4sI", 0, b"odd!", 14 + len(info)) + info + pixels
+
+
+@pytest.mark.parametrize(
+    ("data", "wanted"),
+    [
+        (bmp(struct.pack("<HH", 0x7C00, 0x03E0), bits=16, masks=(0x7C00, 0x03E0, 0x1F)),
+         [[255, 0, 0], [0, 255, 0]]),
+        (bmp(struct.pack("<HH", 0xF800, 0x0410), bits=16, masks=(0xF800, 0x07E0, 0x1F)),
+         [[255, 0, 0], [0, 130, 132]]),
+        (bmp(struct.pack("<HH", 0x0F08, 0x00F0), bits=16, masks=(0xF00, 0xF0, 0xF)),
+         [[255, 0, 136], [0, 255, 0]]),
+        (bmp(struct.pack("<II", 1023 << 20, 512 << 10), masks=(1023 << 20, 1023 << 10, 1023)),
+         [[255, 0, 0], [0, 128, 0]]),
+        (bmp(struct.pack("<II", 0xFF000080, 0x00FF00FF), masks=(0xFF000000, 0xFF0000, 0xFF)),
+         [[255, 0, 128], [0, 255, 255]]),
+        (bmp(struct.pack("<II", 0x80FF8040, 0xFF010203), header=56,
+             masks=(0xFF0000, 0xFF00, 0xFF, 0xFF000000)),
+         [[255, 128, 64, 128], [1, 2, 3, 255]]),
+        (bmp(struct.pack("<II", 0x80FF8040, 0xFF010203), header=56, masks=(0xFF0000, 0xFF00, 0xFF)),
+         [[255, 128, 64], [1, 2, 3]]),
+        (bmp(struct.pack("<II", 0x80FF8040, 0xFF010203), header=52, masks=(0xFF0000, 0xFF00, 0xFF)),
+         [[255, 128, 64], [1, 2, 3]]),
+        (bmp(struct.pack("<II", 7, 0xF0), masks=(0xF0, 0, 7)), [[0, 0, 255], [255, 0, 0]]),
+        (bmp(b"\1\2\3\4\5\6\0\0", header=16, bits=24), [[3, 2, 1], [6, 5, 4]]),
+        (bmp(b"\1\2\3\4\5\6\0\0", header=42, bits=24), [[3, 2, 1], [6, 5, 4]]),
+        (bmp(b"\1\0\0\0", header=16, bits=8, palette=bytes(range(256)) * 4),
+         [[6, 5, 4], [2, 1, 0]]),
+    ],
+)  # fmt: skip
+def test_bitmaps_that_browsers_show(data: bytes, wanted: list[list[int]]) -> None:
+    """Reserved bytes that are none, colours in bits of any choice, headers that OS/2 cut short."""
+    assert shown(data)[0].tolist() == wanted
+
+
+@pytest.mark.parametrize(("bits", "kind"), [(16, "H"), (32, "I")])
+@pytest.mark.parametrize("upwards", [True, False])
+def test_rows_of_a_bitmap_in_bits(bits: int, kind: str, upwards: bool) -> None:
+    """Each is as long as a multiple of four bytes; the last comes first, or height is negative."""
+    across = 4 if bits == 16 else 3
+    rows = [[1, 2, 4], [8, 16, 31]]
+    stored = struct.pack(f"<{2 * across}{kind}", *rows[0], *([9] * (across - 3)), *rows[1],
+                         *([9] * (across - 3)))  # fmt: skip
+    size = (3, 2 if upwards else -2)
+    made = shown(bmp(stored, bits=bits, masks=(0x1F, 0x1F, 0x1F), size=size))
+    wanted = [[round(value * 255 / 31) for value in row] for row in rows]
+    assert made[..., 0].tolist() == (wanted[::-1] if upwards else wanted)
+
+
+@pytest.mark.parametrize("size", [(0, 1), (-1, 1), (1, 0)])
+def test_a_bitmap_of_no_size_is_corrupt(size: tuple[int, int]) -> None:
+    with pytest.raises(CorruptImage):
+        develop(bmp(bytes(8), masks=(1, 2, 4), size=size))
+
+
+def test_a_bitmap_in_bits_is_weighed_and_held_to_its_length() -> None:
+    with pytest.raises(ImageTooLarge, match="60,000 by 3 pixels"):
+        develop(bmp(bytes(8), masks=(1, 2, 4), size=(60_000, 3)))
+    with pytest.raises(CorruptImage):
+        develop(bmp(bytes(7), masks=(1, 2, 4)))
+
+
+@pytest.mark.parametrize(
+    "data", [bmp(bytes(99), compression=5), bmp(bytes(99), bits=7), bmp(bytes(9), compression=11)]
+)
+def test_bitmaps_of_other_kinds_are_unsupported(data: bytes) -> None:
+    with pytest.raises(UnsupportedImage, match="This variety of BMP is not supported"):
+        develop(data)
+
+
+# ------------------------------------------------------------------------------ HEIC
+
+
+def film(*boxes: bytes) -> bytes:
+    return b"".join(
+        struct.pack(">I4s", 8 + len(body), kind) + body
+        for kind, body in [(b"ftyp", b"hevc\0\0\0\0hevc"), *((each, bytes(8)) for each in boxes)]
+    )
+
+
+def test_a_film_is_unsupported_and_a_broken_picture_corrupt() -> None:
+    with pytest.raises(UnsupportedImage, match="a film without a still picture"):
+        develop(film(b"moov", b"mdat"))
+    for boxes in ([b"meta", b"moov"], [b"mdat"], []):
+        with pytest.raises(CorruptImage):
+            develop(film(*boxes))

@@ -14,8 +14,9 @@ def box(brand: bytes, *others: bytes, size: int | None = None) -> bytes:
     return struct.pack(">I", 4 + len(body) if size is None else size) + body
 
 
-def bitmap(length: int, reserved: bytes = b"\0\0\0\0") -> bytes:
-    return (b"BM\1\2\3\4" + reserved).ljust(length, b"\1")
+def bitmap(header: int, reserved: bytes = b"\0\0\0\0") -> bytes:
+    """Return the beginning of a bitmap, with a header of so many bytes."""
+    return b"BM\1\2\3\4" + reserved + b"\1\1\1\1" + header.to_bytes(4, "little")
 
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg">'
@@ -33,7 +34,8 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg">'
         (b"II+\0", "tiff"),
         (b"MM\0+", "tiff"),
         (b"RIFF\1\2\3\4WEBP", "webp"),
-        (bitmap(27), "bmp"),
+        *((bitmap(header), "bmp") for header in (12, 16, 40, 52, 56, 64, 108, 124)),
+        (bitmap(40, b"\0\0\1\0"), "bmp"),
         (box(b"avif"), "avif"),
         (box(b"avis"), "avif"),
         (box(b"mif1", b"miaf", b"avif"), "avif"),
@@ -51,7 +53,15 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg">'
         (b'<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://x/y.dtd">' + SVG, "svg"),
         (b"<!DOCTYPE svg [<!ENTITY a 'b'>] >" + SVG, "svg"),
         (SVG.decode().encode("utf-16") + b"\0", "svg"),
-        (b" " * (4096 - len(b"<svg ")) + SVG, "svg"),
+        (b" " * (65536 - len(b"<svg ")) + SVG, "svg"),
+        (b"<!--" + b"a licence " * 6000 + b"-->" + SVG, "svg"),
+        (b'<svg:svg xmlns:svg="http://www.w3.org/2000/svg">', "svg"),
+        (b"<my-ns.1:svg>", "svg"),
+        (b"<svg/>", "svg"),
+        (b'<!DOCTYPE svg SYSTEM "a>b">' + SVG, "svg"),
+        (b"<!DOCTYPE svg SYSTEM 'a>\"b' [<!ENTITY a 'b]'>] >" + SVG, "svg"),
+        (b"<?xml version='1.0'?><?pi a > b?>" + SVG, "svg"),
+        (b"<!---->" * 2000 + SVG, "svg"),
     ],
 )  # fmt: skip
 def test_a_format_is_told_from_the_beginning(data: bytes, found: str) -> None:
@@ -66,8 +76,8 @@ def test_a_format_is_told_from_the_beginning(data: bytes, found: str) -> None:
         (b"RIFF\1\2\3\4WAVE", "unknown data"),
         (b"RIFX\1\2\3\4WEBP", "unknown data"),
         (b"BA" + bitmap(60)[2:], "unknown data"),
-        (bitmap(26), "unknown data beginning with 42 4d"),
-        (bitmap(60, b"\0\0\0\1"), "unknown data"),
+        *((bitmap(header), "unknown data beginning with 42 4d") for header in (0, 13, 15, 65, 125)),
+        (bitmap(40)[:14], "unknown data"),
         (box(b"isom", b"mp42"), "unknown data"),
         (box(b"isom", size=16) + b"heic", "unknown data"),
         (box(b"isom", size=19) + b"heic", "unknown data"),
@@ -88,7 +98,14 @@ def test_a_format_is_told_from_the_beginning(data: bytes, found: str) -> None:
         (b"\x1b23456789", r"unknown data beginning with 1b 32 33 34 35 36 37 38\."),
         *((b"a" + bytes([byte]), "unknown data") for byte in (0, 8, 11, 14, 31, 127)),
         (bytes(range(32, 127)) + b"\t\n\f\r\xff", "text"),
-        (b" " * (4096 - len(b"<svg")) + SVG, "text"),
+        (b" " * (65536 - len(b"<svg")) + SVG, "text"),
+        (b"<a:b:svg>", "text"),
+        (b"<!-- <svg>", "text"),
+        (b"<!DOCTYPE svg <svg>", "text"),
+        (b"<!---->" * 500 + b"no root", "text"),  # quickly: it once took twice as long for each
+        (b"<?a?>" * 500 + b"no root", "text"),
+        (b"<!DOCTYPE a []>" * 500 + b"no root", "text"),
+        (b"<!DOCTYPE" + b"['\"" * 5000, "text"),
     ],
 )
 def test_something_else_is_named(data: bytes, looks: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from PIL import Image
 
 from tests.support.images import encoded, picture
 from tests.support.imaging import array, develop
-from tests.support.tiffs import Blocks, tiff, ycbcr
+from tests.support.tiffs import Blocks, tiff, written, ycbcr
 
 WHITE, BLACK, RGB, INKS, YCBCR, LAB, ICC_LAB = 0, 1, 2, 5, 6, 8, 9
 SHALLOW, DEEP, LONG, FLOAT = np.uint8, np.uint16, np.uint32, np.float32
@@ -191,6 +192,43 @@ def test_damaged_ycbcr_is_refused(damage: Any) -> None:
 def test_other_kinds_of_colours_are_unsupported(photometric: int) -> None:
     with pytest.raises(UnsupportedImage, match=f"colours are of kind {photometric}"):
         develop(tiff(flat(10, 20, 30), photometric))
+
+
+@pytest.mark.parametrize("method", [6, 34661, 34676, 34712, 34925, 50000, 65000])
+def test_other_compressions_are_unsupported(method: int) -> None:
+    """JBIG, LZMA and Zstandard would be black pictures; the first is JPEG of the old style."""
+    data = tiff(flat(10, 20, 30), RGB)
+    entry = struct.pack("<HHI", 259, 4, 1)
+    changed = data.replace(entry + b"\1\0\0\0", entry + struct.pack("<I", method))
+    with pytest.raises(UnsupportedImage, match=f"compressed by method {method}"):
+        develop(changed)
+
+
+@pytest.mark.parametrize(
+    ("bits", "photometric", "count"),
+    [(2, RGB, 3), (4, RGB, 3), (6, BLACK, 1), (10, BLACK, 1), (12, RGB, 3), (14, BLACK, 1)],
+)
+def test_other_depths_are_unsupported(bits: int, photometric: int, count: int) -> None:
+    row = bytes((24 * count * bits + 7) // 8)
+    tags = {256: [24], 257: [24], 258: [bits] * count, 262: [photometric], 277: [count], 278: [24]}
+    with pytest.raises(UnsupportedImage, match=f"samples have {bits} bits"):
+        develop(written(tags, [row * 24]))
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_few_bits_of_grey_are_read(bits: int) -> None:
+    tags = {256: [24], 257: [24], 258: [bits], 262: [BLACK], 277: [1], 278: [24]}
+    made = shown(written(tags, [b"\xf0" * 3 * bits * 24]))
+    assert made.shape == (24, 24, 1)
+    assert (made.min(), made.max()) == (0, 255)
+
+
+@pytest.mark.parametrize("page", [0, 1])
+def test_a_page_of_another_kind_is_unsupported(page: int) -> None:
+    pages = [Image.new("L", (16, 16)), Image.new("L", (16, 16))]
+    pages[page] = Image.new("LAB", (16, 16))
+    with pytest.raises(UnsupportedImage):
+        develop(encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:]))
 
 
 def test_deep_ycbcr_is_unsupported() -> None:

@@ -8,7 +8,7 @@ from darkroom.contract.errors import CorruptImage
 from darkroom.contract.limits import Limits, check_sizes
 from darkroom.image.colour import with_profile
 from darkroom.image.geometry import Size
-from darkroom.image.input.page import Data, Opened, Page
+from darkroom.image.input.page import Data, Opened, Page, unsupported
 from darkroom.image.vips import vips
 
 
@@ -16,6 +16,8 @@ def read(data: Data, limits: Limits) -> Opened:
     """HEVC is left out of libvips's build for its patents; libheif with a decoder has it."""
     import pi_heif
 
+    if b"meta" not in _boxes(data) and b"moov" in _boxes(data):
+        raise unsupported("heic", "it is a film without a still picture")
     container = pi_heif.open_heif(bytes(data), convert_hdr_to_8bit=False)
     picture = container[container.primary_index]
     check_sizes([picture.size], limits)
@@ -35,3 +37,15 @@ def read(data: Data, limits: Limits) -> Opened:
 
     exif = picture.info.get("exif") or b""
     return Opened("heic", (Page(picture.size, 1, draw),), exif=exif)
+
+
+def _boxes(data: Data) -> set[bytes]:
+    """Return the kinds of boxes that a container consists of (ISO/IEC 14496-12, 4.2)."""
+    found, at = set(), 0
+    while at + 8 <= len(data):
+        length = int.from_bytes(data[at : at + 4], "big")
+        found.add(bytes(data[at + 4 : at + 8]))
+        if length == 1:
+            length = int.from_bytes(data[at + 8 : at + 16], "big")
+        at += max(8, length or len(data))
+    return found

@@ -7,9 +7,10 @@ from typing import Any, NoReturn
 
 from msgspec import Struct
 
+from darkroom.contract.errors import UnsupportedImage
 from darkroom.image.colour import has_other_profile
 from darkroom.image.geometry import Size
-from darkroom.image.input.sniff import SourceFormat
+from darkroom.image.input.sniff import NAMES, SourceFormat
 from darkroom.image.vips import said, vips
 
 Data = bytes | memoryview
@@ -57,6 +58,16 @@ class Opened(Struct, frozen=True):
 def refuse(complaint: str) -> NoReturn:
     """Raise what libvips only said."""
     raise vips().Error("", complaint)
+
+
+def unsupported(source_format: SourceFormat, reason: str) -> UnsupportedImage:
+    """Return the error for a sound file of a kind that is not read."""
+    return UnsupportedImage(
+        f"This variety of {NAMES[source_format]} is not supported: "
+        f"{' '.join(reason.split())[:200]}. "
+        "Expected an ordinary one. Open it in an image editor, export it as JPEG, PNG or TIFF, and "
+        "upload that."
+    )
 
 
 def source(data: Data) -> Any:

@@ -8,7 +8,6 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from darkroom.contract.errors import UnsupportedImage
 from darkroom.contract.limits import Limits, check_count, check_sizes
 from darkroom.image.colour import opaque
 from darkroom.image.input.ifd import (
@@ -30,6 +29,7 @@ from darkroom.image.input.page import (
     refuse,
     size_of,
     source,
+    unsupported,
 )
 from darkroom.image.pixels import from_bytes
 from darkroom.image.vips import forget_errors, said, vips
@@ -44,6 +44,10 @@ _WEIGHED, _PLAIN = 1, 2
 """Extra samples that are transparency: with colours that are multiplied by it, and that are not."""
 
 _JPEG = 7
+_COMPRESSIONS = frozenset({1, 2, 3, 4, 5, _JPEG, 8, 32766, 32771, 32773, 32809, 32946, 50001})
+"""None, fax, LZW, JPEG, deflate, NeXT, packbits, ThunderScan and WebP, as libvips is built."""
+
+_FEW_BITS = frozenset({1, 2, 4})
 _FLOAT = 3
 _HALF = 128
 """Neither green nor red, in 8 bits."""
@@ -57,6 +61,7 @@ _FAX = ("Premature EOL", "Line length mismatch", "Premature EOF")
 
 def read(data: Data, limits: Limits) -> Opened:
     """Read the header; see :func:`darkroom.image.input.openers.open_image`."""
+    _check_kind(*directories(data, 1))
     first = vips().Image.tiffload_source(source(data), **_TOLD)
     count = frames_of(first)
     check_count(count, "pages", limits)
@@ -67,12 +72,10 @@ def read(data: Data, limits: Limits) -> Opened:
 
 
 def _page(data: Data, index: int, directory: Directory) -> Page:
+    _check_kind(directory)
     forget_errors()
     image = vips().Image.tiffload_source(source(data), page=index, **_TOLD)
-    size, turn = size_of(image), orientation(image)
-    kind = directory.get(PHOTOMETRIC, (_MASK,))[0]
-    if kind not in {*_COLOURS, _PALETTE, _MASK}:
-        raise _unsupported(f"its colours are of kind {kind} (photometric interpretation)")
+    size, turn, kind = size_of(image), orientation(image), _kind(directory)
     known = frozenset(said().splitlines())
     page = Page(size, turn, lambda _: _usual(image, kind, directory), judge=partial(_judge, known))
     if kind == _YCBCR and directory.get(COMPRESSION) != (_JPEG,):
@@ -80,6 +83,22 @@ def _page(data: Data, index: int, directory: Directory) -> Page:
             page, size=page.upright, orientation=1, draw=lambda _: _ycbcr(data, index, known)
         )
     return page
+
+
+def _kind(directory: Directory) -> int:
+    return directory.get(PHOTOMETRIC, (_MASK,))[0]
+
+
+def _check_kind(directory: Directory) -> None:
+    """Refuse what libvips does not read, or reads as something else."""
+    kind, compression = _kind(directory), directory.get(COMPRESSION, (1,))[0]
+    bits, samples = directory.get(BITS, (1,))[0], directory.get(SAMPLES, (1,))[0]
+    if kind not in {*_COLOURS, _PALETTE, _MASK}:
+        raise unsupported("tiff", f"its colours are of kind {kind} (photometric interpretation)")
+    if compression not in _COMPRESSIONS:
+        raise unsupported("tiff", f"its data are compressed by method {compression}")
+    if bits % 8 and (samples > 1 or bits not in _FEW_BITS):
+        raise unsupported("tiff", f"its samples have {bits} bits")
 
 
 def _judge(known: frozenset[str], complaint: str) -> None:
@@ -103,16 +122,9 @@ def _ycbcr(data: Data, index: int, known: frozenset[str]) -> Any:
         picture = TiffImagePlugin.TiffImageFile(io.BytesIO(bytes(data)))
         picture.seek(index)
     except SyntaxError:
-        raise _unsupported("YCbCr of another depth than 8 bits") from None
+        raise unsupported("tiff", "its YCbCr has another depth than 8 bits") from None
     shown = picture.convert("RGB")
     return from_bytes(shown.tobytes(), shown.size, 3)
-
-
-def _unsupported(what: str) -> UnsupportedImage:
-    return UnsupportedImage(
-        f"This variety of TIFF is not supported: {what}. Expected grey, RGB, a palette, inks, "
-        "YCbCr or CIELab. Open it in an image editor, export it as JPEG or PNG, and upload that."
-    )
 
 
 def _usual(image: Any, kind: int, directory: Directory) -> Any:
