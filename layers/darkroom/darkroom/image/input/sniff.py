@@ -79,8 +79,8 @@ _SVG = re.compile(
     <(?:[\w.-]+:)?+svg[\s>/]""",
     re.DOTALL | re.VERBOSE,
 )
-"""The root, behind declarations and comments (XML 1.0, 2.8). Each of these is taken once: to try every
-way to share them out takes twice as long for each more."""
+"""The root, behind declarations and comments (XML 1.0, 2.8). Each of these is taken once: to try
+every way to share them out takes twice as long for each more."""
 
 _BINARY = re.compile(rb"[\0-\x08\x0b\x0e-\x1f\x7f]")
 """Control characters that text does not have."""
