@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 from typing import Any
 
 
@@ -21,8 +22,13 @@ def vips() -> Any:
     itself calls unfit for untrusted files.
     """
     logging.getLogger("pyvips").setLevel(logging.WARNING)
+    # libvips warns when it closes a file, which Python's garbage collector may have it do anywhere:
+    # within pyvips' own handler of warnings too, and GLib aborts at a warning within a warning.
+    # With this set, libvips drops its warnings (libvips, init.c); what is lost is in `said`.
+    os.environ["VIPS_WARNING"] = "1"
     import pyvips
 
+    pyvips._remove_log_handler()  # noqa: SLF001 - it has no switch
     pyvips.concurrency_set(1)
     pyvips.cache_set_max(0)
     pyvips.block_untrusted_set(True)  # noqa: FBT003 - the library's own signature
