@@ -24,10 +24,10 @@ from typing import Any
 
 import photos
 import quality
+import output
 
 HERE = Path(__file__).resolve().parent
 PEERS = HERE / "peers"
-RESULT = HERE / "results" / "bench.json"
 
 YARDSTICK = "sharp"
 NAMES = ("pipeline", YARDSTICK, "libvips", "pillow")
@@ -42,19 +42,17 @@ def main() -> None:
     names = [name for name in NAMES if name != YARDSTICK or _has_sharp()]
     with tempfile.TemporaryDirectory(prefix="darkroom-bench-") as scratch:
         images = _images(options.images, Path(scratch))
-        results = {}
+        measured = {}
         for image in images:
             print(f"{image.name} ({image.stat().st_size / 1e6:.1f} MB) …", file=sys.stderr)
-            results[image.name] = _measure(image, names, options, Path(scratch))
-    _print_table(results)
-    summary: dict[str, Any] = {"photos": {name: {"peers": each} for name, each in results.items()}}
+            measured[image.name] = _measure(image, names, options, Path(scratch))
+    _print_table(measured)
+    summary: dict[str, Any] = {"photos": {name: {"peers": each} for name, each in measured.items()}}
     if YARDSTICK in names:
-        _print_plot(results)
+        _print_plot(measured)
         _compare(summary)
         _print_goals(summary)
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    print(f"\nWritten to {os.path.relpath(options.output)}")
+    output.write(summary, options.output)
 
 
 def _arguments() -> argparse.Namespace:
@@ -64,7 +62,9 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--repeats", type=int, default=3, help="measured runs a round (3)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of all peers (3)")
-    parser.add_argument("--output", type=Path, default=RESULT, help="where the JSON goes")
+    parser.add_argument(
+        "--output", type=Path, default=output.RESULTS / "bench.json", help="where the JSON goes"
+    )
     return parser.parse_args()
 
 
@@ -86,10 +86,10 @@ def _has_sharp() -> bool:
 def _images(given: Path | None, scratch: Path) -> list[Path]:
     if given is not None:
         inside = given.iterdir() if given.is_dir() else [given]
-        found = sorted(path for path in inside if path.suffix.lower() in SUFFIXES)
-        if not found:
+        images = sorted(path for path in inside if path.suffix.lower() in SUFFIXES)
+        if not images:
             sys.exit(f"Expected photos at {given}, but found none of {', '.join(SUFFIXES)}.")
-        return [path.resolve() for path in found]
+        return [path.resolve() for path in images]
     print("Making photo-like images …", file=sys.stderr)
     made = []
     for name, data in photos.photos():
@@ -108,7 +108,7 @@ def _measure(
             runs[name].append(_run(name, image, options.repeats, scratch))
     full = quality.full_decode(image)
     wanted: dict[tuple[int, int], quality.Pixels] = {}
-    found = {}
+    peers = {}
     for name, measured in runs.items():
         last = measured[-1]
         psnr, ssim = {}, {}
@@ -119,7 +119,7 @@ def _measure(
             pixels = quality.load(kept)
             psnr[side] = round(quality.psnr(pixels, wanted[size]), 2)
             ssim[side] = round(quality.ssim(pixels, wanted[size]), 5)
-        found[name] = {
+        peers[name] = {
             "cpu_s": statistics.median(value for run in measured for value in run["cpu"]),
             "wall_s": statistics.median(value for run in measured for value in run["wall"]),
             "peak_mib": round(max(run["peak_mib"] for run in measured), 1),
@@ -127,7 +127,7 @@ def _measure(
             "psnr": psnr,
             "ssim": ssim,
         }
-    return found
+    return peers
 
 
 def _run(name: str, image: Path, repeats: int, scratch: Path) -> Measured:
@@ -162,14 +162,14 @@ def _compare(summary: dict[str, Any]) -> None:
     summary["geomean_cpu_ratio_to_sharp"] = round(geomean, 3)
 
 
-def _print_table(results: dict[str, dict[str, Measured]]) -> None:
+def _print_table(measured: dict[str, dict[str, Measured]]) -> None:
     print(
         f"\n{'':10} {'CPU ms':>8} {'wall ms':>8} {'MiB':>6} {'JPEG kB':>8}"
         f"   {'PSNR dB at 300/600/1200':24} SSIM"
     )
-    for photo, found in results.items():
+    for photo, peers in measured.items():
         print(photo)
-        for name, row in found.items():
+        for name, row in peers.items():
             psnr = " ".join(f"{row['psnr'][side]:6.2f}" for side in SIZES)
             ssim = " ".join(f"{row['ssim'][side]:.4f}" for side in SIZES)
             print(
@@ -178,14 +178,14 @@ def _print_table(results: dict[str, dict[str, Measured]]) -> None:
             )
 
 
-def _print_plot(results: dict[str, dict[str, Measured]]) -> None:
+def _print_plot(measured: dict[str, dict[str, Measured]]) -> None:
     """Draw CPU time in bars of characters, sharp being 100 %."""
     print("\nCPU, sharp = 100 % (pipeline includes the PDF)")
     width = 40
-    for photo, found in results.items():
+    for photo, peers in measured.items():
         print(photo)
-        for name, row in found.items():
-            share = row["cpu_s"] / found[YARDSTICK]["cpu_s"]
+        for name, row in peers.items():
+            share = row["cpu_s"] / peers[YARDSTICK]["cpu_s"]
             bar = "█" * max(1, round(min(share, 2.0) * width / 2))
             print(f"  {name:8} {bar:{width}} {share:5.0%}")
 

@@ -7,7 +7,6 @@ in turn, and medians are compared; a ratio holds on any machine, milliseconds do
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 import statistics
@@ -15,11 +14,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import output
 from samtranslator.yaml_helper import yaml_parse
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULT = ROOT / "benchmarks" / "results" / "coldstart.json"
-
 GOAL = 1.25
 
 YARDSTICK = "import boto3; boto3.client('s3', region_name='us-east-1')"
@@ -92,14 +90,12 @@ def _report(medians: dict[str, float], modules: dict[str, set[str]]) -> None:
         print(f"{name:20} {spent * 1e3:6.0f} {spent / yardstick:6.2f}   {heavy}")
     worst = max(spent / yardstick for spent in medians.values())
     print(f"\nWorst handler beside boto3 and one S3 client: {worst:.2f} (goal ≤ {GOAL})")
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    found = {
+    figures = {
         "seconds": medians,
         "ratio": {name: round(spent / yardstick, 3) for name, spent in medians.items()},
         "worst_ratio": round(worst, 3),
     }
-    RESULT.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    print(f"Written to {os.path.relpath(RESULT)}")
+    output.write(figures, output.RESULTS / "coldstart.json")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 import os
 import statistics
 import sys
@@ -25,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import output
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
@@ -34,9 +34,7 @@ from darkroom_ops.engine.lambda_.functions import Invocation
 from darkroom_ops.executions.model import Execution
 from darkroom_ops.executions.watch import Watcher
 
-HERE = Path(__file__).parent
-PROJECT = HERE.parent
-RESULTS = HERE / "results" / "engine.json"
+PROJECT = Path(__file__).parent.parent
 
 WARM_UPS = 3
 PIXELS = (1920, 1080)
@@ -154,7 +152,7 @@ def main() -> int:
         batch_s, ended = at_once(engine, body, options.batch)
     right = sum(execution.outcome == "COMPLETE" for execution in ended)
     distinct = len({e.source.key for e in ended if e.source is not None})
-    found: dict[str, Any] = {
+    figures: dict[str, Any] = {
         "wall_s": median([run.wall for run in runs]),
         "engine_share_s": median([run.share for run in runs]),
         "handlers_s": median([run.handlers for run in runs]),
@@ -170,9 +168,8 @@ def main() -> int:
         "photo": {"width": PIXELS[0], "height": PIXELS[1], "bytes": len(body)},
         "cpus": os.cpu_count(),
     }
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps(found, indent=2) + "\n")
-    report(found)
+    report(figures)
+    output.write(figures, output.RESULTS / "engine.json")
     return 0 if right == distinct == len(ended) == options.batch else 1
 
 
@@ -181,23 +178,23 @@ def median(values: list[float]) -> float:
     return round(statistics.median(values), 4)
 
 
-def report(found: dict[str, Any]) -> None:
+def report(figures: dict[str, Any]) -> None:
     """Print the results."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column(f"One 2-megapixel photo, warm, median of {found['runs']}")
+    table.add_column(f"One 2-megapixel photo, warm, median of {figures['runs']}")
     table.add_column("seconds", justify="right")
     table.add_column("goal", justify="right")
-    table.add_row("upload to end of execution", f"{found['wall_s']:.3f}", f"{WALL_GOAL_S}")
-    table.add_row("  handlers on the critical path", f"{found['handlers_s']:.3f}", "")
-    table.add_row("    Prepare", f"{found['prepare_s']:.3f}", "")
-    table.add_row("    Resize, the slowest", f"{found['resize_s']:.3f}", "")
-    table.add_row("    MakePdf or BackupOriginal", f"{found['archive_s']:.3f}", "")
-    table.add_row("  the engine's own share", f"{found['engine_share_s']:.3f}", f"{SHARE_GOAL_S}")
+    table.add_row("upload to end of execution", f"{figures['wall_s']:.3f}", f"{WALL_GOAL_S}")
+    table.add_row("  handlers on the critical path", f"{figures['handlers_s']:.3f}", "")
+    table.add_row("    Prepare", f"{figures['prepare_s']:.3f}", "")
+    table.add_row("    Resize, the slowest", f"{figures['resize_s']:.3f}", "")
+    table.add_row("    MakePdf or BackupOriginal", f"{figures['archive_s']:.3f}", "")
+    table.add_row("  the engine's own share", f"{figures['engine_share_s']:.3f}", f"{SHARE_GOAL_S}")
     screen = Console(highlight=False)
     screen.print(table)
     screen.print(
-        f"\n{found['batch_images']} uploads at once: {found['batch_complete']} of "
-        f"{found['batch_executions']} executions complete, in {found['batch_s']:.1f} s."
+        f"\n{figures['batch_images']} uploads at once: {figures['batch_complete']} of "
+        f"{figures['batch_executions']} executions complete, in {figures['batch_s']:.1f} s."
     )
 
 

@@ -20,12 +20,12 @@ def work(data: bytes) -> int:
 
 
 def pixels(data: bytes) -> Pixels:
-    found: Pixels = {}
+    raw: Pixels = {}
     for side in SIZES:
         image = thumbnail(data, side)
         image = image.flatten(background=255) if image.hasalpha() else image
-        found[side] = (bytes(image.write_to_memory()), image.width, image.height, image.bands)
-    return found
+        raw[side] = (bytes(image.write_to_memory()), image.width, image.height, image.bands)
+    return raw
 
 
 if __name__ == "__main__":

@@ -33,12 +33,12 @@ def work(data: bytes) -> int:
 def pixels(data: bytes) -> Pixels:
     decoded = prepared(data)
     contents = unpack(decoded.mezzanine)
-    found: Pixels = {}
+    raw: Pixels = {}
     for side, rendition in zip(SIZES, plan("photo", decoded.image, PRESETS), strict=True):
         placement = place(contents.header.pages[0].source, rendition.preset)
         image = flatten(compose(contents, placement, rendition), "#ffffff")
-        found[side] = (bytes(image.write_to_memory()), image.width, image.height, image.bands)
-    return found
+        raw[side] = (bytes(image.write_to_memory()), image.width, image.height, image.bands)
+    return raw
 
 
 def decoder_cpu() -> float:

@@ -91,7 +91,7 @@ def run(command: str) -> bool:
 
 def _output(command: str) -> tuple[int, str]:
     """Return the exit code of a command and what it said; end one that hangs, and its children."""
-    # What an outer make was told is not for these.
+    # What an outer make passes on is not for these.
     settings = {name: value for name, value in os.environ.items() if "MAKE" not in name}
     with subprocess.Popen(
         ["bash", "-e", "-o", "pipefail", "-c", command],  # noqa: S607 - any bash
