@@ -25,7 +25,7 @@ AROUND = datetime.timedelta(minutes=1)
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 _NAMED = re.compile(r"RequestId: ([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})")
-_REPORT = re.compile(r"(?P<name>[A-Z][A-Za-z ]+): (?P<value>[\d.]+) (?P<unit>ms|MB)")
+_REPORT = re.compile(r"(?P<name>[A-Z][A-Za-z ]+): (?P<value>[\d.]+) (?:ms|MB)")
 _FRAME = re.compile(r"(START|END|INIT_START)\b")
 _ASKED = 20
 """Requests in one filter pattern; a pattern is at most 1,024 characters (FilterLogEvents)."""

@@ -18,7 +18,6 @@ from darkroom_ops.present.failures import explained
 
 MACHINE, WORK, LOOK, REPAIR = "On this machine", "Process images", "Look", "Put right"
 
-
 F = TypeVar("F", bound=Callable[..., int])
 
 _DECLARED: dict[Callable[..., int], tuple[bool, dict[str, Any]]] = {}
