@@ -61,6 +61,17 @@ def test_credit_is_read_in_either_byte_order(order: str, prefix: bytes, offset: 
         (b"\0\0\0\0\0\0", ""),
         (b"x" * 1000, "x" * 1000),
         (b"x" * 1001, "x" * 1000),
+        (b"x" + "é".encode() * 500, "x" + "é" * 499),  # no half of a character
+        (b"\xe9" * 1000, "\ufffd" * 333),
+        (b"\x1b" * 1000 + b"x" * 1001, "x" * 1000),
+        (b"x" * 999 + b" y", "x" * 999),
+        (b"\x1b[2Jtwo\r\nlines\x7f\x9b\0", "[2Jtwo lines \ufffd"),
+        ("a\x85b\u2028c\u2029d\u3000e\0".encode(), "a b c d e"),
+        ("\u202egpj\u202c\u200b\ufeff\u00ad.A\0".encode(), "gpj.A"),
+        (
+            "\u0645\u06cc\u200c\u0634 \U0001f468\u200d\U0001f373".encode(),
+            "\u0645\u06cc\u200c\u0634 \U0001f468\u200d\U0001f373",
+        ),
     ],
 )
 def test_texts_of_every_length(value: bytes, text: str) -> None:

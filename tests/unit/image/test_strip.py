@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -45,6 +46,7 @@ TABLE, FRAME, CODES = segment(0xDB, b"table"), segment(0xC0, b"frame"), segment(
 SCAN = segment(0xDA, b"scan") + b"\x01\xff\x00\x02\xff\xd0\x03\xff\xd7\x04"
 SECOND = segment(0xDA, b"next") + b"\x05\xff\xff\x00\x06"
 ADOBE = segment(0xEE, b"Adobe\0\x64\0\0\0\0\2")
+DAC, INTERVAL = segment(0xCC, b"arithmetic"), segment(0xDD, b"interval")
 HEADER = segment(0xE0, b"JFIF\0\1\2\1\1\x2c\1\x2c\1\1abc")
 
 
@@ -57,16 +59,23 @@ HEADER = segment(0xE0, b"JFIF\0\1\2\1\1\x2c\1\x2c\1\1abc")
         ([HEADER, ADOBE, TABLE, SCAN], [JFIF, ADOBE, TABLE, SCAN]),
         ([segment(0xE1, b"Exif\0\0secret"), TABLE, SCAN], [TABLE, SCAN]),
         ([segment(0xEF, b"last of them"), segment(0xFE, b"a comment"), SCAN], [SCAN]),
-        ([segment(0xF0, b"no application's"), SCAN], [segment(0xF0, b"no application's"), SCAN]),
+        ([segment(0xEE, b"Adobe\0\x65secr\2more secrets"), SCAN], [ADOBE, SCAN]),
+        ([segment(0xEE, b"Adobe\0\x64\0\0\0\0"), SCAN], [SCAN]),
+        ([segment(0xEE, b"adobe\0\x64\0\0\0\0\2"), SCAN], [SCAN]),
+        ([segment(0xED, b"Adobe\0\x64\0\0\0\0\2"), SCAN], [SCAN]),
+        *(
+            ([segment(marker, b"secret"), SCAN, segment(marker, b"secret")], [SCAN])
+            for marker in (0x02, 0xBF, 0xC8, 0xDC, 0xDE, 0xDF, 0xEE, 0xF0, 0xF7, 0xFD)
+        ),
+        ([DAC, INTERVAL, SCAN], [DAC, INTERVAL, SCAN]),
         ([TABLE, SCAN, CODES, SECOND], [TABLE, SCAN, CODES, SECOND]),
         ([SCAN, b"\xff" + CODES, SECOND], [SCAN, b"\xff" + CODES, SECOND]),
         ([TABLE, SCAN, segment(0xFE, b"between scans"), SECOND], [TABLE, SCAN, SECOND]),
-        ([b"\xff\x01", b"\xff\xd8", TABLE, SCAN], [b"\xff\x01", b"\xff\xd8", TABLE, SCAN]),
+        ([b"\xff\x01", b"\xff\xd8", TABLE, SCAN], [TABLE, SCAN]),
         ([b"\xff\xff\xff" + TABLE, b"\xff" + SCAN], [TABLE, SCAN]),
         ([b"stray", TABLE, SCAN], [TABLE, SCAN]),
-        ([b"\xff\xd0", SCAN], [b"\xff\xd0", SCAN]),
+        ([b"\xff\xd0", b"\xff\xd7", SCAN], [SCAN]),
         ([segment(0xCF, b"frame"), SCAN], [segment(0xCF, b"frame"), SCAN]),
-        ([segment(0xDF, b"expand"), SCAN], [segment(0xDF, b"expand"), SCAN]),
         ([segment(0xE1, b"JFIF\0 no"), SCAN], [SCAN]),
         ([segment(0xDA, b"scan") + b"\x01\xff\x00"], [segment(0xDA, b"scan") + b"\x01\xff\x00"]),
         ([], []),
@@ -109,39 +118,99 @@ def test_a_real_jpeg_shows_the_very_same(options: dict[str, object]) -> None:
     assert strip(stripped, "jpeg") == stripped
 
 
-def test_a_png_keeps_what_its_picture_needs() -> None:
-    kinds = (b"IHDR", b"sRGB", b"iCCP", b"PLTE", b"tRNS", b"gAMA", b"eXIf", b"tEXt", b"IDAT",
-             b"tIME", b"IDAT", b"acTL", b"fdAT", b"IEND")  # fmt: skip
-    head = b"\x89PNG\r\n\x1a\n"
-    data = head + b"".join(chunk(kind, kind * 3) for kind in kinds) + b"appended"
-    kept = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IDAT", b"IEND")
-    assert strip(data, "png") == head + b"".join(chunk(kind, kind * 3) for kind in kept)
-    assert strip(data[:-40], "png") is None
+PIXELS = zlib.compress(b"\0pixels" * 400_000)  # more than is looked at in one go
+HALF = (chunk(b"IDAT", PIXELS[:20]), chunk(b"IDAT", PIXELS[20:]))
+NO_MORE = chunk(b"IEND", b"")
 
 
-def test_a_webp_keeps_what_its_picture_needs() -> None:
-    data = riff(
-        (b"VP8X", b"\xff\0\0\0" + b"canvas"),
-        (b"ICCP", b"profile"),
-        (b"ALPH", b"alpha"),
-        (b"VP8 ", b"picture"),
-        (b"VP8L", b"lossless"),
-        (b"EXIF", b"secret"),
-        (b"XMP ", b"secret"),
-        (b"ALPH", b""),
-    )
-    stripped = strip(data + b"7 bytes", "webp")
-    assert stripped is not None
-    assert strip(data, "webp") == stripped
-    opaque = strip(riff((b"VP8X", b"\x0f\0\0\0canvas")), "webp")
-    assert opaque == riff((b"VP8X", b"\0\0\0\0canvas"))
-    assert list(chunks_of(stripped)) == [
-        (b"VP8X", b"\x10\0\0\0" + b"canvas"),  # of its flags only that of transparency
-        (b"ALPH", b"alpha"),
-        (b"VP8 ", b"picture"),
-        (b"VP8L", b"lossless"),
-        (b"ALPH", b""),
-    ]
+def png_of(colour: int, *chunks: bytes) -> bytes:
+    header = struct.pack(">IIBBBBB", 1, 1, 8, colour, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + b"".join(chunks)
+
+
+@pytest.mark.parametrize(
+    ("colour", "before", "kept"),
+    [
+        (0, {b"PLTE": 6, b"tRNS": 2}, [b"tRNS"]),
+        (0, {b"tRNS": 3}, []),
+        (2, {b"PLTE": 6, b"tRNS": 6}, [b"tRNS"]),
+        (2, {b"tRNS": 7}, []),
+        (3, {b"PLTE": 768, b"tRNS": 256}, [b"PLTE", b"tRNS"]),
+        (3, {b"PLTE": 769, b"tRNS": 257}, []),
+        (4, {b"PLTE": 6, b"tRNS": 2}, []),
+        (6, {b"tRNS": 6, b"iCCP": 0, b"sRGB": 1}, []),
+        (6, {b"eXIf": 9, b"tEXt": 9, b"tIME": 7, b"acTL": 8, b"fdAT": 9, b"prVt": 1}, []),
+    ],
+)
+def test_a_png_keeps_what_its_picture_needs(
+    colour: int, before: dict[bytes, int], kept: list[bytes]
+) -> None:
+    chunks = {kind: chunk(kind, bytes(length)) for kind, length in before.items()}
+    odd = chunk(b"tEXt", b"secret")
+    data = png_of(colour, *chunks.values(), *HALF, odd, *chunks.values(), NO_MORE)
+    wanted = png_of(colour, *(chunks[kind] for kind in kept), *HALF, NO_MORE)
+    assert strip(data + b"appended", "png") == wanted
+    twice = png_of(colour, *chunks.values(), *chunks.values(), *HALF, chunk(b"IEND", b"secret"))
+    assert strip(twice, "png") == wanted
+    assert strip(data[:-8], "png") is None
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        (*HALF, chunk(b"IDAT", b"secret")),
+        (chunk(b"IDAT", PIXELS + b"secret"),),
+        (HALF[0],),
+        (chunk(b"IDAT", b"not compressed"),),
+        (),
+    ],
+)
+def test_a_png_whose_pixels_end_elsewhere_is_not_understood(chunks: tuple[bytes, ...]) -> None:
+    assert strip(png_of(0, *chunks, NO_MORE), "png") is None
+
+
+CANVAS = b"canvas"
+
+
+@pytest.mark.parametrize(
+    ("chunks", "kept"),
+    [
+        ([(b"VP8X", b"\xff\1\2\3" + CANVAS), (b"ICCP", b"x"), (b"ALPH", b"alpha"),
+          (b"VP8 ", b"picture"), (b"EXIF", b"secret"), (b"XMP ", b"secret"), (b"ALPH", b"")],
+         [(b"VP8X", b"\x10\0\0\0" + CANVAS), (b"ALPH", b"alpha"), (b"VP8 ", b"picture")]),
+        ([(b"VP8X", b"\xef\0\0\0" + CANVAS + b"secret"), (b"ALPH", b"secret"), (b"VP8L", b"l")],
+         [(b"VP8X", b"\0\0\0\0" + CANVAS), (b"VP8L", b"l")]),
+        ([(b"ALPH", b"secret"), (b"VP8 ", b"picture"), (b"VP8 ", b"secret")],
+         [(b"VP8 ", b"picture")]),
+        ([(b"VP8L", b"lossless"), (b"VP8 ", b"secret")], [(b"VP8L", b"lossless")]),
+    ],
+)  # fmt: skip
+def test_a_webp_keeps_what_its_picture_needs(
+    chunks: list[tuple[bytes, bytes]], kept: list[tuple[bytes, bytes]]
+) -> None:
+    data = riff(*chunks)
+    assert strip(data, "webp") == riff(*kept)
+    assert strip(data + b"7 bytes", "webp") == riff(*kept)
+
+
+def test_a_webp_says_nothing_between_its_chunks() -> None:
+    odd = riff((b"VP8 ", b"odd"))
+    assert strip(odd[:-1] + b"x", "webp") == odd
+    assert strip(odd[:-1], "webp") == odd
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        riff((b"VP8X", b"\0\0\0\0" + CANVAS)),
+        riff((b"VP8X", b"\0\0\0\0" + CANVAS), (b"ANMF", b"frame")),
+        riff((b"VP8 ", b"picture"))[:-2],
+        riff((b"VP8X", b""), (b"VP8 ", b"picture")),
+        riff(),
+    ],
+)
+def test_a_webp_without_a_whole_picture_is_not_understood(data: bytes) -> None:
+    assert strip(data, "webp") is None
 
 
 @pytest.mark.parametrize("options", [{"lossless": True}, {"quality": 60}])

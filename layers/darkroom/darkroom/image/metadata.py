@@ -7,6 +7,7 @@ a new, small EXIF block is written with the two fields below (EXIF 3.0, table 4)
 from __future__ import annotations
 
 import struct
+import unicodedata
 import zlib
 
 from msgspec import Struct
@@ -15,7 +16,13 @@ ARTIST = 0x013B
 COPYRIGHT = 0x8298
 
 MAX_FIELD_BYTES = 1000
-"""A longer field is cut: it rides along on every rendition, however small."""
+"""A longer field, in UTF-8, is cut: it rides along on every rendition, however small."""
+
+_MAX_READ = 4 * MAX_FIELD_BYTES
+"""What is not to be seen is taken out before the field is cut."""
+
+_JOINERS = "\u200c\u200d"
+"""Unseen, but part of how Persian, Indic scripts and some emoji are written."""
 
 _MAX_ENTRIES = 1000
 _ENTRY = 12
@@ -79,9 +86,18 @@ def add_exif(data: bytes, image_format: str, block: bytes) -> bytes:
 def _text(data: memoryview, at: int, length: int, order: str) -> str:
     if length > 4:  # noqa: PLR2004 - longer values lie elsewhere, at the offset given
         (at,) = struct.unpack_from(f"{order}I", data, at)
-    raw = bytes(data[at : at + min(length, MAX_FIELD_BYTES)]).split(b"\0")[0]
-    text = raw.decode("utf-8", errors="replace").strip()
+    raw = bytes(data[at : at + min(length, _MAX_READ)]).split(b"\0")[0]
+    text = " ".join("".join(map(_printed, raw.decode("utf-8", errors="replace"))).split())
+    # What is not UTF-8 has become longer by being read.
+    text = text.encode()[:MAX_FIELD_BYTES].decode("utf-8", errors="ignore").strip()
     return "" if text == "\ufffd" else text
+
+
+def _printed(char: str) -> str:
+    """Return a character, a space for one that breaks a line, nothing for one that nobody sees."""
+    if char.isprintable() or char in _JOINERS:
+        return char
+    return "" if unicodedata.category(char) == "Cf" else " "
 
 
 def _jpeg_with_exif(data: bytes, block: bytes) -> bytes:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import zlib
+from typing import Any
 
 JFIF = b"\xff\xe0\x00\x10JFIF\0\1\1\0\0\1\0\1\0\0"
 """A JFIF header without density and without a thumbnail."""
@@ -15,12 +17,21 @@ _STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 
 _START_OF_SCAN = 0xDA
 _END_OF_IMAGE = 0xD9
-_ADOBE = 0xEE
-_COMMENT = 0xFE
-_APPLICATION = range(0xE0, 0xF0)
 
-_PNG_KEPT = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
-_WEBP_KEPT = frozenset({b"VP8X", b"ALPH", b"VP8 ", b"VP8L"})
+_JPEG_KEPT = frozenset({*range(0xC0, 0xD0), 0xDB, 0xDD, _START_OF_SCAN} - {0xC8})
+"""What a picture needs: its frame, its tables, its restart interval and its scans. Decoders skip
+all other segments, whatever they hold, or refuse them."""
+
+_ADOBE = b"\xff\xee\x00\x0eAdobe\0\x64\0\0\0\0"
+"""Adobe's segment but for its last byte, which tells how colours are stored."""
+
+_PNG_END = b"\0\0\0\0IEND\xae\x42\x60\x82"
+_PNG_COLOURS: dict[bytes, dict[int, int]] = {b"PLTE": {3: 768}, b"tRNS": {0: 2, 2: 6, 3: 256}}
+"""Chunks that pixels are looked up in: the most bytes they have, by colour type (PNG 3, 11.2.2 and
+11.3.1.1)."""
+
+_AT_ONCE = 1 << 20
+
 _WEBP_ALPHA = 0x10
 
 
@@ -35,7 +46,7 @@ def strip(data: bytes, image_format: str) -> bytes | None:
         return None
     try:
         return function(data)
-    except (struct.error, IndexError, ValueError):
+    except (struct.error, IndexError, ValueError, zlib.error):
         return None
 
 
@@ -70,7 +81,9 @@ def _jpeg(data: bytes) -> bytes:
             end = _end_of_scan(data, end)
         if marker == 0xE0 and data[at + 4 : at + 9] == b"JFIF\0":  # noqa: PLR2004
             kept.append(JFIF)
-        elif marker == _ADOBE or marker not in {*_APPLICATION, _COMMENT}:
+        elif marker == 0xEE and data[at + 4 : at + 9] == b"Adobe" and end >= at + 16:  # noqa: PLR2004
+            kept.append(_ADOBE + data[at + 15 : at + 16])
+        elif marker in _JPEG_KEPT:
             kept.append(data[at:end])
         at = end
 
@@ -89,26 +102,45 @@ def _end_of_scan(data: bytes, at: int) -> int:
 
 
 def _png(data: bytes) -> bytes:
+    colour, stream, seen = data[25], zlib.decompressobj(), set[bytes]()
     kept, at, kind = [data[:8]], 8, b""
     while kind != b"IEND":
         length, kind = struct.unpack_from(">I4s", data, at)
         end = at + 12 + length
-        if kind in _PNG_KEPT:
+        if kind == b"IDAT" and not _follow(stream, data[at + 8 : end - 4]):
+            raise ValueError("Expected the pixels to end with their stream.")
+        needed = kind in {b"IHDR", b"IDAT"} or length <= _PNG_COLOURS.get(kind, {}).get(colour, -1)
+        if needed and (kind == b"IDAT" or not seen & {kind, b"IDAT"}):
             kept.append(data[at:end])
+        seen.add(kind)
         at = end
-    return b"".join(kept)
+    if not stream.eof:
+        raise ValueError("Expected the stream of pixels to end.")
+    return b"".join([*kept, _PNG_END])
+
+
+def _follow(stream: Any, part: bytes) -> bool:
+    """Feed a part of a compressed stream; return whether all of it belongs to the stream.
+
+    No decoder looks at what follows the end, and so it is nothing of the picture.
+    """
+    while part and not stream.eof:
+        stream.decompress(part, _AT_ONCE)
+        part = stream.unconsumed_tail
+    return not part and not stream.unused_data
 
 
 def _webp(data: bytes) -> bytes:
-    kept, at = [], 12
-    while at + 8 <= len(data):
+    kept, at, clear, kind = b"", 12, False, b""
+    while kind not in {b"VP8 ", b"VP8L"}:  # decoders stop at the picture
         kind, length = struct.unpack_from("<4sI", data, at)
-        end = at + 8 + length + length % 2
-        chunk = bytearray(data[at:end])
+        body = data[at + 8 : at + 8 + length]
+        if len(body) < length:
+            raise ValueError("Expected the whole chunk.")
         if kind == b"VP8X":
-            chunk[8] &= _WEBP_ALPHA
-        if kind in _WEBP_KEPT:
-            kept.append(bytes(chunk))
-        at = end
-    body = b"WEBP" + b"".join(kept)
-    return b"RIFF" + struct.pack("<I", len(body)) + body
+            clear = bool(body[0] & _WEBP_ALPHA)
+            body = bytes([body[0] & _WEBP_ALPHA, 0, 0, 0]) + body[4:10]
+        if kind in {b"VP8X", b"VP8 ", b"VP8L"} or (kind == b"ALPH" and clear):
+            kept += kind + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2)
+        at += 8 + length + length % 2
+    return b"RIFF" + struct.pack("<I", 4 + len(kept)) + b"WEBP" + kept
