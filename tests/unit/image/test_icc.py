@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from darkroom.image.icc import is_srgb
+from darkroom.image.icc import _curve, is_srgb
 from darkroom.image.vips import vips
 from PIL import ImageCms
 
@@ -74,6 +74,26 @@ def test_what_changes_no_colour_is_srgb(data: bytes) -> None:
 )  # fmt: skip
 def test_what_changes_colours_is_not(data: bytes) -> None:
     assert not is_srgb(data)
+
+
+def test_what_a_formula_means() -> None:
+    numbers = (2.0, 0.5, 0.25, 0.125, 0.5)
+    curve, longer = (
+        _curve(parametric_curve(kind, *numbers, *more))
+        for kind, more in ((3, ()), (4, (0.0625, 0.03125)))
+    )
+    assert curve is not None
+    assert longer is not None
+    places = (0, 0.25, 0.4375, 0.5, 1)
+    assert [curve(place) for place in places] == [0, 0.03125, 0.0546875, 0.25, 0.5625]
+    assert [longer(place) - curve(place) for place in places] == [0.03125] * 3 + [0.0625] * 2
+
+
+def test_what_a_table_means() -> None:
+    curve = _curve(table_curve(np.array([0, 0.2, 1])))
+    assert curve is not None
+    made = [curve(place) for place in (0, 0.25, 0.5, 0.75, 1)]
+    assert made == pytest.approx([0, 0.1, 0.2, 0.6, 1], abs=1e-9)
 
 
 def test_tables_come_before_primaries() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from functools import partial
 
 _PRIMARIES = {
     b"rXYZ": (0.43607, 0.22249, 0.01392),
@@ -20,9 +19,6 @@ level of 255."""
 _LEVEL = 1 / 255
 _LEVELS = [level / 255 for level in (*range(4, 32, 4), *range(32, 256, 16), 255)]
 """Where curves are compared, most of all in the dark, where a plain gamma goes another way."""
-
-_PARAMETERS = (1, 3, 4, 5, 7)
-"""How many numbers each type of a parametric curve has (ICC.1:2022, 10.18)."""
 
 
 def is_srgb(profile: bytes) -> bool:
@@ -57,7 +53,9 @@ def _is_near(tag: bytes, wanted: tuple[float, ...]) -> bool:
 
 def _is_srgb_curve(tag: bytes) -> bool:
     curve = _curve(tag)
-    return all(abs(_encoded(curve(level)) - level) <= _LEVEL for level in _LEVELS)
+    return curve is not None and all(
+        abs(_encoded(curve(level)) - level) <= _LEVEL for level in _LEVELS
+    )
 
 
 def _encoded(light: float) -> float:
@@ -67,36 +65,34 @@ def _encoded(light: float) -> float:
     return float(1.055 * light ** (1 / 2.4) - 0.055)
 
 
-def _curve(tag: bytes) -> Callable[[float], float]:
-    """Return what a ``curv`` or a ``para`` tag means (ICC.1:2022, 10.6 and 10.18)."""
+def _curve(tag: bytes) -> Callable[[float], float] | None:
+    """Return what a tag means that may be sRGB's: one with a straight part, or a table.
+
+    A plain power is not, nor is one of types 0 to 2 (ICC.1:2022, 10.6 and 10.18).
+    """
     if tag[:4] == b"para":
         kind = int.from_bytes(tag[8:10], "big")
-        numbers = struct.unpack_from(f">{_PARAMETERS[kind]}i", tag, 12)
-        return _parametric(kind, *(number / 65536 for number in numbers))
+        return _parametric(tag, kind) if kind in {3, 4} else None
     (count,) = struct.unpack_from(">I", tag, 8)
-    table = struct.unpack_from(f">{count}H", tag, 12)
-    if count < 2:  # noqa: PLR2004 - a plain gamma, of 1 where there is no number
-        return partial(_power, table[0] / 256 if table else 1)
+    return _table(struct.unpack_from(f">{count}H", tag, 12)) if count > 1 else None
 
-    def between(value: float) -> float:
-        place = value * (count - 1)
-        left = min(int(place), count - 2)
+
+def _parametric(tag: bytes, kind: int) -> Callable[[float], float]:
+    numbers = struct.unpack_from(">7i" if kind == 4 else ">5i", tag, 12)  # noqa: PLR2004
+    g, a, b, c, d, *more = (number / 65536 for number in numbers)
+    e, f = more or (0.0, 0.0)
+
+    def curve(value: float) -> float:
+        return float((a * value + b) ** g) + e if value >= d else c * value + f
+
+    return curve
+
+
+def _table(values: tuple[int, ...]) -> Callable[[float], float]:
+    def curve(value: float) -> float:
+        place = value * (len(values) - 1)
+        left = min(int(place), len(values) - 2)
         share = place - left
-        return float(table[left] * (1 - share) + table[left + 1] * share) / 65535
+        return float(values[left] * (1 - share) + values[left + 1] * share) / 65535
 
-    return between
-
-
-def _parametric(kind: int, *numbers: float) -> Callable[[float], float]:
-    g, a, b, c, d, e, f = (*numbers, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)[:7]
-    if kind == 0:
-        return partial(_power, g)
-    if kind < 3:  # noqa: PLR2004 - types 1 and 2: a power from where its base is 0, plus c
-        offset = c if kind == 2 else 0.0  # noqa: PLR2004
-        return lambda value: _power(g, max(a * value + b, 0)) + offset
-    e, f = (e, f) if kind == 4 else (0.0, 0.0)  # noqa: PLR2004
-    return lambda value: _power(g, a * value + b) + e if value >= d else c * value + f
-
-
-def _power(exponent: float, base: float) -> float:
-    return float(base**exponent)
+    return curve

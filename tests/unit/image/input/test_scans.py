@@ -218,3 +218,42 @@ def test_only_small_or_suspicious_files_are_looked_at_twice(
 def test_without_a_scan_there_is_nothing_to_say(data: bytes) -> None:
     scans.check(data)
     assert not scans.sound(data)
+
+
+@pytest.mark.parametrize(
+    ("kind", "progressive"),
+    [(0xC0, False), (0xC1, False), (0xC2, True), (0xC9, False), (0xCA, True)],
+)
+def test_what_is_told_before_the_first_scan(kind: int, progressive: bool) -> None:
+    data = PHOTO.replace(b"\xff\xc0", bytes([0xFF, kind]))
+    for between in (b"", b"\xff\x01", b"\xff\xd0", b"\xff\xd7\xff\xd8", b"\xff\xff"):
+        found = scans._frame(data[:20] + between + data[20:])
+        start = DATA + len(between)
+        assert found == (progressive, b"\1\2\3", start - 14, start, not progressive)
+
+
+@pytest.mark.parametrize("kind", [0xC3, 0xC5, 0xC8, 0xCB])
+def test_other_frames_are_left_to_the_decoder(kind: int) -> None:
+    found = scans._frame(PHOTO.replace(b"\xff\xc0", bytes([0xFF, kind])))
+    assert found is not None
+    assert found.components == b""
+
+
+def test_data_left_over_before_padding_are_left_over() -> None:
+    with pytest.raises(CorruptImage):
+        develop(PHOTO[:-2] + PHOTO[DATA : DATA + 100] + bytes(100) + END, SAME_SIZE)
+
+
+def test_what_follows_an_odd_picture_is_none_of_it() -> None:
+    assert shown(PROGRESSIVE[:-2] + b"abcd" + END + PROGRESSIVE) == shown(PROGRESSIVE)
+
+
+@pytest.mark.parametrize(("size", "looked_at"), [(256 * 1024, True), (256 * 1024 + 1, False)])
+def test_how_small_is_small(size: int, looked_at: bool) -> None:
+    out_of_step = PHOTO[:-2] + PHOTO[DATA : DATA + 400] + END
+    data = out_of_step + b"x" * (size - len(out_of_step))
+    if looked_at:
+        with pytest.raises(CorruptImage):
+            scans.check(data)
+    else:
+        scans.check(data)
