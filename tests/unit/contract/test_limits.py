@@ -42,6 +42,7 @@ def test_the_document_has_every_default() -> None:
         ("max_frames", 1, 0),
         ("max_pages", 1, 0),
         ("max_decode_seconds", 0.001, 0),
+        ("max_drawing_seconds", 0.001, 0),
         ("max_memory", 64 * 1024 * 1024, 64 * 1024 * 1024 - 1),
     ],
 )

@@ -33,6 +33,8 @@ class Limits(Struct, frozen=True):
     max_frames: Annotated[int, Meta(ge=1)] = 1_000  # of which only the first becomes renditions
     max_pages: Annotated[int, Meta(ge=1)] = 100  # of a TIFF; each becomes a page of the PDF
     max_decode_seconds: Annotated[float, Meta(gt=0)] = 30.0
+    # The same for an SVG: a few hundred bytes can ask for any amount of work.
+    max_drawing_seconds: Annotated[float, Meta(gt=0)] = 10.0
     max_memory: Annotated[int, Meta(ge=64 * MIB)] = (
         1_280 * MIB
     )  # of the decoder's process, in bytes

@@ -298,16 +298,35 @@ class TestDecoderProcess:
             decode(FILES["jpeg"], _spec(max_decode_seconds=0.01))
         assert self._still_works()
 
+    def test_a_drawing_has_less_time(self) -> None:
+        """An SVG of 250 bytes can ask for any amount of work."""
+        limits = {"max_decode_seconds": 60.0, "max_drawing_seconds": 0.01}
+        with _stopped(), pytest.raises(ImageTooLarge, match=r"0.01 s \(max_drawing_seconds\)"):
+            decode(FILES["svg"], _spec(**limits))
+        assert decode(FILES["jpeg"], _spec(**limits)).image.format == "jpeg"
+
     def test_too_much_memory_is_an_error_of_its_own(self) -> None:
         with _stopped(), pytest.raises(ImageTooLarge, match=r"than 2 MiB of memory \(max_memory"):
             decode(FILES["jpeg"], _spec(max_memory=2 * 1024 * 1024))
         assert self._still_works()
 
     @pytest.mark.parametrize(
-        ("deadly", "words"), [(signal.SIGSEGV, "SIGSEGV"), (signal.SIGKILL, "SIGKILL")]
+        ("deadly", "error", "words"),
+        [
+            (signal.SIGSEGV, CorruptImage, r"crashed its decoder \(SIGSEGV\)"),
+            (
+                signal.SIGKILL,
+                ImageTooLarge,
+                r"ended the decoder .*\(SIGKILL\), as it does when mem",
+            ),
+        ],
     )
     def test_a_crash_is_an_error_of_its_own(
-        self, deadly: signal.Signals, words: str, monkeypatch: pytest.MonkeyPatch
+        self,
+        deadly: signal.Signals,
+        error: type[Exception],
+        words: str,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         with _stopped() as process:
 
@@ -318,7 +337,7 @@ class TestDecoderProcess:
 
             send = parent.send
             monkeypatch.setattr(parent, "send", send_and_kill)
-            with pytest.raises(CorruptImage, match=rf"crashed its decoder \({words}\)"):
+            with pytest.raises(error, match=words):
                 decode(FILES["jpeg"], _spec())
         assert not process.alive
         monkeypatch.undo()
@@ -361,6 +380,7 @@ class TestDecoderProcess:
                 if entry
             )
             limits, folder = (own / "limits").read_text("ascii"), (own / "cwd").readlink()
+            status = (own / "status").read_text("ascii")
         finally:
             process.stop()
         assert environment.keys() <= {"PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR",
@@ -372,6 +392,8 @@ class TestDecoderProcess:
         assert environment["MALLOC_MMAP_THRESHOLD_"] == "8388608"
         assert environment["MALLOC_ARENA_MAX"] == "2"
         assert re.search(r"Max core file size +0 +0 ", limits)
+        assert re.search(r"Max file size +4294967296 +4294967296 ", limits)
+        assert re.search(r"^NoNewPrivs:\t1$", status, re.MULTILINE)
         assert folder == Path("/")
         assert not process.alive
 
@@ -396,18 +418,48 @@ class TestDecoderProcess:
         self, ending: str, how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """It takes the file and is gone."""
-        program = tmp_path / "python"
-        program.write_text(
-            f"#!{sys.executable} -IS\nimport os, sys\nsocket = int(sys.argv[-1])\n"
-            "os.write(socket, b'+')\nleft = int.from_bytes(os.read(socket, 4), 'big')\n"
-            f"while left:\n    left -= len(os.read(socket, left))\n{ending}\n",
-            encoding="utf-8",
-        )
-        program.chmod(0o700)
-        monkeypatch.setattr("sys.executable", str(program))
-        process = parent.DecoderProcess()
+        process = _impostor(ending, tmp_path, monkeypatch)
         with pytest.raises(CorruptImage, match=rf"crashed its decoder \({how}\)"):
             process.decode(FILES["jpeg"], _spec())
+        assert not process.alive
+
+    @pytest.mark.parametrize(
+        ("answer", "how"),
+        [
+            ("reply(b'no message', b'')", "no answer"),
+            ("reply(found(5), b'four')", "no answer"),
+            ("reply(found(3), b'four')", "no answer"),
+            ("reply(found(4), None)", "no answer"),
+            ("reply(found(0), '/dev/zero')", "no answer"),
+            ("socket.close()\ntime.sleep(60)", "no answer"),
+            ("socket.send(b'\\0')\nsocket.close()\nos._exit(3)", "exit code 3"),
+        ],
+    )
+    def test_an_answer_that_is_none_ends_the_process(
+        self, answer: str, how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A file that has taken the decoder over may say anything."""
+        monkeypatch.setattr(parent, "END_SECONDS", 0.05 if how == "no answer" else 10)
+        process = _impostor(answer, tmp_path, monkeypatch)
+        with pytest.raises(CorruptImage, match=rf"crashed its decoder \({how}\)"):
+            process.decode(FILES["jpeg"], _spec())
+        assert not process.alive
+
+    @pytest.mark.parametrize(
+        ("head", "then"),
+        [
+            ("00000100", "pass"),  # the rest never comes
+            ("00ff0000", "socket.send(b'x')"),  # or drop by drop
+        ],
+    )
+    def test_an_answer_that_never_ends_is_not_waited_for(
+        self, head: str, then: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        answer = f"socket.send(bytes.fromhex('{head}'))\n"
+        answer += f"while True:\n    {then}\n    time.sleep(0.01)"
+        process = _impostor(answer, tmp_path, monkeypatch)
+        with pytest.raises(ImageTooLarge, match="max_decode_seconds"):
+            process.decode(FILES["jpeg"], _spec(max_decode_seconds=0.1))
         assert not process.alive
 
     def _still_works(self) -> bool:
@@ -433,6 +485,42 @@ def svg(width: int, height: int, content: str) -> bytes:
 
 def _spec(**limits: Any) -> DecodeSpec:
     return DecodeSpec(presets=(SMALL,), limits=Limits(**limits))
+
+
+IMPOSTOR = """#!{python} -IS
+import array, os, sys, time
+from socket import SCM_RIGHTS, SOL_SOCKET, socket as Socket
+socket = Socket(fileno=int(sys.argv[-1]))
+
+def found(length):
+    text = lambda name: bytes([0xa0 + len(name)]) + name
+    image = b"\\x85" + text(b"format") + text(b"jpeg") + text(b"content_type") + text(b"image/x")
+    image += text(b"width") + b"\\1" + text(b"height") + b"\\1" + text(b"bytes") + b"\\1"
+    return b"\\x82" + text(b"image") + image + text(b"length") + bytes([length])
+
+def reply(body, content):
+    file = os.memfd_create("x") if isinstance(content, bytes) else os.open(content or "/", 0)
+    if isinstance(content, bytes):
+        os.write(file, content)
+    files = [(SOL_SOCKET, SCM_RIGHTS, array.array("i", [file]))] if content is not None else []
+    socket.sendmsg([len(body).to_bytes(4, "big") + body], files)
+    time.sleep(60)
+
+socket.send(b"+")
+left = int.from_bytes(socket.recv(4), "big")
+while left:
+    left -= len(socket.recv(left))
+{answer}
+"""
+
+
+def _impostor(answer: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> parent.DecoderProcess:
+    """Start a process in the decoder's place, which takes the file and runs a program then."""
+    program = folder / "python"
+    program.write_text(IMPOSTOR.format(python=sys.executable, answer=answer), encoding="utf-8")
+    program.chmod(0o700)
+    monkeypatch.setattr("sys.executable", str(program))
+    return parent.DecoderProcess()
 
 
 @contextlib.contextmanager

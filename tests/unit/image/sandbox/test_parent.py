@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from darkroom.contract import errors
 from darkroom.image.sandbox import parent
 from darkroom.image.sandbox.parent import Reply, receive, send, shared_file
 
@@ -80,6 +81,23 @@ def test_memory_is_what_the_system_says() -> None:
     assert parent._memory(2**22 + 1) == 0
 
 
-def test_an_error_comes_back_as_itself() -> None:
-    with pytest.raises(parent.CorruptImage, match="as it is"):
-        parent._read(Reply(error="CorruptImage", message="as it is"), None)
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("CorruptImage", errors.CorruptImage),
+        ("UnsupportedImage", errors.UnsupportedImage),
+        ("ImageTooLarge", errors.ImageTooLarge),
+        ("InvalidRequest", errors.InvalidRequest),  # a watermark's picture
+        *((name, errors.CorruptImage) for name in ("Superseded", "StorageError", "named", "", "x")),
+    ],
+)
+def test_an_error_comes_back_as_itself_if_an_image_can_have_it(
+    name: str, kind: type[Exception]
+) -> None:
+    error = parent._reported(Reply(error=name, message="as it is"))
+    assert type(error) is kind
+    assert str(error) == "as it is"
+
+
+def test_an_error_is_a_text_for_people() -> None:
+    assert len(str(parent._reported(Reply(error="CorruptImage", message="x" * 2001)))) == 2000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import mmap
 import os
 import resource
@@ -16,14 +17,21 @@ from typing import BinaryIO
 import msgspec
 
 from darkroom.contract.errors import DarkroomError
+from darkroom.contract.limits import MIB
 from darkroom.image.decode import decode
 from darkroom.image.sandbox.parent import Job, Reply, receive, send, shared_file
 from darkroom.image.vips import vips
 
+MAX_FILE = 4096 * MIB
+"""Of what it writes, in bytes: a mezzanine, in memory, which its own memory does not count."""
+
+_NO_NEW_PRIVILEGES = 38
+"""PR_SET_NO_NEW_PRIVS (prctl(2)): what it runs gains nothing by being set-uid."""
+
 
 def main(descriptor: int) -> None:
     """Answer one file after the other until the other side is gone."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _harden()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends this
     threading.Thread(target=_follow, args=(os.getppid(),), daemon=True).start()
     vips()
@@ -36,6 +44,14 @@ def main(descriptor: int) -> None:
                 return
             with file:
                 _answer(sock, msgspec.msgpack.decode(body, type=Job), file)
+
+
+def _harden() -> None:
+    """Give up what decoding does not need, for the case that an image takes this process over."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_FILE, MAX_FILE))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
 
 
 def _follow(parent: int) -> None:

@@ -14,11 +14,13 @@ import os
 import selectors
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,9 +28,16 @@ import msgspec
 from msgspec import Struct
 
 from darkroom.contract import errors
-from darkroom.contract.errors import CorruptImage, DarkroomError, ImageTooLarge
-from darkroom.contract.limits import MIB, Limits, check_bytes
+from darkroom.contract.errors import (
+    CorruptImage,
+    DarkroomError,
+    ImageError,
+    ImageTooLarge,
+    InvalidRequest,
+)
+from darkroom.contract.limits import MIB, check_bytes
 from darkroom.contract.results import ImageInfo
+from darkroom.contract.text import shortened
 from darkroom.image.input.sniff import sniff
 from darkroom.image.spec import Decoded, DecodeSpec
 
@@ -38,7 +47,13 @@ START_SECONDS = 30.0
 WATCH_SECONDS = 0.02
 """How often memory is looked at. Memory is filled at a few GB/s, so little can pass in between."""
 
+END_SECONDS = 1.0
+"""How long a process that has let go of its socket may take to end by itself."""
+
 MAX_MESSAGE = 16 * MIB
+
+MAX_TEXT = 2000
+"""Of an error, in characters."""
 
 _KEPT = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR")
 """Environment that the process gets. Everything else, credentials above all, stays out."""
@@ -66,7 +81,7 @@ class Reply(Struct, frozen=True):
 
 
 class DecoderDiedError(Exception):
-    """The decoder's process ended before it answered."""
+    """The decoder's process ended before it answered, or its answer is none."""
 
 
 def shared_file() -> BinaryIO:
@@ -84,12 +99,19 @@ def send(sock: socket.socket, message: Struct, file: BinaryIO | None) -> None:
     sock.sendall(body)
 
 
-def receive(sock: socket.socket) -> tuple[bytes, BinaryIO | None]:
-    """Receive a message's body and its file; an empty body where the other side is gone."""
+def receive(
+    sock: socket.socket, wait: Callable[[], None] = lambda: None
+) -> tuple[bytes, BinaryIO | None]:
+    """Receive a message's body and its file; an empty body where the other side is gone.
+
+    Before each look at the socket it calls `wait`, which returns when there is something to read.
+    """
+    wait()
     head, files, _, _ = socket.recv_fds(sock, 4, 1)
     file = os.fdopen(files[0], "r+b", buffering=0) if files else None
     left, parts = min(int.from_bytes(head, "big"), MAX_MESSAGE), []
     while left:
+        wait()
         part = sock.recv(min(left, MIB))
         if not part:
             return b"", file
@@ -124,24 +146,22 @@ class DecoderProcess:
         return self._process.pid
 
     def decode(self, data: bytes, spec: DecodeSpec) -> Decoded:
-        """Decode one file; after any error the process is gone.
+        """Decode one file; after any error but those it reports itself the process is gone.
 
         A RuntimeError says that it does not start: the deployment is at fault, not the file.
         """
+        name = "max_drawing_seconds" if sniff(data) == "svg" else "max_decode_seconds"
         try:
             self._await_ready()
-            with shared_file() as file:
-                view = memoryview(data)
-                while view:
-                    view = view[file.write(view) :]
-                send(self._socket, Job(spec, len(data)), file)
-            body, result = self._await_reply(spec.limits)
-        except DecoderDiedError:
+            reply, mezzanine = self._ask(data, spec, name)
+        except (DecoderDiedError, ConnectionError, TimeoutError):
             raise self._explain_death() from None
         except BaseException:
             self.stop()
             raise
-        return _read(msgspec.msgpack.decode(body, type=Reply), result)
+        if reply.image is None:
+            raise _reported(reply)
+        return Decoded(reply.image, mezzanine)
 
     def stop(self) -> None:
         """Kill the process."""
@@ -169,34 +189,50 @@ class DecoderProcess:
                 "the log above."
             )
 
-    def _await_reply(self, limits: Limits) -> tuple[bytes, BinaryIO | None]:
-        deadline = time.monotonic() + limits.max_decode_seconds
+    def _ask(self, data: bytes, spec: DecodeSpec, limit: str) -> tuple[Reply, bytes]:
+        """Send a file and receive the answer, within a limit of that name, in seconds."""
+        seconds = getattr(spec.limits, limit)
+        deadline = time.monotonic() + seconds
+        self._socket.settimeout(seconds)
         with selectors.DefaultSelector() as selector:
             selector.register(self._socket, selectors.EVENT_READ)
-            while not selector.select(WATCH_SECONDS):
-                if time.monotonic() > deadline:
-                    raise ImageTooLarge(
-                        f"Decoding this image took longer than {limits.max_decode_seconds:g} s "
-                        "(max_decode_seconds). Make it smaller or simpler, or have the limit "
-                        "raised."
-                    )
-                if _memory(self.pid) > limits.max_memory:
-                    raise ImageTooLarge(
-                        f"Decoding this image took more than {limits.max_memory // MIB:,} MiB of "
-                        "memory (max_memory). Make it smaller, or have the limit raised."
-                    )
-        try:
-            body, result = receive(self._socket)
-        except OSError:
-            raise DecoderDiedError from None
-        if not body:
-            raise DecoderDiedError
-        return body, result
+
+            def wait() -> None:
+                ready = False
+                while not ready:
+                    ready = bool(selector.select(WATCH_SECONDS))
+                    if time.monotonic() > deadline:
+                        raise ImageTooLarge(
+                            f"Decoding this image took longer than {seconds:g} s ({limit}). Make "
+                            "it smaller or simpler, or have the limit raised."
+                        )
+                    if not ready and _memory(self.pid) > spec.limits.max_memory:
+                        raise ImageTooLarge(
+                            "Decoding this image took more than "
+                            f"{spec.limits.max_memory // MIB:,} MiB of memory (max_memory). Make "
+                            "it smaller, or have the limit raised."
+                        )
+
+            with shared_file() as file:
+                view = memoryview(data)
+                while view:
+                    view = view[file.write(view) :]
+                send(self._socket, Job(spec, len(data)), file)
+            return _understood(*receive(self._socket, wait))
 
     def _explain_death(self) -> DarkroomError:
-        self.stop()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(END_SECONDS)
         code = self._process.returncode
-        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        self.stop()
+        if code == -signal.SIGKILL:
+            return ImageTooLarge(
+                "The system ended the decoder of this image (SIGKILL), as it does when memory runs "
+                "out. Make the image smaller, or have the memory of the function raised."
+            )
+        how = "no answer" if code is None else f"exit code {code}"
+        if code is not None and code < 0:
+            how = signal.Signals(-code).name
         return CorruptImage(
             f"This image crashed its decoder ({how}), which a sound file does not do. Open it on "
             "your computer; if it shows, save it anew and upload that."
@@ -238,12 +274,31 @@ def decode(data: bytes, spec: DecodeSpec) -> Decoded:
         return start().decode(data, spec)
 
 
-def _read(reply: Reply, result: BinaryIO | None) -> Decoded:
-    if reply.image is None or result is None:
-        raise getattr(errors, reply.error)(reply.message)
-    with result:
-        result.seek(0)
-        return Decoded(reply.image, result.read(reply.length))
+def _understood(body: bytes, file: BinaryIO | None) -> tuple[Reply, bytes]:
+    """Return an answer and its mezzanine; DecoderDiedError where it is none.
+
+    A decoder that an image has taken over answers what it likes.
+    """
+    with file or contextlib.nullcontext():
+        try:
+            reply = msgspec.msgpack.decode(body, type=Reply)
+        except msgspec.DecodeError:
+            raise DecoderDiedError from None
+        if reply.image is None:
+            return reply, b""
+        found = os.fstat(file.fileno()) if file else None
+        if found is None or not stat.S_ISREG(found.st_mode) or found.st_size != reply.length:
+            raise DecoderDiedError
+        assert file is not None  # noqa: S101 - it was looked at
+        return reply, os.pread(file.fileno(), reply.length, 0)
+
+
+def _reported(reply: Reply) -> DarkroomError:
+    """Return the error that an image was found to have."""
+    kind = errors.named(reply.error)
+    if kind is None or not issubclass(kind, ImageError | InvalidRequest):
+        kind = CorruptImage
+    return kind(shortened(reply.message, MAX_TEXT))
 
 
 def _memory(pid: int) -> int:
