@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 
 from darkroom.contract.errors import DarkroomError, ImageTooLarge, InvalidRequest, UnsupportedImage
@@ -14,6 +12,7 @@ from darkroom.contract.results import ImageInfo
 from darkroom.image.colour import has_other_profile, to_srgb
 from darkroom.image.encode import jpeg
 from darkroom.image.geometry import Size, fit_inside, longest_side, place, scaled
+from darkroom.image.input import reasons
 from darkroom.image.input.openers import cannot_decode, open_image
 from darkroom.image.input.page import Data, Opened, Page, unsupported
 from darkroom.image.input.sniff import CONTENT_TYPES, SourceFormat, mismatch, sniff
@@ -70,16 +69,12 @@ def decode(data: Data, spec: DecodeSpec) -> tuple[ImageInfo, list[bytes]]:
         raise _explain(source_format, f"{type(error).__name__}: {error}") from error
 
 
-_NAMES = re.compile(r"^(?:Vips\w+|vips\w+|\w+load\w*|\w+2vips): ", re.MULTILINE)
-"""What libvips puts before its messages: names of its own, which mean nothing to an uploader."""
-
-
 def _explain(source_format: SourceFormat, reason: str) -> DarkroomError:
-    detail = _NAMES.sub("", reason)
-    lost = "corrupt" in detail.lower()  # whatever else was said of it
-    if not lost and any(word in detail.lower() for word in _UNSUPPORTED):
-        return unsupported(source_format, detail)
-    return cannot_decode(source_format, detail)
+    said = reason.lower()
+    lost = "corrupt" in said  # whatever else was said of it
+    if not lost and any(word in said for word in _UNSUPPORTED):
+        return unsupported(source_format, reasons.kind(reason))
+    return cannot_decode(source_format, reasons.fault(reason))
 
 
 def _decode(
@@ -209,9 +204,10 @@ def _mark(name: str, data: bytes, width: int, spec: DecodeSpec) -> Pixels:
             page, (max(1, round(page.size[0] * scale)), max(1, round(page.size[1] * scale)))
         )
     except (DarkroomError, vips().Error) as error:
+        found = str(error) if isinstance(error, DarkroomError) else reasons.fault(str(error))
         raise InvalidRequest(
             f"The watermark picture {name!r} cannot be used. Expected a sound PNG within the "
-            f"limits for images. Replace it. What was found: {error}"
+            f"limits for images. Replace it. What was found: {found}"
         ) from None
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from darkroom.contract.limits import Limits, check_sizes
 from darkroom.image.geometry import Size
+from darkroom.image.input import reasons
 from darkroom.image.input.page import Data, Opened, Page, unsupported
 from darkroom.image.pixels import from_bytes
 from darkroom.image.vips import vips
@@ -40,7 +41,7 @@ def read(data: Data, limits: Limits) -> Opened:
         picture = BmpImagePlugin.BmpImageFile(io.BytesIO(data))
     except OSError as error:
         if "Unsupported" in str(error):
-            raise unsupported("bmp", str(error)) from None
+            raise unsupported("bmp", reasons.kind(str(error))) from None
         raise
     check_sizes([picture.size], limits)
 

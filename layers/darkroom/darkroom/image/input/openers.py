@@ -35,9 +35,8 @@ _OPENERS: dict[SourceFormat, Callable[[Data, Limits], Opened]] = {
 
 def cannot_decode(source_format: SourceFormat, reason: str) -> CorruptImage:
     """Return the error for a file that begins well and then fails."""
-    detail = " ".join(reason.split())[:200]
     return CorruptImage(
-        f"This begins as a {NAMES[source_format]} image but cannot be decoded: "
-        f"{detail or 'no reason'}. Expected a complete, undamaged file. If it shows on your "
-        "computer, save it anew and upload that; otherwise upload the original again."
+        f"This begins as {NAMES[source_format]} but cannot be decoded: {reason}. Expected a "
+        "complete, undamaged file. If it shows on your computer, save it anew and upload that; "
+        "otherwise upload the original again."
     )

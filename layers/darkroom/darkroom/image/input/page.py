@@ -63,8 +63,7 @@ def refuse(complaint: str) -> NoReturn:
 def unsupported(source_format: SourceFormat, reason: str) -> UnsupportedImage:
     """Return the error for a sound file of a kind that is not read."""
     return UnsupportedImage(
-        f"This variety of {NAMES[source_format]} is not supported: "
-        f"{' '.join(reason.split())[:200]}. "
+        f"This variety of {NAMES[source_format]} is not supported: {reason}. "
         "Expected an ordinary one. Open it in an image editor, export it as JPEG, PNG or TIFF, and "
         "upload that."
     )
