@@ -12,7 +12,7 @@ from darkroom_ops.engine.moto import hook, hooks
 from tests.support.aws import empty_account
 from tests.support.pipeline import until
 from tests.unit.engine.api import Api
-from tests.unit.engine.moto.lab import REGION, Lab
+from tests.unit.engine.moto.lab import REGION, Lab, settle
 
 
 @pytest.fixture
@@ -46,3 +46,4 @@ def plain_moto(running: Any) -> Iterator[None]:
     """Moto as it comes, with an empty account, whose state machines run."""
     with empty_account(stepfunctions={"execute_state_machine": True}):
         yield
+        settle()

@@ -12,6 +12,7 @@ from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 from darkroom_ops.engine.moto.hooks import hook
 from tests.conftest import ROOT
 from tests.support.aws import engine_aside
+from tests.unit.engine.moto.lab import settle
 
 REPORT = re.compile(
     r"^## (?P<title>.+?)\n\n```python\n(?P<case>.+?)```\n\n.+?https://docs\.aws\.amazon\.com/.+?\n\n"
@@ -29,6 +30,7 @@ def without_engine(running: object, monkeypatch: pytest.MonkeyPatch) -> Iterator
     monkeypatch.setattr(Preprocessor, "_query_language_per_scope", [])
     with engine_aside():
         yield
+        settle()  # an execution that goes on would read its definition beside the next case's
 
 
 def test_every_report_has_a_case_a_source_and_an_answer() -> None:
