@@ -12,6 +12,7 @@ import boto3
 import pytest
 from moto import mock_aws
 from moto.core.base_backend import BackendDict
+from moto.s3.models import s3_backends
 
 
 @cache
@@ -48,11 +49,13 @@ def engine_aside() -> Iterator[None]:
     if services:
         hooks.uninstall()
     others = [(service, dict(service)) for service in BackendDict._instances]
+    buckets = dict(s3_backends.bucket_accounts)  # clearing the backends leaves them
     _forget()
     try:
         yield
     finally:
         _forget()
+        s3_backends.bucket_accounts.update(buckets)
         for service, accounts in others:
             service.update(accounts)
             BackendDict._instances.append(service)
@@ -64,3 +67,4 @@ def _forget() -> None:
     for service in BackendDict._instances:
         service.clear()
     BackendDict._instances.clear()
+    s3_backends.bucket_accounts.clear()
