@@ -26,10 +26,6 @@ from darkroom.image.input.page import (
 from darkroom.image.strip import strip
 from darkroom.image.vips import forget_errors, said, vips
 
-_STRICT = {"access": "sequential", "fail_on": "warning"}
-"""Lost data are a warning to libjpeg, which shows grey in their place. What is harmless is dealt
-with before (:func:`read`) and after (:func:`_judge`)."""
-
 _LEFT_OVER = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
 _NO_END = "premature end of JPEG image"
 
@@ -41,7 +37,7 @@ def read(data: Data, limits: Limits) -> Opened:
     of JFIF that does not exist. Such a file is read without it, so that warnings mean lost data.
     """
     forget_errors()
-    image = vips().Image.jpegload_source(source(data), **_STRICT)
+    image = vips().Image.jpegload_source(source(data), **scans.STRICT)
     check_sizes([size_of(image)], limits)
     odd = said()
     forget_errors()
@@ -62,7 +58,7 @@ def _page(data: Data, header: Any) -> Page:
 
     def draw(wanted: Size) -> Any:
         shrink = _jpeg_shrink(size_of(header), wanted)
-        image = vips().Image.jpegload_source(source(data), shrink=shrink, **_STRICT)
+        image = vips().Image.jpegload_source(source(data), shrink=shrink, **scans.STRICT)
         return image if profile is None else with_profile(image, profile)
 
     return Page(size_of(header), orientation(header), draw, refuse)

@@ -9,6 +9,10 @@ from darkroom.contract.errors import CorruptImage
 from darkroom.image.input.page import Data
 from darkroom.image.vips import forget_errors, said, vips
 
+STRICT = {"access": "sequential", "fail_on": "warning"}
+"""How a JPEG is read. Lost data are a warning to libjpeg, which shows grey in their place. What is
+harmless is dealt with before and after, where it is read."""
+
 END = b"\xff\xd9"
 """The marker at the end of an image (ITU-T T.81, B.1.1.3)."""
 
@@ -118,11 +122,10 @@ def _ends(head: bytes, scan: bytes) -> bool:
 def _warns(data: bytes) -> bool:
     """Return whether a JPEG's decoder complains; at an eighth it does little but read."""
     forget_errors()
-    options = {"access": "sequential", "fail_on": "warning"}
     try:
-        image = vips().Image.jpegload_buffer(data, **options)
+        image = vips().Image.jpegload_buffer(data, **STRICT)
         if min(image.width, image.height) >= _EIGHTH:
-            image = vips().Image.jpegload_buffer(data, shrink=_EIGHTH, **options)
+            image = vips().Image.jpegload_buffer(data, shrink=_EIGHTH, **STRICT)
         image.avg()
     except vips().Error:
         return True
