@@ -5,8 +5,11 @@ A plugin, loaded before all else, since moto reads the AWS profile when it is im
 
 from __future__ import annotations
 
+import gc
 import os
 import time
+
+import pytest
 
 TERMINAL = {"CLICOLOR_FORCE", "COLUMNS", "FORCE_COLOR", "GITHUB_ACTIONS", "LANGUAGE", "LC_ALL",
             "LINES", "NO_COLOR", "PY_COLORS", "PYTHONUNBUFFERED"}  # fmt: skip
@@ -20,3 +23,13 @@ def pytest_load_initial_conftests(args: list[str]) -> None:
             del os.environ[name]
     os.environ |= {"LANG": "C.UTF-8", "TERM": "dumb", "TZ": "UTC"}
     time.tzset()
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    gc.disable()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Leave what stays until the end, thousands of tests, out of every later collection."""
+    gc.freeze()
+    gc.enable()
