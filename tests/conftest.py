@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "template.yaml"
+REGION = "us-east-1"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,6 +41,19 @@ def engine() -> Iterator[Engine]:
 
     with Engine(TEMPLATE, skip_waits=True) as running:
         yield running
+
+
+@pytest.fixture
+def running() -> Any:
+    """An engine of other tests in this process, whose work is done; None when there is none."""
+    from darkroom_ops.engine import backends
+    from darkroom_ops.engine.moto import hook
+    from tests.support.pipeline import until
+
+    found: Any = hook.running
+    if found is not None:
+        until(lambda: (found.router.idle() and not backends.running_executions(REGION)) or None)
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -7,26 +7,15 @@ from typing import Any
 
 import pytest
 
-from darkroom_ops.engine import backends
 from darkroom_ops.engine.moto import hook, hooks
 from tests.support.aws import empty_account
-from tests.support.pipeline import until
 from tests.unit.engine.api import Api
-from tests.unit.engine.moto.lab import REGION, Lab, settle
+from tests.unit.engine.moto.lab import Lab, settle
 
 
 @pytest.fixture
 def api() -> Api:
     return Api()
-
-
-@pytest.fixture
-def running() -> Any:
-    """An engine of other tests, whose work is done; None when there is none."""
-    found: Any = hook.running
-    if found is not None:
-        until(lambda: (found.router.idle() and not backends.running_executions(REGION)) or None)
-    return found
 
 
 @pytest.fixture
