@@ -46,7 +46,7 @@ PREPARED: Json = {
     "notify": False,
 }
 FAILURE = {"state": "Prepare", "error": "CorruptImage", "message": "It is torn."}
-CLAIMED = {"image": "my-photos/a.jpg", "claim": 7}
+CLAIMED = {"image": "my-photos/a.jpg", "claim": "1763723474001"}  # as DynamoDB writes numbers
 ALL = CLAIMED | {
     "prepared": PREPARED, "renditions": RENDITIONS, "document": DOCUMENT, "backup": BACKUP,
     "failure": FAILURE,
@@ -83,7 +83,7 @@ def test_resize_gets_one_rendition_of_the_plan() -> None:
         selected = evaluated(mapped["ItemSelector"], {"input": None, "context": at}, **ALL)
         assert read(payload("Resize", selected), ResizeTask) == {
             "source": SOURCE,
-            "claim": 7,
+            "claim": "1763723474001",
             "mezzanine": PREPARED["mezzanine"],
             "rendition": item,
         }
@@ -92,7 +92,7 @@ def test_resize_gets_one_rendition_of_the_plan() -> None:
 def test_make_pdf_gets_its_part_of_the_plan() -> None:
     assert read(payload("MakePdf"), MakePdfTask) == {
         "source": SOURCE,
-        "claim": 7,
+        "claim": "1763723474001",
         "mezzanine": PREPARED["mezzanine"],
         "documentKey": "a.jpg/document.pdf",
         "pdf": {"pageSize": "A4", "margin": 36.0},
@@ -113,6 +113,7 @@ COMMON = {
     "startedAt": "2026-01-31T12:00:00.123Z",
     "input": REQUEST,
     "image": "my-photos/a.jpg",
+    "redriveCount": "0",
 }
 
 

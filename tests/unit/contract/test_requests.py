@@ -12,7 +12,7 @@ from darkroom.contract.model import Contract, dump, parse
 from darkroom.contract.objects import Source
 from darkroom.contract.presets import PdfOptions, Preset, parse_presets
 from darkroom.contract.requests import event_source, parse_request, rerun_request
-from darkroom.contract.results import Report
+from darkroom.contract.results import MakePdfTask, Report
 
 SOURCE = {"bucket": "my-bucket", "key": "uploads/photo.jpg"}
 
@@ -163,6 +163,20 @@ def test_a_report_is_about_an_end(outcome: str) -> None:
     assert parse(given | {"outcome": outcome}, Report).outcome == outcome
     with pytest.raises(InvalidRequest, match="'outcome'"):
         parse(given | {"outcome": "RUNNING"}, Report)
+
+
+NUMBERS = ["1763723474001", "1.763723474001E12", 1_763_723_474_001, 1_763_723_474_001.0]
+
+
+@pytest.mark.parametrize("given", NUMBERS)
+def test_a_number_of_the_state_machine_is_taken_in_every_form(given: Any) -> None:
+    """DynamoDB's text is passed on; how JSONata writes long numbers is documented nowhere."""
+    at = {"bucket": "my-bucket", "key": "any"}
+    task = {"source": SOURCE, "claim": given, "mezzanine": at, "documentKey": "any", "pdf": {}}
+    assert int(parse(task, MakePdfTask).claim) == 1_763_723_474_001
+    ended = {"outcome": "FAILED", "execution": "e", "stateMachine": "m", "startedAt": "s",
+             "input": None, "image": "i", "redriveCount": given}  # fmt: skip
+    assert int(parse(ended, Report).redrive_count) == 1_763_723_474_001
 
 
 LIKE = 'A request looks like {"source": {"bucket": "my-bucket", "key": "uploads/photo.jpg"}}.'

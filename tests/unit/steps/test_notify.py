@@ -153,8 +153,9 @@ def test_a_message_names_its_execution_whatever_the_key(world: World, key: str) 
 def test_a_redriven_execution_announces_anew(world: World) -> None:
     world.make_the_rest()
     announce(report(), world.services, world.settings)
-    assert announce(report(redriveCount=1), world.services, world.settings).published
+    assert announce(report(redriveCount="1.0E0"), world.services, world.settings).published
     assert len(world.heard()) == 2
+    assert world.record()["announced"] == f"FAILED {EXECUTION} 1"
 
 
 def test_another_run_s_record_is_not_marked(world: World) -> None:

@@ -18,7 +18,14 @@ from darkroom.contract.limits import Limits
 from darkroom.contract.model import dump, parse
 from darkroom.contract.objects import Source
 from darkroom.contract.presets import PdfOptions
-from darkroom.contract.results import BackupOriginalTask, MakePdfTask, Output, Prepared, ResizeTask
+from darkroom.contract.results import (
+    BackupOriginalTask,
+    MakePdfTask,
+    Number,
+    Output,
+    Prepared,
+    ResizeTask,
+)
 from darkroom.image.sandbox import parent
 from darkroom.steps.backup_original import backup_original
 from darkroom.steps.make_pdf import make_pdf
@@ -59,7 +66,7 @@ def run_prepare(
 def resize_task(prepared: Prepared, number: int = 0, claim: int = 1) -> ResizeTask:
     return ResizeTask(
         source=prepared.source,
-        claim=claim,
+        claim=Number(claim),
         mezzanine=prepared.mezzanine,
         rendition=prepared.renditions[number],
     )
@@ -68,7 +75,7 @@ def resize_task(prepared: Prepared, number: int = 0, claim: int = 1) -> ResizeTa
 def pdf_task(prepared: Prepared, claim: int = 1) -> MakePdfTask:
     return MakePdfTask(
         source=prepared.source,
-        claim=claim,
+        claim=Number(claim),
         mezzanine=prepared.mezzanine,
         document_key=prepared.document_key,
         pdf=prepared.pdf,

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from decimal import Decimal
+from typing import Any, Literal, TypeAlias
 
 from darkroom.contract.fields import BucketName, FormatName, ObjectKey
 from darkroom.contract.model import Contract
 from darkroom.contract.objects import ObjectRef, Source
 from darkroom.contract.presets import PdfOptions, Preset
+
+Number: TypeAlias = Decimal
+"""A whole number of the state machine's, in any form: DynamoDB writes numbers as text, and JSONata
+may write long ones as ``1.763723474001E12``."""
 
 
 class ImageInfo(Contract, frozen=True):
@@ -56,7 +61,7 @@ class ResizeTask(Contract, frozen=True):
     """The input of Resize, once per rendition. ``claim`` is the number of the run's claim."""
 
     source: Source
-    claim: int
+    claim: Number
     mezzanine: ObjectRef
     rendition: Rendition
 
@@ -65,7 +70,7 @@ class MakePdfTask(Contract, frozen=True):
     """The input of MakePdf."""
 
     source: Source
-    claim: int
+    claim: Number
     mezzanine: ObjectRef
     document_key: ObjectKey
     pdf: PdfOptions
@@ -141,7 +146,7 @@ class Report(Contract, frozen=True):
     started_at: str
     input: Any
     image: str
-    redrive_count: int = 0
+    redrive_count: Number = Number(0)
     made: Success | None = None
     failure: Failure | None = None
     notify: bool = True

@@ -19,7 +19,7 @@ from darkroom.contract.model import parse
 from darkroom.contract.objects import StoredKey
 from darkroom.contract.record import ImageRecord
 from darkroom.contract.requests import rerun_request
-from darkroom.contract.results import Announcement, Failure, Report
+from darkroom.contract.results import Announcement, Failure, Number, Report
 from darkroom.notify.compose import compose
 from darkroom.steps.settings import NotifySettings
 
@@ -65,7 +65,7 @@ def announce(payload: object, services: Services, settings: NotifySettings) -> A
             records.fail(report.image, report.execution, report.failure)
     else:
         report = parse(payload, Report)
-    mark = f"{report.outcome} {report.execution} {report.redrive_count}"
+    mark = f"{report.outcome} {report.execution} {int(report.redrive_count)}"
     if _record(report.image, records).announced == mark:
         return Announcement(published=False)
     if event is not None:
@@ -124,7 +124,7 @@ def _status_change(arn: str, services: Services, records: Records) -> tuple[Repo
         started_at=described["startDate"].isoformat(),
         input=payload,
         image=image,
-        redrive_count=described.get("redriveCount", 0),
+        redrive_count=Number(described.get("redriveCount", 0)),
         failure=failure,
     )
     return report, described["stopDate"].timestamp()

@@ -18,7 +18,7 @@ def write(
 ) -> Output:
     """Write a rendition or a PDF, and return what the record and the messages say of it."""
     metadata = provenance(task.source)
-    sha256 = storage.write(ref, encoded.data, encoded.content_type, metadata, task.claim)
+    sha256 = storage.write(ref, encoded.data, encoded.content_type, metadata, int(task.claim))
     return Output(
         name=name,
         bucket=ref.bucket,
