@@ -12,6 +12,7 @@ from unittest.mock import MagicMock
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError, ConnectTimeoutError
+from botocore.stub import Stubber
 from darkroom.aws.calls import CONFIG
 from darkroom.aws.objects import Objects
 from darkroom.aws.parameters import Parameters
@@ -19,6 +20,7 @@ from darkroom.contract.errors import (
     AccessDenied,
     DarkroomError,
     ImageTooLarge,
+    SourceArchived,
     SourceChanged,
     SourceNotFound,
     StorageError,
@@ -257,6 +259,23 @@ def test_a_copy_is_pinned_and_compared(s3: Any) -> None:
     )
 
 
+@pytest.mark.parametrize("etag", ["abc", None])
+def test_a_copy_leaves_annotations_behind(etag: str | None) -> None:
+    """S3 copies them unless told otherwise, and refuses who may not read and write them."""
+    client = aws.client("s3")
+    with Stubber(client) as stubber:
+        head = {"ETag": '"abc"', "ContentLength": 5}
+        at = {"Bucket": BUCKET, "Key": "k"}
+        stubber.add_response("head_object", head, at | ({"IfMatch": '"abc"'} if etag else {}))
+        asked = {"Bucket": BUCKET, "Key": "copy", "CopySource": at}
+        pinned = {"CopySourceIfMatch": '"abc"'} if etag else {}
+        stubber.add_response("copy_object", {}, asked | pinned | {"AnnotationDirective": "EXCLUDE"})
+        stubber.add_response("head_object", head, {"Bucket": BUCKET, "Key": "copy"})
+        source = Source(bucket=BUCKET, key="k", etag=etag)
+        assert Objects(client).copy(source, 5, ObjectRef(bucket=BUCKET, key="copy")).bytes == 5
+        stubber.assert_no_pending_responses()
+
+
 def test_a_copy_of_what_was_replaced_meanwhile_is_refused(s3: Any) -> None:
     etag = s3.put_object(Bucket=BUCKET, Key="k", Body=b"first")["ETag"].strip('"')
     s3.put_object(Bucket=BUCKET, Key="k", Body=b"other")
@@ -315,6 +334,16 @@ def test_a_copy_that_differs_is_an_error(s3: Any) -> None:
             (
                 "was replaced after this run was asked for. The newer upload has a run of its own; "
                 "to process what is there now, start a run without version and etag."
+            ),
+        ),
+        (
+            ["InvalidObjectState", "ObjectNotInActiveTierError"],
+            SourceArchived,
+            (
+                "is in an archive storage class and cannot be read. Restore it with `aws s3api "
+                "restore-object --restore-request Days=7` and its bucket and key (in Intelligent-"
+                "Tiering without Days: '{}'), and run it again when that is done: mostly within "
+                "hours."
             ),
         ),
         (

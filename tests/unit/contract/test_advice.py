@@ -149,6 +149,7 @@ PASSES = "Yes, it may help: the cause is likely to pass."
          "No. Correct the input as the reason says, and run the corrected one.", ONCE_DONE),
         ("SourceNotFound", "Only once the object is there.", ONCE_DONE),
         ("SourceChanged", "No need: the newer upload has a run of its own.", ALL_THE_SAME),
+        ("SourceArchived", "Only once the object is restored.", ONCE_DONE),
         ("UnsupportedImage",
          "No. Upload the image in a supported format; that starts a run by itself.", NEWEST),
         ("CorruptImage", "No. Upload an intact copy; that starts a run by itself.", NEWEST),

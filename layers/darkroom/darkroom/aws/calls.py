@@ -16,6 +16,7 @@ from darkroom.contract.errors import (
     AccessDenied,
     DarkroomError,
     DeliveryError,
+    SourceArchived,
     SourceChanged,
     SourceNotFound,
     StorageError,
@@ -36,6 +37,8 @@ _DELIVERY_DENIED = {
 }  # fmt: skip
 MISSING = {"404", "405", "NoSuchKey", "NoSuchVersion", "NoSuchBucket", "MethodNotAllowed"}
 CHANGED = {"412", "PreconditionFailed"}
+_ARCHIVED = {"InvalidObjectState", "ObjectNotInActiveTierError"}
+"""Of GetObject and of CopyObject (their API reference)."""
 
 
 @contextmanager
@@ -83,6 +86,12 @@ def _error(what: str, error: ClientError) -> DarkroomError:
         return SourceChanged(
             f"{what} was replaced after this run was asked for. The newer upload has a run of its "
             "own; to process what is there now, start a run without version and etag."
+        )
+    if refusal in _ARCHIVED:
+        return SourceArchived(
+            f"{what} is in an archive storage class and cannot be read. Restore it with `aws s3api "
+            "restore-object --restore-request Days=7` and its bucket and key (in Intelligent-"
+            "Tiering without Days: '{}'), and run it again when that is done: mostly within hours."
         )
     if refusal in _DENIED:
         return AccessDenied(

@@ -54,8 +54,8 @@ class Objects:
         """Read an uploaded object.
 
         With a version, that version is read; with only an etag, the object must still have it
-        (SourceNotFound, SourceChanged). A larger one than the limits allow is refused before its
-        bytes are read (ImageTooLarge).
+        (SourceNotFound, SourceChanged). One that lies in an archive is SourceArchived. A larger one
+        than the limits allow is refused before its bytes are read (ImageTooLarge).
         """
         pin: dict[str, str] = {}
         if source.version_id is not None:
@@ -142,7 +142,9 @@ class Objects:
         """Copy an object inside S3, pinned to its version and etag, and compare.
 
         A copy that differs from the original, whose size is given in bytes, is a StorageError; an
-        original that is gone or replaced is SourceNotFound or SourceChanged.
+        original that is gone or replaced is SourceNotFound or SourceChanged. Its annotations stay
+        behind: S3 would copy them by default, and want a permission to read and to write them
+        (S3 API reference, CopyObject).
         """
         # The managed transfer is imported here: only this step needs it.
         from boto3.s3.transfer import TransferConfig
@@ -150,7 +152,9 @@ class Objects:
         copy_from: CopySourceTypeDef = {"Bucket": source.bucket, "Key": source.key}
         if source.version_id is not None:
             copy_from["VersionId"] = source.version_id
-        extra = {"CopySourceIfMatch": f'"{source.etag}"'} if source.etag is not None else {}
+        extra = {"AnnotationDirective": "EXCLUDE"}
+        if source.etag is not None:
+            extra["CopySourceIfMatch"] = f'"{source.etag}"'
         with classified(_named(source)):
             self._s3.copy(
                 copy_from,

@@ -57,6 +57,7 @@ _BY_ERROR: dict[type[DarkroomError], tuple[str, tuple[Action, str]]] = {
     ),
     errors.SourceNotFound: ("Only once the object is there.", _ONCE_DONE),
     errors.SourceChanged: ("No need: the newer upload has a run of its own.", _ALL_THE_SAME),
+    errors.SourceArchived: ("Only once the object is restored.", _ONCE_DONE),
     errors.UnsupportedImage: (
         "No. Upload the image in a supported format; that starts a run by itself.", _NEWEST,
     ),

@@ -34,6 +34,10 @@ class SourceChanged(PermanentError):
     """The object was replaced after the event that named it: the newer upload has its own run."""
 
 
+class SourceArchived(PermanentError):
+    """The object lies in an archive of S3, and cannot be read before somebody restores it."""
+
+
 class ImageError(PermanentError):
     """The image itself is at fault: only another upload can help."""
 
