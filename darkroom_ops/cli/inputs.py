@@ -13,6 +13,8 @@ from darkroom_ops.present.failures import WrongUse
 
 _PRESET = re.compile(r"(?P<name>[^=]+)=(?P<width>\d*)x(?P<height>\d*)(?P<more>(?:,[^=,]+=[^,]+)*)")
 
+_FOCAL_POINT = re.compile(r"(?P<x>\d+(?:\.\d+)?)x(?P<y>\d+(?:\.\d+)?)")
+
 
 def text_of(given: str, option: str) -> tuple[str, str]:
     """Return the text that an option stands for, and what to call it in a message.
@@ -74,7 +76,7 @@ def preset(given: str) -> dict[str, Any]:
     """Read a preset as typed: ``thumb=160x160,fit=cover,format=webp``.
 
     Width or height may be left out: ``wide=1600x``. What follows are fields of the schema; what
-    they mean is checked with the request.
+    they mean is checked with the request. A focal point is typed as ``position=0.3x0.2``.
     """
     match = _PRESET.fullmatch(given)
     if match is None:
@@ -86,8 +88,13 @@ def preset(given: str) -> dict[str, Any]:
     fields |= {side: int(match[side]) for side in ("width", "height") if match[side]}
     for field in filter(None, match["more"].split(",")):
         name, _, value = field.partition("=")
-        fields[name] = _value(value)
+        fields[name] = _focal_point(value) if name == "position" else _value(value)
     return fields
+
+
+def _focal_point(text: str) -> str | dict[str, float]:
+    match = _FOCAL_POINT.fullmatch(text)
+    return {"x": float(match["x"]), "y": float(match["y"])} if match else text
 
 
 def _value(text: str) -> int | bool | str:

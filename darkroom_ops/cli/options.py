@@ -36,7 +36,7 @@ Presets = Annotated[
         "--preset",
         metavar="NAME=WxH",
         help="Make this rendition, and only those given so. Pixels, either may be left out; more "
-        "fields after commas: thumb=160x160,fit=cover,format=webp.",
+        "fields after commas: thumb=160x160,fit=cover,position=attention,format=webp.",
         show_default=False,
     ),
 ]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 
-from tests.support.images import opened, photo, transparent
+from PIL import Image
+
+from tests.support.images import encoded, opened, photo, transparent
 from tests.support.pipeline import Pipeline
 
 ONE_OF_EACH = [
@@ -120,6 +122,22 @@ def test_a_request_chooses_its_presets(pipeline: Pipeline) -> None:
     (rendition,) = run.output["renditions"]
     assert (rendition["name"], rendition["width"], rendition["height"]) == ("thumb", 100, 100)
     assert rendition["key"].endswith("/thumb.webp")
+
+
+def test_a_run_with_another_position_replaces_what_was_shown(pipeline: Pipeline) -> None:
+    """The same key, other pixels: nothing of an earlier run is taken for the one asked for."""
+    image = Image.new("RGB", (300, 100), (120, 120, 120))
+    image.paste((230, 20, 20), (20, 40, 40, 60))
+    source = pipeline.put(encoded(image, "PNG"), "wide.png", prefix="manual/")
+    preset = {"name": "square", "width": 60, "height": 60, "fit": "cover", "format": "png"}
+    seen = []
+    for position in ("right", "attention"):
+        asked = {"source": source, "presets": [preset | {"position": position}]}
+        assert pipeline.start(asked).status == "SUCCEEDED"
+        made = opened(pipeline.outputs(source)["square.png"])
+        assert made.size == (60, 60)
+        seen.append((230, 20, 20) in {colour for _, colour in made.getcolors(3600) or ()})
+    assert seen == [False, True]
 
 
 def test_a_request_may_ask_not_to_tell_people(pipeline: Pipeline) -> None:

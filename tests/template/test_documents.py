@@ -237,7 +237,9 @@ def test_a_table_of_fields_has_those_of_the_schema(title: str, table: str) -> No
                 assert default == f"`{expected}`"
             else:
                 assert json.loads(default.strip("`")) == expected
-            assert set(fields[name].get("enum", [])) <= set(re.findall(r"`([\w-]+)`", meaning))
+            kinds = (fields[name], *fields[name].get("anyOf", ()))
+            values = {value for kind in kinds for value in kind.get("enum", ())}
+            assert values <= set(re.findall(r"`([\w-]+)`", meaning))
 
 
 def test_every_object_of_the_schema_has_a_table() -> None:

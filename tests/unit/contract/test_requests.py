@@ -10,7 +10,7 @@ from darkroom.contract.errors import InvalidRequest
 from darkroom.contract.fields import MAX_PRESETS
 from darkroom.contract.model import Contract, dump, parse
 from darkroom.contract.objects import Source
-from darkroom.contract.presets import PdfOptions, Preset, parse_presets
+from darkroom.contract.presets import FocalPoint, PdfOptions, Preset, parse_presets
 from darkroom.contract.requests import event_source, parse_request, rerun_request
 from darkroom.contract.results import MakePdfTask, Report
 
@@ -262,6 +262,34 @@ def test_a_refusal_names_the_field_and_what_came(payload: Any, says: str) -> Non
         ({"width": None}, "to have a width or a height, in pixels, but received neither"),
         ({"fit": "crop"}, "one of inside, cover, contain, fill in 'presets[0].fit'"),
         ({"fit": "cover"}, "both width and height, as fit 'cover' needs"),
+        (
+            {"position": "centre"},
+            (
+                "one of top-left, top, top-right, left, center, right, bottom-left, bottom, "
+                'bottom-right, attention, entropy, or a focal point such as {"x": 0.5, "y": 0.2}, '
+                "in 'presets[0].position', but received \"centre\"."
+            ),
+        ),
+        ({"position": 5}, "or a focal point such as"),
+        ({"position": {"x": 1.01, "y": 0}}, "in 'presets[0].position.x', but received 1.01."),
+        ({"position": {"x": 0, "y": -0.01}}, "in 'presets[0].position.y', but received -0.01."),
+        (
+            {"position": {"x": 0.5}},
+            (
+                "Missing required field `y` in 'presets[0].position'. A focal point looks like "
+                '{"x": 0.5, "y": 0.2}.'
+            ),
+        ),
+        (
+            {"height": 9, "position": "top"},
+            (
+                "Expected presets[0] ('p') to have fit 'cover', as its position needs, but "
+                "received fit 'inside', which crops nothing. Set fit to 'cover', or leave position "
+                "out."
+            ),
+        ),
+        ({"height": 9, "fit": "contain", "position": "attention"}, "received fit 'contain'"),
+        ({"height": 9, "fit": "fill", "position": {"x": 0, "y": 0}}, "received fit 'fill'"),
         ({"format": "gif"}, "one of auto, jpeg, png, webp, avif, original"),
         ({"quality": 0}, "in 'presets[0].quality', but received 0."),
         ({"background": "red"}, "a colour as #rrggbb in 'presets[0].background', but received"),
@@ -274,6 +302,38 @@ def test_a_preset_is_checked(changes: dict[str, Any], says: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         parse_request({"source": SOURCE, "presets": [preset]})
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("position", "kept"),
+    [
+        ("bottom-left", "bottom-left"),
+        ("attention", "attention"),
+        ("entropy", "entropy"),
+        ({"x": 0, "y": 1}, FocalPoint(x=0, y=1)),
+        ({"x": 0.25, "y": 0.75}, FocalPoint(x=0.25, y=0.75)),
+    ],
+)
+def test_a_crop_has_a_position(position: object, kept: object) -> None:
+    preset = {"name": "p", "width": 100, "height": 9, "fit": "cover", "position": position}
+    (read,) = parse_request({"source": SOURCE, "presets": [preset]}).presets or ()
+    assert read.position == kept
+    assert dump(read)["position"] == position
+
+
+def test_the_middle_is_shown_by_default_and_may_be_named_for_any_fit() -> None:
+    for fit in ("inside", "cover", "contain", "fill"):
+        preset = {"name": "p", "width": 100, "height": 9, "fit": fit}
+        given = parse_request({"source": SOURCE, "presets": [preset | {"position": "center"}]})
+        assert given == parse_request({"source": SOURCE, "presets": [preset]})
+
+
+def test_the_position_of_a_mark_is_no_crop() -> None:
+    """It has the nine places only, and its refusal says so."""
+    mark = {"text": "x", "position": "attention"}
+    for field in ({"watermark": mark}, {"presets": [{"name": "p", "width": 1, "watermark": mark}]}):
+        with pytest.raises(InvalidRequest, match=r"bottom-right in '.*watermark\.position'"):
+            parse_request({"source": SOURCE, **field})
 
 
 def test_presets_have_names_of_their_own() -> None:

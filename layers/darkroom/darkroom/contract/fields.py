@@ -28,6 +28,7 @@ Position = Literal[
     "bottom",
     "bottom-right",
 ]
+Found = Literal["attention", "entropy"]
 
 MAX_SIDE = 16_383
 """Largest width or height of a rendition, in pixels: the limit of the WebP format."""
@@ -58,12 +59,20 @@ PresetName = Annotated[
 ]
 Color = Annotated[str, Meta(pattern=r"^#[0-9a-fA-F]{6}$", description="a colour as #rrggbb")]
 
+FOCAL_POINT_EXAMPLE = '{"x": 0.5, "y": 0.2}'
+
 CHOICES = {
     "fit": get_args(Fit),
     "format": get_args(Format),
     "metadata": get_args(Metadata),
     "pageSize": get_args(PageSize),
     "position": get_args(Position),
+}
+UNIONS = {
+    "presets.position": (
+        f"one of {', '.join(get_args(Position) + get_args(Found))}, or a focal point such as "
+        f"{FOCAL_POINT_EXAMPLE}"
+    ),
 }
 MEANINGS = {
     "background": "a colour as #rrggbb",

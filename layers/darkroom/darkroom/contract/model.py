@@ -10,9 +10,10 @@ import msgspec
 from msgspec import Struct
 
 from darkroom.contract.errors import InvalidRequest
-from darkroom.contract.fields import CHOICES, MEANINGS
+from darkroom.contract.fields import CHOICES, FOCAL_POINT_EXAMPLE, MEANINGS, UNIONS
 
 _AT_PATH = re.compile(r" - at `(?P<path>[^`]*)`$")
+_INDEX = re.compile(r"\[\d+\]")
 _STEP = re.compile(r"\.(?P<field>[^.\[\]]+)|\[(?P<index>\d+)\]")
 
 
@@ -49,18 +50,22 @@ def _explain(message: str, payload: object) -> str:
     came = _at(payload, path)
     where = f"in {field!r}" if field else "in the input"
     if text.startswith(("Missing", "Received")):
-        return f"{text} {where}. {_fields_help(text)}"
+        return f"{text} {where}. {_fields_help(text, field)}"
     name = field.rpartition(".")[2]
-    if "matching regex" in text and name in MEANINGS:
+    if (union := _INDEX.sub("", field)) in UNIONS:
+        text = f"Expected {UNIONS[union]},"
+    elif "matching regex" in text and name in MEANINGS:
         text = f"Expected {MEANINGS[name]}"
     elif text.startswith("Invalid enum value") and name in CHOICES:
         text = f"Expected one of {', '.join(CHOICES[name])}"
     return f"{text} {where}, but received {short(came)}."
 
 
-def _fields_help(text: str) -> str:
+def _fields_help(text: str, field: str) -> str:
     if text.startswith("Received"):
         return "Remove it or correct its spelling; events/request.schema.json lists every field."
+    if field.startswith("presets") and field.endswith(".position"):
+        return f"A focal point looks like {FOCAL_POINT_EXAMPLE}."
     return 'A request looks like {"source": {"bucket": "my-bucket", "key": "uploads/photo.jpg"}}.'
 
 

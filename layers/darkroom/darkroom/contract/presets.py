@@ -14,6 +14,7 @@ from darkroom.contract.fields import (
     Color,
     Fit,
     Format,
+    Found,
     Fraction,
     Metadata,
     PageSize,
@@ -37,6 +38,13 @@ class Watermark(Contract, frozen=True):
     color: Color = "#ffffff"
 
 
+class FocalPoint(Contract, frozen=True):
+    """The point of the upright picture that a crop is centred on, as far as its edges allow."""
+
+    x: Annotated[Fraction, Meta(description="of the width, from the left")]
+    y: Annotated[Fraction, Meta(description="of the height, from the top")]
+
+
 class Preset(Contract, frozen=True):
     """How to make one rendition."""
 
@@ -44,6 +52,9 @@ class Preset(Contract, frozen=True):
     width: Side | None = None
     height: Side | None = None
     fit: Fit = "inside"
+    position: Annotated[
+        Position | Found | FocalPoint, Meta(description="what fit cover shows of the picture")
+    ] = "center"
     enlarge: bool = False
     format: Format = "auto"
     quality: Annotated[int, Meta(ge=1, le=100)] = 80
@@ -92,7 +103,7 @@ def parse_presets(text: str) -> tuple[Preset, ...]:
 
 
 def check_presets(presets: tuple[Preset, ...], where: str) -> None:
-    """Check what one field alone cannot show: unique names, sizes that fit the mode.
+    """Check what one field alone cannot show: unique names, sizes and positions that fit the mode.
 
     `where` is the field or parameter that they came from, for the message of InvalidRequest.
     """
@@ -114,6 +125,12 @@ def check_presets(presets: tuple[Preset, ...], where: str) -> None:
             raise InvalidRequest(
                 f"Expected {at} ({preset.name!r}) to have both width and height, as fit "
                 f"{preset.fit!r} needs, but received only one."
+            )
+        if preset.position != "center" and preset.fit != "cover":
+            raise InvalidRequest(
+                f"Expected {at} ({preset.name!r}) to have fit 'cover', as its position needs, but "
+                f"received fit {preset.fit!r}, which crops nothing. Set fit to 'cover', or leave "
+                "position out."
             )
         if preset.watermark is not None:
             check_watermark(preset.watermark, f"{at}.watermark")

@@ -9,6 +9,7 @@ from darkroom.contract.formats import OUTPUT_FORMATS
 from darkroom.contract.limits import Limits, check_bytes
 from darkroom.contract.presets import Preset
 from darkroom.contract.results import ImageInfo
+from darkroom.image import focus
 from darkroom.image.colour import has_other_profile, to_srgb
 from darkroom.image.encode import jpeg
 from darkroom.image.geometry import Size, fit_inside, longest_side, place, scaled
@@ -134,6 +135,8 @@ def _add_first(
     )
     pixels = _draw(page, size if whole else need)
     builder.add_page(pixels, size, shown)
+    for position in focus.wanted(spec.presets):
+        builder.add_focus(position, focus.find(pixels.image, position))
     if not pixels.transparent and _shares_jpeg(shown, size, opened.format, spec):
         builder.add_jpeg(_jpeg(data, pixels, shown, opened, spec), spec.pdf.quality)
     return pixels.transparent

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from msgspec import Struct
 
 from darkroom.contract.presets import Preset
@@ -13,11 +15,15 @@ MAX_SCALED_SIDE = 10_000_000
 """The longest that an enlarged image may be, of which ``cover`` shows the middle: libvips's."""
 
 
+Point = tuple[float, float]
+"""Shares of a picture's width and height, from its top left corner."""
+
+
 class Placement(Struct, frozen=True):
     """Where the image, scaled to the size `whole`, lies on a rendition of the size `canvas`.
 
-    Where the canvas is smaller, the middle of the image is shown; where it is larger, the image
-    lies in the middle of the background.
+    Where the canvas is smaller, a part of the image is shown; where it is larger, the image lies in
+    the middle of the background.
     """
 
     whole: Size
@@ -27,6 +33,17 @@ class Placement(Struct, frozen=True):
     def shown(self) -> Size:
         """The size of the visible part of the scaled image."""
         return min(self.whole[0], self.canvas[0]), min(self.whole[1], self.canvas[1])
+
+    def corner(self, focus: Point) -> tuple[int, int]:
+        """Return the left and top of the visible part, in pixels of the scaled image.
+
+        Its middle is the focus, or as near as the edges of the image allow.
+        """
+        left, top = (
+            min(max(0, math.ceil(share * whole - (shown + 1) / 2)), whole - shown)
+            for share, whole, shown in zip(focus, self.whole, self.shown, strict=True)
+        )
+        return left, top
 
 
 def place(source: Size, preset: Preset) -> Placement:

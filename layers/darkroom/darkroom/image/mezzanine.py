@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from darkroom.image.geometry import Size
+from darkroom.image.geometry import Point, Size
 from darkroom.image.metadata import Credit
 from darkroom.image.pixels import Pixels, from_bytes
 
@@ -48,6 +48,7 @@ class Header(Struct, frozen=True):
     original: int | None = None
     credit: Credit = Credit()
     marks: dict[str, StoredPage] = {}  # the pictures that watermarks name, by bucket/key
+    focus: dict[str, Point] = {}  # of the first page, by the position that presets ask for
 
 
 class Mezzanine(Struct, frozen=True):
@@ -69,6 +70,7 @@ class Builder:
         self._pages: list[StoredPage] = []
         self._marks: dict[str, StoredPage] = {}
         self._original: int | None = None
+        self._focus: dict[str, Point] = {}
 
     def add_page(self, pixels: Pixels, source: Size, document: Size) -> None:
         """Add a page of pixels, its upright size in the source and its size in the PDF."""
@@ -88,6 +90,10 @@ class Builder:
         """Add a picture that a watermark names."""
         self._marks[name] = self._keep(pixels, pixels.size, pixels.size)
 
+    def add_focus(self, position: str, focus: Point) -> None:
+        """Add the focal point that was found for a position."""
+        self._focus[position] = focus
+
     def finish(
         self, source_format: str, length: int, credit: Credit, *, graphic: bool
     ) -> list[bytes]:
@@ -101,6 +107,7 @@ class Builder:
             original=self._original,
             credit=credit,
             marks=self._marks,
+            focus=self._focus,
         )
         encoded = msgspec.msgpack.encode(header)
         return [MAGIC, len(encoded).to_bytes(4, "big"), encoded, *self._parts]

@@ -7,8 +7,9 @@ from typing import Any
 
 from darkroom.contract.formats import OUTPUT_FORMATS
 from darkroom.contract.results import Rendition
+from darkroom.image import focus
 from darkroom.image.encode import Encoded, encode
-from darkroom.image.geometry import Placement, Size, place
+from darkroom.image.geometry import Placement, Point, Size, place
 from darkroom.image.metadata import Credit, add_exif, exif
 from darkroom.image.mezzanine import Mezzanine, unpack
 
@@ -38,7 +39,9 @@ def render(mezzanine: bytes, rendition: Rendition) -> Encoded:
 def compose(contents: Mezzanine, placement: Placement, rendition: Rendition) -> Any:
     """Return a rendition's pixels before they are encoded: as large as the placement's canvas."""
     preset = rendition.preset
-    image = _shown(contents.image(contents.header.pages[0]), placement)
+    header = contents.header
+    at = focus.of(preset, header.focus)
+    image = _shown(contents.image(header.pages[0]), placement, at)
     if not OUTPUT_FORMATS[rendition.format].alpha:
         from darkroom.image.pixels import flatten
 
@@ -66,25 +69,20 @@ def _ready_made(
     return add_exif(data, "jpeg", exif(credit)) if credit else data
 
 
-def _shown(image: Any, placement: Placement) -> Any:
-    """Return the visible part of the image at its final size."""
+def _shown(image: Any, placement: Placement, at: Point) -> Any:
+    """Return the visible part of the image at its final size, centred on a focal point."""
     from darkroom.image.pixels import reduce_in_steps
 
     scaled = reduce_in_steps(image, placement.whole)
-    left, top = _middle(placement.whole, placement.shown)
-    return scaled.crop(left, top, *placement.shown)
+    return scaled.crop(*placement.corner(at), *placement.shown)
 
 
 def _on_canvas(image: Any, canvas: Size, background: str) -> Any:
     from darkroom.image.pixels import coloured, flatten, rgb
 
     flat = coloured(flatten(image, background))
-    left, top = _middle(canvas, (flat.width, flat.height))
+    left, top = (canvas[0] - flat.width) // 2, (canvas[1] - flat.height) // 2
     return flat.embed(left, top, *canvas, background=rgb(background))
-
-
-def _middle(outer: Size, inner: Size) -> tuple[int, int]:
-    return (outer[0] - inner[0]) // 2, (outer[1] - inner[1]) // 2
 
 
 def _not_larger(
