@@ -95,6 +95,7 @@ deploy: ## deploy on AWS; asks for the parameters until samconfig.toml has the a
 	@command -v sam >/dev/null || { echo "Deploying needs the SAM CLI: pip install aws-sam-cli, or the installer of AWS."; exit 2; }
 	@$(MAKE) --no-print-directory build
 	@if grep -q '^region' samconfig.toml; then sam deploy; else sam deploy --guided; fi
+	@echo "A new bucket sends its events after about five minutes. What is uploaded before, darkroom audit finds."
 
 clean: ## remove what was made
 	rm -rf $(VENV) $(CHECKS) tools/checks/node/node_modules benchmarks/peers/node_modules build .aws-sam .darkroom demo-output benchmarks/results .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* .mutate

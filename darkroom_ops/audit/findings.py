@@ -152,7 +152,10 @@ class Auditor:
         return made + self._announced(upload, record)
 
     def _unrecorded(self, upload: Upload, says: str, execution: str | None = None) -> Finding:
-        advice = f"Look for its event with `darkroom dlq list`; or run it: {self._command(upload)}"
+        advice = (
+            "Look for its event with `darkroom dlq list`. S3 sent none if it was uploaded within "
+            f"five minutes of the bucket's creation. Run it: {self._command(upload)}"
+        )
         return Finding("unrecorded", upload.bucket, upload.key, says, advice, execution)
 
     def _in_progress(self, upload: Upload, record: ImageRecord) -> list[Finding] | None:

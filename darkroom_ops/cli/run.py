@@ -183,7 +183,7 @@ def _start(deployment: Deployment, plan: _Plan, screen: Console) -> str:
         interval=interval(deployment),
     )
     if arn is None:
-        _not_started(deployment, where)
+        _not_started(deployment, source)
     return arn
 
 
@@ -197,9 +197,14 @@ def _uploaded(deployment: Deployment, path: Path, source: SourceObject) -> Sourc
     return replace(source, version_id=put.get("VersionId"), etag=put["ETag"].strip('"'))
 
 
-def _not_started(deployment: Deployment, where: str) -> NoReturn:
+def _not_started(deployment: Deployment, source: SourceObject) -> NoReturn:
+    from darkroom_ops.cli import address
+
+    where = f"s3://{source.bucket}/{source.key}"
     raise WrongUse(
-        f"{where} is uploaded, but no execution has begun within a minute. Is the rule "
+        f"{where} is uploaded, but no execution has begun within a minute. S3 sends no events for "
+        f"five minutes after a bucket was created. Otherwise, is the rule "
         f"{deployment.upload_rule_name} enabled? Events that could not be delivered lie in "
-        f"{deployment.events_dead_letter_queue_url}."
+        f"{deployment.events_dead_letter_queue_url}. To run it without its event: "
+        f"{address.command(deployment, 'run', where)}"
     )

@@ -27,6 +27,9 @@ from darkroom_ops.engine.lambda_.environments import FunctionSpec
 
 ARTIFACTS_BUCKET = "darkroom-engine-artifacts"
 
+NAMED_BY = {"AWS::S3::Bucket": "BucketName", "AWS::DynamoDB::Table": "TableName"}
+"""The property that names a resource, of types that may go without."""
+
 LAYER_TYPE = "AWS::Serverless::LayerVersion"
 FUNCTION_TYPE = "AWS::Serverless::Function"
 MACHINE_TYPE = "AWS::Serverless::StateMachine"
@@ -70,6 +73,7 @@ def deploy(
     for name, kind in backends.declared_types(translated, parameters, session.region_name).items():
         if kind in REFUSED:
             raise RuntimeError(f"The engine could not deploy {template}: {name}: {REFUSED[kind]}.")
+    _name(translated["Resources"], stack)
     cloudformation = client("cloudformation")
     given = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
     cloudformation.create_stack(
@@ -126,6 +130,15 @@ def translate(
     # The template names no managed policies, so IAM need not be asked for any.
     translated = Translator({}, Parser(), boto_session=session).translate(source, {})
     return dict(translated)
+
+
+def _name(resources: dict[str, Any], stack: str) -> None:
+    """Name what the template leaves to CloudFormation: the same at every start."""
+    for name, resource in resources.items():
+        if resource["Type"] in NAMED_BY:
+            made = f"{stack}-{name}-{backends.ACCOUNT}".lower()
+            properties = resource.setdefault("Properties", {})
+            properties.setdefault(NAMED_BY[resource["Type"]], made)
 
 
 def _folders(source: Mapping[str, Any], root: Path) -> dict[str, Path]:

@@ -243,7 +243,7 @@ def test_up_for_people_shows_names_and_examples(tmp_path: Path) -> None:
     assert process.returncode == 0
     assert not CONTROL.search(text)
     assert re.search(r"export AWS_ENDPOINT_URL=http://127.0.0.1:\d+ AWS_ACCESS_KEY_ID=", text)
-    assert "s3://darkroom-source-123456789012/uploads/" in text
+    assert "s3://darkroom-sourcebucket-123456789012/uploads/" in text
     assert "SourceBucketPolicy" in text
     assert "Darkroom is down." in text
 

@@ -109,7 +109,7 @@ def test_an_unmodified_aws_cli_would_find_everything(pipeline: Pipeline) -> None
     session = boto3.session.Session("any", "any", region_name="us-east-1")
     s3 = session.client("s3", endpoint_url=endpoint)
     stepfunctions = session.client("stepfunctions", endpoint_url=endpoint)
-    bucket = next(b["Name"] for b in s3.list_buckets()["Buckets"] if "-source-" in b["Name"])
+    bucket = next(b["Name"] for b in s3.list_buckets()["Buckets"] if "-sourcebucket-" in b["Name"])
     (machine,) = stepfunctions.list_state_machines()["stateMachines"]
     key = f"uploads/cli-{time.time_ns()}.jpg"
     s3.put_object(Bucket=bucket, Key=key, Body=photo())

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 import pytest
+from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
 from tests.conftest import ROOT
 from tests.support.stack import Json, cloudfront, of_type, references, source
@@ -62,7 +63,8 @@ def test_every_option_is_off_by_default() -> None:
         for name, each in template["Resources"].items()
         if each["Type"] in {"AWS::CloudFormation::Stack", "AWS::Lambda::EventSourceMapping"}
     ]
-    assert list(of_type(template, "AWS::SQS::Queue")) == ["EventsDeadLetterQueue"]
+    (target,) = properties(template, "UploadRule")["Targets"]
+    assert target["Arn"] == {"Ref": "ImagePipeline"}
     assert properties(template, "ImagePipeline")["StateMachineType"] == {"Ref": "WorkflowType"}
 
 
@@ -138,7 +140,50 @@ def test_a_buffered_upload_is_never_lost_and_never_taken_twice_at_once() -> None
     }
 
 
+@pytest.mark.parametrize(
+    ("asked", "taken"),
+    [("0", True), ("1", False), ("2", True), ("10", True), ("1000", True), ("1001", False)],
+)
+def test_what_lambda_refuses_as_a_limit_is_refused_before_anything_is_created(
+    asked: str, taken: bool
+) -> None:
+    """MaximumConcurrency is 2 to 1,000 (Lambda API, ScalingConfig)."""
+    declared = source()["Parameters"]["BufferConcurrency"]
+    assert (re.fullmatch(declared["AllowedPattern"], asked) is not None) is taken
+    assert "2 to 1000" in declared["ConstraintDescription"]
+
+
+def test_turning_the_buffer_off_deletes_no_waiting_upload_and_somebody_hears_of_it() -> None:
+    off, on = stack(), stack(BufferConcurrency="10")
+    for name in ("BufferQueue", "BufferQueuePolicy", "BufferOldAlarm"):
+        assert off["Resources"][name] == on["Resources"][name]
+    assert off["Outputs"]["BufferQueueUrl"] == on["Outputs"]["BufferQueueUrl"]
+
+
 # ---------------------------------------------------------------------------- Express, concurrency
+
+
+def test_another_type_is_another_state_machine() -> None:
+    """CloudFormation cannot replace what keeps its name."""
+    given = [properties(stack(WorkflowType=t), "ImagePipeline") for t in ("STANDARD", "EXPRESS")]
+    standard, express = (each["StateMachineName"]["Fn::Sub"] for each in given)
+    assert standard == "${AWS::StackName}-image-pipeline"
+    assert express == "${AWS::StackName}-image-pipeline-express"
+
+
+def test_no_parameter_changes_what_a_named_resource_cannot_change() -> None:
+    """Such an update fails with "already exists"; cfn-lint has what AWS says of each type."""
+    parameters = set(source()["Parameters"])
+    checked = set()
+    for name, each in {**stack(**OPTIONAL)["Resources"], **cloudfront()["Resources"]}.items():
+        if each["Type"] not in NAMED_BY or name == "ImagePipeline":  # its name follows its type
+            continue
+        schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", each["Type"]).schema
+        fixed = {path.rpartition("/")[2] for path in schema.get("createOnlyProperties", [])}
+        checked |= fixed & set(each["Properties"])
+        for key in fixed & set(each["Properties"]):
+            assert not references(each["Properties"][key]) & parameters, (name, key)
+    assert {"FunctionName", "QueueName"} <= checked
 
 
 def test_express_logs_what_it_has_no_history_of() -> None:
@@ -257,8 +302,6 @@ def test_every_policy_is_of_the_current_language() -> None:
 
 
 NAMED_BY = {
-    "AWS::S3::Bucket": "BucketName",
-    "AWS::DynamoDB::Table": "TableName",
     "AWS::SNS::Topic": "TopicName",
     "AWS::SQS::Queue": "QueueName",
     "AWS::SSM::Parameter": "Name",
@@ -286,6 +329,47 @@ def test_two_stacks_live_side_by_side() -> None:
         if each["Type"] in NAMED_BY:
             given = each["Properties"][NAMED_BY[each["Type"]]]
             assert "AWS::StackName" in json.dumps(given), name
+
+
+def test_a_stack_lives_in_two_regions() -> None:
+    """Names of dashboards and of CloudFront's things are the account's, not the region's."""
+    dashboard = properties(stack(), "Dashboard")["DashboardName"]
+    assert dashboard == {"Fn::Sub": "${AWS::StackName}-${AWS::Region}"}
+    for name, each in cloudfront()["Resources"].items():
+        assert "${Stack}-${AWS::Region}" in json.dumps(each) or name == "Distribution", name
+
+
+def test_what_outlives_the_stack_keeps_no_name_from_the_next() -> None:
+    """Neither from a stack of the same name after it, nor from one in another region."""
+    for name, each in stack(**OPTIONAL)["Resources"].items():
+        if each.get("DeletionPolicy", "Delete") != "Delete":
+            assert not {"BucketName", "TableName"} & set(each["Properties"]), name
+
+
+LONGEST = {
+    "AWS::SNS::Topic": 256,
+    "AWS::SQS::Queue": 80,
+    "AWS::KMS::Alias": 256,
+    "AWS::Events::Rule": 64,
+    "AWS::Lambda::Function": 64,
+    "AWS::Lambda::LayerVersion": 140,
+    "AWS::StepFunctions::StateMachine": 80,
+    "AWS::CloudFront::Function": 64,
+    "AWS::CloudFront::OriginAccessControl": 64,
+}
+"""How many characters a name may have, of the types that may have few."""
+
+
+def test_the_longest_name_of_a_stack_is_told() -> None:
+    """A longer one fails when half of the stack is there."""
+    left = set()
+    for each in [*stack(**OPTIONAL)["Resources"].values(), *cloudfront()["Resources"].values()]:
+        for given in re.findall(r'Name": {"Fn::Sub": "([^"]+)"}', json.dumps(each)):
+            filled = re.sub(r"\$\{AWS::Region\}", "ap-northeast-1", given)
+            rest = re.sub(r"\$\{(AWS::StackName|Stack)\}", "", filled)
+            left.add(LONGEST.get(each["Type"], 999) - len(rest))
+    operations = (ROOT / "docs" / "operations.md").read_text()
+    assert f"at most {min(left)} characters" in operations
 
 
 # ---------------------------------------------------------------------------- backups

@@ -114,7 +114,6 @@ def named(resource: Any) -> str:
 
 
 def grants(statements: list[Json]) -> set[str]:
-    assert all(each["Effect"] == "Allow" for each in statements)
     return {
         f"{action} {named(resource)}"
         for each in statements
@@ -130,7 +129,8 @@ def test_every_role_is_described_here() -> None:
 @pytest.mark.parametrize("role", GRANTS)
 def test_a_role_may_do_this_and_nothing_else(role: str) -> None:
     policies = ROLES[role].get("Policies", [])
-    found = grants([s for p in policies for s in listed(p["PolicyDocument"]["Statement"])])
+    statements = [s for p in policies for s in listed(p["PolicyDocument"]["Statement"])]
+    found = grants([each for each in statements if each["Effect"] == "Allow"])
     tracing = {each for each in found if each.startswith("xray:")}
     assert found - tracing == GRANTS[role]
     (trust,) = ROLES[role]["AssumeRolePolicyDocument"]["Statement"]

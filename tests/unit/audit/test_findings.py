@@ -196,7 +196,8 @@ def test_an_upload_without_a_record_is_unrecorded_once_it_is_settled(
                 "source",
                 "uploads/photo.jpg",
                 "It has no record.",
-                f"Look for its event with `darkroom dlq list`; or run it: {COMMAND}",
+                "Look for its event with `darkroom dlq list`. S3 sent none if it was uploaded "
+                f"within five minutes of the bucket's creation. Run it: {COMMAND}",
             )
         ]
     )

@@ -160,6 +160,26 @@ def test_code_is_uploaded_and_the_stack_created(root: Path, aws: Aws) -> None:
     assert code == {"S3Bucket": ARTIFACTS_BUCKET, "S3Key": "Resize"}
 
 
+def test_what_the_template_does_not_name_has_the_same_name_at_every_start(
+    root: Path, aws: Aws
+) -> None:
+    with (root / "template.yaml").open("a") as template:
+        template.write("""
+  Photos: {Type: AWS::S3::Bucket}
+  Named: {Type: AWS::S3::Bucket, Properties: {BucketName: mine}}
+  Records: {Type: AWS::DynamoDB::Table, Properties: {BillingMode: PAY_PER_REQUEST}}
+""")
+    deployed(root)
+    (created,) = aws.made("create_stack")
+    made = json.loads(created["TemplateBody"])["Resources"]
+    assert made["Photos"]["Properties"] == {"BucketName": f"stack-photos-{backends.ACCOUNT}"}
+    assert made["Named"]["Properties"] == {"BucketName": "mine"}
+    assert made["Records"]["Properties"] == {
+        "BillingMode": "PAY_PER_REQUEST",
+        "TableName": f"stack-records-{backends.ACCOUNT}",
+    }
+
+
 def test_a_function_runs_as_the_template_declares_it(root: Path, aws: Aws) -> None:
     (spec,) = deployed(root).functions
     assert spec.name == "darkroom-resize"
