@@ -7,6 +7,7 @@ from typing import Any
 
 from moto import backends
 from moto.core import utils
+from moto.core.base_backend import AccountSpecificBackend
 from moto.moto_server.utilities import RegexConverter
 
 from darkroom_ops.engine.moto.hook import hook
@@ -26,6 +27,16 @@ def service_names() -> frozenset[str]:
 @functools.cache
 def description_loader() -> Any:
     return description_loader.original()
+
+
+@hook(
+    AccountSpecificBackend,
+    "_generate_regions",
+    "Moto reads a service's whole description to know the regions that it is in.",
+)
+def regions(self: Any, service_name: str) -> list[str]:  # noqa: ARG001 - moto's signature
+    partitions = description_loader.replacement().load_data("endpoints")["partitions"]
+    return [region for partition in partitions for region in partition["regions"]]
 
 
 @hook(

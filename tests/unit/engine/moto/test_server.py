@@ -7,12 +7,14 @@ import re
 from types import SimpleNamespace
 from unittest.mock import MagicMock, patch
 
+from botocore.loaders import Loader
 from moto import backends
 from moto.core import utils as moto_utils
+from moto.core.base_backend import AccountSpecificBackend
 from moto.moto_server.utilities import RegexConverter
 
 from darkroom_ops.engine.moto import server
-from tests.unit.engine.moto.lab import Lab
+from tests.unit.engine.moto.lab import ACCOUNT, Lab
 from tests.unit.engine.moto.probes import probe
 
 
@@ -21,6 +23,12 @@ def test_the_services_are_listed_once(lab: Lab) -> None:
     assert first is second
     assert {"s3", "stepfunctions"} <= set(first)
     assert moto_utils.create_loader() is moto_utils.create_loader()
+
+
+def test_a_service_is_in_every_region_without_a_look_at_its_description(lab: Lab) -> None:
+    with patch.object(Loader, "load_service_model", side_effect=AssertionError):
+        there = AccountSpecificBackend("sqs", ACCOUNT, object, True, None)
+    assert {"us-east-1", "eu-central-1", "cn-north-1"} <= set(there.regions)
 
 
 def test_a_key_may_have_a_line_break(lab: Lab) -> None:
@@ -40,6 +48,13 @@ def test_plain_moto_lists_services_for_every_request() -> bool:
 @probe(server.description_loader)
 def test_plain_moto_lists_descriptions_for_every_service() -> bool:
     return moto_utils.create_loader() is not moto_utils.create_loader()
+
+
+@probe(server.regions)
+def test_plain_moto_reads_a_description_for_the_regions() -> bool:
+    with patch.object(Loader, "load_service_model", return_value={"metadata": {}}) as reads:
+        AccountSpecificBackend("sqs", ACCOUNT, object, True, None)
+    return reads.called
 
 
 @probe(server.match_path)
