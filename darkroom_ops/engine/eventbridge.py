@@ -53,6 +53,9 @@ REASONS = {
 }
 """``detail.reason`` by the last part of the S3 event name (S3 guide, EventBridge structure)."""
 
+MAX_INPUT = 248 * 1024
+"""Bytes of an execution's input, escaped, that its events hold at most."""
+
 _sequence = itertools.count()
 
 
@@ -274,11 +277,16 @@ def object_created(
 def execution_status_change(
     account: str, region: str, described: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return Step Functions' "Execution Status Change" event of what DescribeExecution says."""
+    """Return Step Functions' "Execution Status Change" event of what DescribeExecution says.
+
+    An input too large for an event is left out (Step Functions guide, "EventBridge payloads").
+    """
 
     def millis(date: datetime.datetime | None) -> int | None:
         return None if date is None else int(date.timestamp() * 1000)
 
+    given = described.get("input")
+    fits = given is None or len(json.dumps(given).encode()) <= MAX_INPUT
     detail = {
         "executionArn": described["executionArn"],
         "stateMachineArn": described["stateMachineArn"],
@@ -286,10 +294,11 @@ def execution_status_change(
         "status": described["status"],
         "startDate": millis(described["startDate"]),
         "stopDate": millis(described.get("stopDate")),
-        "input": described.get("input"),
-        "inputDetails": {"included": True},
+        "input": given if fits else None,
+        "inputDetails": {"included": fits},
         "output": described.get("output"),
         "outputDetails": {"included": True} if described.get("output") else None,
+        "redriveCount": described["redriveCount"],
         "error": described.get("error"),
         "cause": described.get("cause"),
     }

@@ -17,6 +17,7 @@ from moto.stepfunctions.parser.api import HistoryEventType
 from moto.stepfunctions.parser.asl.component.program import program
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 
+from darkroom_ops.engine.eventbridge import execution_status_change
 from tests.support.images import photo
 from tests.support.pipeline import Json, Pipeline, Run, until
 
@@ -224,8 +225,7 @@ def test_a_status_change_delivered_again_alerts_no_more(pipeline: Pipeline, cann
     pipeline.give_payload("Prepare", {"text": "x" * 300_000})  # States.DataLimitExceeded
     run = pipeline.start({"source": source})
     pipeline.settle()
-    event = {"detail-type": "Step Functions Execution Status Change",
-             "detail": {"executionArn": run.arn}}  # fmt: skip
+    event = execution_status_change("123456789012", "us-east-1", run.described)
     for _ in range(2):
         done = pipeline.at.lambda_.invoke(
             FunctionName=pipeline.at.notify_function_name, Payload=json.dumps(event).encode()

@@ -547,7 +547,7 @@ def test_a_status_change_is_step_functions(at_noon: None) -> None:
     described = {
         "executionArn": "arn:e", "stateMachineArn": "arn:m", "name": "e", "status": "FAILED",
         "startDate": moment, "stopDate": moment + datetime.timedelta(seconds=1), "input": "{}",
-        "error": "Odd", "cause": "why",
+        "error": "Odd", "cause": "why", "redriveCount": 2,
     }  # fmt: skip
     event = eventbridge.execution_status_change("123456789012", "us-east-1", described)
     assert len(event.pop("id")) == 36
@@ -570,6 +570,7 @@ def test_a_status_change_is_step_functions(at_noon: None) -> None:
             "inputDetails": {"included": True},
             "output": None,
             "outputDetails": None,
+            "redriveCount": 2,
             "error": "Odd",
             "cause": "why",
         },
@@ -580,8 +581,21 @@ def test_a_running_execution_has_no_end_and_a_done_one_an_output() -> None:
     moment = datetime.datetime(2026, 1, 31, tzinfo=datetime.UTC)
     described = {
         "executionArn": "e", "stateMachineArn": "m", "name": "e", "status": "RUNNING",
-        "startDate": moment, "output": "{}",
+        "startDate": moment, "output": "{}", "redriveCount": 0,
     }  # fmt: skip
     detail = eventbridge.execution_status_change("1", "r", described)["detail"]
     assert (detail["stopDate"], detail["error"], detail["cause"]) == (None, None, None)
     assert (detail["output"], detail["outputDetails"]) == ("{}", {"included": True})
+
+
+def test_an_input_too_large_for_an_event_is_left_out() -> None:
+    """Beyond 248 KB, escaped (Step Functions guide, "EventBridge payloads")."""
+    described: Json = {
+        "executionArn": "e", "stateMachineArn": "m", "name": "e", "status": "FAILED",
+        "startDate": datetime.datetime(2026, 1, 31, tzinfo=datetime.UTC), "redriveCount": 0,
+    }  # fmt: skip
+    fits = '"' + "x" * (248 * 1024 - 6) + '"'  # each of its quotes takes two bytes, escaped
+    for given, told in ((fits, fits), (fits + " ", None)):
+        event = eventbridge.execution_status_change("1", "r", described | {"input": given})
+        assert event["detail"]["input"] == told
+        assert event["detail"]["inputDetails"] == {"included": told is not None}

@@ -253,15 +253,19 @@ def test_a_success_lists_what_it_made_and_nothing_else(world: World) -> None:
 
 # ---------------------------------------------------------------------------- what no Catch sees
 
-STARTED = datetime.datetime(2026, 1, 31, 12, 0, tzinfo=datetime.UTC)
+STARTED = 1_769_860_800_250  # in milliseconds since the epoch, as events have it
 FAILED_IN = "FailStateEntered"
 
 
 class Ended:
-    """Step Functions, asked about an execution that has ended."""
+    """An execution that has ended, its event, and Step Functions when asked about it.
+
+    The event is `told` otherwise where a test says so; what Step Functions says is `described`.
+    """
 
     def __init__(self, status: str, fail_state: str | None = None, **told: Any) -> None:
-        self.described: Json = {
+        given = json.dumps({"source": {"bucket": "my-photos", "key": "a.jpg"}})
+        self.told: Json = {
             "executionArn": EXECUTION,
             "stateMachineArn": EXECUTION.replace(":execution:", ":stateMachine:").rpartition(":")[
                 0
@@ -269,14 +273,26 @@ class Ended:
             "name": "run",
             "status": status,
             "startDate": STARTED,
-            "stopDate": STARTED + datetime.timedelta(seconds=90),
-            "input": json.dumps({"source": {"bucket": "my-photos", "key": "a.jpg"}}),
+            "stopDate": STARTED + 90_000,
+            "input": given,
+            "inputDetails": {"included": True},
             "redriveCount": 0,
+            "error": None,
+            "cause": None,
         } | told
+        self.described: Json = {
+            "status": status, "input": given, "redriveCount": self.told["redriveCount"]
+        }  # fmt: skip
         self.events: list[Json] = [{"type": "TaskStateEntered"}] * 6
         if fail_state is not None:
             entered = {"type": FAILED_IN, "stateEnteredEventDetails": {"name": fail_state}}
-            self.events += [entered, {"type": "ExecutionFailed"}]
+            self.events.append(entered)
+        self.events.append({"type": "ExecutionFailed"})
+
+    def but(self, **described: Any) -> Ended:
+        """Have Step Functions say something else."""
+        self.described |= described
+        return self
 
     def describe_execution(self, **asked: Any) -> Json:
         assert asked == {"executionArn": EXECUTION}
@@ -289,11 +305,10 @@ class Ended:
         return {"events": events[: asked["maxResults"]]}
 
 
-def deliver(world: World, ended: Any) -> bool:
+def deliver(world: World, ended: Ended) -> bool:
     """Deliver a status change; tell whether it was announced."""
     world.clients["stepfunctions"] = ended
-    event = {"detail-type": "Step Functions Execution Status Change",
-             "detail": {"executionArn": EXECUTION, "status": "any"}}  # fmt: skip
+    event = {"detail-type": "Step Functions Execution Status Change", "detail": ended.told}
     services = Services(world.clients.__getitem__)
     return announce(event, services, world.settings).published
 
@@ -317,8 +332,8 @@ def test_what_no_catch_saw_is_told_and_recorded(
     (message,) = world.heard()
     assert (message["outcome"], message["error"], message["state"]) == (outcome, error, state)
     assert (message["execution"], message["seconds"]) == (EXECUTION, 90.0)
-    assert message["startedAt"] == "2026-01-31T12:00:00+00:00"
-    assert ended.described["stateMachineArn"] in message["commands"][-1]
+    assert message["startedAt"] == "2026-01-31T12:00:00.250000+00:00"
+    assert ended.told["stateMachineArn"] in message["commands"][-1]
     record = world.record()
     assert (record["status"], record["error"]) == ("FAILED", error)
     assert (record["message"], record["failedState"]) == (message["message"], state)
@@ -333,11 +348,11 @@ def test_what_no_catch_saw_is_told_and_recorded(
     "ended",
     [
         Ended("FAILED", "ImageFailed"),
-        Ended("RUNNING"),
-        Ended("SUCCEEDED"),
-        Ended("PENDING_REDRIVE"),
+        Ended("TIMED_OUT").but(status="RUNNING", redriveCount=1),
+        Ended("ABORTED", redriveCount=1).but(status="SUCCEEDED", redriveCount=2),
+        Ended("FAILED").but(redriveCount=1),
     ],
-    ids=["its alert is out", "redriven", "redriven to its end", "about to be redriven"],
+    ids=["its alert is out", "redriven", "redriven to its end", "redriven, and failed again"],
 )
 def test_what_is_told_already_or_goes_on_is_not_told(world: World, ended: Ended) -> None:
     world.make_the_rest()
@@ -345,6 +360,57 @@ def test_what_is_told_already_or_goes_on_is_not_told(world: World, ended: Ended)
     assert not deliver(world, ended)
     assert world.heard() == []
     assert world.record()["status"] == "IN_PROGRESS"
+
+
+@pytest.mark.parametrize("status", ["TIMED_OUT", "ABORTED", "FAILED"])
+@pytest.mark.parametrize("stale", ["RUNNING", "PENDING_REDRIVE"])
+def test_an_end_that_step_functions_does_not_know_yet_is_told_at_the_next_try(
+    world: World, status: str, stale: str
+) -> None:
+    """DescribeExecution is eventually consistent: to believe it would lose the only alert."""
+    world.make_the_rest()
+    ended = Ended(status).but(status=stale)
+    with pytest.raises(DeliveryError, match=f"is {status}, but Step Functions says {stale} still"):
+        deliver(world, ended)
+    assert world.heard() == []
+    assert deliver(world, ended.but(status=status))
+
+
+def test_a_failure_whose_history_lags_is_told_at_the_next_try(world: World) -> None:
+    """Whether its alert is out stands at the history's end."""
+    world.make_the_rest()
+    ended = Ended("FAILED", "ImageFailed")
+    end = ended.events.pop()
+    with pytest.raises(DeliveryError, match="does not show its end yet"):
+        deliver(world, ended)
+    ended.events.append(end)
+    assert not deliver(world, ended)
+
+
+def test_the_event_is_believed_and_not_what_step_functions_says_meanwhile(world: World) -> None:
+    world.make_the_rest()
+    ended = Ended("ABORTED", error="Mine", cause="Because.").but(
+        error="Another", cause="No.", input="{}", startDate=0, stopDate=0, name="another"
+    )
+    assert deliver(world, ended)
+    (message,) = world.heard()
+    assert "Mine: Because." in message["message"]
+    assert (message["source"]["key"], message["seconds"]) == ("a.jpg", 90.0)
+
+
+def test_an_input_too_large_for_its_event_is_asked_for(world: World) -> None:
+    world.make_the_rest()
+    assert deliver(world, Ended("ABORTED", input=None, inputDetails={"included": False}))
+    (message,) = world.heard()
+    assert message["source"] == {"bucket": "my-photos", "key": "a.jpg"}
+
+
+def test_the_redrives_that_an_event_does_not_tell_are_asked_for(world: World) -> None:
+    world.make_the_rest()
+    ended = Ended("ABORTED", redriveCount=1)
+    del ended.told["redriveCount"]
+    assert deliver(world, ended)
+    assert world.record()["announced"] == f"ABORTED {EXECUTION} 1"
 
 
 def test_a_redriven_execution_that_broke_is_told_though_its_first_failure_was(
@@ -384,7 +450,7 @@ def test_the_state_of_another_run_s_failure_is_not_told(world: World) -> None:
 
 def test_an_execution_without_error_and_input_is_told_too(world: World) -> None:
     world.make_the_rest()
-    ended = Ended("FAILED", "AlertNotSent")
+    ended = Ended("FAILED", "AlertNotSent", input=None)
     del ended.described["input"]
     assert deliver(world, ended)
     (message,) = world.heard()
@@ -476,9 +542,10 @@ def test_no_record_is_made_of_what_was_never_claimed(
 def test_an_execution_that_cannot_be_asked_about_is_tried_again(
     world: World, raised: Exception, error: type[DarkroomError]
 ) -> None:
-    states = MagicMock(**{"describe_execution.side_effect": raised})
+    ended = Ended("ABORTED")
+    ended.describe_execution = MagicMock(side_effect=raised)  # type: ignore[method-assign]
     with pytest.raises(error, match=f"^The execution {EXECUTION} "):
-        deliver(world, states)
+        deliver(world, ended)
 
 
 # ---------------------------------------------------------------------------- whatever else fails

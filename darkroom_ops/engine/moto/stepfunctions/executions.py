@@ -98,7 +98,7 @@ def _announce_end(execution: Any) -> None:
 
 
 def _announce(execution: Any) -> None:
-    described = execution.to_describe_output()
+    described = {**execution.to_describe_output(), "redriveCount": redrives(execution)}
     event = eventbridge.execution_status_change(
         execution.account_id, execution.region_name, described
     )

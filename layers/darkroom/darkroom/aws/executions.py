@@ -10,6 +10,7 @@ from botocore.config import Config
 
 from darkroom.aws.calls import delivering
 from darkroom.contract.arns import execution_arn
+from darkroom.contract.errors import DeliveryError
 from darkroom.contract.results import Started
 
 if TYPE_CHECKING:
@@ -63,16 +64,19 @@ class Executions:
             return self._stepfunctions.describe_execution(executionArn=arn)
 
     def fail_state(self, arn: str) -> str | None:
-        """Return the Fail state that an execution ended in, if it did.
+        """Return the Fail state that an execution that FAILED ended in, if it did.
 
         Such an execution's last two events are the state and the end; before them may be the end of
-        a run that was redriven.
+        a run that was redriven. DeliveryError says that the history does not show the end yet.
         """
         with delivering(f"The execution {arn}"):
             history = self._stepfunctions.get_execution_history(
                 executionArn=arn, reverseOrder=True, maxResults=2, includeExecutionData=False
             )
-        for event in history["events"]:
+        end, *before = history["events"]
+        if end["type"] != "ExecutionFailed":
+            raise DeliveryError(f"The history of {arn} does not show its end yet.")
+        for event in before:
             if event["type"] == "FailStateEntered":
                 return event["stateEnteredEventDetails"]["name"]
         return None

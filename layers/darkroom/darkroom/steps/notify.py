@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -56,7 +57,7 @@ def announce(payload: object, services: Services, settings: NotifySettings) -> A
     records = services.records(settings.images_table)
     event = payload if isinstance(payload, Mapping) and "detail-type" in payload else None
     if event is not None:
-        ending = _status_change(event["detail"]["executionArn"], services, records)
+        ending = _status_change(event["detail"], services, records)
         if ending is None:
             return Announcement(published=False)
         report, ended = ending
@@ -99,18 +100,32 @@ def _reserve(report: Report, mark: str, records: Records) -> None:
         )
 
 
-def _status_change(arn: str, services: Services, records: Records) -> tuple[Report, float] | None:
-    """Return how an execution ended and when; None when there is nothing to announce."""
+def _status_change(
+    detail: Mapping[str, Any], services: Services, records: Records
+) -> tuple[Report, float] | None:
+    """Return how an execution ended and when; None when there is nothing to announce.
+
+    The event says how. Step Functions, asked about the execution, may not know that yet
+    (DescribeExecution is eventually consistent, its API reference): it is asked only whether a
+    redrive has begun meanwhile, and for what never changes. DeliveryError says that it knows less
+    than the event; Lambda tries again a minute later.
+    """
+    arn, status = detail["executionArn"], detail["status"]
     described = services.executions.describe(arn)
-    status = described["status"]
-    if status not in ("FAILED", "TIMED_OUT", "ABORTED"):
-        return None  # redriven meanwhile
+    redrives = int(detail.get("redriveCount", described.get("redriveCount", 0)))
+    if described.get("redriveCount", 0) > redrives:
+        return None  # how it ends now is told then
+    if described["status"] != status:
+        raise DeliveryError(
+            f"The execution {arn} is {status}, but Step Functions says {described['status']} still."
+        )
     ended_in = services.executions.fail_state(arn) if status == "FAILED" else None
     if ended_in == ANNOUNCED:
         return None
-    payload = msgspec.json.decode(described.get("input", "{}"))
-    image = _image(payload, described["name"])
-    error, cause = described.get("error"), described.get("cause")
+    # An event is too small for the largest inputs (Step Functions guide, "EventBridge payloads").
+    payload = msgspec.json.decode(detail.get("input") or described.get("input", "{}"))
+    image = _image(payload, detail["name"])
+    error, cause = detail.get("error"), detail.get("cause")
     if ended_in == UNANNOUNCED:
         record = _record(image, records)
         state = record.failed_state if record.execution == arn else ""
@@ -120,14 +135,19 @@ def _status_change(arn: str, services: Services, records: Records) -> tuple[Repo
     report = Report(
         outcome=status,
         execution=arn,
-        state_machine=described["stateMachineArn"],
-        started_at=described["startDate"].isoformat(),
+        state_machine=detail["stateMachineArn"],
+        started_at=_time(detail["startDate"]).isoformat(),
         input=payload,
         image=image,
-        redrive_count=Number(described.get("redriveCount", 0)),
+        redrive_count=Number(redrives),
         failure=failure,
     )
-    return report, described["stopDate"].timestamp()
+    return report, _time(detail["stopDate"]).timestamp()
+
+
+def _time(millis: int) -> datetime.datetime:
+    """Return a time of an event, which has it in milliseconds since the epoch."""
+    return datetime.datetime.fromtimestamp(millis / 1000, datetime.UTC)
 
 
 def _image(payload: object, execution: str) -> str:
