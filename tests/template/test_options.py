@@ -428,11 +428,46 @@ def test_a_version_is_cached_for_a_year_and_a_plain_address_for_a_minute() -> No
     (versioned,) = config["CacheBehaviors"]
     for behaviour, seconds in ((config["DefaultCacheBehavior"], 60), (versioned, 31536000)):
         cache = properties(template, behaviour["CachePolicyId"]["Ref"])["CachePolicyConfig"]
-        headers = properties(template, behaviour["ResponseHeadersPolicyId"]["Ref"])
-        (header,) = headers["ResponseHeadersPolicyConfig"]["CustomHeadersConfig"]["Items"]
         assert cache["DefaultTTL"] == cache["MaxTTL"] == seconds
-        assert f"max-age={seconds}" in header["Value"]
     assert versioned["PathPattern"] == "v/*"
+
+
+def test_an_error_is_not_cached_as_a_version_is() -> None:
+    """A headers policy is for every response; and what is missing may be made in a moment."""
+    template = cloudfront()
+    told = {
+        name: config["ResponseHeadersPolicyConfig"].get("CustomHeadersConfig")
+        for name, config in of_type(template, "AWS::CloudFront::ResponseHeadersPolicy").items()
+    }
+    cached = {"Header": "Cache-Control", "Value": "public, max-age=60", "Override": True}
+    assert told == {"BriefHeaders": {"Items": [cached]}, "VersionedHeaders": None}
+    config = properties(template, "Distribution")["DistributionConfig"]
+    assert config["CustomErrorResponses"] == [{"ErrorCode": 403, "ErrorCachingMinTTL": 10}]
+
+
+def run_function(event: Json) -> Json:
+    """Return what the function of CloudFront makes of an event."""
+    code = properties(cloudfront(), "Versioned")["FunctionCode"]
+    program = f"{code}\nconsole.log(JSON.stringify(handler({json.dumps(event)})));"
+    done = subprocess.run([str(NODE), "-e", program], capture_output=True, text=True, check=True)
+    found: Json = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.skipif(NODE is None, reason="needs Node.js")
+def test_what_is_there_by_its_version_stays_in_caches_for_a_year() -> None:
+    (versioned,) = properties(cloudfront(), "Distribution")["DistributionConfig"]["CacheBehaviors"]
+    function = {"Fn::GetAtt": ["Versioned", "FunctionMetadata.FunctionARN"]}
+    assert versioned["FunctionAssociations"] == [
+        {"EventType": "viewer-request", "FunctionARN": function},
+        {"EventType": "viewer-response", "FunctionARN": function},
+    ]
+    etag = {"etag": {"value": '"e"'}}
+    event = {"request": {"uri": "/a.jpg"}, "response": {"statusCode": 200, "headers": etag}}
+    assert run_function(event) == {
+        "statusCode": 200,
+        "headers": etag | {"cache-control": {"value": "public, max-age=31536000, immutable"}},
+    }
 
 
 @pytest.mark.skipif(NODE is None, reason="needs Node.js")
@@ -445,10 +480,6 @@ def test_a_version_is_cached_for_a_year_and_a_plain_address_for_a_minute() -> No
     ],
 )
 def test_the_version_moves_from_the_path_to_the_cache_key(uri: str, key: str, version: str) -> None:
-    code = properties(cloudfront(), "VersionToQuery")["FunctionCode"]
-    event = json.dumps({"request": {"uri": uri, "querystring": {"any": {"value": "x"}}}})
-    program = f"{code}\nconsole.log(JSON.stringify(handler({event})));"
-    done = subprocess.run([str(NODE), "-e", program], capture_output=True, text=True, check=True)
-    request: dict[str, Any] = json.loads(done.stdout)
+    request = run_function({"request": {"uri": uri, "querystring": {"any": {"value": "x"}}}})
     assert request["uri"] == key
     assert request["querystring"] == {"v": {"value": version}}
