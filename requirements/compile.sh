@@ -19,3 +19,4 @@ compile requirements/ops.txt pyproject.toml --extra ops --constraint requirement
 compile layers/darkroom/requirements.txt pyproject.toml --constraint requirements/dev.txt
 # The checks pin older versions of what Darkroom itself uses, so they get an environment of their own.
 compile requirements/checks.txt requirements/checks.in --python-version 3.11 "$@"
+compile requirements/sam.txt requirements/sam.in --python-version 3.13 "$@"

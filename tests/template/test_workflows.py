@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -51,12 +52,92 @@ def test_the_jobs_of_ci_share_the_gate_and_repeat_nothing() -> None:
     assert ci["permissions"] == {"contents": "read"}
 
 
-def test_deploying_needs_a_role_and_no_key() -> None:
-    text = (ROOT / ".github" / "workflows" / "deploy.yml").read_text()
-    deploy = yaml.safe_load(text)
-    assert deploy["permissions"]["id-token"] == "write"
-    assert "role-to-assume" in text
-    assert "secrets." not in text
+@pytest.fixture(scope="module")
+def deploying() -> Any:
+    return yaml.safe_load((ROOT / ".github" / "workflows" / "deploy.yml").read_text())
+
+
+def test_deploying_needs_a_role_and_no_key(deploying: Any) -> None:
+    assert "role-to-assume" in str(deploying)
+    assert "secrets." not in str(deploying)
+
+
+def test_nothing_that_checks_or_builds_can_ask_for_credentials(deploying: Any) -> None:
+    """Any step of a job may ask for the token that its permissions allow."""
+    build, deploy = deploying["jobs"]["build"], deploying["jobs"]["deploy"]
+    assert deploying["permissions"] == {"contents": "read"}
+    assert "permissions" not in build
+    assert list(steps(build)) == [".ci/sam", "make check", "make build", "Pack"]
+    assert deploy["needs"] == "build"
+    assert deploy["permissions"] == {"contents": "read", "id-token": "write"}
+    assert list(steps(deploy)) == [".ci/sam", "Unpack", "Deploy"]
+    uses = [each.get("uses", each.get("name", "")).partition("@")[0] for each in deploy["steps"]]
+    assert uses[-2:] == ["aws-actions/configure-aws-credentials", "Deploy"]
+
+
+def test_what_was_built_is_what_is_deployed(
+    deploying: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a `sam` that tells what it was asked."""
+    built = {".aws-sam/build/template.yaml", "statemachine/it.yaml", "samconfig.toml"}
+    for name in (*built, "bin/sam"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text('#!/bin/sh\nprintf "%s\\n" "$@" > asked')
+    (tmp_path / "bin" / "sam").chmod(0o755)
+    there = tmp_path / "there"
+    there.mkdir()
+    run(steps(deploying["jobs"]["build"])["Pack"], tmp_path, RUNNER_TEMP=str(there))
+
+    scripts = steps(deploying["jobs"]["deploy"])
+    run(scripts["Unpack"], there)
+    assert {
+        path.relative_to(there).as_posix() for path in there.rglob("*") if path.is_file()
+    } == built | {"built.tar.gz"}
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    run(scripts["Deploy"], there, STACK_NAME="photos", PARAMETERS="LogLevel=DEBUG CloudFront=yes")
+    assert (there / "asked").read_text().split() == [
+        "deploy", "--no-confirm-changeset", "--no-fail-on-empty-changeset",
+        "--stack-name", "photos", "--parameter-overrides", "LogLevel=DEBUG", "CloudFront=yes",
+    ]  # fmt: skip
+
+
+def test_the_role_is_for_the_environment_that_reviewers_guard() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    (policy,) = re.findall(r"```json\n(\{\n  \"Version\".+?)```", text, flags=re.DOTALL)
+    (statement,) = json.loads(policy)["Statement"]
+    assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
+    issuer = "token.actions.githubusercontent.com"
+    assert statement["Principal"]["Federated"].endswith(f":oidc-provider/{issuer}")
+    assert statement["Condition"] == {
+        "StringEquals": {
+            f"{issuer}:aud": "sts.amazonaws.com",
+            f"{issuer}:sub": "repo:OWNER/REPOSITORY:environment:ENVIRONMENT",
+        }
+    }
+
+
+def test_the_sam_cli_of_the_workflows_is_pinned(tmp_path: Path) -> None:
+    """With a `python3` that makes an environment of empty programs."""
+    locked = (ROOT / "requirements" / "sam.txt").read_text()
+    (pinned,) = re.findall(r"^aws-sam-cli==(.+) \\\n    --hash=", locked, flags=re.MULTILINE)
+    assert re.fullmatch(r"\d+\.\d+\.\d+", pinned)
+    fake = tmp_path / "bin" / "python3"
+    fake.parent.mkdir()
+    fake.write_text(
+        '#!/bin/sh\nmkdir -p "$3/bin"; for program in python sam; do\n'
+        f'printf \'#!/bin/sh\\necho "$@" > {tmp_path}/asked\' > "$3/bin/$program"\n'
+        'chmod +x "$3/bin/$program"; done'
+    )
+    fake.chmod(0o755)
+    path = f"{fake.parent}{os.pathsep}{os.environ['PATH']}"
+    run(
+        str(ROOT / ".ci" / "sam"), tmp_path,
+        PATH=path, RUNNER_TEMP=str(tmp_path), GITHUB_PATH=str(tmp_path / "paths"),
+    )  # fmt: skip
+    assert (tmp_path / "asked").read_text().endswith("--require-hashes -r requirements/sam.txt\n")
+    (added,) = (tmp_path / "paths").read_text().splitlines()
+    assert [each.name for each in Path(added).iterdir()] == ["sam"]  # and no other Python
+    assert Path(added, "sam").resolve() == (tmp_path / "sam" / "bin" / "sam").resolve()
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +151,9 @@ def steps(job: Any) -> dict[str, str]:
 
 
 def test_a_release_needs_notes_and_passes_the_gate_before_it_is_packed(release: Any) -> None:
-    assert list(steps(release["jobs"]["build"])) == ["Notes", ".ci/run", "make build", "Pack"]
+    assert list(steps(release["jobs"]["build"])) == [
+        "Notes", ".ci/run", ".ci/sam", "make build", "Pack",
+    ]  # fmt: skip
     assert release["jobs"]["publish"]["needs"] == "build"
 
 
