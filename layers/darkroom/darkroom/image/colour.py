@@ -73,7 +73,7 @@ def _convert(image: Any) -> Any:
     if profile is not None and not is_srgb(profile):
         image = _by_profile(image, profile)
     if image.interpretation == "cmyk":
-        image = image.icc_transform("srgb")
+        image = _followed(image)
     elif image.interpretation in _BY_D50:
         image = image.icc_export(output_profile="srgb", intent="relative")
     elif image.interpretation in _MEASURED:

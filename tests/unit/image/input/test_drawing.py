@@ -71,6 +71,48 @@ def test_a_drawing_is_as_large_as_a_browser_shows_it(
 
 
 @pytest.mark.parametrize(
+    ("attributes", "across", "down"),
+    [
+        ('viewBox="0 0 10.4 5"', 10.4, 5),
+        ('viewBox="0 0 10.4 5" preserveAspectRatio="xMinYMin"', 10.4, 5),
+        ('viewBox="0 0 100.4 50.7"', 100.4, 50.7),
+        ('viewBox="0 0 1000 333" width="100"', 1000, 333),
+        ('viewBox="0 0 1000 1" width="100"', 1000, 1),
+        ('viewBox="0 0 101 50" width="100" height="50"', 101, 50),
+        ('viewBox="0 0 297.64 841.89" width="105mm" height="297mm"', 297.64, 841.89),
+        ('width="100.4" height="50.3"', 100.4, 50.3),
+        ('width="100.4" height="50.3" viewBox="nothing"', 100.4, 50.3),
+        ("", 300, 150),
+    ],
+)
+@pytest.mark.parametrize("scale", [0.5, 1, 3])
+def test_a_drawing_that_fills_its_size_fills_whole_pixels(
+    attributes: str, across: float, down: float, scale: float
+) -> None:
+    rect = f'<rect width="{across}" height="{down}"/><rect width="{across / 2}" height="{down}"/>'
+    data = svg(attributes, rect)
+    width, height = (max(1, round(side * scale)) for side in drawing.read(data).size)
+    alpha = np.asarray(rasterised(data, (width, height)))[..., 3]
+    assert alpha.min() == 255
+
+
+@pytest.mark.parametrize(
+    ("attributes", "inside"),
+    [
+        ('viewBox="0 0 100 100" width="200" height="100"', (50, 0, 150, 100)),
+        ('viewBox="0 0 100 100" width="100" height="102"', (0, 1, 100, 101)),
+        ('viewBox="0 0 100 100" width="104" height="100" preserveAspectRatio="xMinYMin"',
+         (0, 0, 100, 100)),
+    ],
+)  # fmt: skip
+def test_a_drawing_of_another_shape_than_its_size_keeps_its_shape(
+    attributes: str, inside: tuple[int, int, int, int]
+) -> None:
+    data = svg(attributes, '<rect width="100" height="100"/>')
+    assert rasterised(data, drawing.read(data).size).getbbox() == inside
+
+
+@pytest.mark.parametrize(
     ("reference", "picture", "embedded"),
     [
         ("file:///etc/hostname", False, None),

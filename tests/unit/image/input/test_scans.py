@@ -29,6 +29,14 @@ SCANS = [found.start() for found in re.finditer(b"\xff\xda", PROGRESSIVE)]
 RESTARTS = encoded(scene(*SIZE, seed=1), quality=85, restart_marker_blocks=5)
 
 
+ENDS = [PROGRESSIVE.rindex(b"\xff\xc4", 0, start) for start in SCANS]  # each has a table
+
+
+def between(number: int, odd: bytes) -> bytes:
+    """Return a progressive JPEG with bytes after a scan's data."""
+    return PROGRESSIVE[: ENDS[number]] + odd + PROGRESSIVE[ENDS[number] :]
+
+
 def mezzanine(data: bytes) -> Mezzanine:
     return unpack(develop(data, SAME_SIZE).mezzanine)
 
@@ -88,7 +96,9 @@ def two_scans(*, keep: int = 3) -> bytes:
         two_scans(keep=2),
         two_scans(keep=1),
         PHOTO[:-2] + random.Random(1).randbytes(400).replace(b"\xff", b"") + END,
-        PROGRESSIVE[: SCANS[3]] + b"abcd" + PROGRESSIVE[SCANS[3] :],
+        between(5, bytes(range(1, 28))),
+        between(5, b"abcd" + PHOTO[DATA : DATA + 100]),
+        PROGRESSIVE[: ENDS[3] - 200] + PROGRESSIVE[ENDS[3] :],
         PHOTO.replace(b"JFIF\0\1", b"JFIF\0\2")[: DATA + 500] + END,
     ],
     ids=[
@@ -96,7 +106,8 @@ def two_scans(*, keep: int = 3) -> bytes:
         *("no end", "zeroed", "zeroed to the end", "a hole", "half of it zeroed"),
         *("claims 99 megapixels", "claims a row more", "of 10 scans 3", "the last scan"),
         *("no third component", "one component of three", "much left over"),
-        *("bytes between scans", "lost behind a harmless oddity"),
+        *("27 bytes after a scan", "many after a scan", "the end of a scan"),
+        "lost behind a harmless oddity",
     ],
 )
 def test_lost_data_are_refused(data: bytes) -> None:
@@ -123,15 +134,23 @@ def test_lost_data_are_refused_where_the_picture_is_decoded_small() -> None:
         PROGRESSIVE[:20] + b"abcd" + PROGRESSIVE[20:],
         PHOTO.replace(b"JFIF\0\1", b"JFIF\0\2"),
         PHOTO.replace(b"JFIF\0\1", b"JFIF\0\2")[:-2],
+        PROGRESSIVE[: SCANS[3]] + b"abcd" * 100 + PROGRESSIVE[SCANS[3] :],
+        between(5, bytes(range(1, 19))),
+        between(5, bytes(500)),
+        between(5, b"abcd")[:-2] + b"abcd" + END,
+        two_scans().replace(b"\xff\xda", b"abcd\xff\xda"),
     ],
     ids=[
         *("no end marker", "no end marker, progressive", "a few bytes before the end"),
         *("a few bytes before the end, progressive", "padding", "bytes between segments"),
         *("bytes between segments, progressive", "a version of JFIF", "two oddities"),
+        *("bytes before a scan", "a few bytes after a scan", "padding after a scan"),
+        *("a few bytes after two scans", "a few bytes after scans of one component each"),
     ],
 )
 def test_what_is_harmless_is_shown_but_never_passed_on(data: bytes) -> None:
-    sound = PROGRESSIVE if b"\xff\xc2" in data else PHOTO
+    several = two_scans() if data.count(b"\xff\xda") == 3 else PHOTO
+    sound = PROGRESSIVE if b"\xff\xc2" in data else several
     assert shown(data) == shown(sound)
     assert mezzanine(sound).header.original is not None
     assert mezzanine(data).header.original is None
@@ -197,21 +216,46 @@ def test_a_turned_picture_is_turned_in_an_odd_file() -> None:
     assert shown(odd) == shown(data) != shown(PHOTO)
 
 
-@pytest.mark.parametrize(("small", "refused"), [(10**6, True), (100, False)])
-def test_only_small_or_suspicious_files_are_looked_at_twice(
-    small: int, refused: bool, monkeypatch: pytest.MonkeyPatch
+OUT_OF_STEP = PHOTO[:-2] + PHOTO[DATA : DATA + 400] + END
+NOISE = encoded(scene(640, 480, seed=1), quality=95)
+START = NOISE.index(b"\xff\xda") + 14
+
+
+@pytest.mark.parametrize(
+    ("written_over", "seen"),
+    [
+        (bytes(32), True),
+        (bytes(31), False),
+        (b"a line of text\n" * 600, True),
+        (b"a line of text\n" * 200, False),
+        (NOISE[START + 9000 : START + 18000], False),
+        (b"", False),
+    ],
+    ids=["zeros", "fewer zeros", "text", "little text", "a part of a picture", "nothing"],
+)
+def test_which_large_files_are_looked_at_twice(
+    written_over: bytes, seen: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where data are left over, only a second look tells; lost ones are betrayed by zeros."""
-    monkeypatch.setattr(scans, "SMALL", small)
-    out_of_step = PHOTO[:-2] + PHOTO[DATA : DATA + 400] + END
-    if refused:
+    """Where data are left over, only a second look tells; what is written over files betrays it."""
+    monkeypatch.setattr(scans, "SMALL", 100)
+    monkeypatch.setattr(scans, "_AT_ONCE", 16384)
+    at = START + 16384 + 50  # across what is looked at once
+    data = NOISE[:at] + written_over + NOISE[at + len(written_over) :]
+    assert scans._is_suspicious(data, START) is seen
+    assert not scans._is_suspicious(NOISE + bytes(100), START), "behind the picture is what may"
+    if seen:
         with pytest.raises(CorruptImage):
-            scans.check(out_of_step)
-    else:
-        scans.check(out_of_step)
-        assert not scans.sound(out_of_step), "and so it is never passed on"
+            scans.check(data[:-2] + OUT_OF_STEP[DATA:])
+
+
+def test_what_is_left_over_in_a_large_file_is_never_passed_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with pytest.raises(CorruptImage):
-        scans.check(PHOTO[:DATA] + bytes(len(PHOTO) - DATA - 2) + END)
+        scans.check(OUT_OF_STEP)
+    monkeypatch.setattr(scans, "SMALL", 100)
+    scans.check(OUT_OF_STEP)
+    assert not scans.sound(OUT_OF_STEP)
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xd8", PHOTO[:100], PHOTO[: DATA - 14] + END])

@@ -67,8 +67,6 @@ class Drawing(Struct, frozen=True):
         import resvg_py
 
         root = self.root
-        if not root.get("viewBox"):
-            root.set("viewBox", f"0 0 {self.size[0]} {self.size[1]}")
         root.set("width", str(size[0]))
         root.set("height", str(size[1]))
         try:
@@ -112,7 +110,7 @@ def read(data: bytes) -> Drawing:
         )
     _check_shape(root)
     pictures = tuple(_cut_off(root))
-    return Drawing(root, _size(root), pictures)
+    return Drawing(root, _fitted(root), pictures)
 
 
 def _check_shape(root: ET.Element) -> None:
@@ -156,15 +154,31 @@ def _embedded(reference: str) -> bytes | None:
         return None
 
 
-def _size(root: ET.Element) -> Size:
+def _fitted(root: ET.Element) -> Size:
+    """Return a drawing's size, and have what fills it fill the whole pixels that it becomes.
+
+    Otherwise up to a pixel at its edges would be half clear: few drawings, A4 to begin with, have
+    sides of whole pixels.
+    """
     box = _view_box(root.get("viewBox", ""))
+    width, height = _size(root, box)
+    across, down = box or (width, height)
+    if box is None:
+        root.set("viewBox", f"0 0 {width} {height}")
+    scale = min(width / across, height / down)
+    if max(width - across * scale, height - down * scale) < 1:
+        root.set("preserveAspectRatio", "none")
+    return _whole(width), _whole(height)
+
+
+def _size(root: ET.Element, box: tuple[float, float] | None) -> tuple[float, float]:
     width, height = _pixels(root.get("width")), _pixels(root.get("height"))
     basis, scale = box or DEFAULT_SIZE, 1.0
     if box and width:
         scale = width / box[0]
     elif box and height:
         scale = height / box[1]
-    return _whole(width or basis[0] * scale), _whole(height or basis[1] * scale)
+    return width or basis[0] * scale, height or basis[1] * scale
 
 
 def _whole(length: float) -> int:

@@ -26,7 +26,7 @@ from darkroom.image.input.page import (
 from darkroom.image.strip import strip
 from darkroom.image.vips import forget_errors, said, vips
 
-_LEFT_OVER = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
+_LEFT_OVER = re.compile(r"\d+ extraneous bytes before marker 0x")
 _NO_END = "premature end of JPEG image"
 
 
@@ -67,15 +67,15 @@ def _page(data: Data, header: Any) -> Page:
 def _judge(data: Data, header: Any, complaint: str) -> Page:
     """Return the page without what is harmless.
 
-    That is a missing mark at the end, where nothing is missing before it, and a few bytes too many
-    before it.
+    That is a missing mark at the end, where nothing is missing before it, and bytes between its
+    scans: any number between segments, a few at the end of a scan's data.
     """
     if _NO_END in complaint:
         return _page(bytes(data) + scans.END, header)
-    left_over = _LEFT_OVER.search(complaint)
-    if left_over is None or int(left_over[1]) > scans.SPARE:
+    picture = scans.without_spare(data) if _LEFT_OVER.search(complaint) else None
+    if picture is None:
         refuse(complaint)
-    return _page(scans.without(data, int(left_over[1])), header)
+    return _page(picture, header)
 
 
 def _jpeg_shrink(size: Size, wanted: Size) -> int:

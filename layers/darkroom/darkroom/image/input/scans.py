@@ -6,7 +6,9 @@ import re
 from typing import NamedTuple
 
 from darkroom.contract.errors import CorruptImage
+from darkroom.contract.limits import MIB
 from darkroom.image.input.page import Data
+from darkroom.image.strip import strip
 from darkroom.image.vips import forget_errors, said, vips
 
 STRICT = {"access": "sequential", "fail_on": "warning"}
@@ -22,10 +24,23 @@ Blocks that are decoded out of step leave more, nine times in ten."""
 
 SMALL = 256 * 1024
 """Files of up to so many bytes are always looked at twice, for 2 ms at most. Of larger ones that
-would take a sixth of the whole: they are where zeros make them suspicious."""
+would take a sixth of the whole: they are where their data are suspicious."""
 
 _ZEROS = bytes(32)
 """What a lost sector, or a transfer that was broken off, leaves in a file. Few pictures have it."""
+
+_SECTOR = 4096
+"""So many bytes of a picture hold 16 of value 255 on average, and none in one of ten million cases.
+Text, or anything else that some program wrote over a picture, holds none."""
+
+_AT_ONCE = MIB
+"""So many bytes are looked at without a copy of the whole file."""
+
+_AND_MORE = b"\xff\xfe\0\2" + END + bytes(8192)
+"""A comment, before which libjpeg counts what is left over, but for what it has read ahead; and so
+many bytes that it reads as it does in the middle of a file."""
+
+_LEFT_OVER = re.compile(r"(\d+) extraneous bytes before marker 0xfe")
 
 _EIGHTH = 8
 
@@ -62,7 +77,7 @@ def check(data: Data) -> None:
         return  # the decoder tells
     if not frame.single:
         _check_scans(data, frame)
-    elif len(data) <= SMALL or _ZEROS in bytes(data[frame.data :]):
+    elif len(data) <= SMALL or _is_suspicious(data, frame.data):
         _check_end(data, frame.data)
 
 
@@ -77,11 +92,25 @@ def sound(data: Data) -> bool:
     return end is not None and _warns(bytes(data[: end.start() - 1]) + END)
 
 
-def without(data: Data, spare: int) -> bytes:
-    """Return a JPEG without so many bytes before its end."""
-    whole, frame = bytes(data), _frame(data)
-    end = whole.index(END, frame.data if frame else 0)
-    return whole[: end - spare] + END
+def without_spare(data: Data) -> bytes | None:
+    """Return a JPEG of several scans without what is left over at the end of each; None if much is.
+
+    libjpeg counts it, but tells only of the first; so each scan is made the last one.
+    """
+    whole = strip(bytes(data) + END, "jpeg")
+    if whole is None:
+        return None
+    scan = _SCAN_MARKER.search(whole)
+    while scan is not None:
+        end = _AFTER_SCAN.search(whole, scan.end() + 2)
+        at = end.start() if end else len(whole)
+        count = _LEFT_OVER.search(_complaint(whole[:at] + _AND_MORE))
+        spare = whole[at - int(count[1]) : at] if count else b""
+        whole = whole[: at - len(spare)] + whole[at:]
+        if len(spare) > SPARE and spare.strip(spare[:1]):
+            return None
+        scan = _SCAN_MARKER.search(whole, at - len(spare))
+    return whole
 
 
 def _check_scans(data: Data, frame: _Frame) -> None:
@@ -99,6 +128,19 @@ def _check_scans(data: Data, frame: _Frame) -> None:
         left -= {(each, place) for each in components for place in places}
     if left:
         raise _incomplete("scans are missing at its end")
+
+
+def _is_suspicious(data: Data, at: int) -> bool:
+    """Return whether a scan holds what pictures seldom do, and what is written over files does."""
+    for start in range(at, len(data), _AT_ONCE):
+        part = bytes(data[start : start + _AT_ONCE + len(_ZEROS)])
+        sectors = range(0, len(part) - _SECTOR + 1, _SECTOR)
+        odd = [i for i in sectors if part.find(255, i, i + _SECTOR) < 0]
+        odd += [i for i in [part.find(_ZEROS)] if i >= 0]
+        if odd:
+            end = _AFTER_SCAN.search(data, at)
+            return end is None or start + min(odd) < end.start()  # not in what phones add
+    return False
 
 
 def _check_end(data: Data, at: int) -> None:
@@ -120,16 +162,20 @@ def _ends(head: bytes, scan: bytes) -> bool:
 
 
 def _warns(data: bytes) -> bool:
-    """Return whether a JPEG's decoder complains; at an eighth it does little but read."""
+    return bool(_complaint(data))
+
+
+def _complaint(data: bytes) -> str:
+    """Return what a JPEG's decoder says first; at an eighth it does little but read."""
     forget_errors()
     try:
         image = vips().Image.jpegload_buffer(data, **STRICT)
         if min(image.width, image.height) >= _EIGHTH:
             image = vips().Image.jpegload_buffer(data, shrink=_EIGHTH, **STRICT)
         image.avg()
-    except vips().Error:
-        return True
-    return bool(said())
+    except vips().Error as error:
+        return str(error)
+    return said()
 
 
 def _frame(data: Data) -> _Frame | None:

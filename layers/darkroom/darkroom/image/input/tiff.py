@@ -52,7 +52,7 @@ _FLOAT = 3
 _HALF = 128
 """Neither green nor red, in 8 bits."""
 
-_TOLD = {"access": "sequential", "fail_on": "truncated"}
+_LENIENT = {"access": "sequential", "fail_on": "truncated"}
 """Damage is told instead of raised: strips fail for a mere odd tag otherwise, and tiles never."""
 
 _FAX = ("Premature EOL", "Line length mismatch", "Premature EOF")
@@ -62,7 +62,7 @@ _FAX = ("Premature EOL", "Line length mismatch", "Premature EOF")
 def read(data: Data, limits: Limits) -> Opened:
     """Read the header; see :func:`darkroom.image.input.openers.open_image`."""
     _check_kind(*directories(data, 1))
-    first = vips().Image.tiffload_source(source(data), **_TOLD)
+    first = vips().Image.tiffload_source(source(data), **_LENIENT)
     count = frames_of(first)
     check_count(count, "pages", limits)
     found = directories(data, count)
@@ -74,7 +74,7 @@ def read(data: Data, limits: Limits) -> Opened:
 def _page(data: Data, index: int, directory: Directory) -> Page:
     _check_kind(directory)
     forget_errors()
-    image = vips().Image.tiffload_source(source(data), page=index, **_TOLD)
+    image = vips().Image.tiffload_source(source(data), page=index, **_LENIENT)
     size, turn, kind = size_of(image), orientation(image), _kind(directory)
     known = frozenset(said().splitlines())
     page = Page(size, turn, lambda _: _usual(image, kind, directory), judge=partial(_judge, known))
@@ -115,7 +115,7 @@ def _ycbcr(data: Data, index: int, known: frozenset[str]) -> Any:
     """
     from PIL import TiffImagePlugin
 
-    vips().Image.tiffload_source(source(data), page=index, **_TOLD).avg()
+    vips().Image.tiffload_source(source(data), page=index, **_LENIENT).avg()
     _judge(known, said())
     TiffImagePlugin.READ_LIBTIFF = True  # its own decoder knows no subsampled colours
     try:
