@@ -68,6 +68,17 @@ PRICE = {
 
 
 @pytest.mark.parametrize("workflow", ["Standard, as", "Express ("])
+def test_every_log_is_paid_for_when_it_is_written_and_when_it_is_searched(workflow: str) -> None:
+    """CloudWatch: $0.50 per GB taken in, $0.12 per GB scanned by a data protection policy."""
+    _, *lines = rows(COST.partition(f"## {workflow}")[2])
+    logs = {what: (number(q.split()[0]), number(usd)) for what, q, _, usd in lines if "KB" in q}
+    searched, price = logs.pop("Logs searched for secrets")
+    assert searched == sum(size for size, _ in logs.values())
+    assert price == pytest.approx(0.12 * searched)
+    assert all(usd == pytest.approx(0.50 * size) for size, usd in logs.values())
+
+
+@pytest.mark.parametrize("workflow", ["Standard, as", "Express ("])
 def test_a_bill_is_its_quantities_times_the_prices(workflow: str) -> None:
     _, *lines = rows(COST.partition(f"## {workflow}")[2])
     sums = {}
