@@ -133,6 +133,30 @@ def test_deploying_without_the_sam_cli_says_what_is_missing(tmp_path: Path) -> N
     assert "needs the SAM CLI" in said
 
 
+@pytest.mark.parametrize(("status", "said"), [("0", True), ("1", False)])
+def test_what_was_deployed_is_not_ready_at_once(tmp_path: Path, status: str, said: bool) -> None:
+    """With a `sam` that does nothing, and without a build."""
+    sam = tmp_path / "sam"
+    sam.write_text(f"#!/bin/sh\nexit {status}\n")
+    sam.chmod(0o755)
+    (tmp_path / "samconfig.toml").write_text('region = "eu-west-1"\n')
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    _, told = make("deploy", "MAKE=true", folder=tmp_path, path=path)
+    assert ("sends its events after about five minutes" in told) is said
+
+
+def test_where_the_stack_can_be_is_told() -> None:
+    """The definition's resources and the console's addresses are of AWS's own partition."""
+    machine = (ROOT / "statemachine" / "image_pipeline.asl.yaml").read_text()
+    assert "arn:aws:states" in machine
+    template = (ROOT / "template.yaml").read_text().partition("Metadata:")[0]
+    assert "For AWS's commercial regions" in template
+    for name in ("README.md", "docs/operations.md"):
+        text = (ROOT / name).read_text()
+        assert "AWS's commercial regions" in text
+        assert "GovCloud" in text
+
+
 def anchors(path: Path) -> set[str]:
     """Return what a link can name within a document, as GitHub makes it of headings."""
     text = path.read_text()
