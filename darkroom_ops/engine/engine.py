@@ -103,15 +103,27 @@ class Engine:
             dead_letters=lambda function: self.functions.spec(function).dead_letters,
         )
         self._closed = False
+        gateway = Gateway(
+            DomainDispatcherApplication(create_backend_app),
+            self.authorizer,
+            lambda call, invocation: self.inject_fault and self.inject_fault(call, invocation),
+            {MESSAGES_PATH: self.inbox.per_execution},
+        )
         with contextlib.ExitStack() as undo:
             undo.callback(self._socket.close)
             services = Services(
-                self.endpoint, self.functions, self.inbox, self.router, self.faults, self.retries
+                endpoint=self.endpoint,
+                gateway=gateway,
+                functions=self.functions,
+                inbox=self.inbox,
+                router=self.router,
+                faults=self.faults,
+                retries=self.retries,
             )
             hooks.install(services)
             undo.callback(self.functions.close)
             undo.callback(hooks.uninstall)
-            self._server = self._serve()
+            self._server = self._serve(gateway)
             undo.pop_all()
         try:
             self.deployed = self._deploy(template, stack, parameters)
@@ -165,17 +177,11 @@ class Engine:
             self.functions.register(spec)
         return deployed
 
-    def _serve(self) -> BaseWSGIServer:
+    def _serve(self, gateway: Gateway) -> BaseWSGIServer:
         for name, level in QUIET.items():
             logging.getLogger(name).setLevel(level)
         warnings.filterwarnings("ignore", message="Tried to parse .* not supported by moto")
         os.environ["MOTO_PORT"] = str(self.port)
-        gateway = Gateway(
-            DomainDispatcherApplication(create_backend_app),
-            self.authorizer,
-            lambda call, invocation: self.inject_fault and self.inject_fault(call, invocation),
-            {MESSAGES_PATH: self.inbox.per_execution},
-        )
         fd = self._socket.fileno()
         server = make_server(
             HOST, self.port, gateway, threaded=True, request_handler=_KeepAlive, fd=fd

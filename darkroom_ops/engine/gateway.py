@@ -11,15 +11,20 @@ import json
 import re
 import socket
 import threading
+import uuid
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
+from typing import TypeVar
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+from botocore.exceptions import ConnectionClosedError
 from werkzeug.wrappers import Response
 
 from darkroom_ops.engine.authorization import Authorizer
 from darkroom_ops.engine.permissions import Call
-from darkroom_ops.engine.protocols import InjectFault, read, respond
+from darkroom_ops.engine.protocols import InjectFault, client_error, read, respond
+
+Answer = TypeVar("Answer")
 
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/[^/]*/[^/]*/([^/,\s]+)/aws4_request")
 
@@ -50,6 +55,26 @@ class Gateway:
             return self._app(environ, start_response)
         call = read(environ, principal=signed[1], service=signed[2])
         return (self._answer(call, environ) or self._app)(environ, start_response)
+
+    def make(self, call: Call, serve: Callable[[], Answer]) -> Answer:
+        """Make a call from inside the engine, without HTTP; it fails as it would for boto3.
+
+        Raises
+        ------
+        ClientError, ConnectionClosedError
+            The caller's role does not allow it, or a fault was injected.
+        """
+        error = self._authorizer.check(call)
+        if error is None:
+            fault = self._inject_fault(call, str(uuid.uuid4()))
+            if fault is None:
+                return serve()
+            if fault.served:
+                serve()
+            if fault.error is None:
+                raise ConnectionClosedError(endpoint_url=f"https://{call.service}.amazonaws.com")
+            error = fault.error
+        raise client_error(error, call.operation)
 
     def _answer(self, call: Call, environ: WSGIEnvironment) -> WSGIApplication | None:
         """Return what answers a call of a role's; None when it is simply served."""

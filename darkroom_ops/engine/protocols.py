@@ -17,6 +17,7 @@ from typing import TypeAlias
 from wsgiref.types import WSGIEnvironment
 from xml.sax.saxutils import escape
 
+from botocore.exceptions import ClientError
 from werkzeug.wrappers import Response
 
 from darkroom_ops.engine.permissions import Call
@@ -156,3 +157,20 @@ def respond(service: str, error: ServiceError) -> Response:
     kind = "application/xml" if service in {"s3", "sns"} else "application/x-amz-json-1.1"
     headers = {"x-amzn-RequestId": request_id, "x-amzn-ErrorType": error.code}
     return Response(body, error.status, headers, content_type=kind)
+
+
+def client_error(error: ServiceError, operation: str) -> ClientError:
+    """Return an error of a service as boto3 raises it."""
+    return ClientError(
+        {
+            "Error": {"Code": error.code, "Message": error.message},
+            "ResponseMetadata": {
+                "RequestId": str(uuid.uuid4()),
+                "HTTPStatusCode": error.status,
+                "HTTPHeaders": {},
+                "RetryAttempts": 0,
+                "HostId": "",
+            },
+        },
+        operation,
+    )

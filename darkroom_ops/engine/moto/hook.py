@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from darkroom_ops.engine.eventbridge import EventRouter
+from darkroom_ops.engine.gateway import Gateway
 from darkroom_ops.engine.inbox import Inbox
 from darkroom_ops.engine.lambda_.functions import Functions
 from darkroom_ops.engine.stepfunctions.retries import RetryWaits
@@ -22,6 +23,7 @@ class Services:
     """The parts of the running engine that hooks call."""
 
     endpoint: str
+    gateway: Gateway
     functions: Functions
     inbox: Inbox
     router: EventRouter

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import json
+from dataclasses import dataclass
 from typing import Any
 
-from moto.awslambda.models import LambdaFunction
+from moto.awslambda.models import LambdaFunction, lambda_backends
+from moto.core.exceptions import JsonRESTError
 
+from darkroom_ops.engine import backends
 from darkroom_ops.engine.moto.hook import hook, services
+from darkroom_ops.engine.permissions import MACHINE, Call
+from darkroom_ops.engine.protocols import ServiceError, client_error
 
 
 @hook(
@@ -19,3 +26,27 @@ def invoke(self: Any, event: Any = None) -> tuple[str, bool, str]:
     done = services().functions.invoke(self.function_name, event)
     self.save_logs(done.log)
     return done.payload, done.failed, done.log[-4096:]
+
+
+@dataclass(frozen=True)
+class Client:
+    """What state machines invoke functions with: boto3's client, but for HTTP and its cost."""
+
+    region: str
+
+    def invoke(self, **given: Any) -> dict[str, Any]:
+        """Invoke a function; parameters, answer and errors are those of boto3."""
+        texts = {name: value for name, value in given.items() if isinstance(value, str)}
+        call = Call(MACHINE, "lambda", "Invoke", texts)
+        return services().gateway.make(call, lambda: self._invoke(given))
+
+    def _invoke(self, given: dict[str, Any]) -> dict[str, Any]:
+        known = lambda_backends[backends.ACCOUNT][self.region]
+        try:
+            function = known.get_function(given["FunctionName"], given.get("Qualifier"))
+        except JsonRESTError as error:
+            refused = ServiceError(error.code, error.error_type, error.message)
+            raise client_error(refused, "Invoke") from error
+        payload, failed, _ = function._invoke_lambda(json.loads(given.get("Payload", b"{}")))
+        answer = {"StatusCode": 200, "Payload": io.BytesIO(payload.encode())}
+        return answer | ({"FunctionError": "Handled"} if failed else {})

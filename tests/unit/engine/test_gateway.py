@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError, ConnectionClosedError
 
 from darkroom_ops.engine.authorization import Authorizer, Denial
 from darkroom_ops.engine.gateway import Gateway
@@ -135,6 +136,45 @@ def test_a_connection_that_is_gone_already_breaks_quietly(api: Api) -> None:
     theirs.close()
     api.fault = ServiceFault(None)
     assert api(request() | {"werkzeug.socket": ours}) == (500, b"")
+
+
+# ---------------------------------------------------------------------------- calls from inside
+
+
+def called(api: Api, uri: str = "a.jpg") -> tuple[int, Any]:
+    """Make a call from inside, and return how often it was served and what came of it."""
+    served: list[int] = []
+    call = Call("reader", "s3", "GetObject", {"Bucket": "photos", "Key": uri})
+    try:
+        answer: Any = api.gateway.make(call, lambda: served.append(1) or "done")
+    except (ClientError, ConnectionClosedError) as error:
+        answer = error
+    return len(served), answer
+
+
+def test_a_call_from_inside_is_served(api: Api) -> None:
+    assert called(api) == (1, "done")
+    ((call, invocation),) = api.asked
+    assert (call.operation, bool(invocation)) == ("GetObject", True)
+
+
+def test_a_call_from_inside_needs_its_role(api: Api) -> None:
+    served, error = called(api, "b.jpg")
+    assert (served, error.operation_name) == (0, "GetObject")
+    assert error.response["Error"]["Code"] == "AccessDenied"
+    assert "s3:GetObject on resource" in error.response["Error"]["Message"]
+    assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    assert error.response["ResponseMetadata"]["RequestId"]
+
+
+@pytest.mark.parametrize("served", [False, True])
+def test_a_call_from_inside_fails_before_or_after_it_is_served(api: Api, served: bool) -> None:
+    api.fault = ServiceFault(ServiceError(503, "SlowDown", "less"), served=served)
+    times, error = called(api)
+    assert (times, error.response["Error"]["Code"]) == (int(served), "SlowDown")
+    api.fault = ServiceFault(None, served=served)
+    times, error = called(api)
+    assert (times, type(error)) == (int(served), ConnectionClosedError)
 
 
 # ---------------------------------------------------------------------------- conditional writes

@@ -31,6 +31,7 @@ from moto.stepfunctions.parser.asl.utils import boto_client
 from moto.stepfunctions.parser.mocking.mock_config import MockedResponseReturn, MockedResponseThrow
 
 from darkroom_ops.engine.moto.hook import hook, services
+from darkroom_ops.engine.moto.lambda_ import Client
 from darkroom_ops.engine.moto.stepfunctions.failures import failure
 
 # ---------------------------------------------------------------------------- calls
@@ -50,6 +51,8 @@ class SharedClients:
     @classmethod
     def client(cls, *, service_name: str, region_name: str, config: Config, **_: Any) -> Any:
         """Return the client of a service for the engine that runs."""
+        if service_name == "lambda":
+            return Client(region_name)
         endpoint = services().endpoint
         with cls.lock:
             if (endpoint, service_name) not in cls.made:

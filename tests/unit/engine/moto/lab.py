@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +19,7 @@ from moto.stepfunctions.responses import StepFunctionResponse
 from darkroom_ops.engine import backends
 from darkroom_ops.engine.inbox import Inbox
 from darkroom_ops.engine.moto import hook
+from darkroom_ops.engine.permissions import Call
 from darkroom_ops.engine.stepfunctions.retries import RetryWaits
 from darkroom_ops.engine.stepfunctions.task_faults import Fault, Faults
 
@@ -63,15 +65,21 @@ class Lab:
         self.router, self.faults, self.inbox = Router(), Faults(), Inbox()
         self.retries = RetryWaits(skip=True)
         self.functions: Any = SimpleNamespace()
+        self.calls: list[Call] = []
         self.backend = StepFunctionsParserBackend(REGION, ACCOUNT)
         self.services = hook.Services(
             endpoint="http://127.0.0.1:1",
+            gateway=SimpleNamespace(make=self._make),  # type: ignore[arg-type]
             functions=self.functions,
             inbox=self.inbox,
             router=self.router,  # type: ignore[arg-type]
             faults=self.faults,
             retries=self.retries,
         )
+
+    def _make(self, call: Call, serve: Callable[[], Any]) -> Any:
+        self.calls.append(call)
+        return serve()
 
     def machine(self, definition: Json) -> str:
         name = f"m{len(self.backend.state_machines)}"

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import MagicMock, patch
 
+import pytest
+from botocore.exceptions import ClientError
 from moto import settings
+from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda.models import LambdaFunction
+from moto.stepfunctions.parser.asl.utils import boto_client
 
 from darkroom_ops.engine.moto import lambda_
-from tests.unit.engine.moto.lab import Lab
+from darkroom_ops.engine.permissions import MACHINE, Call
+from tests.unit.engine.moto.lab import ACCOUNT, REGION, Lab
 from tests.unit.engine.moto.probes import probe
 
 
@@ -31,6 +37,47 @@ def test_a_function_runs_in_a_worker_and_its_log_is_kept(lab: Lab) -> None:
     assert asked == [("f", {"a": 1})]
     assert (payload, failed, len(log), log[-3:]) == ('{"a": 1}', True, 4096, "end")
     assert kept == ["/aws/lambda/f", done.log]
+
+
+@pytest.fixture
+def function(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A function that says what it was asked, or fails."""
+
+    def run(event: Any) -> tuple[str, bool, str]:
+        return json.dumps({"got": event}), event == "fail", "log"
+
+    def get_function(name: str, qualifier: str | None) -> Any:
+        if name != "f":
+            raise UnknownFunctionException(f"{name}:{qualifier}")
+        return SimpleNamespace(_invoke_lambda=run)
+
+    known = SimpleNamespace(get_function=get_function)
+    monkeypatch.setattr(lambda_, "lambda_backends", {ACCOUNT: {REGION: known}})
+    return boto_client.boto_client_for(REGION, "lambda")
+
+
+def test_a_machine_invokes_a_function_as_boto3_does(lab: Lab, function: Any) -> None:
+    answer = function.invoke(FunctionName="f", Qualifier="v1", Payload=b'{"a": "\xc3\xa9"}')
+    assert (answer["StatusCode"], json.load(answer["Payload"])) == (200, {"got": {"a": "é"}})
+    assert "FunctionError" not in answer
+    given = {"FunctionName": "f", "Qualifier": "v1"}
+    assert lab.calls == [Call(MACHINE, "lambda", "Invoke", given)]
+
+
+def test_a_machine_hears_that_a_function_failed(function: Any) -> None:
+    assert function.invoke(FunctionName="f", Payload=b'"fail"')["FunctionError"] == "Handled"
+
+
+def test_a_machine_may_give_a_function_nothing(function: Any) -> None:
+    assert json.load(function.invoke(FunctionName="f")["Payload"]) == {"got": {}}
+
+
+def test_a_function_that_is_not_there_is_lambdas_error(function: Any) -> None:
+    with pytest.raises(ClientError, match=r"Function not found: g:None$") as raised:
+        function.invoke(FunctionName="g", Payload=b"{}")
+    assert raised.value.response["Error"]["Code"] == "ResourceNotFoundException"
+    assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == 404
+    assert raised.value.operation_name == "Invoke"
 
 
 @probe(lambda_.invoke)
