@@ -76,7 +76,8 @@ def preset(given: str) -> dict[str, Any]:
     """Read a preset as typed: ``thumb=160x160,fit=cover,format=webp``.
 
     Width or height may be left out: ``wide=1600x``. What follows are fields of the schema; what
-    they mean is checked with the request. A focal point is typed as ``position=0.3x0.2``.
+    they mean is checked with the request. A focal point is typed as ``position=0.3x0.2``, a list as
+    ``format=webp+jpeg``.
     """
     match = _PRESET.fullmatch(given)
     if match is None:
@@ -88,7 +89,10 @@ def preset(given: str) -> dict[str, Any]:
     fields |= {side: int(match[side]) for side in ("width", "height") if match[side]}
     for field in filter(None, match["more"].split(",")):
         name, _, value = field.partition("=")
-        fields[name] = _focal_point(value) if name == "position" else _value(value)
+        if name == "position":
+            fields[name] = _focal_point(value)
+        else:
+            fields[name] = value.split("+") if "+" in value else _value(value)
     return fields
 
 

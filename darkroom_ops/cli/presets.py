@@ -115,7 +115,8 @@ def validate(target: Target, presets: PresetFile) -> int:
         print(json.dumps({"valid": True, "presets": [dump(each) for each in valid]}))
     screen = target.screen()
     screen.print(_table(valid))
-    screen.print(f"\nValid: {words.count(len(valid), 'rendition')} per image.", style="green")
+    made = words.count(sum(len(each.formats) for each in valid), "rendition")
+    screen.print(f"\nValid: {made} per image.", style="green")
     return 0
 
 
@@ -142,6 +143,7 @@ def _table(valid: Sequence[Preset]) -> Table:
         more = {name: value for name, value in dump(each).items() if name not in usual}
         table.add_row(
             f"  {each.name}", f"{each.width or 'any'} x {each.height or 'any'}", each.fit,
-            each.format, str(each.quality), Text(json.dumps(more) if more else "", "dim"),
+            ", ".join(each.formats), str(each.quality),
+            Text(json.dumps(more) if more else "", "dim"),
         )  # fmt: skip
     return table

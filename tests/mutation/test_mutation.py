@@ -82,7 +82,7 @@ from pathlib import Path
 from tests.mutation import hook
 
 text = Path("layers/darkroom/darkroom/contract/keys.py").read_text()
-text = text.replace("document.pdf", "mutant.pdf")
+text = text.replace('DOCUMENT = "document"', 'DOCUMENT = "mutant"')
 hook.put_in_place("darkroom.contract.keys", text, Path(sys.argv[1]))
 from darkroom.contract import keys
 
@@ -97,7 +97,7 @@ def test_a_process_and_its_children_meet_the_mutant(tmp_path: Path) -> None:
     told = subprocess.run(
         [sys.executable, "-c", SEES, tmp_path], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert told.stdout.splitlines() == ["mutant.pdf", "mutant.pdf", "changed"]
+    assert told.stdout.splitlines() == ["mutant", "mutant", "changed"]
     assert "mutant" not in (ROOT / "layers/darkroom/darkroom/contract/keys.py").read_text()
 
 

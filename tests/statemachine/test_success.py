@@ -124,6 +124,30 @@ def test_a_request_chooses_its_presets(pipeline: Pipeline) -> None:
     assert rendition["key"].endswith("/thumb.webp")
 
 
+def test_a_list_of_formats_is_a_rendition_each(pipeline: Pipeline) -> None:
+    presets = [
+        {"name": "small", "width": 100, "format": ["webp", "jpeg"]},
+        {"name": "large", "width": 200},
+    ]
+    source = pipeline.put(photo(), prefix="manual/")
+    run = pipeline.start({"source": source, "presets": presets})
+    assert run.status == "SUCCEEDED"
+    names = ["small.webp", "small.jpg", "large"]
+    files = ["small.webp", "small.jpg", "large.jpg"]
+    assert run.states.count("Resize") == 3
+    assert set(pipeline.outputs(source)) == {*files, "document.pdf"}
+    record, (message,) = pipeline.record(source), pipeline.messages(run)
+    assert record is not None
+    for told in (run.output["renditions"], record["renditions"], message["renditions"]):
+        assert [each["name"] for each in told] == names
+        assert [each["key"] for each in told] == [f"{source['key']}/{file}" for file in files]
+        types = ["image/webp", "image/jpeg", "image/jpeg"]
+        assert [each["contentType"] for each in told] == types
+    assert opened(pipeline.outputs(source)["small.webp"]).format == "WEBP"
+    (email,) = pipeline.inbox(run, "email")
+    assert "  small.webp  100 x 75 " in email.text
+
+
 def test_a_run_with_another_position_replaces_what_was_shown(pipeline: Pipeline) -> None:
     """The same key, other pixels: nothing of an earlier run is taken for the one asked for."""
     image = Image.new("RGB", (300, 100), (120, 120, 120))

@@ -76,6 +76,8 @@ def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
                                                "fit": "cover", "position": "top-left"}),
         ("t=1x2,fit=cover,position=0.25x1", {"name": "t", "width": 1, "height": 2, "fit": "cover",
                                              "position": {"x": 0.25, "y": 1.0}}),
+        ("t=1x2,format=avif+webp+jpeg", {"name": "t", "width": 1, "height": 2,
+                                         "format": ["avif", "webp", "jpeg"]}),
         ("t=1x2,background=#00ff00", {"name": "t", "width": 1, "height": 2,
                                       "background": "#00ff00"}),
     ],

@@ -8,7 +8,10 @@ from collections.abc import Callable
 import pytest
 from darkroom.contract import keys
 from darkroom.contract.errors import InvalidRequest
+from darkroom.contract.formats import OUTPUT_FORMATS
+from darkroom.contract.model import parse
 from darkroom.contract.objects import Source
+from darkroom.contract.presets import Preset
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +29,15 @@ def test_the_whole_source_key_is_the_folder(image_format: str, extension: str) -
     made = keys.rendition_key("uploads/a.png", "small", image_format)
     assert made == f"uploads/a.png/small.{extension}"
     assert keys.document_key("uploads/a.png") == "uploads/a.png/document.pdf"
+
+
+def test_files_of_one_preset_are_told_apart_by_their_format() -> None:
+    """And none is called as a preset can be: those names have no dot."""
+    files = {keys.rendition_file("small", each) for each in OUTPUT_FORMATS}
+    assert len(files) == len(OUTPUT_FORMATS)
+    for each in files:
+        with pytest.raises(InvalidRequest):
+            parse({"name": each, "width": 1}, Preset)
 
 
 def test_the_record_goes_by_the_source() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from darkroom.contract.errors import InvalidRequest
-from darkroom.contract.fields import MAX_PRESETS
+from darkroom.contract.fields import MAX_RENDITIONS
 from darkroom.contract.model import Contract, dump, parse
 from darkroom.contract.objects import Source
 from darkroom.contract.presets import FocalPoint, PdfOptions, Preset, parse_presets
@@ -290,7 +290,36 @@ def test_a_refusal_names_the_field_and_what_came(payload: Any, says: str) -> Non
         ),
         ({"height": 9, "fit": "contain", "position": "attention"}, "received fit 'contain'"),
         ({"height": 9, "fit": "fill", "position": {"x": 0, "y": 0}}, "received fit 'fill'"),
-        ({"format": "gif"}, "one of auto, jpeg, png, webp, avif, original"),
+        (
+            {"format": "gif"},
+            (
+                "Expected one of auto, jpeg, png, webp, avif, original, or a list of some of them, "
+                "in 'presets[0].format', but received \"gif\"."
+            ),
+        ),
+        ({"format": []}, "or a list of some of them, in 'presets[0].format', but received []."),
+        ({"format": 7}, "or a list of some of them, in 'presets[0].format', but received 7."),
+        (
+            {"format": ["webp", "gif"]},
+            (
+                "Expected one of auto, jpeg, png, webp, avif, original in 'presets[0].format[1]', "
+                'but received "gif".'
+            ),
+        ),
+        (
+            {"format": ["webp", "jpeg", "webp"]},
+            (
+                "Expected presets[0] ('p') to name each format once, but received 'webp' again. "
+                "Leave one of them out."
+            ),
+        ),
+        (
+            {"name": "document"},
+            (
+                "Expected presets[0].name to be another than 'document', which is the PDF's. "
+                "Rename the preset."
+            ),
+        ),
         ({"quality": 0}, "in 'presets[0].quality', but received 0."),
         ({"background": "red"}, "a colour as #rrggbb in 'presets[0].background', but received"),
         ({"name": "../x"}, "a name of lower-case letters"),
@@ -347,9 +376,32 @@ def test_presets_have_names_of_their_own() -> None:
 
 
 def test_presets_are_not_too_many() -> None:
-    presets = [{"name": f"p{index}", "width": 1} for index in range(MAX_PRESETS + 1)]
+    presets = [{"name": f"p{index}", "width": 1} for index in range(MAX_RENDITIONS + 1)]
     with pytest.raises(InvalidRequest, match="length <= 20"):
         parse_request({"source": SOURCE, "presets": presets})
+
+
+def test_formats_count_as_renditions() -> None:
+    def asked(*counts: int) -> dict[str, Any]:
+        every = ["jpeg", "png", "webp", "avif"]
+        presets = [{"name": f"p{n}", "width": 1, "format": every[:k]} for n, k in enumerate(counts)]
+        return {"source": SOURCE, "presets": [*presets, {"name": "q", "width": 1}]}
+
+    assert parse_request(asked(4, 4, 4, 4, 3)).presets
+    with pytest.raises(InvalidRequest) as caught:
+        parse_request(asked(4, 4, 4, 4, 4))
+    assert str(caught.value) == (
+        "Expected presets to ask for 20 renditions at most, one for each format of each preset, "
+        "but received 21. Leave out presets or formats."
+    )
+
+
+def test_a_list_of_formats_is_kept_in_its_order() -> None:
+    preset = {"name": "p", "width": 1, "format": ["webp", "auto"]}
+    (read,) = parse_request({"source": SOURCE, "presets": [preset]}).presets or ()
+    assert read.formats == ("webp", "auto")
+    assert list(dump(read)["format"]) == ["webp", "auto"]
+    assert Preset(name="p", width=1, format="png").formats == ("png",)
 
 
 @pytest.mark.parametrize(

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import msgspec
+import numpy as np
 import pytest
 from darkroom.contract.errors import ImageTooLarge, InvalidRequest
+from darkroom.contract.formats import OUTPUT_FORMATS
 from darkroom.contract.limits import Limits
 from darkroom.contract.presets import Preset
 from darkroom.contract.results import ImageInfo
 from darkroom.image.geometry import fit_inside, longest_side, place
-from darkroom.image.plan import output_format, plan
+from darkroom.image.plan import output_formats, plan
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.images import encoded, opened, picture
-from tests.support.imaging import SVG, found, renditions
+from tests.support.imaging import SVG, array, found, renditions
 
 SIDES = st.integers(1, 30_000)
 FRAMES = st.integers(1, 16_383)
@@ -237,7 +239,53 @@ def test_what_original_and_auto_mean(source: str, original: str, transparent: bo
     for wanted, made in (("auto", auto), ("original", auto if original == "auto" else original),
                          ("png", "png")):  # fmt: skip
         preset = _preset(width=10, format=wanted)
-        assert output_format(preset, source, transparent=transparent) == made
+        assert output_formats(preset, source, transparent=transparent) == (made,)
+
+
+@pytest.mark.parametrize(
+    ("formats", "transparent", "names"),
+    [
+        (["webp"], False, ["p.webp"]),
+        (["avif", "webp", "jpeg", "png"], False, ["p.avif", "p.webp", "p.jpg", "p.png"]),
+        (["auto", "avif"], False, ["p.jpg", "p.avif"]),
+        (["auto", "avif"], True, ["p.webp", "p.avif"]),
+        # What they mean is listed already: it is made once.
+        (["jpeg", "auto"], False, ["p.jpg"]),
+        (["auto", "original", "png"], True, ["p.webp", "p.png"]),
+    ],
+)
+def test_a_list_of_formats_is_one_rendition_each(
+    formats: list[str], transparent: bool, names: list[str]
+) -> None:
+    """Called as its file, also where only one is left, so that another one renames nothing."""
+    image = ImageInfo("bmp", "image/x", 100, 50, 1, transparent=transparent)
+    single, listed = _preset(name="q", width=20), _preset(width=10, format=formats)
+    first, *planned = plan("a.b", image, (single, listed))
+    assert first.name == "q"
+    assert [each.name for each in planned] == names
+    assert [each.key for each in planned] == [f"a.b/{name}" for name in names]
+    assert {(each.width, each.height) for each in planned} == {(10, 5)}
+    for each in planned:
+        assert each.key.endswith(OUTPUT_FORMATS[each.format].extension)
+
+
+def test_the_formats_of_a_list_have_one_size_that_all_of_them_can_have() -> None:
+    for formats in (["webp", "jpeg"], ["jpeg", "webp"]):
+        for drawing in (False, True):
+            image = ImageInfo("svg" if drawing else "bmp", "image/x", 100, 50, 1)
+            made = plan("key", image, (_preset(width=16_000, format=formats, enlarge=True),))
+            assert {(each.width, each.height) for each in made} == {(5_656, 2_828)}
+    with pytest.raises(ImageTooLarge, match="5,001 by 2,500 pixels in format 'avif'"):
+        plan("key", ImageInfo("bmp", "image/x", 5_001, 2_500, 1),
+             (_preset(width=9_000, format=["jpeg", "avif"]),))  # fmt: skip
+
+
+def test_a_list_of_formats_shows_one_picture() -> None:
+    made = renditions(encoded(picture(160, 120)), _preset(width=80, format=["webp", "png", "jpeg"]))
+    assert [opened(each.data).format for _, each in made] == ["WEBP", "PNG", "JPEG"]
+    webp, png, jpeg = (array(opened(each.data)) for _, each in made)
+    assert np.abs(webp - png).mean() < 4
+    assert np.abs(jpeg - png).mean() < 4
 
 
 def _planned(source: tuple[int, int], **fields: object) -> tuple[int, int]:

@@ -94,14 +94,19 @@ def output(name: str, width: int, height: int, size: int, pages: int | None = No
 
 
 def success(
-    given: Any = EVENT, *, renditions: int = 2, pages: int | None = 2, **more: Any
+    given: Any = EVENT,
+    *,
+    renditions: int = 2,
+    pages: int | None = 2,
+    name: str = "p{}",
+    **more: Any,
 ) -> Message:
     """Return the message about an image of which as many renditions were made."""
     sizes = [(300, 225, 1023), (1200, 900, 1024**2)][:renditions]
     made = Success(
         source=Source(bucket="my-photos", key="uploads/photo.jpg", version_id="v1", etag="e"),
         image=ImageInfo("jpeg", "image/jpeg", 1600, 1200, 1234567, mismatch="Named .png."),
-        renditions=tuple(output(f"p{n}", *size) for n, size in enumerate(sizes)),
+        renditions=tuple(output(name.format(n), *size) for n, size in enumerate(sizes)),
         document=output("document", 1200, 900, 1024**2 - 1, pages),
         backup=Backup("the-backup", "uploads/photo.jpg", 1234567, "e", "b1"),
     )
@@ -162,7 +167,7 @@ To make it anew, with other presets if you add them to the input:
 {PINNED}"""
     )
     assert message.subject == "Darkroom: ready: uploads/photo.jpg"
-    assert message.sms == "Darkroom: ready: photo.jpg (2 sizes, PDF, backup)."
+    assert message.sms == "Darkroom: ready: photo.jpg (2 renditions, PDF, backup)."
     assert message.attributes == {
         "outcome": "COMPLETE",
         "execution": EXECUTION,
@@ -199,9 +204,18 @@ To make it anew, with other presets if you add them to the input:
 
 def test_one_is_not_told_as_many() -> None:
     one = success(renditions=1, pages=None, notify=False)
-    assert "(1 size, PDF, backup)" in one.sms
+    assert "(1 rendition, PDF, backup)" in one.sms
     assert "  document    1 page        " in one.email
     assert one.attributes["notify"] == "false"
+
+
+@pytest.mark.parametrize("name", ["eleven{}.webp", "twelve-{}.webp", "far-longer-than-{}.webp"])
+def test_a_long_name_stands_apart_from_what_follows(name: str) -> None:
+    email = success(name=name).email
+    column = max(14, len(f"  {name.format(0)} "))
+    for measure in ("300 x 225", "1200 x 900", "2 pages"):
+        (line,) = [line for line in email.splitlines() if measure in line]
+        assert line.index(measure) == column
 
 
 def test_the_version_that_was_read_is_told_where_the_request_named_none() -> None:

@@ -33,8 +33,8 @@ Found = Literal["attention", "entropy"]
 MAX_SIDE = 16_383
 """Largest width or height of a rendition, in pixels: the limit of the WebP format."""
 
-MAX_PRESETS = 20
-"""Largest number of presets in one execution; an inline Map runs at most 40 at once."""
+MAX_RENDITIONS = 20
+"""Most renditions of one image, and so most presets; an inline Map runs at most 40 at once."""
 
 PRESETS_EXAMPLE = '[{"name": "small", "width": 300, "height": 300}]'
 
@@ -69,6 +69,7 @@ CHOICES = {
     "position": get_args(Position),
 }
 UNIONS = {
+    "presets.format": f"one of {', '.join(get_args(Format))}, or a list of some of them",
     "presets.position": (
         f"one of {', '.join(get_args(Position) + get_args(Found))}, or a focal point such as "
         f"{FOCAL_POINT_EXAMPLE}"

@@ -12,20 +12,30 @@ from darkroom.contract.errors import InvalidRequest
 from darkroom.contract.formats import OUTPUT_FORMATS
 from darkroom.contract.objects import Source
 
-DOCUMENT = "document.pdf"
+DOCUMENT = "document"
+"""Name of the PDF among the outputs."""
 
 MAX_KEY_BYTES = 1024
 """S3 user guide, "Naming Amazon S3 objects": a key is at most 1,024 bytes of UTF-8."""
 
 
-def rendition_key(source_key: str, name: str, image_format: str) -> str:
+def rendition_file(preset: str, image_format: str) -> str:
+    """Return the name of a rendition's file, as ``small.jpg``.
+
+    Presets have names without a dot, each its own, and formats have extensions of their own: no two
+    files of an image are called the same.
+    """
+    return f"{preset}.{OUTPUT_FORMATS[image_format].extension}"
+
+
+def rendition_key(source_key: str, preset: str, image_format: str) -> str:
     """Return the key of a rendition in the output bucket, as ``photo.png/small.jpg``."""
-    return _inside(source_key, f"{name}.{OUTPUT_FORMATS[image_format].extension}")
+    return _inside(source_key, rendition_file(preset, image_format))
 
 
 def document_key(source_key: str) -> str:
     """Return the key of the PDF in the output bucket, as ``photo.png/document.pdf``."""
-    return _inside(source_key, DOCUMENT)
+    return _inside(source_key, f"{DOCUMENT}.pdf")
 
 
 def mezzanine_key(source: Source, execution: str) -> str:

@@ -51,8 +51,8 @@ def _explain(message: str, payload: object) -> str:
     where = f"in {field!r}" if field else "in the input"
     if text.startswith(("Missing", "Received")):
         return f"{text} {where}. {_fields_help(text, field)}"
-    name = field.rpartition(".")[2]
-    if (union := _INDEX.sub("", field)) in UNIONS:
+    name = _INDEX.sub("", field.rpartition(".")[2])
+    if not field.endswith("]") and (union := _INDEX.sub("", field)) in UNIONS:
         text = f"Expected {UNIONS[union]},"
     elif "matching regex" in text and name in MEANINGS:
         text = f"Expected {MEANINGS[name]}"

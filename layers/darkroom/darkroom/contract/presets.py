@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from darkroom.contract.errors import InvalidRequest
 from darkroom.contract.fields import (
-    MAX_PRESETS,
+    MAX_RENDITIONS,
     PRESETS_EXAMPLE,
     Color,
     Fit,
@@ -22,8 +22,11 @@ from darkroom.contract.fields import (
     PresetName,
     Side,
 )
+from darkroom.contract.keys import DOCUMENT
 from darkroom.contract.model import Contract, parse, short
 from darkroom.contract.objects import ObjectRef
+
+_UNIQUE = {"uniqueItems": True}
 
 
 class Watermark(Contract, frozen=True):
@@ -46,7 +49,7 @@ class FocalPoint(Contract, frozen=True):
 
 
 class Preset(Contract, frozen=True):
-    """How to make one rendition."""
+    """How to make one rendition, or one in each of several formats."""
 
     name: PresetName
     width: Side | None = None
@@ -56,13 +59,21 @@ class Preset(Contract, frozen=True):
         Position | Found | FocalPoint, Meta(description="what fit cover shows of the picture")
     ] = "center"
     enlarge: bool = False
-    format: Format = "auto"
+    format: Annotated[
+        Format | Annotated[tuple[Format, ...], Meta(min_length=1, extra_json_schema=_UNIQUE)],
+        Meta(description="one, or a list: a rendition in each, named after its file"),
+    ] = "auto"
     quality: Annotated[int, Meta(ge=1, le=100)] = 80
     background: Color = "#ffffff"
     watermark: Watermark | None = None
     metadata: Annotated[
         Metadata, Meta(description="credit keeps Copyright and Artist, none keeps nothing")
     ] = "credit"
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """Every format that is asked for."""
+        return (self.format,) if isinstance(self.format, str) else self.format
 
 
 class PdfOptions(Contract, frozen=True):
@@ -77,7 +88,7 @@ class PdfOptions(Contract, frozen=True):
 
 
 class _Deployed(Contract, frozen=True):
-    presets: Annotated[tuple[Preset, ...], Meta(min_length=1, max_length=MAX_PRESETS)]
+    presets: Annotated[tuple[Preset, ...], Meta(min_length=1, max_length=MAX_RENDITIONS)]
 
 
 def parse_presets(text: str) -> tuple[Preset, ...]:
@@ -103,7 +114,7 @@ def parse_presets(text: str) -> tuple[Preset, ...]:
 
 
 def check_presets(presets: tuple[Preset, ...], where: str) -> None:
-    """Check what one field alone cannot show: unique names, sizes and positions that fit the mode.
+    """Check what one field alone cannot show, as unique names and sizes that fit the mode.
 
     `where` is the field or parameter that they came from, for the message of InvalidRequest.
     """
@@ -116,24 +127,45 @@ def check_presets(presets: tuple[Preset, ...], where: str) -> None:
                 f"{preset.name!r}. Rename one of them."
             )
         seen.add(preset.name)
-        if preset.width is None and preset.height is None:
+        _check_preset(preset, at)
+    count = sum(len(preset.formats) for preset in presets)
+    if count > MAX_RENDITIONS:
+        raise InvalidRequest(
+            f"Expected {where} to ask for {MAX_RENDITIONS} renditions at most, one for each format "
+            f"of each preset, but received {count}. Leave out presets or formats."
+        )
+
+
+def _check_preset(preset: Preset, at: str) -> None:
+    if preset.name == DOCUMENT:
+        raise InvalidRequest(
+            f"Expected {at}.name to be another than {DOCUMENT!r}, which is the PDF's. Rename the "
+            "preset."
+        )
+    if preset.width is None and preset.height is None:
+        raise InvalidRequest(
+            f"Expected {at} ({preset.name!r}) to have a width or a height, in pixels, but "
+            "received neither."
+        )
+    if preset.fit != "inside" and (preset.width is None or preset.height is None):
+        raise InvalidRequest(
+            f"Expected {at} ({preset.name!r}) to have both width and height, as fit "
+            f"{preset.fit!r} needs, but received only one."
+        )
+    if preset.position != "center" and preset.fit != "cover":
+        raise InvalidRequest(
+            f"Expected {at} ({preset.name!r}) to have fit 'cover', as its position needs, but "
+            f"received fit {preset.fit!r}, which crops nothing. Set fit to 'cover', or leave "
+            "position out."
+        )
+    for each in preset.formats:
+        if preset.formats.count(each) > 1:
             raise InvalidRequest(
-                f"Expected {at} ({preset.name!r}) to have a width or a height, in pixels, but "
-                "received neither."
+                f"Expected {at} ({preset.name!r}) to name each format once, but received {each!r} "
+                "again. Leave one of them out."
             )
-        if preset.fit != "inside" and (preset.width is None or preset.height is None):
-            raise InvalidRequest(
-                f"Expected {at} ({preset.name!r}) to have both width and height, as fit "
-                f"{preset.fit!r} needs, but received only one."
-            )
-        if preset.position != "center" and preset.fit != "cover":
-            raise InvalidRequest(
-                f"Expected {at} ({preset.name!r}) to have fit 'cover', as its position needs, but "
-                f"received fit {preset.fit!r}, which crops nothing. Set fit to 'cover', or leave "
-                "position out."
-            )
-        if preset.watermark is not None:
-            check_watermark(preset.watermark, f"{at}.watermark")
+    if preset.watermark is not None:
+        check_watermark(preset.watermark, f"{at}.watermark")
 
 
 def check_watermark(watermark: Watermark, where: str) -> None:

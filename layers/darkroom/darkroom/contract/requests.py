@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from darkroom.contract.errors import InvalidRequest
-from darkroom.contract.fields import MAX_PRESETS
+from darkroom.contract.fields import MAX_RENDITIONS
 from darkroom.contract.model import Contract, parse
 from darkroom.contract.objects import Source
 from darkroom.contract.presets import PdfOptions, Preset, Watermark, check_presets, check_watermark
@@ -23,7 +23,9 @@ class Request(Contract, frozen=True):
     """What a person, or an upload, asks for: the input of an execution."""
 
     source: Source
-    presets: Annotated[tuple[Preset, ...], Meta(min_length=1, max_length=MAX_PRESETS)] | None = None
+    presets: Annotated[tuple[Preset, ...], Meta(min_length=1, max_length=MAX_RENDITIONS)] | None = (
+        None
+    )
     watermark: Watermark | None = None
     pdf: PdfOptions = PdfOptions()
     notify: bool = True

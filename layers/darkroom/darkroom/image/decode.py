@@ -20,7 +20,7 @@ from darkroom.image.input.sniff import CONTENT_TYPES, SourceFormat, mismatch, sn
 from darkroom.image.metadata import read_credit
 from darkroom.image.mezzanine import Builder
 from darkroom.image.pixels import Pixels, finish, reduce, upright
-from darkroom.image.plan import output_format
+from darkroom.image.plan import output_formats
 from darkroom.image.spec import DecodeSpec
 from darkroom.image.strip import jpeg_quality, strip
 from darkroom.image.vips import forget_errors, said, vips
@@ -157,7 +157,7 @@ def _shares_jpeg(shown: Size, source: Size, source_format: str, spec: DecodeSpec
     for preset in spec.presets:
         placement = place(source, preset)
         plain = preset.watermark is None and preset.quality == spec.pdf.quality
-        as_jpeg = output_format(preset, source_format, transparent=False) == "jpeg"
+        as_jpeg = "jpeg" in output_formats(preset, source_format, transparent=False)
         if plain and as_jpeg and placement.canvas == placement.whole == shown:
             return True
     return False
@@ -170,7 +170,7 @@ def _add_original(
     size = (image.width, image.height)
     rivals = any(
         place(size, preset).canvas == place(size, preset).whole == size
-        and output_format(preset, image.format, transparent=image.transparent) == image.format
+        and image.format in output_formats(preset, image.format, transparent=image.transparent)
         for preset in presets
     )
     if rivals and image.frames == 1:
@@ -227,13 +227,13 @@ def _upright_size(page: Page, opened: Opened, spec: DecodeSpec) -> Size:
 
 
 def _largest_use(drawing: Size, preset: Preset, limits: Limits) -> float:
-    """Return how many times its size a drawing is for a preset, within the format's limits."""
+    """Return how many times its size a drawing is for a preset, within its formats' limits."""
     used = place(drawing, msgspec.structs.replace(preset, enlarge=True)).whole
-    output = OUTPUT_FORMATS[output_format(preset, "svg", transparent=True)]
+    outputs = [OUTPUT_FORMATS[each] for each in output_formats(preset, "svg", transparent=True)]
     longest = longest_side(
         drawing,
-        min(output.max_side, limits.max_side),
-        min(output.max_pixels, limits.max_pixels),
+        min(limits.max_side, *(output.max_side for output in outputs)),
+        min(limits.max_pixels, *(output.max_pixels for output in outputs)),
     )
     wanted = max(side / own for side, own in zip(used, drawing, strict=True))
     return min(wanted, longest / max(drawing))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
 from darkroom.contract.errors import ImageTooLarge, InvalidRequest
 from darkroom.contract.formats import OUTPUT_FORMATS, OutputFormat
-from darkroom.contract.keys import rendition_key
+from darkroom.contract.keys import rendition_file, rendition_key
 from darkroom.contract.presets import Preset
 from darkroom.contract.results import ImageInfo, Rendition
 from darkroom.image.geometry import Size, longest_side, place
@@ -19,38 +21,46 @@ _ORIGINAL = {
 
 
 def plan(source_key: str, image: ImageInfo, presets: tuple[Preset, ...]) -> tuple[Rendition, ...]:
-    """Decide every rendition of an image: one for each preset, in their order.
+    """Decide every rendition of an image: one for each format of each preset, in their order.
 
     Sizes derive from the source's upright size, never from the mezzanine's, so rounding cannot
     differ by a pixel between steps. InvalidRequest says that the source key, after which outputs
     are named, leaves no room for their names, or that a preset asks for more than its format can
     have; ImageTooLarge that it would become that of this image.
     """
-    return tuple(_rendition(source_key, image, preset) for preset in presets)
+    return tuple(each for preset in presets for each in _renditions(source_key, image, preset))
 
 
-def output_format(preset: Preset, source_format: str, *, transparent: bool) -> str:
-    """Resolve ``auto`` and ``original``: JPEG for opaque images, WebP for transparent ones."""
+def output_formats(preset: Preset, source_format: str, *, transparent: bool) -> tuple[str, ...]:
+    """Resolve ``auto`` and ``original``: JPEG for opaque images, WebP for transparent ones.
+
+    Where one of them turns out to be a format that is listed too, that is made once.
+    """
     auto = "webp" if transparent else "jpeg"
-    if preset.format == "auto":
-        return auto
-    if preset.format == "original":
-        return _ORIGINAL.get(source_format, auto)
-    return preset.format
+    meant = {"auto": auto, "original": _ORIGINAL.get(source_format, auto)}
+    return tuple(dict.fromkeys(meant.get(each, each) for each in preset.formats))
 
 
-def _rendition(source_key: str, image: ImageInfo, preset: Preset) -> Rendition:
-    chosen = output_format(preset, image.format, transparent=image.transparent)
-    preset = _within(image, preset, OUTPUT_FORMATS[chosen])
+def _renditions(source_key: str, image: ImageInfo, preset: Preset) -> Iterator[Rendition]:
+    """Yield the renditions of a preset, all of one size.
+
+    A single format's rendition is called as its preset. Those of a list are called as their files,
+    also where it is a list of one: a format that is added to it renames nothing.
+    """
+    formats = output_formats(preset, image.format, transparent=image.transparent)
+    for each in formats:
+        preset = _within(image, preset, OUTPUT_FORMATS[each])
     width, height = place((image.width, image.height), preset).canvas
-    return Rendition(
-        name=preset.name,
-        key=rendition_key(source_key, preset.name, chosen),
-        width=width,
-        height=height,
-        format=chosen,
-        preset=preset,
-    )
+    for each in formats:
+        single = isinstance(preset.format, str)
+        yield Rendition(
+            name=preset.name if single else rendition_file(preset.name, each),
+            key=rendition_key(source_key, preset.name, each),
+            width=width,
+            height=height,
+            format=each,
+            preset=preset,
+        )
 
 
 def _within(image: ImageInfo, preset: Preset, output: OutputFormat) -> Preset:

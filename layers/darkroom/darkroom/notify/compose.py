@@ -37,6 +37,7 @@ REQUEST_CHARACTERS = 8192
 256 KB. Every request that can be carried out is shorter."""
 
 LABEL_WIDTH = 11
+NAME_WIDTH = 12
 
 _ENDINGS = {
     "COMPLETE": "Your image is ready.",
@@ -128,9 +129,9 @@ class _Composer:
         name = ascii_only(self.key.rpartition("/")[2] or self.key) if self.valid else "a request"
         name = shortened(name, 40)
         if self.report.made is not None and self.failure is None:
-            sizes = len(self.report.made.renditions)
-            kinds = f"{sizes} size" if sizes == 1 else f"{sizes} sizes"
-            return f"Darkroom: ready: {name} ({kinds}, PDF, backup)."
+            count = len(self.report.made.renditions)
+            made = f"{count} rendition" if count == 1 else f"{count} renditions"
+            return f"Darkroom: ready: {name} ({made}, PDF, backup)."
         reason = self.failure.message if self.failure else ""
         error = shortened(ascii_only(self.failure.error), 40) if self.failure else ""
         text = f"Darkroom: FAILED: {name}: {error}. {ascii_only(reason)}"
@@ -287,16 +288,18 @@ def _line(label: str, text: str) -> str:
 
 
 def _table(made: Success) -> Iterable[str]:
+    width = max([NAME_WIDTH, *(len(output.name) + 1 for output in made.renditions)])
     yield "Renditions"
     for output in made.renditions:
-        yield _row(output.name, f"{output.width} x {output.height}", output)
+        yield _row(f"{output.name:{width}}", f"{output.width} x {output.height}", output)
     yield "PDF"
     pages = made.document.pages or 1
-    yield _row("document", f"{pages} page" if pages == 1 else f"{pages} pages", made.document)
+    measure = f"{pages} page" if pages == 1 else f"{pages} pages"
+    yield _row(f"{'document':{width}}", measure, made.document)
     yield "Backup"
-    yield _row("original", "", made.backup)
+    yield _row(f"{'original':{width}}", "", made.backup)
 
 
 def _row(name: str, measure: str, at: Output | Backup) -> str:
     where = plain(f"s3://{at.bucket}/{at.key}")
-    return f"  {name:12}{measure:14}{size(at.bytes):10}{where}"
+    return f"  {name}{measure:14}{size(at.bytes):10}{where}"

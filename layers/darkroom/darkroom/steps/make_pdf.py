@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from darkroom.contract.keys import DOCUMENT
 from darkroom.contract.objects import ObjectRef
 from darkroom.contract.results import MakePdfTask, Output
 from darkroom.steps.outputs import write
@@ -20,4 +21,4 @@ def make_pdf(task: MakePdfTask, storage: Objects, settings: OutputSettings) -> O
     title = task.source.key.rpartition("/")[2] or task.source.key
     encoded = document(storage.read(task.mezzanine), title, task.pdf)
     ref = ObjectRef(bucket=settings.output_bucket, key=task.document_key)
-    return write("document", encoded, ref, task, storage)
+    return write(DOCUMENT, encoded, ref, task, storage)
