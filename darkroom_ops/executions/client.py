@@ -26,7 +26,7 @@ from darkroom_ops.deployment import Deployment
 from darkroom_ops.executions import cost
 from darkroom_ops.executions.cost import Cost
 from darkroom_ops.executions.model import RUNNING, Execution, SourceObject, read
-from darkroom_ops.executions.watch import history, listed
+from darkroom_ops.executions.watch import history, listed, newest, started_since
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.literals import ExecutionStatusType
@@ -91,7 +91,7 @@ class ListPage:
     """A part of the list, newest first."""
 
     items: tuple[Listed, ...]
-    next: str | None  # what to give as `after` for the part that follows; None at the end
+    next: str | None  # the place to give as `after` for the part that follows; None at the end
 
 
 class Executions:
@@ -118,12 +118,13 @@ class Executions:
 
         `after` is the `next` of the part before; :meth:`each` says what the others are.
         """
-        each = self.each(
-            status=status, prefix=prefix, since=since, after=after, costs=costs, expected=limit + 1
-        )
+        each = self._each(status, prefix, since, after, costs=costs, expected=limit + 1)
         items = tuple(itertools.islice(each, limit + 1))
         more = len(items) > limit
-        return ListPage(items[:limit], items[limit - 1].arn if more and limit else None)
+        return ListPage(
+            tuple(taken for _, taken in items[:limit]),
+            _place(items[limit - 1][0]) if more and limit else None,
+        )
 
     def each(
         self,
@@ -139,9 +140,23 @@ class Executions:
 
         They are those of a status, one of :data:`STATUSES` or else it is a ValueError, where FAILED
         means every failure: those that timed out or were aborted too; of images whose key has a
-        prefix; that started since then; behind the one with the ARN `after`. An estimate of what
-        each cost takes one more request for each. About how many will be taken is `expected`.
+        prefix; that started since then; behind the place `after`. An estimate of what each cost
+        takes one more request for each. About how many will be taken is `expected`. The newest is
+        what ended last; what runs is among them by its start.
         """
+        each = self._each(status, prefix, since, after, costs=costs, expected=expected)
+        yield from (taken for _, taken in each)
+
+    def _each(
+        self,
+        status: str | None,
+        prefix: str | None,
+        since: datetime.datetime | None,
+        after: str | None,
+        *,
+        costs: bool,
+        expected: int,
+    ) -> Iterator[tuple[Mapping[str, Any], Listed]]:
         if status is not None and status not in STATUSES:
             raise ValueError(f"Expected one of {', '.join(STATUSES)}, but received {status!r}.")
         narrowed = bool(status or prefix or since or after)
@@ -149,14 +164,13 @@ class Executions:
         size = most if narrowed else min(most, max(1, expected))
         items = self._items(status, size)
         if after is not None:
-            items = itertools.dropwhile(lambda item: item["executionArn"] != after, items)
-            next(items, None)
+            items = _behind(after, items)
         if since is not None:
-            begin = since
-            items = itertools.takewhile(lambda item: item["startDate"] >= begin, items)
+            items = started_since(since, items)
 
-        def take(item: Mapping[str, Any]) -> Listed | None:
-            return self._take(item, lambda each: _wanted(each, status, prefix), costs=costs)
+        def take(item: Mapping[str, Any]) -> tuple[Mapping[str, Any], Listed] | None:
+            taken = self._take(item, lambda each: _wanted(each, status, prefix), costs=costs)
+            return None if taken is None else (item, taken)
 
         with ThreadPoolExecutor(AT_ONCE, "executions") as pool:
             while batch := list(itertools.islice(items, min(BATCH, max(1, expected)))):
@@ -302,6 +316,26 @@ class _Known:
 def _key(said: Mapping[str, Any]) -> tuple[object, ...]:
     """Return the execution, with what changes when an ended one is redriven."""
     return said["executionArn"], said["status"], said.get("stopDate"), said.get("redriveCount", 0)
+
+
+def _place(item: Mapping[str, Any]) -> str:
+    """Return where an execution stands in the list: it may have moved when one goes on there."""
+    return f"{newest(item).isoformat()} {item['executionArn']}"
+
+
+def _behind(place: str, items: Iterator[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Yield what stands behind a place of the list; nothing if it is none."""
+    text, _, arn = place.partition(" ")
+    try:
+        moment = datetime.datetime.fromisoformat(text).astimezone()
+    except ValueError:
+        return
+    passed = False
+    for item in items:
+        time = newest(item)
+        if time < moment or (time == moment and passed):
+            yield item
+        passed |= (time, item["executionArn"]) == (moment, arn)
 
 
 def _listed(execution: Execution, price: Cost | None = None) -> Listed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from darkroom_ops.executions.history import parsed
@@ -91,10 +91,8 @@ def find_started(
     others: set[str] = set()
     deadline = time.monotonic() + seconds
     while True:
-        for item in listed(client, machine, LISTED):
+        for item in started_since(since - CLOCKS_DIFFER, listed(client, machine, LISTED)):
             arn: str = item["executionArn"]
-            if item["startDate"] < since - CLOCKS_DIFFER:
-                break
             if arn in others:
                 continue
             payload = parsed(client.describe_execution(executionArn=arn).get("input"))
@@ -109,12 +107,36 @@ def find_started(
 def listed(
     client: SFNClient, machine: str, size: int = 1000, **only: Any
 ) -> Iterator[Mapping[str, Any]]:
-    """Yield what ListExecutions says of each, newest first, asking for so many at a time."""
+    """Yield what ListExecutions says of each, by :func:`newest`, asking for so many at a time."""
     pages = client.get_paginator("list_executions").paginate(
         stateMachineArn=machine, PaginationConfig={"PageSize": size}, **only
     )
     for page in pages:
         yield from page["executions"]
+
+
+def newest(item: Mapping[str, Any]) -> datetime.datetime:
+    """Return the time by which a list has the newest first (API reference, ListExecutions).
+
+    It is the end of an execution; of one that runs, its start or its last redrive.
+    """
+    running: datetime.datetime = item.get("redriveDate") or item["startDate"]
+    return running if item["status"] == RUNNING else item.get("stopDate") or running
+
+
+def started_since(
+    begin: datetime.datetime, items: Iterable[Mapping[str, Any]]
+) -> Iterator[Mapping[str, Any]]:
+    """Yield those of a list that started since then.
+
+    An old one that was redriven may stand before them. The first that ended before `begin` is the
+    last to be looked at: what stands behind it started even earlier.
+    """
+    for item in items:
+        if item["status"] != RUNNING and newest(item) < begin:
+            return
+        if item["startDate"] >= begin:
+            yield item
 
 
 def _is_event(payload: object) -> bool:

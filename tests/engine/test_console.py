@@ -56,7 +56,8 @@ def test_the_list_shows_filters_and_links(client: TestClient, complete: Run, fai
     assert address(complete) in everything
     assert address(failed) in everything
     # `failed` is made after `complete`.
-    older = client.get("/", params={"after": failed.arn}).text
+    place = f"{failed.described['stopDate'].isoformat()} {failed.arn}"
+    older = client.get("/", params={"after": place}).text
     row = older.partition(f'id="x-{complete.name}"')[2].partition("</tr>")[0]
     assert re.search(r'class="num usd">\$0\.000', row)
     only = client.get("/", params={"status": "FAILED"}).text

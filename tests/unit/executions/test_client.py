@@ -22,6 +22,7 @@ PREFIX = "arn:aws:states:eu-west-1:123456789012:execution:pipeline:"
 HOST = "https://eu-west-1.console.aws.amazon.com"
 CONSOLE = f"{HOST}/states/home?region=eu-west-1#/v2/executions/details"
 NOON = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.UTC)
+HOUR = datetime.timedelta(hours=1)
 TOTAL = 120
 
 
@@ -144,16 +145,68 @@ def test_pages_follow_each_other_without_a_gap_or_a_repetition(executions: Execu
 def test_a_page_holds_so_many_and_says_whether_more_follow(
     executions: Executions, limit: int, after: int | None, found: list[int], more: bool
 ) -> None:
-    behind = None if after is None else f"{PREFIX}{after:08}-0000"
+    behind = None if after is None else place(after)
 
     page = executions.recent(limit=limit, after=behind)
 
     assert numbers(page) == found
-    assert page.next == (f"{PREFIX}{found[-1]:08}-0000" if more else None)
+    assert page.next == (place(found[-1]) if more else None)
 
 
-def test_what_follows_an_execution_that_is_gone_is_nothing(executions: Executions) -> None:
-    assert executions.recent(after=f"{PREFIX}gone").items == ()
+def place(number: int) -> str:
+    """Return where an execution stands in the list: when it ended, and which it is."""
+    ended = NOON - datetime.timedelta(minutes=number) + datetime.timedelta(seconds=2)
+    return f"{ended.isoformat()} {PREFIX}{number:08}-0000"
+
+
+@pytest.mark.parametrize("after", [f"{PREFIX}00000001-0000", "", "yesterday arn"])
+def test_what_follows_no_place_is_nothing(executions: Executions, after: str) -> None:
+    assert executions.recent(after=after).items == ()
+
+
+def test_an_execution_that_ended_between_two_pages_repeats_none(
+    executions: Executions, client: StepFunctions
+) -> None:
+    """It is the newest then; the next page goes on where it stood."""
+    client.executions[9] = execution(9, "RUNNING")
+    first = executions.recent(limit=10)
+    late = client.executions.pop(9) | {"status": "SUCCEEDED", "stopDate": NOON + HOUR}
+    client.executions.insert(0, late)
+    assert numbers(executions.recent(limit=10, after=first.next)) == list(range(10, 20))
+
+
+def test_executions_that_ended_at_the_same_moment_are_all_listed(
+    executions: Executions, client: StepFunctions
+) -> None:
+    for each in client.executions[:4]:
+        each["stopDate"] = NOON + HOUR
+    first = executions.recent(limit=2)
+    assert numbers(executions.recent(limit=3, after=first.next)) == [2, 3, 4]
+
+
+def test_an_old_execution_that_was_redriven_hides_none(
+    executions: Executions, client: StepFunctions
+) -> None:
+    """What has ended is listed by its end (API reference, ListExecutions)."""
+    old = execution(99_999) | {"stopDate": NOON + HOUR, "redriveCount": 1}
+    again = execution(99_998, "RUNNING") | {"redriveDate": NOON + HOUR, "redriveCount": 1}
+    client.executions[:0] = [again, old]
+    since = NOON - datetime.timedelta(minutes=2)
+    assert numbers(executions.recent(since=since)) == [0, 1, 2]
+    assert numbers(executions.recent(since=since, limit=2)) == [0, 1]
+
+
+def test_no_more_is_looked_at_than_what_ended_since(
+    executions: Executions, client: StepFunctions
+) -> None:
+    """One that began before and ended after is passed by, one that runs still too."""
+    client.executions[3]["stopDate"] = NOON
+    client.executions[4] = execution(4, "RUNNING")
+    client.executions[5]["startDate"] = NOON  # nonsense, to see that nobody looks so far
+    client.executions[5]["stopDate"] = NOON - HOUR
+    client.executions[6]["startDate"] = NOON
+    since = NOON - datetime.timedelta(minutes=2)
+    assert numbers(executions.recent(since=since)) == [0, 1, 2]
 
 
 def test_a_listed_execution_is_told_in_full(executions: Executions) -> None:
@@ -177,7 +230,7 @@ def test_a_listed_execution_is_told_in_full(executions: Executions) -> None:
         (None, {"prefix": "uploads/"}, 10, 1000),
         (None, {"status": "FAILED"}, 10, 1000),
         (None, {"since": NOON}, 10, 1000),
-        (None, {"after": f"{PREFIX}00000000-0000"}, 10, 1000),
+        (None, {"after": f"{NOON.isoformat()} any"}, 10, 1000),
         ("http://127.0.0.1:1", {}, 10, 11),
         ("http://127.0.0.1:1", {}, 5000, 200),
         ("http://127.0.0.1:1", {"prefix": "uploads/"}, 10, 200),

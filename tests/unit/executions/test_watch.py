@@ -18,7 +18,7 @@ from darkroom_ops.executions.model import SourceObject
 from darkroom_ops.executions.watch import CLOCKS_DIFFER, Watcher, find_started
 
 NOON = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.UTC)
-SECOND = datetime.timedelta(seconds=1)
+SECOND, DAY = datetime.timedelta(seconds=1), datetime.timedelta(days=1)
 UPLOAD = SourceObject("bucket", "uploads/a.jpg", "v1", "etag")
 
 
@@ -117,6 +117,27 @@ def test_executions_are_looked_at_as_far_back_as_clocks_may_differ(
 
     assert found(client, since=NOON + CLOCKS_DIFFER + late) == ("a" if fits else None)
     assert client.asked == ({"a": 1} if fits else {})
+
+
+def test_an_old_execution_that_was_redriven_hides_no_upload_s(slept: list[float]) -> None:
+    """Redriven, it is listed by when that was, or by its end (API reference, ListExecutions)."""
+    client = StepFunctions(("ended", event()), ("again", event()), ("a", event()))
+    ended, again, _ = client.executions
+    ended.update(status="SUCCEEDED", startDate=NOON - 7 * DAY, stopDate=NOON + SECOND)
+    again.update(startDate=NOON - 7 * DAY, redriveDate=NOON + SECOND)
+
+    assert found(client) == "a"
+    assert client.asked == {"a": 1}
+
+
+@pytest.mark.parametrize(("stopped", "fits"), [(NOON, True), (NOON - SECOND, False)])
+def test_nothing_is_looked_at_behind_what_ended_before(
+    slept: list[float], stopped: datetime.datetime, fits: bool
+) -> None:
+    client = StepFunctions(("old", event()), ("a", event()))
+    client.executions[0].update(status="FAILED", startDate=NOON - DAY, stopDate=stopped)
+
+    assert found(client, since=NOON + CLOCKS_DIFFER) == ("a" if fits else None)
 
 
 def test_every_page_is_looked_at_and_each_execution_once(slept: list[float]) -> None:

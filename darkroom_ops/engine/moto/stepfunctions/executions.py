@@ -142,6 +142,12 @@ def redrives(execution: Any) -> int:
     return int(getattr(execution, "redrive_count", 0))
 
 
+def redrive_date(execution: Any) -> datetime.datetime | None:
+    """Return when an execution was last redriven."""
+    date: datetime.datetime | None = getattr(execution, "redrive_date", None)
+    return date
+
+
 def redrivable(execution: Any) -> bool:
     """Return whether an execution may be redriven (Step Functions guide, redrive-executions)."""
     return execution.exec_status in {
@@ -176,6 +182,7 @@ def redrive(execution: Any) -> None:
     now.next_state_name = entered["name"]
     now.states.reset(input_value=json.loads(entered["input"]))
     count = execution.redrive_count = redrives(execution) + 1
+    execution.redrive_date = datetime.datetime.now(datetime.UTC)
     now.states.context_object.context_object_data["Execution"]["RedriveCount"] = count
     details = {"redriveCount": count}
     _add_event(now, HistoryEventType.ExecutionRedriven, executionRedrivenEventDetails=details)

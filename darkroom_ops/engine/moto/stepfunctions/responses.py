@@ -41,6 +41,8 @@ def describe_execution(self: Any) -> ActionResult:
     described: Any = result.result
     described["redriveCount"] = executions.redrives(execution)
     redrivable = executions.redrivable(execution)
+    if (date := executions.redrive_date(execution)) is not None:
+        described["redriveDate"] = date
     described["redriveStatus"] = "REDRIVABLE" if redrivable else "NOT_REDRIVABLE"
     if execution.stop_date is not None and execution.exec_status != ExecutionStatus.RUNNING:
         described["stopDate"] = execution.stop_date
@@ -70,21 +72,19 @@ def get_execution_history(self: Any) -> tuple[int, dict[str, str], str]:
 @hook(
     StepFunctionResponse,
     "list_executions",
-    "Moto takes long to list many executions, and leaves out redrives.",
+    "Moto takes long to list many executions, leaves out redrives, and sorts all by their start.",
 )
 def list_executions(self: Any) -> tuple[int, dict[str, str], str]:
     machine = self.stepfunction_backend.describe_state_machine(self._get_param("stateMachineArn"))
     status, token = self._get_param("statusFilter"), self._get_param("nextToken")
-    listed = sorted(machine.executions, key=lambda each: each.start_date, reverse=True)
-    if token is not None:  # the ARN that the page before ended with: new ones do not shift it
-        ends = [n for n, each in enumerate(listed) if each.exec_arn == token]
-        if not ends:
-            raise InvalidToken(f"Invalid Token: {token!r}")
-        listed = listed[ends[0] + 1 :]
-    matching = [each for each in listed if status is None or each.status == status]
+    listed = sorted(((_newest(each), each.exec_arn), each) for each in machine.executions)[::-1]
+    if token is not None:  # the place that the page before ended at: what moves does not shift it
+        end = _place(token)
+        listed = [(place, each) for place, each in listed if place < end]
+    matching = [each for each in listed if status is None or each[1].status == status]
     size = int(self._get_param("maxResults") or 100)
     items = []
-    for each in matching[:size]:
+    for _, each in matching[:size]:
         item = {
             "executionArn": each.exec_arn,
             "stateMachineArn": machine.arn,
@@ -93,10 +93,28 @@ def list_executions(self: Any) -> tuple[int, dict[str, str], str]:
             "startDate": each.start_date.timestamp(),
             "redriveCount": executions.redrives(each),
         }
+        if (date := executions.redrive_date(each)) is not None:
+            item["redriveDate"] = date.timestamp()
         if each.stop_date is not None and each.status != "RUNNING":
             item["stopDate"] = each.stop_date.timestamp()
         items.append(item)
-    return _page("executions", items, items[-1]["executionArn"] if len(matching) > size else None)
+    more = len(matching) > size
+    return _page("executions", items, json.dumps(matching[size - 1][0]) if more else None)
+
+
+def _newest(execution: Any) -> float:
+    """Return the time by which a list has the newest first (API reference, ListExecutions)."""
+    running = executions.redrive_date(execution) or execution.start_date
+    ended = execution.status != "RUNNING" and execution.stop_date
+    return float((ended or running).timestamp())
+
+
+def _place(token: str) -> tuple[float, str]:
+    try:
+        time, arn = json.loads(token)
+        return float(time), str(arn)
+    except (TypeError, ValueError):
+        raise InvalidToken(f"Invalid Token: {token!r}") from None
 
 
 @hook(
@@ -121,7 +139,7 @@ def redrive_execution(self: Any) -> ActionResult:
             f"Execution: {execution.exec_arn!r} is {execution.status}: it cannot be redriven."
         )
     executions.redrive(execution)
-    return ActionResult({"redriveDate": datetime.datetime.now(datetime.UTC)})
+    return ActionResult({"redriveDate": executions.redrive_date(execution)})
 
 
 def _execution(request: Any) -> Any:

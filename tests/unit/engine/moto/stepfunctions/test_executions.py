@@ -216,6 +216,7 @@ def test_a_redrive_resumes_at_the_state_that_did_not_end(lab: Lab) -> None:
     assert (execution.error, execution.cause) == (None, None)
     described = lab.call("describe_execution", executionArn=execution.exec_arn)
     assert (described["redriveCount"], described["redriveStatus"]) == (1, "NOT_REDRIVABLE")
+    assert described["redriveDate"] == answer["redriveDate"]
 
 
 def test_a_redrive_of_a_parallel_starts_all_of_it(lab: Lab) -> None:

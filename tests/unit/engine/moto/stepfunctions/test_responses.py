@@ -147,19 +147,43 @@ def test_a_list_may_be_of_one_status() -> None:
     assert (numbers(rest), rest.get("nextToken")) == ([1], None)
 
 
-def test_a_page_goes_on_behind_an_execution_that_changed_its_status() -> None:
+def test_what_ended_is_listed_by_its_end_and_what_runs_by_its_start_or_redrive() -> None:
+    """API reference, ListExecutions."""
+    ended, running, long, redriven = (listed_execution(n) for n in (1, 2, 0, -9))
+    running.status = redriven.status = "RUNNING"
+    long.stop_date = NOON + datetime.timedelta(seconds=3)
+    redriven.redrive_date = NOON + datetime.timedelta(seconds=4)
+    executions = [ended, running, long, redriven]
+    assert numbers(listed(executions)) == [-9, 0, 2, 1]
+    redriven.status, redriven.stop_date = "SUCCEEDED", NOON + datetime.timedelta(seconds=5)
+    running.stop_date = NOON + datetime.timedelta(seconds=6)  # it has not ended yet
+    assert numbers(listed(executions)) == [-9, 0, 2, 1]
+
+
+def test_a_page_goes_on_behind_the_place_of_an_execution_that_has_ended_since() -> None:
     executions = [listed_execution(n, "RUNNING") for n in range(4)]
-    found = listed(executions, statusFilter="RUNNING", maxResults=2)
-    executions[2].status = "SUCCEEDED"  # the last of the page
-    again = listed(executions, statusFilter="RUNNING", nextToken=found["nextToken"])
-    assert numbers(again) == [1, 0]
+    found = listed(executions, maxResults=2)
+    executions[2].status = "SUCCEEDED"  # the last of the page is the first now
+    executions[2].stop_date = NOON + datetime.timedelta(seconds=9)
+    assert numbers(listed(executions, nextToken=found["nextToken"])) == [1, 0]
 
 
-def test_a_token_of_no_execution_is_refused() -> None:
+def test_executions_of_the_same_moment_are_not_left_out() -> None:
+    executions = [listed_execution(0, "RUNNING") for _ in range(4)]
+    for number, each in enumerate(executions):
+        each.exec_arn = f"arn:{number}"
+    found = listed(executions, maxResults=3)
+    rest = listed(executions, nextToken=found["nextToken"])
+    arns = {each["executionArn"] for page in (found, rest) for each in page["executions"]}
+    assert (len(arns), len(rest["executions"])) == (4, 1)
+
+
+@pytest.mark.parametrize("token", ["arn:gone", "[]", '["now", "arn"]', "[1]", "7"])
+def test_a_token_that_is_none_is_refused(token: str) -> None:
     with pytest.raises(responses.InvalidToken) as refused:
-        listed([listed_execution(1)], nextToken="arn:gone")
+        listed([listed_execution(1)], nextToken=token)
     assert (refused.value.TYPE, refused.value.STATUS) == ("InvalidToken", 400)
-    assert refused.value.message == "Invalid Token: 'arn:gone'"
+    assert refused.value.message == f"Invalid Token: {token!r}"
 
 
 def test_what_is_listed_of_an_execution() -> None:
@@ -176,7 +200,10 @@ def test_what_is_listed_of_an_execution() -> None:
         "redriveCount": 2,
     }
     assert second["redriveCount"] == 0
+    assert "redriveDate" not in second
     assert "stopDate" not in second  # of a redriven one, too: it runs again
+    ended.redrive_date = NOON
+    assert listed([ended])["executions"][0]["redriveDate"] == NOON.timestamp()
     ended.stop_date = None
     assert "stopDate" not in listed([ended])["executions"][0]
 
