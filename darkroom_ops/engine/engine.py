@@ -28,6 +28,7 @@ from darkroom_ops.engine.authorization import Authorizer
 from darkroom_ops.engine.deploy import Deployed, deploy
 from darkroom_ops.engine.gateway import Gateway
 from darkroom_ops.engine.inbox import Inbox
+from darkroom_ops.engine.lambda_.environments import Start
 from darkroom_ops.engine.lambda_.functions import Functions
 from darkroom_ops.engine.moto import hooks
 from darkroom_ops.engine.moto.hook import Services
@@ -63,7 +64,8 @@ class Engine:
     """A running engine, with a SAM template deployed. Close it, or use it as a context manager.
 
     It listens on 127.0.0.1, where port 0 is any free one. Without template parameters, every kind
-    of subscriber is there. Waits of retries can be skipped and only recorded, for tests.
+    of subscriber is there. Waits of retries can be skipped and only recorded, for tests. `start`
+    starts the functions' processes elsewhere than under this Python.
 
     Raises
     ------
@@ -81,6 +83,7 @@ class Engine:
         stack: str = DEFAULT_STACK,
         parameters: Mapping[str, str] | None = None,
         skip_waits: bool = False,
+        start: Start | None = None,
     ) -> None:
         self.inbox = Inbox()
         self.faults = Faults()
@@ -88,7 +91,11 @@ class Engine:
         self._socket = listen(port)
         self.port: int = self._socket.getsockname()[1]
         self.endpoint = f"http://{HOST}:{self.port}"
-        self.functions = Functions(self.endpoint, DEFAULT_REGION, preload=PRELOADED)
+        self.functions = (
+            Functions(self.endpoint, DEFAULT_REGION, start=start)
+            if start
+            else Functions(self.endpoint, DEFAULT_REGION, preload=PRELOADED)
+        )
         self.deployment = Deployment(stack, self.endpoint, DEFAULT_REGION)
         self.roles = Roles(DEFAULT_REGION, self.functions.knows)
         place = Place(DEFAULT_REGION, backends.ACCOUNT, backends.has_tags, backends.encryption_key)

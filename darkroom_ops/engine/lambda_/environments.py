@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -137,9 +137,14 @@ class ForkServer:
         self._process.wait()
 
 
-def _start(folder: Path, variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def start_process(
+    folder: Path,
+    variables: Mapping[str, str],
+    python: Sequence[str] = (sys.executable, "-u", str(RUNTIME)),
+) -> subprocess.Popen[bytes]:
+    """Start an environment's process from nothing: a Python that runs the runtime."""
     return subprocess.Popen(
-        [sys.executable, "-u", str(RUNTIME)],
+        python,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -148,6 +153,10 @@ def _start(folder: Path, variables: Mapping[str, str]) -> subprocess.Popen[bytes
         # Ctrl-C is for the engine, which then ends its environments in order.
         start_new_session=True,
     )
+
+
+Start = Callable[[Path, Mapping[str, str]], subprocess.Popen[bytes] | ForkedProcess]
+"""Starts an environment's process, for the folder of a function's code and its variables."""
 
 
 @dataclass(eq=False)
@@ -162,12 +171,11 @@ class Environment:
 
     @classmethod
     def start(
-        cls, spec: FunctionSpec, variables: Mapping[str, str], fork_server: ForkServer | None = None
+        cls, spec: FunctionSpec, variables: Mapping[str, str], start: Start = start_process
     ) -> Environment:
         """Start a process and wait until the function is imported."""
         started = time.monotonic()
-        process = (fork_server.fork if fork_server else _start)(spec.code, variables)
-        environment = cls(spec.name, process)
+        environment = cls(spec.name, start(spec.code, variables))
         try:
             environment.reply(INIT_SECONDS, limit_bytes=None)
         except BaseException:

@@ -19,7 +19,9 @@ from darkroom_ops.engine.lambda_.environments import (
     EnvironmentFailed,
     ForkServer,
     FunctionSpec,
+    Start,
     check_memory,
+    start_process,
 )
 
 CLOSE_SECONDS = 5.0
@@ -46,13 +48,19 @@ class Functions:
 
     So many invocations run at once as there are slots; the others wait, which counts for no
     function's timeout. Environments are forked with modules preloaded, where the system can; with
-    none, each starts from nothing.
+    none, each starts from nothing, with `start`.
     """
 
     def __init__(
-        self, endpoint: str, region: str, slots: int | None = None, preload: Sequence[str] = ()
+        self,
+        endpoint: str,
+        region: str,
+        slots: int | None = None,
+        preload: Sequence[str] = (),
+        start: Start = start_process,
     ) -> None:
         self._preload = preload if hasattr(os, "pidfd_open") else ()
+        self._start = start
         self._fork_server: ForkServer | None = None
         self._endpoint = endpoint
         self._region = region
@@ -163,7 +171,8 @@ class Functions:
                 environment.kill()
             if self._preload and (self._fork_server is None or not self._fork_server.alive):
                 self._fork_server = ForkServer(self._preload, self._variables(spec))
-        environment = Environment.start(spec, self._variables(spec), self._fork_server)
+        start = self._fork_server.fork if self._fork_server else self._start
+        environment = Environment.start(spec, self._variables(spec), start)
         with self._lock:
             if not self._closed.is_set():
                 self._busy.add(environment)

@@ -255,7 +255,6 @@ def test_a_process_that_is_gone_is_killed_quietly(
 @pytest.fixture
 def started(process: Process, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Process:
     """What an environment's start gives, whose reply takes two seconds."""
-    monkeypatch.setattr(environments, "_start", lambda *_: process)
     monkeypatch.setattr(os, "killpg", lambda *_: None)
     process.code = 0
     return process
@@ -264,7 +263,7 @@ def started(process: Process, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_start_waits_for_the_function_to_be_imported(started: Process, clock: Clock) -> None:
     os.write(started.out, b'{"ready": true}\n')
     clock.step = 2.0
-    made = Environment.start(SPEC, {})
+    made = Environment.start(SPEC, {}, lambda *_: started)  # type: ignore[arg-type]
     assert made.function == "resize"
     assert made.init_seconds == pytest.approx(clock.now - 102.0)
 
@@ -272,15 +271,14 @@ def test_a_start_waits_for_the_function_to_be_imported(started: Process, clock: 
 def test_a_start_that_takes_too_long_leaves_nothing(started: Process, clock: Clock) -> None:
     clock.step = 40.0
     with pytest.raises(EnvironmentFailed, match=r"timed out after 60\.00 seconds"):
-        Environment.start(SPEC, {})
+        Environment.start(SPEC, {}, lambda *_: started)  # type: ignore[arg-type]
     assert started.stdout.closed
 
 
-def test_an_environment_is_forked_where_something_forks(started: Process) -> None:
+def test_a_process_is_started_with_the_folder_and_the_variables(started: Process) -> None:
     os.write(started.out, b"{}\n")
     given: list[Any] = []
-    forking = SimpleNamespace(fork=lambda *what: given.append(what) or started)
-    Environment.start(SPEC, {"a": "b"}, forking)  # type: ignore[arg-type]
+    Environment.start(SPEC, {"a": "b"}, lambda *what: given.append(what) or started)
     assert given == [(Path("/code"), {"a": "b"})]
 
 

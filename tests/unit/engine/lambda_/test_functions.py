@@ -16,7 +16,12 @@ from typing import Any
 import pytest
 
 from darkroom_ops.engine.lambda_ import functions
-from darkroom_ops.engine.lambda_.environments import Environment, EnvironmentFailed, FunctionSpec
+from darkroom_ops.engine.lambda_.environments import (
+    Environment,
+    EnvironmentFailed,
+    FunctionSpec,
+    start_process,
+)
 from darkroom_ops.engine.lambda_.functions import Functions
 from tests.unit.engine.lambda_.test_environments import MIB, SPEC, Clock, Json
 
@@ -43,8 +48,8 @@ class Staff:
         self.during: Any = None
         self.fails_to_start: EnvironmentFailed | None = None
 
-    def start(self, spec: FunctionSpec, variables: Json, forking: Any = None) -> Any:
-        self.started.append((spec, variables, forking))
+    def start(self, spec: FunctionSpec, variables: Json, start: Any) -> Any:
+        self.started.append((spec, variables, start))
         if self.fails_to_start is not None:
             raise self.fails_to_start
         number = len(self.started)
@@ -101,9 +106,9 @@ def test_a_function_has_lambdas_environment_and_little_else(
 ) -> None:
     monkeypatch.setattr(os, "environ", {"PATH": "/bin", "HOME": "/h", "AWS_PROFILE": "production"})
     pool.invoke("resize", {})
-    ((spec, variables, forking),) = staff.started
+    ((spec, variables, start),) = staff.started
     assert len(variables.pop("AWS_LAMBDA_LOG_STREAM_NAME")) == 32
-    assert (spec, forking) == (SPEC, None)
+    assert (spec, start) == (SPEC, start_process)
     assert variables == {
         "PATH": "/bin",
         "HOME": "/h",
@@ -357,6 +362,9 @@ class Forks:
         self.alive, self.closed = True, False
         Forks.made.append(self)
 
+    def fork(self, *_: object) -> Any:
+        raise NotImplementedError
+
     def close(self) -> None:
         self.closed = True
 
@@ -377,7 +385,7 @@ def test_environments_are_forked_from_one_process_with_the_modules(
         pool.register(dataclasses.replace(SPEC, name=name))
         pool.invoke(name, {})
     (forking,) = forks
-    assert [each for _, _, each in staff.started] == [forking, forking]
+    assert [each for _, _, each in staff.started] == [forking.fork] * 2
     assert forking.preload == ("json", "csv")
     assert forking.variables["AWS_ACCESS_KEY_ID"] == "resize"
     pool.close()
@@ -390,7 +398,7 @@ def test_what_forks_is_replaced_when_it_is_gone(staff: Staff, forks: list[Forks]
         pool.register(dataclasses.replace(SPEC, name=name))
         pool.invoke(name, {})
         forks[-1].alive = False
-    assert [each for _, _, each in staff.started] == forks
+    assert [each for _, _, each in staff.started] == [each.fork for each in forks]
     assert len(forks) == 2
 
 
@@ -402,3 +410,14 @@ def test_nothing_is_forked_where_the_system_cannot(
     pool.register(SPEC)
     pool.invoke("resize", {})
     assert forks == []
+    assert staff.started[0][2] is start_process
+
+
+def test_environments_can_be_started_elsewhere(staff: Staff) -> None:
+    def start(*_: object) -> Any:
+        raise NotImplementedError
+
+    pool = Functions("http://engine", "r", start=start)
+    pool.register(SPEC)
+    pool.invoke("resize", {})
+    assert staff.started[0][2] is start
