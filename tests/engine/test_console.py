@@ -137,6 +137,18 @@ def test_renditions_are_served_as_they_are_stored(
     assert client.get(f"{address(complete)}/pictures/output-nothing").status_code == 404
 
 
+def test_each_format_of_a_size_is_shown_by_its_own_name(
+    client: TestClient, pipeline: Pipeline
+) -> None:
+    both = {"name": "tiny", "width": 20, "format": ["webp", "jpeg"]}
+    run = pipeline.start_manual(photo(), presets=[both])
+    page = client.get(address(run)).text
+    for name, kind in (("tiny.webp", "WEBP"), ("tiny.jpg", "JPEG")):
+        assert f"<b>{name}</b>" in page
+        assert f"/pictures/output-{name}" in page
+        assert opened(client.get(f"{address(run)}/pictures/output-{name}").content).format == kind
+
+
 def test_a_rendition_that_a_later_run_replaced_is_not_shown_as_this_runs(
     client: TestClient, pipeline: Pipeline
 ) -> None:

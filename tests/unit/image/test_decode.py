@@ -174,6 +174,8 @@ def test_the_mezzanine_is_plain_pixels() -> None:
         ("png-alpha", {}, False),
         ("png-alpha", {"format": "jpeg"}, False),
         ("jpeg", {"format": "original"}, True),
+        ("png", {"format": ["webp", "jpeg"]}, True),
+        ("png", {"format": ["webp", "png"]}, False),
         ("gif", {"format": "jpeg"}, True),
         ("tiff-pages", {}, True),
     ],
@@ -255,6 +257,8 @@ def test_a_jpeg_no_better_than_asked_for_is_passed_on_as_it_is(
         ("webp-animated", {"format": "webp"}, False),
         ("apng", {"format": "png"}, False),
         ("avif", {"format": "avif"}, False),
+        ("png", {"format": ["webp", "png"]}, True),
+        ("png", {"format": ["webp", "jpeg"]}, False),
         ("jpeg-cmyk", {}, False),
     ],
 )

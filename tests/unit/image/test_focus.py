@@ -120,16 +120,32 @@ def test_the_focal_point_is_always_in_the_crop(share: float, whole: int, canvas:
 
 
 @pytest.mark.parametrize("position", ["attention", "entropy"])
-@pytest.mark.parametrize(("mode", "spot"), [*(("RGB", spot) for spot in SPOTS), ("RGBA", SPOTS[0])])
-def test_what_there_is_to_see_stays_in_every_crop(
-    position: str, mode: str, spot: tuple[int, int]
-) -> None:
-    data = flat(spot, mode=mode)
+@pytest.mark.parametrize("spot", SPOTS)
+def test_what_there_is_to_see_stays_in_every_crop(position: str, spot: tuple[int, int]) -> None:
+    data = flat(spot)
     for _, each in renditions(data, *(crop(position, *shape) for shape in SHAPES)):
         scale = max(each.width / 240, each.height / 180)
         assert reds(opened(each.data)) > 0.9 * reds(opened(data)) * scale**2, "all of the ring"
     middle = rendition(data, crop("center", 30, 80))
     assert reds(middle) == 0, "or else the test would show nothing"
+
+
+@pytest.mark.parametrize("position", ["attention", "entropy"])
+@pytest.mark.parametrize(("mode", "ink"), [("RGBA", 0), ("LA", 0), ("LA", 255)])
+def test_ink_on_nothing_is_seen_whatever_its_colour(position: str, mode: str, ink: int) -> None:
+    image = Image.new("LA", (240, 180), (ink, 0))
+    ImageDraw.Draw(image).ellipse((10, 130, 50, 170), fill=(ink, 255))
+    made = rendition(encoded(image.convert(mode), "PNG"), crop(position, 60, 60))
+    inked = np.asarray(made.convert("RGBA"))[..., 3] > 127
+    assert inked.sum() > 0.95 * np.pi * 20**2 / 9, "all of the disc, at a third of its size"
+
+
+def test_attention_is_the_middle_of_the_cell_that_draws_it() -> None:
+    """One of 32 by 32: here three of them each way are lit, and the middle one is the twelfth."""
+    image = Image.new("RGB", (256, 256), (60, 60, 60))
+    image.paste((255, 255, 255), (80, 160, 104, 184))
+    header = unpack(develop(encoded(image, "PNG"), crop("attention", 10, 20)).mezzanine).header
+    assert header.focus == {"attention": (11.5 / 32, 21.5 / 32)}
 
 
 @pytest.mark.parametrize("position", ["attention", "entropy"])
