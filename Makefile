@@ -96,6 +96,9 @@ deploy: ## deploy on AWS; asks for the parameters until samconfig.toml has the a
 	@$(MAKE) --no-print-directory build
 	@if grep -q '^region' samconfig.toml; then sam deploy; else sam deploy --guided; fi
 	@echo "A new bucket sends its events after about five minutes. What is uploaded before, darkroom audit finds."
+	@stack=$$(sed -n 's/^stack_name *= *"\(.*\)"/\1/p' samconfig.toml | tail -n 1); \
+	  region=$$(sed -n 's/^region *= *"\(.*\)"/\1/p' samconfig.toml | tail -n 1); \
+	  AWS_DEFAULT_REGION="$$region" $(BIN)/darkroom doctor --stack "$${stack:-darkroom}" || true
 
 clean: ## remove what was made
 	rm -rf $(VENV) $(CHECKS) tools/checks/node/node_modules benchmarks/peers/node_modules build .aws-sam .darkroom demo-output benchmarks/results .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* .mutate

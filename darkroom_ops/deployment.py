@@ -20,6 +20,7 @@ from botocore.utils import parse_timestamp
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
@@ -59,6 +60,13 @@ class Deployment:
     lambda_: cached_property[LambdaClient] = _client("lambda")
     logs: cached_property[CloudWatchLogsClient] = _client("logs")
     cloudformation: cached_property[CloudFormationClient] = _client("cloudformation")
+    events: cached_property[EventBridgeClient] = _client("events")
+    # What only the doctor looks at, so that no stubs are installed for them.
+    cloudtrail: cached_property[Any] = _client("cloudtrail")
+    cloudwatch: cached_property[Any] = _client("cloudwatch")
+    iam: cached_property[Any] = _client("iam")
+    kms: cached_property[Any] = _client("kms")
+    quotas: cached_property[Any] = _client("service-quotas")
 
     def __init__(
         self, stack: str = DEFAULT_STACK, endpoint: str | None = None, region: str | None = None

@@ -22,7 +22,13 @@ from werkzeug.wrappers import Response
 
 from darkroom_ops.engine.authorization import Authorizer
 from darkroom_ops.engine.permissions import Call
-from darkroom_ops.engine.protocols import InjectFault, client_error, read, respond
+from darkroom_ops.engine.protocols import (
+    InjectFault,
+    ServiceError,
+    client_error,
+    read,
+    respond,
+)
 
 Answer = TypeVar("Answer")
 
@@ -39,7 +45,7 @@ class Gateway:
         inject_fault: InjectFault,
         pages: Mapping[str, Callable[[], object]],
     ) -> None:
-        self._app = _one_at_a_time(app)
+        self._app = _honest(_one_at_a_time(app))
         self._authorizer = authorizer
         self._inject_fault = inject_fault
         self._pages = pages
@@ -107,6 +113,20 @@ def _one_at_a_time(app: WSGIApplication) -> WSGIApplication:
             held = conditional and environ["REQUEST_METHOD"] == "PUT"
         with lock if held else contextlib.nullcontext():
             return app(environ, start_response)
+
+    return serve
+
+
+def _honest(app: WSGIApplication) -> WSGIApplication:
+    """Answer in words what moto has not got, instead of a traceback and HTML."""
+
+    def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            return app(environ, start_response)
+        except NotImplementedError as lacking:
+            signed = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+            error = ServiceError(HTTPStatus.NOT_IMPLEMENTED, "NotImplemented", str(lacking))
+            return respond(signed[2] if signed else "", error)(environ, start_response)
 
     return serve
 

@@ -135,6 +135,10 @@ def _read_lambda(environ: WSGIEnvironment) -> tuple[str, dict[str, str]]:
     return "Invoke", {"FunctionName": urllib.parse.unquote(invoked[1])} | query
 
 
+_QUERY = {"sns", "iam", "cloudformation"}
+"""Services that answer in XML as SNS does (AWS query protocol)."""
+
+
 def respond(service: str, error: ServiceError) -> Response:
     """Return an error in the shape of a service's protocol."""
     code, message = escape(error.code), escape(error.message)
@@ -145,7 +149,7 @@ def respond(service: str, error: ServiceError) -> Response:
             f"<Error><Code>{code}</Code><Message>{message}</Message>"
             f"<RequestId>{request_id}</RequestId></Error>"
         )
-    elif service == "sns":
+    elif service in _QUERY:
         fault = "Sender" if error.status < 500 else "Receiver"  # noqa: PLR2004 - HTTP's classes
         body = (
             f"<ErrorResponse><Error><Type>{fault}</Type><Code>{code}</Code>"
@@ -154,7 +158,7 @@ def respond(service: str, error: ServiceError) -> Response:
         )
     else:
         body = json.dumps({"__type": error.code, "message": error.message})
-    kind = "application/xml" if service in {"s3", "sns"} else "application/x-amz-json-1.1"
+    kind = "application/xml" if service in {"s3", *_QUERY} else "application/x-amz-json-1.1"
     headers = {"x-amzn-RequestId": request_id, "x-amzn-ErrorType": error.code}
     return Response(body, error.status, headers, content_type=kind)
 

@@ -145,6 +145,23 @@ def test_what_was_deployed_is_not_ready_at_once(tmp_path: Path, status: str, sai
     assert ("sends its events after about five minutes" in told) is said
 
 
+def test_a_deployment_ends_with_the_doctor(tmp_path: Path) -> None:
+    """It is asked about the stack and the region that `sam deploy` wrote down last."""
+    for name, says in (("sam", ""), (".venv/bin/darkroom", 'echo "$@ in $AWS_DEFAULT_REGION"')):
+        program = tmp_path / name
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text(f"#!/bin/sh\n{says}\n{'exit 1' if says else ''}\n")
+        program.chmod(0o755)
+    (tmp_path / "samconfig.toml").write_text(
+        'version = 0.1\nstack_name = "darkroom"\n[default.deploy.parameters]\n'
+        'stack_name = "photos"\nregion = "eu-west-1"\n'
+    )
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    code, told = make("deploy", "MAKE=true", folder=tmp_path, path=path)
+    assert code == 0  # it is deployed, whatever is found
+    assert told.splitlines()[-1] == "doctor --stack photos in eu-west-1"
+
+
 def test_where_the_stack_can_be_is_told() -> None:
     """The definition's resources and the console's addresses are of AWS's own partition."""
     machine = (ROOT / "statemachine" / "image_pipeline.asl.yaml").read_text()

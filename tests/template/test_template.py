@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+from darkroom import __version__
 from darkroom.aws.calls import CONFIG
 from darkroom.contract.limits import MIB, Limits
 from darkroom.contract.presets import parse_presets
@@ -517,7 +518,8 @@ OUTPUTS = {
 
 
 def test_the_outputs_name_what_an_operator_needs() -> None:
-    found = BY_DEFAULT["Outputs"]
+    found = dict(BY_DEFAULT["Outputs"])
+    assert found.pop("Version")["Value"] == __version__
     assert {name: stack.references(each["Value"]) for name, each in found.items()} == {
         name: {resource} for name, resource in OUTPUTS.items()
     }

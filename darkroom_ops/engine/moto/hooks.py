@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from moto.core.config import default_user_config
 
-from darkroom_ops.engine.moto import cloudformation, events, hook, lambda_, s3, server, sns
+from darkroom_ops.engine.moto import (
+    cloudformation,
+    events,
+    hook,
+    iam,
+    kms,
+    lambda_,
+    s3,
+    server,
+    sns,
+)
 from darkroom_ops.engine.moto.stepfunctions import definitions, executions, responses, tasks
 
 MODULES = (
     cloudformation,
     events,
+    iam,
+    kms,
     lambda_,
     s3,
     server,

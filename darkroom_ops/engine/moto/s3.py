@@ -1,10 +1,12 @@
-"""S3: its events."""
+"""S3: its events, and whether a bucket sends them."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from moto.s3 import notifications
+from moto.s3.responses import S3Response
 
 from darkroom_ops.engine import eventbridge
 from darkroom_ops.engine.moto.hook import hook, services
@@ -31,3 +33,20 @@ def send_event(account_id: str, bucket: Any, event_name: str, key: Any) -> None:
         reason=event_name.rpartition(":")[2],
     )
     services().router.put(event)
+
+
+@hook(
+    S3Response,
+    "get_bucket_notification",
+    "Moto does not say that a bucket sends its events to EventBridge.",
+    report="A bucket does not say that it sends events to EventBridge",
+)
+def bucket_notification(self: Any) -> Any:
+    answer = bucket_notification.original(self)
+    configured = self.backend.get_bucket_notification_configuration(self.bucket_name)
+    if configured is None or configured.event_bridge is None:
+        return answer
+    status, headers, body = answer
+    name, bridge = "NotificationConfiguration", "<EventBridgeConfiguration/>"
+    opened = re.sub(rf"<({name}\b[^>]*)/>", rf"<\1></{name}>", body)
+    return status, headers, opened.replace(f"</{name}>", f"{bridge}</{name}>")

@@ -220,3 +220,34 @@ def test_conditional_writes_go_one_at_a_time(environ: Mapping[str, str], at_once
 def test_the_machine_is_a_principal_like_any_other(api: Api) -> None:
     api.policies.roles[MACHINE] = (policy("m", ("s3:GetObject", "*")),)
     assert api(request(who="step-functions", uri="/photos/b.jpg"))[0] == 200
+
+
+# ---------------------------------------------------------------------------- what moto has not got
+
+
+@pytest.mark.parametrize("service", ["iam", "cloudformation", "sns", "states", "s3"])
+def test_a_call_that_moto_lacks_is_answered_in_its_protocol(service: str) -> None:
+    def lacks(environ: Json, start_response: Any) -> Iterable[bytes]:
+        raise NotImplementedError("The cut_hair action has not been implemented")
+
+    gateway = Gateway(lacks, Authorizer(Roles(), PLACE), lambda *_: None, {})
+    status, body = answer_of(gateway, request(who="operator", service=service))
+    assert status == 501
+    if service == "states":
+        said = json.loads(body)
+        assert said["__type"] == "NotImplemented"
+        assert said["message"] == "The cut_hair action has not been implemented"
+    else:
+        found = "" if service == "s3" else "Error/"
+        assert xml_text(body, f"{found}Code") == "NotImplemented"
+        assert xml_text(body, f"{found}Message") == "The cut_hair action has not been implemented"
+
+
+def test_an_unsigned_call_that_moto_lacks_is_answered_too() -> None:
+    def lacks(environ: Json, start_response: Any) -> Iterable[bytes]:
+        raise NotImplementedError("no")
+
+    gateway = Gateway(lacks, Authorizer(Roles(), PLACE), lambda *_: None, {})
+    unsigned = request()
+    del unsigned["HTTP_AUTHORIZATION"]
+    assert answer_of(gateway, unsigned)[0] == 501

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from unittest.mock import patch
+from xml.etree import ElementTree
 
 import pytest
 
@@ -45,3 +47,37 @@ def test_plain_moto_sends_other_events() -> bool:
         storage.put_object(Bucket="probe", Key=key, Body=b"x")
     items = [event["detail"]["object"] for event in received()]
     return "etag" not in items[0] or items[0]["sequencer"] == items[1]["sequencer"]
+
+
+def test_a_bucket_says_that_it_sends_its_events() -> None:
+    """In both of XML's forms of an empty element, and beside what else it is told."""
+    for body, told in (
+        ("<NotificationConfiguration/>", None),
+        ('<NotificationConfiguration xmlns="x"/>', {}),
+        ('<NotificationConfiguration xmlns="x"></NotificationConfiguration>', {}),
+        ("<NotificationConfiguration><a/></NotificationConfiguration>", {}),
+    ):
+        configured = SimpleNamespace(event_bridge=told)
+        response = SimpleNamespace(
+            backend=SimpleNamespace(
+                get_bucket_notification_configuration=lambda _, c=configured: c
+            ),
+            bucket_name="photos",
+        )
+        answer = (200, {"a": "b"}, body)
+        with patch.object(s3.bucket_notification, "original", lambda _, a=answer: a):
+            status, headers, said = s3.bucket_notification.replacement(response)
+        assert (status, headers) == (200, {"a": "b"})
+        names = [each.tag.rpartition("}")[2] for each in ElementTree.fromstring(said)]  # noqa: S314 - ours
+        assert ("EventBridgeConfiguration" in names) is (told is not None)
+        assert ("a" in names) is ("<a/>" in body)
+
+
+@probe(s3.bucket_notification)
+def test_plain_moto_does_not_say_that_a_bucket_sends_its_events() -> bool:
+    storage = client("s3")
+    storage.create_bucket(Bucket="told")
+    bridge: Json = {"EventBridgeConfiguration": {}}
+    storage.put_bucket_notification_configuration(Bucket="told", NotificationConfiguration=bridge)
+    said = storage.get_bucket_notification_configuration(Bucket="told")
+    return "EventBridgeConfiguration" not in said

@@ -1,0 +1,72 @@
+"""`darkroom doctor`: whether a deployed stack works, and what mends it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from darkroom_ops.cli.command import REPAIR, command
+from darkroom_ops.cli.target import Target
+from darkroom_ops.present import words
+from darkroom_ops.present.failures import FAILED
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from darkroom_ops.doctor.findings import Finding
+
+STYLES = {
+    "broken": ("✗", "bold red"),
+    "warning": ("!", "bold yellow"),
+    "unknown": ("?", "bold cyan"),
+}
+
+
+@command(
+    "darkroom doctor",
+    "darkroom doctor --stack darkroom",
+    "darkroom doctor --json --stack darkroom | jq -r '.findings[] | [.severity, .says] | @tsv'",
+    panel=REPAIR,
+)
+def doctor(target: Target) -> int:
+    """Check that the stack works, and say what does not, worst first, with what mends it.
+
+    Nothing is changed. Exits with 0 when all is well, 1 when something was found or could not be
+    looked at, 2 when there is no such stack.
+    """
+    from darkroom_ops.doctor.examine import CHECKS, examine
+
+    deployment = target.deployment()
+    screen = target.screen()
+    with screen.status(Text("Looking", "dim")) as status:
+        found = examine(deployment, lambda name: status.update(Text(f"Looking: {name}", "dim")))
+    return _answer(target, screen, found, f"{len(CHECKS)} checks of the stack {deployment.stack}")
+
+
+def _answer(target: Target, screen: Console, found: Sequence[Finding], what: str) -> int:
+    """Say what was found, and return the exit code."""
+    bad = [each for each in found if each.severity != "elsewhere"]
+    if target.json:
+        listed = [dataclasses.asdict(each) for each in found]
+        print(json.dumps({"well": not bad, "findings": listed}))
+    for each in bad:
+        mark, style = STYLES[each.severity]
+        screen.print(
+            Text(f"{mark} ", style).append(words.plain(each.says), "default"), soft_wrap=True
+        )
+        if each.mend:
+            screen.print(Text(f"  {words.plain(each.mend)}", "dim"), soft_wrap=True)
+        screen.print()
+    verdict = Text(f"✗ {words.count(len(bad), 'finding')} in {what}.", "bold red")
+    if not bad:
+        verdict = Text(f"✓ All is well: {what}.", "bold green")
+    screen.print(verdict, soft_wrap=True)
+    elsewhere = [f"{each.check} ({each.says})" for each in found if each.severity == "elsewhere"]
+    if elsewhere:
+        line = words.plain(f"Not checked here: {', '.join(elsewhere)}.")
+        screen.print(Text(line, "dim"), soft_wrap=True)
+    return FAILED if bad else 0

@@ -1,0 +1,1 @@
+"""Whether a deployed stack works, and what mends it."""

@@ -1,0 +1,625 @@
+"""What the engine cannot show, on answers of AWS's shape: the sentence and what mends it."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import NoCredentialsError
+
+from darkroom_ops.doctor import code
+from darkroom_ops.doctor.examine import examine
+from tests.unit.doctor.conftest import ARN, Account
+
+PLACE = "--region us-east-1"
+FUNCTION = "AWS::Lambda::Function"
+UTC = datetime.UTC
+
+
+# ---------------------------------------------------------------------------- the stack
+
+
+@pytest.mark.parametrize("status", ["CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"])
+def test_a_stack_that_is_deployed(account: Account, status: str) -> None:
+    account.stack(status)
+    assert account.check("stack") == []
+
+
+@pytest.mark.parametrize(
+    ("status", "severity", "says"),
+    [
+        ("UPDATE_IN_PROGRESS", "warning", "A deployment is under way (UPDATE_IN_PROGRESS)."),
+        (
+            "UPDATE_ROLLBACK_COMPLETE",
+            "warning",
+            (
+                "The last deployment failed (UPDATE_ROLLBACK_COMPLETE), and what was there before "
+                "runs."
+            ),
+        ),
+        ("UPDATE_FAILED", "broken", "The last deployment failed (UPDATE_FAILED)."),
+        (
+            "UPDATE_ROLLBACK_FAILED",
+            "broken",
+            "The last deployment failed (UPDATE_ROLLBACK_FAILED).",
+        ),
+    ],
+)
+def test_a_stack_whose_deployment_failed(
+    account: Account, status: str, severity: str, says: str
+) -> None:
+    account.stack(status)
+    found = account.finding("stack")
+    assert found[:2] == (severity, says)
+    assert found[2].startswith("aws cloudformation ")
+    assert f"--stack-name photos {'' if 'events' in found[2] else PLACE}" in found[2]
+
+
+@pytest.mark.parametrize(("ago", "found"), [(299, 1), (301, 0)])
+def test_a_bucket_that_sends_events_since_a_moment_ago(
+    account: Account, ago: int, found: int
+) -> None:
+    """S3 takes five minutes; CloudTrail knows better than the stack when it began."""
+    since = datetime.datetime.now(UTC) - datetime.timedelta(seconds=ago)
+    account.answers("s3", "get_bucket_notification_configuration", {"EventBridgeConfiguration": {}})
+    account.resources(("AWS::S3::Bucket", "photos-source"), ("AWS::S3::Bucket", "photos-output"))
+    trail = [
+        {"EventName": "PutBucketNotification", "EventTime": since},
+        {"EventName": "PutBucketTagging", "EventTime": since + datetime.timedelta(hours=1)},
+    ]
+    account.answers("cloudtrail", "lookup_events", {"Events": trail})
+    faults = account.check("bucket")
+    assert len(faults) == found
+    for fault in faults:
+        assert fault.severity == "warning"
+        assert f"sends events to EventBridge since {since:%H:%M:%S} UTC only" in fault.says
+        assert "darkroom audit --stack photos" in fault.mend
+
+
+def test_when_nobody_may_ask_cloudtrail_the_stack_knows(account: Account) -> None:
+    since = datetime.datetime.now(UTC) - datetime.timedelta(seconds=60)
+    account.answers("s3", "get_bucket_notification_configuration", {"EventBridgeConfiguration": {}})
+    account.resources(("AWS::S3::Bucket", "photos-source"), made=since)
+    account.refuses("cloudtrail", "lookup_events", "AccessDeniedException")
+    assert f"since {since:%H:%M:%S} UTC only" in account.finding("bucket")[1]
+
+
+def test_an_old_bucket_that_nobody_remembers(account: Account) -> None:
+    account.answers("s3", "get_bucket_notification_configuration", {"EventBridgeConfiguration": {}})
+    account.resources(("AWS::S3::Bucket", "photos-output"), made=datetime.datetime.now(UTC))
+    account.answers("cloudtrail", "lookup_events", {"Events": []})
+    assert account.check("bucket") == []
+
+
+# ---------------------------------------------------------------------------- SMS
+
+
+def subscriptions(account: Account, *phones: str) -> None:
+    for topic, endpoints in (("photos-alerts", phones), ("photos-notifications", ())):
+        account.answers(
+            "sns",
+            "list_subscriptions_by_topic",
+            {
+                "Subscriptions": [
+                    {"SubscriptionArn": "arn", "Protocol": "sms", "Endpoint": each}
+                    for each in endpoints
+                ]
+            },
+            TopicArn=ARN.format("sns", topic),
+        )
+
+
+def test_without_phones_sms_is_not_asked_about(account: Account) -> None:
+    subscriptions(account)
+    assert account.check("sms") == []
+
+
+def test_a_phone_that_the_sandbox_does_not_know(account: Account) -> None:
+    subscriptions(account, "+15550100", "+15550199", "+15550111")
+    account.answers("sns", "get_sms_sandbox_account_status", {"IsInSandbox": True})
+    known = [
+        {"PhoneNumber": "+15550100", "Status": "Verified"},
+        {"PhoneNumber": "+15550199", "Status": "Pending"},
+    ]
+    account.answers("sns", "list_sms_sandbox_phone_numbers", {"PhoneNumbers": known})
+    account.answers("sns", "get_sms_attributes", {"attributes": {"MonthlySpendLimit": "20"}})
+    pending, unknown = account.check("sms")
+    assert pending.says == (
+        "+15550199 gets no SMS: this account is in SNS's SMS sandbox, and the number is not "
+        "verified."
+    )
+    assert unknown.says.startswith("+15550111 ")
+    assert pending.mend == (
+        f"aws sns create-sms-sandbox-phone-number --phone-number +15550199 {PLACE} && aws sns "
+        f"verify-sms-sandbox-phone-number --phone-number +15550199 --one-time-password CODE {PLACE}"
+    )
+
+
+@pytest.mark.parametrize(("limit", "found"), [("1", 1), ("1.01", 0), (None, 0)])
+def test_a_dollar_a_month_for_sms(account: Account, limit: str | None, found: int) -> None:
+    subscriptions(account, "+15550100")
+    account.answers("sns", "get_sms_sandbox_account_status", {"IsInSandbox": False})
+    attributes = {} if limit is None else {"MonthlySpendLimit": limit}
+    account.answers("sns", "get_sms_attributes", {"attributes": attributes})
+    faults = account.check("sms")
+    assert [each.says for each in faults] == [
+        "SNS sends SMS for $1 a month, and then none until the month ends."
+    ] * found
+    assert all("set-sms-attributes --attributes MonthlySpendLimit=20" in e.mend for e in faults)
+
+
+# ---------------------------------------------------------------------------- quotas
+
+
+def limit(account: Account, free: int, **parameters: str) -> None:
+    account.answers(
+        "lambda",
+        "get_account_settings",
+        {"AccountLimit": {"ConcurrentExecutions": free, "UnreservedConcurrentExecutions": free}},
+    )
+    account.stack(**parameters)
+
+
+@pytest.mark.parametrize(
+    ("free", "parameters", "images", "asks"),
+    [
+        (10, {}, 3, 1000),
+        (99, {}, 33, 1000),
+        (2, {}, 1, 1000),
+        (599, {"BufferConcurrency": "200"}, 199, 1000),
+        (1199, {"BufferConcurrency": "400"}, 399, 1200),
+    ],
+)
+def test_too_few_functions_at_once(
+    account: Account, free: int, parameters: dict[str, str], images: int, asks: int
+) -> None:
+    limit(account, free, **parameters)
+    assert account.finding("concurrency") == (
+        "warning",
+        (
+            f"Lambda runs {free} functions of this account at once: images are throttled, and fail "
+            f"after a minute of it, when more than about {images} come together."
+        ),
+        (
+            "aws service-quotas request-service-quota-increase --service-code lambda --quota-code "
+            f"L-B99A9384 --desired-value {asks} {PLACE}"
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("free", "parameters"),
+    [
+        (100, {}),
+        (600, {"BufferConcurrency": "200"}),
+        (10, {"ReservedConcurrency": "5"}),
+        (100, {"BufferConcurrency": "0", "ReservedConcurrency": "0"}),
+    ],
+)
+def test_enough_functions_at_once(account: Account, free: int, parameters: dict[str, str]) -> None:
+    limit(account, free, **parameters)
+    assert account.check("concurrency") == []
+
+
+def quotas(account: Account, kind: str = "STANDARD", **values: float) -> None:
+    account.answers("stepfunctions", "describe_state_machine", machine(kind))
+    if kind == "STANDARD":
+        listed = [
+            {"QuotaName": f"{name} throttle token {what}", "QuotaCode": f"L-{name}", "Value": value}
+            for name, value in values.items()
+            for what, value in (("bucket size", 1.0), ("refill rate per second", value))
+        ]
+        account.answers(
+            "service-quotas", "list_service_quotas", {"Quotas": listed}, ServiceCode="states"
+        )
+
+
+def machine(kind: str) -> dict[str, Any]:
+    arn = ARN.format("states", "stateMachine:photos")
+    return {
+        "stateMachineArn": arn, "name": "photos", "definition": "{}", "roleArn": arn, "type": kind,
+        "creationDate": 0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("call", "value", "images"),
+    [("StartExecution", 149.0, 149), ("StateTransition", 799.0, 73)],
+)
+def test_a_rate_below_the_usual(account: Account, call: str, value: float, images: int) -> None:
+    usual = {"StartExecution": 150.0, "StateTransition": 800.0, "StopExecution": 1.0}
+    quotas(account, **usual | {call: value})
+    assert account.finding("rates") == (
+        "warning",
+        (
+            f"Step Functions grants {value:g} {call} a second: no more than about {images} images "
+            "a second."
+        ),
+        (
+            "aws service-quotas request-service-quota-increase --service-code states --quota-code "
+            f"L-{call} --desired-value {usual[call]:.0f} {PLACE}"
+        ),
+    )
+
+
+def test_usual_rates(account: Account) -> None:
+    quotas(account, StartExecution=150.0, StateTransition=800.0)
+    assert account.check("rates") == []
+
+
+def test_express_has_no_such_rates(account: Account) -> None:
+    quotas(account, "EXPRESS")
+    assert account.check("rates") == []
+
+
+# ---------------------------------------------------------------------------- the buffer
+
+
+def mapped(account: Account, *states: str) -> None:
+    queue = ARN.format("sqs", "photos-buffer")
+    account.outputs["BufferQueueUrl"] = "https://queue"
+    account.stack(BufferConcurrency="2")
+    account.answers("sqs", "get_queue_attributes", {"Attributes": {"QueueArn": queue}})
+    mappings = [{"UUID": f"{each:-<36}", "State": each} for each in states]
+    account.answers(
+        "lambda",
+        "list_event_source_mappings",
+        {"EventSourceMappings": mappings},
+        EventSourceArn=queue,
+    )
+
+
+@pytest.mark.parametrize("state", ["Enabled", "Enabling", "Updating", "Creating"])
+def test_a_buffer_that_is_emptied(account: Account, state: str) -> None:
+    mapped(account, state)
+    assert account.check("buffer") == []
+
+
+def test_a_buffer_whose_mapping_is_disabled(account: Account) -> None:
+    mapped(account, "Disabled")
+    assert account.finding("buffer") == (
+        "broken",
+        "The buffer's event source mapping is disabled: uploads wait.",
+        f"aws lambda update-event-source-mapping --uuid {'Disabled':-<36} --enabled {PLACE}",
+    )
+
+
+def test_a_buffer_that_nothing_empties(account: Account) -> None:
+    mapped(account)
+    severity, says, mend = account.finding("buffer")
+    assert (severity, says) == (
+        "broken",
+        "Nothing takes uploads out of the buffer: they wait.",
+    )
+    about = "--stack-name photos --change-set-name undo-drift"
+    assert mend == (
+        f"aws cloudformation create-change-set {about} --use-previous-template --deployment-mode "
+        "REVERT_DRIFT --capabilities CAPABILITY_IAM --parameters "
+        f"ParameterKey=BufferConcurrency,UsePreviousValue=true {PLACE} && aws cloudformation wait "
+        f"change-set-create-complete {about} {PLACE} && aws cloudformation execute-change-set "
+        f"{about} {PLACE}"
+    )
+
+
+def test_without_buffer_there_is_nothing_to_see(account: Account) -> None:
+    """Its queue stays when the buffer goes, and need not be there."""
+    assert account.check("buffer") == []
+    account.outputs["BufferQueueUrl"] = "https://queue"
+    account.stack(BufferConcurrency="0")
+    assert account.check("buffer") == []
+
+
+# ---------------------------------------------------------------------------- functions and layer
+
+LAYER = ARN.format("lambda", "layer:photos-imaging:7")
+
+
+def functions(account: Account, *told: dict[str, Any]) -> None:
+    usual = {
+        "Runtime": "python3.13", "State": "Active", "LastUpdateStatus": "Successful",
+        "Layers": [{"Arn": LAYER}], "Architectures": ["arm64"],
+    }  # fmt: skip
+    names = [f"photos-{number}" for number in range(len(told))]
+    account.resources(*((FUNCTION, name) for name in names))
+    for name, more in zip(names, told, strict=True):
+        account.answers(
+            "lambda", "get_function", {"Configuration": usual | {"FunctionName": name} | more}
+        )
+
+
+def layer(account: Account, **more: Any) -> None:
+    account.answers(
+        "lambda",
+        "get_layer_version_by_arn",
+        {"CompatibleRuntimes": ["python3.13"], "CompatibleArchitectures": ["arm64"]} | more,
+        Arn=LAYER,
+    )
+
+
+def test_functions_on_one_layer_that_fits(account: Account) -> None:
+    functions(account, {}, {})
+    layer(account)
+    assert account.check("functions") == []
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"State": "Failed", "StateReason": "No key."},
+        {"LastUpdateStatus": "Failed", "LastUpdateStatusReason": "No key."},
+    ],
+)
+def test_a_function_that_cannot_run(account: Account, told: dict[str, str]) -> None:
+    functions(account, told)
+    layer(account)
+    assert account.finding("functions") == (
+        "broken",
+        "The function photos-0 cannot run: No key.",
+        "make deploy",
+    )
+
+
+@pytest.mark.parametrize("more", [{"CompatibleRuntimes": ["python3.12"]},
+                                  {"CompatibleArchitectures": ["x86_64"]}])  # fmt: skip
+def test_a_layer_that_does_not_fit(account: Account, more: dict[str, list[str]]) -> None:
+    functions(account, {})
+    layer(account, **more)
+    assert account.finding("functions") == (
+        "broken",
+        f"The layer {LAYER} is not for python3.13 on arm64: functions cannot import it.",
+        "make deploy",
+    )
+
+
+def test_a_layer_that_is_deleted(account: Account) -> None:
+    functions(account, {})
+    account.refuses("lambda", "get_layer_version_by_arn", "ResourceNotFoundException")
+    assert account.finding("functions") == (
+        "warning",
+        f"The layer {LAYER} is deleted: functions run on, but cannot be changed.",
+        "make deploy",
+    )
+
+
+def test_functions_on_different_layers(account: Account) -> None:
+    other = LAYER[:-1] + "6"
+    functions(account, {}, {"Layers": [{"Arn": other}]})
+    account.stack()
+    for _ in range(2):
+        account.answers("lambda", "get_layer_version_by_arn", {})
+    severity, says, mend = account.finding("functions")
+    assert (severity, says) == (
+        "broken",
+        f"The functions have different layers: {other}, {LAYER}.",
+    )
+    assert "REVERT_DRIFT" in mend
+
+
+@pytest.mark.parametrize(("days", "found"), [(179, 1), (180, 1), (181, 0)])
+def test_a_runtime_that_ends_soon(
+    account: Account, monkeypatch: pytest.MonkeyPatch, days: int, found: int
+) -> None:
+    ends = datetime.datetime.now(UTC).date() + datetime.timedelta(days=days)
+    monkeypatch.setitem(code.DEPRECATED, "python3.13", ends)
+    functions(account, {})
+    layer(account)
+    faults = account.check("functions")
+    assert [each.says for each in faults] == [
+        (
+            f"The function photos-0 runs on python3.13: AWS patches it until {ends}, and then lets "
+            "nobody deploy it."
+        )
+    ] * found
+
+
+def test_the_templates_runtime_has_a_date() -> None:
+    assert code.DEPRECATED["python3.13"] == datetime.date(2029, 6, 30)
+
+
+def test_a_stack_before_versions(account: Account) -> None:
+    assert account.finding("version")[1].startswith("The stack is of version older than 0.1.0, ")
+
+
+# ---------------------------------------------------------------------------- alarms
+
+
+def alarms(account: Account, *found: dict[str, Any]) -> None:
+    listed = [{"ActionsEnabled": True, "StateValue": "OK"} | each for each in found]
+    account.answers(
+        "cloudwatch",
+        "describe_alarms",
+        {"MetricAlarms": listed},
+        ActionPrefix=ARN.format("sns", "photos-alerts"),
+    )
+    account.resources(("AWS::CloudWatch::Alarm", "photos-slow"))
+
+
+def test_alarms_that_are_there(account: Account) -> None:
+    alarms(account, {"AlarmName": "photos-slow"})
+    assert account.check("alarms") == []
+
+
+def test_an_alarm_that_is_gone(account: Account) -> None:
+    alarms(account)
+    account.stack()
+    severity, says, _ = account.finding("alarms")
+    assert (severity, says) == (
+        "warning",
+        "The alarm photos-slow is gone, or tells somebody else.",
+    )
+
+
+# ---------------------------------------------------------------------------- drift
+
+
+def drifting(account: Account, *statuses: str) -> None:
+    account.answers("cloudformation", "detect_stack_drift", {"StackDriftDetectionId": "d" * 36})
+    for status in statuses:
+        account.answers(
+            "cloudformation",
+            "describe_stack_drift_detection_status",
+            {
+                "StackId": "s", "StackDriftDetectionId": "d" * 36, "DetectionStatus": status,
+                "DetectionStatusReason": "Not allowed to see Key.", "Timestamp": 0,
+            },
+        )  # fmt: skip
+
+
+def drifts(account: Account, *found: dict[str, Any], more: str | None = None) -> None:
+    usual = {
+        "StackId": "s", "LogicalResourceId": "Notify", "PhysicalResourceId": "photos-notify",
+        "ResourceType": FUNCTION, "StackResourceDriftStatus": "MODIFIED", "Timestamp": 0,
+    }  # fmt: skip
+    answer: dict[str, Any] = {"StackResourceDrifts": [usual | each for each in found]}
+    account.answers(
+        "cloudformation",
+        "describe_stack_resource_drifts",
+        answer | ({"NextToken": more} if more else {}),
+    )
+
+
+def changed(path: str) -> dict[str, Any]:
+    difference = {
+        "PropertyPath": path, "ExpectedValue": "1", "ActualValue": "2",
+        "DifferenceType": "NOT_EQUAL",
+    }  # fmt: skip
+    return {"PropertyDifferences": [difference]}
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    seconds: list[float] = []
+    monkeypatch.setattr(code.time, "sleep", seconds.append)
+    return seconds
+
+
+def test_what_was_changed_by_hand(account: Account, slept: list[float]) -> None:
+    """But not the presets' value, which is there to be changed."""
+    drifting(account, "DETECTION_IN_PROGRESS", "DETECTION_COMPLETE")
+    drifts(account, changed("/MemorySize"), more="more")
+    account.stack()
+    presets = {"ResourceType": "AWS::SSM::Parameter", "LogicalResourceId": "Presets"}
+    gone = {"StackResourceDriftStatus": "DELETED", "LogicalResourceId": "Rule"}
+    drifts(account, presets | changed("/Value"), presets | changed("/Type"), gone)
+    found = account.check("drift")
+    assert [(each.severity, each.says) for each in found] == [
+        ("broken", "Rule (photos-notify) was deleted, but not by the stack."),
+        ("warning", "Notify (photos-notify) is not as the template has it: /MemorySize."),
+        ("warning", "Presets (photos-notify) is not as the template has it: /Type."),
+    ]
+    assert all("REVERT_DRIFT" in each.mend for each in found)
+    assert slept == [3.0]
+
+
+def test_a_comparison_that_may_not_see_all(account: Account, slept: list[float]) -> None:
+    drifting(account, "DETECTION_FAILED")
+    drifts(account)
+    assert account.finding("drift") == (
+        "unknown",
+        "CloudFormation could not compare the whole stack: Not allowed to see Key.",
+        "Allow who runs this to read the stack's resources.",
+    )
+
+
+def test_a_comparison_that_takes_too_long(
+    account: Account, slept: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(code, "DRIFT_SECONDS", -1.0)
+    drifting(account, "DETECTION_IN_PROGRESS")
+    assert account.finding("drift") == (
+        "unknown",
+        "CloudFormation is still comparing the stack with its template.",
+        "darkroom doctor --stack photos",
+    )
+
+
+# ---------------------------------------------------------------------------- what may not be seen
+
+
+@pytest.mark.parametrize(
+    ("message", "needs"),
+    [
+        (
+            (
+                "User: arn:aws:iam::1:user/me is not authorized to perform: "
+                "lambda:GetAccountSettings on resource: *"
+            ),
+            "lambda:GetAccountSettings",
+        ),
+        ("", "the permission for GetAccountSettings"),
+    ],
+)
+@pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException", "AuthorizationError"])
+def test_a_missing_permission_is_named(
+    account: Account, message: str, needs: str, code: str
+) -> None:
+    account.refuses("lambda", "get_account_settings", code, message)
+    assert account.finding("concurrency") == (
+        "unknown",
+        f"Could not look at concurrency: needs {needs}.",
+        "Allow it to who runs this: docs/operations.md has the whole policy.",
+    )
+
+
+@pytest.mark.parametrize("status", [500, 501])
+def test_aws_lacks_no_call(account: Account, status: int) -> None:
+    account.refuses("lambda", "get_account_settings", "Oops", "sorry", http_status_code=status)
+    severity, says, _ = account.finding("concurrency")
+    assert severity == "unknown"
+    assert says.startswith("Could not look at concurrency: An error occurred (Oops)")
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "severity"),
+    [
+        ("NotImplemented", 501, "elsewhere"),
+        ("500", 500, "elsewhere"),
+        ("404", 404, "elsewhere"),
+        ("NoSuchResourceException", 400, "elsewhere"),
+        ("Throttling", 429, "unknown"),
+    ],
+)
+def test_an_emulator_may_lack_a_call(
+    account: Account, code: str, status: int, severity: str
+) -> None:
+    account.at.endpoint = "http://127.0.0.1:1"
+    account.refuses("lambda", "get_account_settings", code, "no", http_status_code=status)
+    found = account.finding("concurrency")
+    assert found[0] == severity
+    if severity == "elsewhere":
+        assert found[1:] == ("there is no GetAccountSettings here", "")
+
+
+def test_without_credentials_nothing_is_a_finding(account: Account) -> None:
+    def check(_: object) -> Any:
+        raise NoCredentialsError
+
+    with pytest.raises(NoCredentialsError):
+        examine(account.at, checks={"any": check})
+    account.at.endpoint = "http://127.0.0.1:1"
+    (found,) = examine(account.at, checks={"any": check})
+    assert (found.severity, found.says) == (
+        "elsewhere",
+        "the answer could not be read: NoCredentialsError",
+    )
+
+
+def test_logs_need_the_key_where_it_encrypts_them(account: Account) -> None:
+    statements = [
+        {"Effect": "Allow", "Principal": {"Service": f"{each}.amazonaws.com"}, "Action": "kms:*"}
+        for each in ("cloudwatch", "events")
+    ]
+    for scope, lost in (("messages", None), ("everything", "functions log nothing")):
+        account.answers(
+            "kms", "describe_key", {"KeyMetadata": {"KeyId": "1234", "KeyState": "Enabled"}}
+        )
+        policy = json.dumps({"Statement": statements})
+        account.answers("kms", "get_key_policy", {"Policy": policy}, KeyId="1234",
+                        PolicyName="default")  # fmt: skip
+        account.stack(KeyScope=scope)
+        found = account.check("key")
+        assert [each.says for each in found] == [
+            f"The policy of the key does not let logs.us-east-1.amazonaws.com use it: {lost}."
+        ] * (lost is not None)
