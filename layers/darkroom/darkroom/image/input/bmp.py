@@ -8,7 +8,7 @@ from typing import Any
 
 from darkroom.contract.limits import Limits, check_sizes
 from darkroom.image.geometry import Size
-from darkroom.image.input import reasons
+from darkroom.image.input import reasons, rle
 from darkroom.image.input.page import Data, Opened, Page, unsupported
 from darkroom.image.pixels import from_bytes
 from darkroom.image.vips import vips
@@ -25,15 +25,24 @@ _PILLOWS = frozenset({_CORE_HEADER, _INFO_HEADER, _WITH_MASKS, _WITH_ALPHA, 64, 
 _BITFIELDS = 3
 _OPAQUE = 255
 
+_RUNS = frozenset({(1, 8), (2, 4)})
+_OS2_RUNS = _RUNS | {(4, 24)}
+"""Compressions by runs, and the bits that their pixels have."""
+
+_TRUE_COLOUR = 24
+
 
 def read(data: Data, limits: Limits) -> Opened:
     """Windows bitmaps, which libvips's build leaves to ImageMagick, are Pillow's.
 
-    But for headers that OS/2 cut short, and for colours in bits of any choice.
+    But for headers that OS/2 cut short, for colours in bits of any choice, and for runs.
     """
     from PIL import BmpImagePlugin
 
     data = _with_usual_header(bytes(data))
+    in_runs = _runs(data, limits)
+    if in_runs is not None:
+        return in_runs
     masked = _masks(data)
     if masked is not None:
         return _by_masks(data, masked, limits)
@@ -65,6 +74,51 @@ def _with_usual_header(data: bytes) -> bytes:
     return head + header + data[end:]
 
 
+def _runs(data: bytes, limits: Limits) -> Opened | None:
+    """Read a bitmap whose pixels are in runs; None of any other."""
+    length, _, _, _, bits, compression = struct.unpack_from("<IiiHHI", data, _FILE_HEADER)
+    kinds = _OS2_RUNS if length == _OS2_HEADER else _RUNS
+    if length == _CORE_HEADER or (compression, bits) not in kinds:
+        return None
+    size, upwards = _size(data)
+    check_sizes([size], limits)
+
+    def draw(_: Size) -> Any:
+        (start,) = struct.unpack_from("<I", data, _FILE_HEADER - 4)
+        runs = rle.decode(data, start, size, bits)
+        if bits == _TRUE_COLOUR:
+            image = _reversed(from_bytes(runs.pixels, size, 3))
+        else:
+            image = from_bytes(runs.pixels, size, 1).maplut(_palette(data, length, bits))
+        if runs.drawn is not None:
+            image = image.bandjoin(from_bytes(runs.drawn, size, 1))
+        return image.flip("vertical") if upwards else image
+
+    return Opened("bmp", (Page(size, 1, draw),), graphic=True)
+
+
+def _palette(data: bytes, length: int, bits: int) -> Any:
+    """Return a palette of 256 colours; what a file does not have of them is black."""
+    (count,) = struct.unpack_from("<I", data, _FILE_HEADER + 32)
+    (pixels,) = struct.unpack_from("<I", data, _FILE_HEADER - 4)
+    start, count = _FILE_HEADER + length, min(count or 1 << bits, 1 << bits)
+    stored = data[start : min(start + 4 * count, pixels)].ljust(4 * 256, b"\0")
+    return _reversed(from_bytes(stored, (256, 1), 4))
+
+
+def _reversed(image: Any) -> Any:
+    """Return blue, green and red as red, green and blue."""
+    return image[2].bandjoin([image[1], image[0]]).copy(interpretation="srgb")
+
+
+def _size(data: bytes) -> tuple[Size, bool]:
+    """Return the size, and whether the last row comes first."""
+    width, height = struct.unpack_from("<ii", data, _FILE_HEADER + 4)
+    if width <= 0 or height == 0:
+        raise ValueError("its width or height is none")
+    return (width, abs(height)), height > 0
+
+
 def _masks(data: bytes) -> tuple[int, ...] | None:
     """Return the bits of red, green, blue and alpha, where a bitmap says which they are."""
     length, _, _, _, bits, compression = struct.unpack_from("<IiiHHI", data, _FILE_HEADER)
@@ -76,14 +130,12 @@ def _masks(data: bytes) -> tuple[int, ...] | None:
 
 
 def _by_masks(data: bytes, masks: tuple[int, ...], limits: Limits) -> Opened:
-    _, width, height, _, bits = struct.unpack_from("<IiiHH", data, _FILE_HEADER)
-    size = (width, abs(height))
-    if width <= 0 or height == 0:
-        raise ValueError("its width or height is none")
+    (bits,) = struct.unpack_from("<H", data, _FILE_HEADER + 14)
+    size, upwards = _size(data)
     check_sizes([size], limits)
 
     def draw(_: Size) -> Any:
-        number, across = ("ushort", (width + 1) // 2 * 2) if bits == 16 else ("uint", width)  # noqa: PLR2004
+        number, across = ("ushort", (size[0] + 1) // 2 * 2) if bits == 16 else ("uint", size[0])  # noqa: PLR2004
         (start,) = struct.unpack_from("<I", data, _FILE_HEADER - 4)
         pixels = data[start : start + across * size[1] * bits // 8]
         stored = vips().Image.new_from_memory(pixels, across, size[1], 1, number)
@@ -91,7 +143,7 @@ def _by_masks(data: bytes, masks: tuple[int, ...], limits: Limits) -> Opened:
         if masks[3:] and masks[3]:
             bands.append(_channel(stored, masks[3]))
         image = bands[0].bandjoin(bands[1:]).copy(interpretation="srgb").crop(0, 0, *size)
-        return image.flip("vertical") if height > 0 else image
+        return image.flip("vertical") if upwards else image
 
     return Opened("bmp", (Page(size, 1, draw),))
 
