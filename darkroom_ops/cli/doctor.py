@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
 from rich.text import Text
 
 from darkroom_ops.cli.command import REPAIR, command
@@ -17,6 +18,7 @@ from darkroom_ops.present.failures import FAILED
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from darkroom_ops.deployment import Deployment
     from darkroom_ops.doctor.findings import Finding
 
 STYLES = {
@@ -29,22 +31,59 @@ STYLES = {
 @command(
     "darkroom doctor",
     "darkroom doctor --stack darkroom",
+    "darkroom doctor --smoke --stack darkroom",
     "darkroom doctor --json --stack darkroom | jq -r '.findings[] | [.severity, .says] | @tsv'",
     panel=REPAIR,
 )
-def doctor(target: Target) -> int:
+def doctor(
+    target: Target,
+    *,
+    smoke: Annotated[
+        bool,
+        typer.Option(
+            "--smoke",
+            metavar="",
+            help="Send one small picture through, too, and remove it again. Subscribers get its "
+            "message.",
+        ),
+    ] = False,
+) -> int:
     """Check that the stack works, and say what does not, worst first, with what mends it.
 
     Nothing is changed. Exits with 0 when all is well, 1 when something was found or could not be
     looked at, 2 when there is no such stack.
     """
-    from darkroom_ops.doctor.examine import CHECKS, examine
+    from darkroom_ops.doctor.examine import CHECKS, examine, in_order
 
     deployment = target.deployment()
     screen = target.screen()
+    what = f"{len(CHECKS)} checks of the stack {deployment.stack}"
     with screen.status(Text("Looking", "dim")) as status:
         found = examine(deployment, lambda name: status.update(Text(f"Looking: {name}", "dim")))
-    return _answer(target, screen, found, f"{len(CHECKS)} checks of the stack {deployment.stack}")
+        if smoke:
+            status.update(Text("Sending a picture through", "dim"))
+            found = in_order([*found, *_smoke(deployment)])
+            what = f"{what}, and a picture's way through it"
+    return _answer(target, screen, found, what)
+
+
+def _smoke(deployment: Deployment) -> list[Finding]:
+    """Return what is found on a picture's way through the stack, and what is left of it."""
+    from botocore.exceptions import ClientError
+
+    from darkroom_ops.doctor.examine import REFUSALS, refused
+    from darkroom_ops.doctor.smoke import Smoke, ended_by_signals
+
+    found: list[Finding] = []
+    sent = Smoke(deployment, hurry=10 if deployment.endpoint else 1)
+    with ended_by_signals(), sent:
+        try:
+            found += sent.findings()
+        except ClientError as error:
+            if error.response["Error"].get("Code") not in REFUSALS:
+                raise
+            found.append(refused("smoke", error))
+    return found + sent.left
 
 
 def _answer(target: Target, screen: Console, found: Sequence[Finding], what: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
@@ -64,6 +64,11 @@ def examine(
     for name, check in checks.items():
         progress(name)
         found += _of(stack, name, check)
+    return in_order(found)
+
+
+def in_order(found: Iterable[Finding]) -> list[Finding]:
+    """Return findings, worst first."""
     return sorted(found, key=lambda each: ORDER.index(each.severity))
 
 
