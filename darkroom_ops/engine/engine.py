@@ -15,11 +15,7 @@ from typing import Any, Self
 
 import boto3
 import requests
-from moto.moto_server.werkzeug_app import (
-    DomainDispatcherApplication,
-    MotoRequestHandler,
-    create_backend_app,
-)
+from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from darkroom_ops.deployment import DEFAULT_REGION, DEFAULT_STACK, MESSAGES_PATH, Deployment
@@ -30,7 +26,7 @@ from darkroom_ops.engine.gateway import Gateway
 from darkroom_ops.engine.inbox import Inbox
 from darkroom_ops.engine.lambda_.environments import Start
 from darkroom_ops.engine.lambda_.functions import Functions
-from darkroom_ops.engine.moto import hooks
+from darkroom_ops.engine.moto import hooks, server
 from darkroom_ops.engine.moto.hook import Services
 from darkroom_ops.engine.permissions import Place
 from darkroom_ops.engine.protocols import InjectFault
@@ -111,7 +107,7 @@ class Engine:
         )
         self._closed = False
         gateway = Gateway(
-            DomainDispatcherApplication(create_backend_app),
+            server.application(),
             self.authorizer,
             lambda call, invocation: self.inject_fault and self.inject_fault(call, invocation),
             {MESSAGES_PATH: self.inbox.per_execution},

@@ -6,6 +6,7 @@ from moto.core.config import default_user_config
 
 from darkroom_ops.engine.moto import (
     cloudformation,
+    dynamodb,
     events,
     hook,
     iam,
@@ -19,6 +20,7 @@ from darkroom_ops.engine.moto.stepfunctions import definitions, executions, resp
 
 MODULES = (
     cloudformation,
+    dynamodb,
     events,
     iam,
     kms,

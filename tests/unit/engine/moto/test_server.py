@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
+from typing import Any
 from unittest.mock import MagicMock, patch
 
+import pytest
+from botocore.exceptions import ClientError
 from botocore.loaders import Loader
 from moto import backends
+from moto.core import responses
 from moto.core import utils as moto_utils
 from moto.core.base_backend import AccountSpecificBackend
 from moto.moto_server.utilities import RegexConverter
+from moto.s3.responses import S3Response
+from moto.sqs.responses import SQSResponse
+from werkzeug.test import run_wsgi_app
 
-from darkroom_ops.engine.moto import server
+from darkroom_ops.engine.moto import hooks, server
+from tests.support.aws import empty_account
+from tests.unit.engine.api import request
 from tests.unit.engine.moto.lab import ACCOUNT, Lab
 from tests.unit.engine.moto.probes import probe
 
@@ -34,6 +45,88 @@ def test_a_service_is_in_every_region_without_a_look_at_its_description(lab: Lab
 def test_a_key_may_have_a_line_break(lab: Lab) -> None:
     converter = RegexConverter(SimpleNamespace(), ".+")
     assert re.fullmatch(converter.regex, "a\nb")
+
+
+def test_a_services_methods_are_listed_once(lab: Lab) -> None:
+    first, second = (responses.method_names_from_class(SQSResponse) for _ in range(2))
+    assert first is second
+    assert "send_message" in first
+
+
+# ---------------------------------------------------------------------------- calls
+
+
+@pytest.fixture
+def answer(lab: Lab) -> Iterator[Callable[..., tuple[int, dict[str, str], bytes]]]:
+    """Moto's server as the engine has it, with a bucket and no account."""
+
+    def call(method: str, uri: str, service: str = "s3", **more: Any) -> Any:
+        environ = request(method, uri, service=service, HTTP_HOST="localhost", **more)
+        body, status, headers = run_wsgi_app(application, environ, buffered=True)
+        return int(status.split()[0]), dict(headers), b"".join(body)
+
+    application = server.application()
+    with empty_account():
+        hooks.install(lab.services)
+        try:
+            assert call("PUT", "/photos")[0] == 200
+            yield call
+        finally:
+            hooks.uninstall()
+
+
+def test_a_call_is_answered_by_the_service_that_it_is_signed_for(answer: Any) -> None:
+    assert answer("PUT", "/photos/a.jpg", body=b"bytes")[0] == 200
+    status, headers, body = answer("GET", "/photos/a.jpg")
+    assert (status, body) == (200, b"bytes")
+    assert headers["Content-Length"] == "5"
+    status, headers, body = answer("HEAD", "/photos/a.jpg")
+    assert (status, headers["Content-Length"], body) == (200, "5", b"")
+    target = {"HTTP_X_AMZ_TARGET": "AmazonSSM.GetParameter"}
+    status, headers, body = answer("POST", "/", "ssm", body=b'{"Name": "none"}', **target)
+    assert (status, json.loads(body)["__type"]) == (400, "ParameterNotFound")
+
+
+def test_what_a_service_says_as_an_exception_is_its_answer(answer: Any) -> None:
+    status, headers, body = answer("GET", "/2015-03-31/functions/none", "lambda")
+    assert (status, json.loads(body)["__type"]) == (404, "ResourceNotFoundException")
+    assert headers["Content-Type"] == "application/json"
+    assert answer("GET", "/nowhere", "lambda")[0] == 404
+
+
+def test_an_error_of_a_client_that_moto_uses_is_told(
+    answer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> Any:
+        raise ClientError({"Error": {"Code": "Odd", "Message": "told"}}, "Any")
+
+    monkeypatch.setattr(S3Response, "key_response", fails)
+    status, _, body = answer("GET", "/photos/a.jpg")
+    assert (status, body) == (400, b"told")
+
+
+def test_an_answer_may_be_a_body_alone(answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(S3Response, "key_response", lambda *_: "alone")
+    assert answer("GET", "/photos/a.jpg")[::2] == (200, b"alone")
+
+
+def test_no_other_website_may_read_an_answer(answer: Any) -> None:
+    _, headers, _ = answer("GET", "/photos", HTTP_ORIGIN="https://elsewhere.example")
+    assert not [name for name in headers if name.startswith("Access-Control")]
+
+
+def test_motos_own_pages_are_there(answer: Any) -> None:
+    assert answer("POST", "/moto-api/reset")[0] == 200
+    assert answer("GET", "/photos")[0] == 404
+
+
+# ---------------------------------------------------------------------------- plain moto
+
+
+@probe(server.method_names)
+def test_plain_moto_lists_a_services_methods_for_every_call() -> bool:
+    first, second = (responses.method_names_from_class(SQSResponse) for _ in range(2))
+    return first is not second
 
 
 @probe(server.service_names)

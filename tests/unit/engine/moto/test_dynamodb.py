@@ -1,0 +1,131 @@
+"""Items in answers, and update expressions."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from botocore.exceptions import ClientError
+from moto.core.serialize import ResponseSerializer
+from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser
+from moto.dynamodb.parsing.expressions import ExpressionTokenizer, UpdateExpressionParser
+from moto.dynamodb.parsing.validators import ActionCountValidator
+
+from darkroom_ops.engine.moto import dynamodb, hooks
+from tests.support.aws import client, empty_account
+from tests.unit.engine.moto.lab import Json, Lab
+from tests.unit.engine.moto.probes import probe
+
+ITEM: Json = {
+    "id": {"S": "a"},
+    "number": {"N": "1.5"},
+    "set": {"SS": ["x", "y"]},
+    "bytes": {"B": b"\xff"},
+    "gone": {"M": {}},
+    "nested": {"M": {"list": {"L": [{"BOOL": False}, {"NULL": True}, {"M": {"b": {"B": b"\0"}}}]}}},
+}
+"""Every type, and what is written otherwise at every depth."""
+
+
+@pytest.fixture
+def table(lab: Lab) -> Any:
+    """A client with a table of one item."""
+    with empty_account():
+        hooks.install(lab.services)
+        yield made_table()
+        hooks.uninstall()
+
+
+def made_table() -> Any:
+    made = client("dynamodb")
+    made.create_table(
+        TableName="t",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    made.put_item(TableName="t", Item=ITEM)
+    return made
+
+
+def update(table: Any, expression: str, **values: Any) -> Json:
+    given = {"ExpressionAttributeValues": {f":{name}": each for name, each in values.items()}}
+    done: Json = table.update_item(
+        TableName="t",
+        Key={"id": {"S": "a"}},
+        UpdateExpression=expression,
+        ReturnValues="ALL_NEW",
+        **(given if values else {}),
+    )
+    return done["Attributes"]
+
+
+def test_an_item_comes_back_as_it_was_put(table: Any) -> None:
+    got = table.get_item(TableName="t", Key={"id": {"S": "a"}})["Item"]
+    got["set"]["SS"].sort()
+    assert got == ITEM
+
+
+def test_an_expression_is_read_again_for_another_item(table: Any) -> None:
+    for count in ("1", "2"):
+        expression = "SET seen = if_not_exists(seen, :zero) + :one REMOVE gone"
+        changed = update(table, expression, zero={"N": "0"}, one={"N": "1"})
+        assert changed["seen"] == {"N": count}
+        assert "gone" not in changed
+
+
+def test_what_is_wrong_with_an_expression_is_still_found(table: Any) -> None:
+    with pytest.raises(ClientError, match='The "SET" section can only be used once'):
+        update(table, "SET a = :a SET b = :a", a={"S": ""})
+    with pytest.raises(ClientError, match="Two document paths overlap"):
+        update(table, "SET a = :a, a = :a", a={"S": ""})
+
+
+def times_read(calls: int) -> int:
+    with patch.object(
+        ExpressionTokenizer, "make_list", wraps=ExpressionTokenizer.make_list
+    ) as made:
+        for _ in range(calls):
+            UpdateExpressionParser.make("SET probe = :probe")
+    return made.call_count
+
+
+def asked(traverser: Any) -> int:
+    """Return how often a traverser says which nodes it is looking for, in a small tree."""
+    kinds = type(traverser).nodes_to_be_processed
+    tree = UpdateExpressionParser.make("SET a = :a, b = :b")
+    with patch.object(DepthFirstTraverser, "nodes_to_be_processed", autospec=True) as ask:
+        ask.side_effect = kinds
+        for _ in range(2):
+            traverser.traverse(tree)
+    return ask.call_count
+
+
+def test_an_expression_is_read_once(lab: Lab) -> None:
+    UpdateExpressionParser.make("SET probe = :probe")
+    assert times_read(2) == 0
+
+
+def test_a_traverser_asks_once_for_each_kind_of_node(lab: Lab) -> None:
+    asked(ActionCountValidator())
+    assert asked(ActionCountValidator()) == 0
+
+
+@probe(dynamodb.parse_update)
+def test_plain_moto_reads_an_expression_every_time() -> bool:
+    return times_read(2) == 2
+
+
+@probe(dynamodb.traverse)
+def test_plain_moto_asks_at_every_node() -> bool:
+    return asked(ActionCountValidator()) > 10
+
+
+@probe(dynamodb.serialize_structure)
+def test_plain_moto_looks_for_every_type_in_every_value() -> bool:
+    table = made_table()
+    look = ResponseSerializer.get_value
+    with patch.object(ResponseSerializer, "get_value", autospec=True, side_effect=look) as looked:
+        table.get_item(TableName="t", Key={"id": {"S": "a"}})
+    return {call.args[2] for call in looked.call_args_list} >= {"S", "SS", "M", "NULL"}
