@@ -20,3 +20,4 @@ compile layers/darkroom/requirements.txt pyproject.toml --constraint requirement
 # The checks pin older versions of what Darkroom itself uses, so they get an environment of their own.
 compile requirements/checks.txt requirements/checks.in --python-version 3.11 "$@"
 compile requirements/sam.txt requirements/sam.in --python-version 3.13 "$@"
+compile requirements/aws.txt requirements/aws.in --python-version 3.11 "$@"

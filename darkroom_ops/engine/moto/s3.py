@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from typing import Any
 
 from moto.s3 import notifications
@@ -15,12 +16,21 @@ from darkroom_ops.engine.moto.hook import hook, services
 @hook(
     notifications,
     "_send_event_bridge_message",
-    "Moto's events have one sequencer for all, ``eTag`` for ``etag``, and other reasons.",
+    (
+        "Moto's events have one sequencer for all, ``eTag`` for ``etag``, and other reasons; and a "
+        "multipart upload has two."
+    ),
     report="S3's events to EventBridge differ from AWS's",
 )
 def send_event(account_id: str, bucket: Any, event_name: str, key: Any) -> None:
     if not event_name.startswith("s3:ObjectCreated:"):
         return
+    reason = event_name.rpartition(":")[2]
+    if reason == "Put" and key.multipart is not None:
+        _completed.key = key  # that of the other event is by then perhaps a later upload's
+        return
+    if reason == "CompleteMultipartUpload":
+        key = _completed.key
     versioned = bucket.versioning_status == "Enabled"
     event = eventbridge.object_created(
         account=account_id,
@@ -30,9 +40,13 @@ def send_event(account_id: str, bucket: Any, event_name: str, key: Any) -> None:
         size=key.size,
         etag=key.etag.strip('"'),
         version=key.version_id if versioned else None,
-        reason=event_name.rpartition(":")[2],
+        reason=reason,
     )
     services().router.put(event)
+
+
+_completed = threading.local()
+"""The object of the upload that a thread completes, between moto's two events of it."""
 
 
 @hook(

@@ -23,7 +23,7 @@ def test_an_upload_is_told_with_its_version(
 ) -> None:
     monkeypatch.setattr(eventbridge, "object_created", lambda **given: {"created": given})
     bucket = SimpleNamespace(name="photos", region_name="eu-west-1", versioning_status=versioning)
-    key = SimpleNamespace(name="a.jpg", size=7, etag='"e7a9"', version_id="v1")
+    key = SimpleNamespace(name="a.jpg", size=7, etag='"e7a9"', version_id="v1", multipart=None)
     s3.send_event.replacement(ACCOUNT, bucket, "s3:ObjectCreated:Put", key)
     s3.send_event.replacement(ACCOUNT, bucket, "s3:ObjectRemoved:Delete", key)
     assert lab.router.events == [
@@ -34,6 +34,24 @@ def test_an_upload_is_told_with_its_version(
             }
         }
     ]  # fmt: skip
+
+
+def test_a_multipart_upload_is_told_once_as_the_version_that_it_made(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when another upload to the key comes between: its own event tells of that."""
+    monkeypatch.setattr(eventbridge, "object_created", lambda **given: given)
+    bucket = SimpleNamespace(name="photos", region_name="any", versioning_status="Enabled")
+    made, later = (
+        SimpleNamespace(name="a.jpg", size=7, etag="any", version_id=version, multipart=multipart)
+        for version, multipart in (("v1", object()), ("v2", None))
+    )
+    for reason, key in (("Put", made), ("Put", later), ("CompleteMultipartUpload", later)):
+        s3.send_event.replacement(ACCOUNT, bucket, f"s3:ObjectCreated:{reason}", key)
+    assert [(event["reason"], event["version"]) for event in lab.router.events] == [
+        ("Put", "v2"),
+        ("CompleteMultipartUpload", "v1"),
+    ]
 
 
 @probe(s3.send_event)

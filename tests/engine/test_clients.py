@@ -1,0 +1,85 @@
+"""AWS's own clients, as they come: what they do with large files, and how they are answered."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from boto3.s3.transfer import TransferConfig
+
+from tests.conftest import ROOT
+from tests.support.pipeline import Pipeline
+
+MIB = 1024 * 1024
+
+OWN_CLI = ROOT / ".venv-aws" / "bin"
+"""Where .ci/run installs the AWS CLI on machines that have none."""
+
+
+@pytest.fixture(scope="module")
+def aws_cli(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """The AWS CLI, version 1 or 2: returns what a command prints, as JSON where it is."""
+    program = shutil.which("aws", path=f"{OWN_CLI}{os.pathsep}{os.environ['PATH']}")
+    if program is None:
+        pytest.skip("no AWS CLI on this machine: .ci/run installs one, and so does AWS's installer")
+    config = tmp_path_factory.mktemp("aws") / "config"
+    sizes = "multipart_threshold = 5MB\n  multipart_chunksize = 5MB"
+    config.write_text(f"[default]\nregion = us-east-1\noutput = json\ns3 =\n  {sizes}\n")
+
+    def run(at: Any, *words: str) -> Any:
+        done = subprocess.run(
+            [program, *words],
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(config.parent),
+                "AWS_CONFIG_FILE": str(config),
+                "AWS_ACCESS_KEY_ID": "any",
+                "AWS_SECRET_ACCESS_KEY": "any",
+                "AWS_ENDPOINT_URL": at.endpoint,
+                "AWS_PAGER": "",
+            },
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout) if done.stdout.startswith(("{", "[")) else done.stdout
+
+    return run
+
+
+def started(pipeline: Pipeline, key: str) -> list[str]:
+    """Return the reason of each event that started an execution for a key."""
+    pipeline.settle()
+    assert pipeline.engine is not None
+    given = pipeline.engine.executions().values()
+    details = [each["detail"] for each in given if "detail" in each]
+    return [each["reason"] for each in details if each["object"]["key"] == key]
+
+
+def test_a_large_file_by_boto3_starts_one_execution(pipeline: Pipeline) -> None:
+    """AWS sends one event (S3 guide, "Supported event types"): CompleteMultipartUpload."""
+    key, size = "uploads/clients/boto3.jpg", 5 * MIB + 1
+    parts = TransferConfig(multipart_threshold=5 * MIB, multipart_chunksize=5 * MIB)
+    pipeline.at.s3.upload_fileobj(
+        io.BytesIO(bytes(size)), pipeline.at.source_bucket_name, key, Config=parts
+    )
+    assert started(pipeline, key) == ["CompleteMultipartUpload"]
+
+
+def test_a_large_file_by_the_aws_cli_starts_one_execution(
+    pipeline: Pipeline, aws_cli: Callable[..., Any], tmp_path: Path
+) -> None:
+    key, file = "uploads/clients/cli.jpg", tmp_path / "large.jpg"
+    file.write_bytes(bytes(5 * MIB + 1))
+    said = aws_cli(pipeline.at, "s3", "cp", file, f"s3://{pipeline.at.source_bucket_name}/{key}")
+    assert "upload:" in said
+    assert started(pipeline, key) == ["CompleteMultipartUpload"]
