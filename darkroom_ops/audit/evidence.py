@@ -80,7 +80,8 @@ class StackEvidence:
             Bucket=self.source_bucket, Prefix=prefix
         )
         for version in (each for page in pages for each in page.get("Versions", [])):
-            if version["IsLatest"] and not version["Key"].endswith("/"):
+            folder = version["Size"] == 0 and version["Key"].endswith("/")
+            if version["IsLatest"] and not folder:
                 yield self._upload(version["Key"], version)
 
     @_none_if_gone

@@ -19,8 +19,8 @@ LABELS = {
 """An outcome as the console shows it."""
 
 NOTES = {
-    "ALREADY_PROCESSED": "This upload has been processed before, or is being processed now: there "
-    "is nothing to do.",
+    "ALREADY_PROCESSED": "This upload has been processed before, is being processed now, or is a "
+    "folder: there is nothing to do.",
     "SUPERSEDED": "A newer upload of the same key, or a later run, took over: its execution tells "
     "the outcome.",
 }

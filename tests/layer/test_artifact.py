@@ -125,8 +125,8 @@ def test_lambdas_python_imports_every_handler(build: Build) -> None:
         "POWERTOOLS_METRICS_NAMESPACE": "Darkroom",
         "STATE_MACHINE": "arn", "WORKFLOW_TYPE": "STANDARD", "CONCURRENCY": "2",
         "NOTIFICATIONS_TOPIC": "arn", "ALERTS_TOPIC": "arn", "IMAGES_TABLE": "name",
-        "OUTPUT_BUCKET": "name", "WORK_BUCKET": "name", "BACKUP_BUCKET": "name",
-        "PRESETS_PARAMETER": "name",
+        "SOURCE_BUCKET": "name", "OUTPUT_BUCKET": "name", "WORK_BUCKET": "name",
+        "BACKUP_BUCKET": "name", "PRESETS_PARAMETER": "name",
     }  # fmt: skip
     names = sorted(path.parent.name for path in FUNCTIONS.glob("*/app.py"))
     done = subprocess.run(

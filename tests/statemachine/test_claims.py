@@ -120,6 +120,48 @@ def test_a_person_may_always_run_an_image_again(pipeline: Pipeline, source: Json
     assert record["execution"] == again.arn
 
 
+def test_a_request_at_fault_leaves_the_record_as_it_found_it(
+    pipeline: Pipeline, source: Json
+) -> None:
+    """Hand-made, and never checked: the image is what it was, and the person is told."""
+    pipeline.start(event(source, "0A"))
+    record = pipeline.record(source)
+    pipeline.reset()
+    wrong = pipeline.start({"source": source, "pdf": {"margin": -1}})
+    (message,) = pipeline.messages(wrong)
+    assert (wrong.error, message["error"]) == ("InvalidRequest", "InvalidRequest")
+    assert record is not None
+    assert record["status"] == "COMPLETE"
+    assert pipeline.record(source) == record
+
+
+def test_a_request_for_another_bucket_takes_no_record(pipeline: Pipeline, source: Json) -> None:
+    folder, _, name = f"{source['bucket']}/{source['key']}".rpartition("/")
+    pipeline.reset()
+    run = pipeline.start({"source": {"bucket": folder, "key": name}})
+    record = pipeline.record_of(f"invalid request/{run.name}")
+    assert run.error == "InvalidRequest"
+    assert record is not None
+    assert record["status"] == "FAILED"
+    assert pipeline.record(source) is None
+
+
+def test_a_folder_of_the_console_is_no_image_and_no_alert(pipeline: Pipeline) -> None:
+    """As its button "Create folder" makes it."""
+    source = pipeline.put(b"", name="")
+    run = pipeline.run_of(source)
+    assert source["key"].endswith("/")
+    assert (run.states[-1], run.output) == ("AlreadyProcessed", {"outcome": "ALREADY_PROCESSED"})
+    assert pipeline.record(source) is None
+    assert pipeline.messages(run, expected=0) == []
+
+
+def test_an_invented_sequencer_keeps_no_later_upload_away(pipeline: Pipeline, source: Json) -> None:
+    assert pipeline.start(event(source, "ZZZ")).output["outcome"] == "COMPLETE"
+    assert pipeline.start(event(source, "0A")).output["outcome"] == "COMPLETE"
+    assert pipeline.start(event(source, "ZZZ")).states[-1] == "AlreadyProcessed"
+
+
 def test_a_run_by_hand_never_lowers_the_sequencer(pipeline: Pipeline, source: Json) -> None:
     pipeline.start(event(source, "0B"))
     pipeline.start({"source": source})

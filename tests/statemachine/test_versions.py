@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import threading
 import uuid
@@ -111,12 +112,16 @@ def test_an_object_replaced_in_an_unversioned_bucket_is_explained(
 
 @pytest.fixture
 def allow(pipeline: Pipeline) -> Iterator[Callable[[str], None]]:
-    """Let Prepare read another bucket until the test ends, as whoever deploys for it does."""
+    """Make another bucket Prepare's source until the test ends, as whoever deploys for it does."""
+    engine = pipeline.engine
+    if engine is None:
+        pytest.skip("needs the inside of the local engine")
     iam = pipeline.at.client("iam")
     configured = pipeline.at.lambda_.get_function_configuration(
         FunctionName=pipeline.at.prepare_function_name
     )
     role = configured["Role"].rpartition("/")[2]
+    spec = engine.functions.spec(pipeline.at.prepare_function_name)
     allowed: list[str] = []
 
     def allow(bucket: str) -> None:
@@ -128,8 +133,11 @@ def allow(pipeline: Pipeline) -> Iterator[Callable[[str], None]]:
         document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         iam.put_role_policy(RoleName=role, PolicyName=bucket, PolicyDocument=document)
         allowed.append(bucket)
+        variables = {**spec.variables, "SOURCE_BUCKET": bucket}
+        engine.functions.register(dataclasses.replace(spec, variables=variables))
 
     yield allow
+    engine.functions.register(spec)
     for bucket in allowed:
         iam.delete_role_policy(RoleName=role, PolicyName=bucket)
 

@@ -12,7 +12,14 @@ from tests.conftest import ROOT
 
 Json = dict[str, Any]
 
-DEFINITION: Json = yaml.safe_load((ROOT / "statemachine" / "image_pipeline.asl.yaml").read_text())
+SOURCE_BUCKET = "my-photos"
+
+DEFINITION: Json = yaml.safe_load(
+    (ROOT / "statemachine" / "image_pipeline.asl.yaml")
+    .read_text()
+    .replace("${SourceBucketName}", SOURCE_BUCKET)
+)
+"""Of the substitutions, only this one is part of an expression."""
 
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:darkroom-image-pipeline"
 EXECUTION = MACHINE.replace(":stateMachine:", ":execution:") + ":run-1"

@@ -300,6 +300,8 @@ def test_every_variable_is_assigned_on_every_way_to_its_use() -> None:
         text = json.dumps(DEFINITION["States"][name]).replace("\\n", " ")
         for expression in re.findall(r"\{%(.*?)%\}", text, flags=re.DOTALL):
             local = set(re.findall(r"\$(\w+) :=", expression)) | {"states"}
+            for parameters in re.findall(r"function\(([^)]*)\)", expression):
+                local |= set(re.findall(r"\$(\w+)", parameters))
             used = set(re.findall(r"\$(\w+)\b(?!\()", expression))
             assert used <= known | local, (name, used - known - local)
 

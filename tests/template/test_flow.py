@@ -216,7 +216,7 @@ def test_a_failure_names_its_state(state: str) -> None:
 
 def test_a_failed_claim_leaves_no_image_to_record() -> None:
     found = caught("ClaimImage", "DynamoDB.ValidationException", "why")
-    assert found.pop("image") == "unknown"
+    assert (found.pop("image"), found.pop("before")) == ("unknown", {})
     assert found == {
         "failed": {"state": "ClaimImage", "error": "DynamoDB.ValidationException", "cause": "why"}
     }

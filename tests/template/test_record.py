@@ -25,12 +25,19 @@ from darkroom.contract.results import Backup, Failure, Output
 from darkroom.steps.notify import _image
 
 from tests.support import aws
-from tests.support.definition import DEFINITION, EXECUTION, context, evaluated, states
+from tests.support.definition import (
+    DEFINITION,
+    EXECUTION,
+    SOURCE_BUCKET,
+    context,
+    evaluated,
+    states,
+)
 from tests.support.pipeline import _plain
 
 Json = dict[str, Any]
 
-IMAGE = "my-photos/uploads/a.jpg"
+IMAGE = f"{SOURCE_BUCKET}/uploads/a.jpg"
 OTHER = EXECUTION.replace("run-1", "another")
 TABLE = "images"
 
@@ -93,12 +100,13 @@ def event(sequencer: str | None = "0B", **item: Any) -> Json:
     named = {name: value for name, value in (found | item).items() if value is not None}
     return {
         "detail-type": "Object Created",
-        "detail": {"bucket": {"name": "my-photos"}, "object": named},
+        "source": "aws.s3",
+        "detail": {"bucket": {"name": SOURCE_BUCKET}, "object": named},
     }
 
 
 def request(**source: Any) -> Json:
-    return {"source": {"bucket": "my-photos", "key": "uploads/a.jpg"} | source}
+    return {"source": {"bucket": SOURCE_BUCKET, "key": "uploads/a.jpg"} | source}
 
 
 def held(status: str, sequencer: str = "0B", lease: int | None = None, by: str = OTHER) -> Json:
@@ -159,6 +167,40 @@ def test_sequencers_are_compared_as_text_padded_on_the_right(
     assert write(dynamodb, "ClaimImage", before, event("0B".ljust(64, "0"))) is None
 
 
+FORGED = [
+    event("ZZZ"), event(""), event("0G"), event("0" * 65), event("F" * 65), event({}),
+    event("FF") | {"source": "mine"}, event(None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("given", FORGED, ids=lambda given: json.dumps(given)[-90:])
+def test_what_s3_cannot_have_sent_keeps_no_later_upload_away(dynamodb: Any, given: Json) -> None:
+    """Its sequencer is no upload's: it takes no record of one, and none is kept of it."""
+    assert write(dynamodb, "ClaimImage", held("COMPLETE"), given) is None
+    assert write(dynamodb, "ClaimImage", None, given) is not None
+    assert record(dynamodb)["sequencer"] == ""
+    before = {"sequencer": "", "status": "COMPLETE"}
+    assert write(dynamodb, "ClaimImage", before, event("01")) is not None
+
+
+@pytest.mark.parametrize(
+    ("key", "size", "folder"),
+    [
+        ("uploads/new/", 0, True),
+        ("uploads/new/", 1, False),
+        ("uploads/new.jpg", 0, False),
+        ("uploads/new/", None, False),
+    ],
+)
+def test_a_folder_is_no_upload(dynamodb: Any, key: str, size: int | None, folder: bool) -> None:
+    """The S3 console's "Create folder" puts an empty object; only a person may have it run."""
+    given = event(key=key, size=size)
+    assert (write(dynamodb, "ClaimImage", None, given) is None) == folder
+    assert (write(dynamodb, "ClaimImage", held("FAILED"), given) is None) == folder
+    by_hand = request(key=key) | {"detail": {"object": {"key": key, "size": size}}}
+    assert write(dynamodb, "ClaimImage", None, by_hand) is not None
+
+
 # ---------------------------------------------------------------------------- what a claim writes
 
 OF_A_RUN = (
@@ -174,6 +216,7 @@ def test_a_claim_keeps_nothing_of_the_run_before(dynamodb: Any) -> None:
     answer = write(dynamodb, "ClaimImage", before, event())
     found = record(dynamodb)
     lease, claim = found.pop("leaseUntil"), found.pop("claim")
+    assert found.pop("nextClaim") == claim + 1
     assert found == {
         "image": IMAGE,
         "status": "IN_PROGRESS",
@@ -185,8 +228,16 @@ def test_a_claim_keeps_nothing_of_the_run_before(dynamodb: Any) -> None:
         "announced": "FAILED another 0",
     }
     assert start <= lease - 960 <= time.time()
-    assigned = evaluated(states()["ClaimImage"]["Assign"], {"result": answer})
-    assert assigned == {"image": IMAGE, "claim": str(claim)}  # no number that JSONata made
+    assert assigned(event(), answer) == {"image": IMAGE, "claim": str(claim), "before": {}}
+
+
+def assigned(given: Any, answer: Any) -> Json:
+    """Return what the states after a claim know of it."""
+    found: Json = evaluated(
+        states()["ClaimImage"]["Assign"],
+        {"input": given, "context": context(given), "result": answer},
+    )
+    return found
 
 
 def test_a_lease_is_compared_with_the_clock() -> None:
@@ -204,14 +255,19 @@ def test_the_lease_outlives_the_execution_but_not_by_much(dynamodb: Any) -> None
 
 
 def test_claims_are_numbered_upwards_whatever_became_of_the_record(dynamodb: Any) -> None:
-    write(dynamodb, "ClaimImage", None, event())
-    first = record(dynamodb)["claim"]
-    assert first > (time.time() - 60) * 1000  # so a record that is deleted starts above all before
-    arguments = evaluated(
-        states()["ClaimImage"]["Arguments"], {"input": event(), "context": context()}
-    )
-    dynamodb.update_item(**arguments | {"TableName": TABLE})
-    assert record(dynamodb)["claim"] == first + 1
+    numbers = []
+    for _ in range(3):
+        arguments = evaluated(
+            states()["ClaimImage"]["Arguments"], {"input": event(), "context": context()}
+        )
+        answer = dynamodb.update_item(**arguments | {"TableName": TABLE})
+        numbers.append(record(dynamodb)["claim"])
+        # DynamoDB's own text, as soon as there is one: no number that JSONata made.
+        assert assigned(event(), answer)["claim"] == str(numbers[-1])
+    # The first is the time at which its execution started: a record that is deleted starts above
+    # all before.
+    first = datetime.datetime.fromisoformat(context()["Execution"]["StartTime"])
+    assert numbers == [round(first.timestamp() * 1000) + n for n in range(3)]
 
 
 @pytest.mark.parametrize(
@@ -219,6 +275,7 @@ def test_claims_are_numbered_upwards_whatever_became_of_the_record(dynamodb: Any
     [
         (event(), "v2", "e2", "0B".ljust(64, "0")),
         (event(**{"version-id": None, "etag": None}, sequencer=None), "", "", ""),
+        (event("0b"), "v2", "e2", "0B".ljust(64, "0")),
         (request(), "", "", ""),
         (request(versionId="v1", etag="e1"), "v1", "e1", ""),
     ],
@@ -242,31 +299,35 @@ def test_an_upload_raises_the_sequencer_and_a_person_never_lowers_it(
 @pytest.mark.parametrize(
     "given",
     [
-        event(), request(), request(key="é/\n.jpg"), request(key="k" * 1024),
-        request() | {"detail": {"object": {"key": "another.jpg"}}},
+        event(), request(), request(key="é/\n %2F+~.jpg"), request(key="k" * 1024),
+        request(key="é" * 512), request() | {"detail": {"object": {"key": "another.jpg"}}},
     ],
-    ids=["event", "request", "odd key", "longest key", "a request with a detail"],
+    ids=["event", "request", "odd key", "longest key", "longest odd one", "with a detail"],
 )  # fmt: skip
 def test_a_record_s_key_is_the_code_s(dynamodb: Any, given: Json) -> None:
     source = rerun_request(given)["source"]
     image = keys.record_key(source["bucket"], source["key"])
     write(dynamodb, "ClaimImage", held("COMPLETE", "0A"), given)
     assert record(dynamodb, image)["execution"] == EXECUTION
-    assert _image(given, "run-1") == image
+    assert assigned(given, {})["image"] == _image(given, "run-1", SOURCE_BUCKET) == image
 
 
 NAMELESS = [
     {}, [], "text", None, {"source": None}, request(key=""), request(key="k" * 1025),
+    request(key="é" * 512 + "k"), request(key="\U0001f4f7" * 257),
+    request(bucket="another"), request(bucket=f"{SOURCE_BUCKET}/uploads", key="a.jpg"),
+    request(bucket="", key=IMAGE),
     request(key=7), request(bucket=7), {"detail": event()["detail"]}, {"detail-type": "any"},
     request() | {"detail-type": "any"},
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("given", NAMELESS, ids=lambda given: json.dumps(given)[:60])
-def test_a_request_that_names_no_object_has_a_record_of_its_own(dynamodb: Any, given: Any) -> None:
+def test_a_request_that_names_no_source_has_a_record_of_its_own(dynamodb: Any, given: Any) -> None:
     write(dynamodb, "ClaimImage", None, given)
     assert record(dynamodb, "invalid request/run-1")["execution"] == EXECUTION
-    assert _image(given, "run-1") == "invalid request/run-1"
+    assert assigned(given, {})["image"] == "invalid request/run-1"
+    assert _image(given, "run-1", SOURCE_BUCKET) == "invalid request/run-1"
 
 
 # ---------------------------------------------------------------------------- results and failures
@@ -305,6 +366,7 @@ RESULT: Json = {
 FAILURE = {
     "image": IMAGE,
     "failure": {"state": "Prepare", "error": "CorruptImage", "message": "It is torn."},
+    "restored": {},
 }
 MINE = held("IN_PROGRESS", lease=600, by=EXECUTION)
 
@@ -357,6 +419,84 @@ def test_a_record_tells_a_contradiction_and_a_backup_without_version(dynamodb: A
     assert found["mismatch"] == "Named .png, but it is a JPEG."
     assert found["backup"] == backup | {"versionId": ""}
     assert [each["name"] for each in found["renditions"]] == ["only"]
+
+
+AT_FAULT = ["InvalidRequest", "SourceNotFound", "SourceChanged", "SourceArchived"]
+
+
+@pytest.mark.parametrize(
+    ("given", "state", "error", "restored"),
+    [
+        *((request(), "Prepare", error, True) for error in AT_FAULT),
+        (request(), "Prepare", "CorruptImage", False),
+        (request(), "Resize", "SourceNotFound", False),  # the mezzanine, after others wrote
+        (event("0C"), "Prepare", "SourceNotFound", False),
+    ],
+)
+@pytest.mark.parametrize("status", ["COMPLETE", "FAILED", "IN_PROGRESS"])
+def test_a_request_at_fault_leaves_the_record_as_it_found_it(
+    dynamodb: Any, given: Json, state: str, error: str, restored: bool, status: str
+) -> None:
+    of_the_claim = ("startedAt", "version", "etag", "announced")
+    before = held(status) | dict.fromkeys(OF_A_RUN + of_the_claim, "any")
+    before |= {"leaseUntil": 600} if status == "IN_PROGRESS" else {}
+    dynamodb.put_item(
+        TableName=TABLE,
+        Item={"image": {"S": IMAGE}, "claim": {"N": "7"}, "nextClaim": {"N": "8"}}
+        | {name: _lease(value, int(time.time())) for name, value in before.items()},
+    )
+    found = record(dynamodb)
+    claim = evaluated(
+        states()["ClaimImage"]["Arguments"], {"input": given, "context": context(given)}
+    )
+    variables = assigned(given, dynamodb.update_item(**claim | {"TableName": TABLE}))
+    assert record(dynamodb)["execution"] == EXECUTION
+    fail(dynamodb, state, error, **variables)
+    after = record(dynamodb)
+    assert (after == found) == restored
+    if not restored:
+        assert (after["status"], after["error"], after["claim"]) == ("FAILED", error, 8)
+
+
+def fail(dynamodb: Any, state: str, error: str, **variables: Any) -> None:
+    """Describe and record a failure, as the states after it do."""
+    failed = {"state": state, "error": error, "cause": "why"}
+    described = evaluated(states()["DescribeFailure"]["Assign"], {}, failed=failed, **variables)
+    arguments = evaluated(
+        states()["RecordFailure"]["Arguments"],
+        {"context": context()},
+        **variables | described,
+    )
+    dynamodb.update_item(**arguments | {"TableName": TABLE})
+
+
+def test_the_first_request_of_an_image_and_one_that_meets_itself_are_recorded_as_failed(
+    dynamodb: Any,
+) -> None:
+    """There is nothing to put back, or only its own claim."""
+    for _ in range(2):
+        claim = evaluated(
+            states()["ClaimImage"]["Arguments"], {"input": request(), "context": context()}
+        )
+        variables = assigned(request(), dynamodb.update_item(**claim | {"TableName": TABLE}))
+        assert variables["before"] == {}
+    fail(dynamodb, "Prepare", "InvalidRequest", **variables)
+    assert record(dynamodb)["status"] == "FAILED"
+
+
+def test_a_record_that_was_taken_over_meanwhile_is_not_put_back(dynamodb: Any) -> None:
+    before = {"image": {"S": IMAGE}, "status": {"S": "COMPLETE"}, "execution": {"S": "another"}}
+    variables = {"image": IMAGE, "before": before}
+    write(dynamodb, "ClaimImage", None, event())
+    dynamodb.update_item(
+        TableName=TABLE,
+        Key={"image": {"S": IMAGE}},
+        UpdateExpression="SET #e = :e",
+        ExpressionAttributeNames={"#e": "execution"},
+        ExpressionAttributeValues={":e": {"S": OTHER}},
+    )
+    with pytest.raises(ClientError, match="ConditionalCheckFailed"):
+        fail(dynamodb, "Prepare", "InvalidRequest", **variables)
 
 
 def test_a_failure_is_recorded_and_gives_the_claim_back(dynamodb: Any) -> None:
@@ -425,7 +565,7 @@ def test_the_definition_and_notify_name_what_a_record_has_and_all_of_it() -> Non
 
 def test_what_the_definition_reads_of_a_record_are_attributes() -> None:
     read = re.findall(r"Attributes\.(\w+)", json.dumps(DEFINITION))
-    assert set(read) == {"image", "claim"}
+    assert set(read) == {"image", "execution", "nextClaim"}
     assert set(read) <= NAMES
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import pytest
 from darkroom import __version__
@@ -74,11 +75,17 @@ def test_no_log_group_comes_back_after_its_stack(name: str) -> None:
     assert (actions(denied), denied["Resource"]) == ({"logs:CreateLogGroup"}, "*")
 
 
-CODE = {
+SOURCE = {
+    "Fn::If": ["CreatesSourceBucket", {"Ref": "SourceBucket"}, {"Ref": "ExistingSourceBucket"}]
+}
+CODE: dict[str, tuple[str, Any, Json]] = {
     # the folder, what it is told of the deployment, and the resource that each variable names
     "PrepareFunction": (
         "prepare", PrepareSettings,
-        {"WORK_BUCKET": "WorkBucket", "PRESETS_PARAMETER": "PresetsParameter"},
+        {
+            "SOURCE_BUCKET": SOURCE, "WORK_BUCKET": "WorkBucket",
+            "PRESETS_PARAMETER": "PresetsParameter",
+        },
     ),
     "ResizeFunction": ("resize", OutputSettings, {"OUTPUT_BUCKET": "OutputBucket"}),
     "MakePdfFunction": ("make_pdf", OutputSettings, {"OUTPUT_BUCKET": "OutputBucket"}),
@@ -89,7 +96,7 @@ CODE = {
         "notify", NotifySettings,
         {
             "NOTIFICATIONS_TOPIC": "NotificationsTopic", "ALERTS_TOPIC": "AlertsTopic",
-            "IMAGES_TABLE": "ImagesTable", "OUTPUT_BUCKET": "OutputBucket",
+            "IMAGES_TABLE": "ImagesTable", "SOURCE_BUCKET": SOURCE, "OUTPUT_BUCKET": "OutputBucket",
         },
     ),
     "StartFunction": (
@@ -110,7 +117,8 @@ def test_a_function_gets_its_code_and_its_settings(name: str) -> None:
     assert (declared["CodeUri"], properties["Handler"]) == (f"functions/{folder}", "app.handler")
     environment = properties["Environment"]["Variables"]
     own = {key: value for key, value in environment.items() if not key.startswith("POWERTOOLS_")}
-    assert own == {key: {"Ref": resource} for key, resource in variables.items()}
+    named = {key: {"Ref": it} if isinstance(it, str) else it for key, it in variables.items()}
+    assert own == named
     assert set(own) == {field.upper() for field in model.__struct_fields__}
     assert {key: environment[key] for key in environment if key not in own} == {
         "POWERTOOLS_SERVICE_NAME": {"Ref": "AWS::StackName"},

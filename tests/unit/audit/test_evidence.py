@@ -91,14 +91,15 @@ def put(at: SimpleNamespace, key: str, data: bytes = b"x", **more: Any) -> Uploa
 def test_uploads_are_the_newest_versions_and_no_folders(at: Any, evidence: StackEvidence) -> None:
     put(at, "uploads/a.jpg", b"older")
     newest, other = put(at, "uploads/a.jpg", b"newer"), put(at, "uploads/b.jpg")
-    put(at, "uploads/folder/")
+    put(at, "uploads/folder/", b"")
+    odd = put(at, "uploads/no folder/", b"picture")
     put(at, "elsewhere/a.jpg")
     put(at, "uploads/deleted.jpg")
     at.s3.delete_object(Bucket=at.source_bucket_name, Key="uploads/deleted.jpg")
 
     found = list(evidence.uploads("uploads/"))
 
-    assert found == [newest, other]
+    assert found == [newest, other, odd]
     assert abs(found[0].modified - newest.modified).total_seconds() < 1
     assert found[0].version
 

@@ -165,6 +165,26 @@ def test_a_report_is_about_an_end(outcome: str) -> None:
         parse(given | {"outcome": "RUNNING"}, Report)
 
 
+@pytest.mark.parametrize("letter", ["k", "é", "\U0001f4f7"])
+def test_a_key_has_so_many_bytes_as_s3_allows(letter: str) -> None:
+    size = len(letter.encode())
+    key = letter * (1024 // size)
+    assert parse_request({"source": SOURCE | {"key": key}}).source.key == key
+    with pytest.raises(InvalidRequest, match=r"1,?024.*source\.key"):
+        parse_request({"source": SOURCE | {"key": key + "k"}})
+
+
+def test_a_key_of_too_many_bytes_is_counted() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        parse_request({"source": SOURCE | {"key": "é" * 513}})
+    said = str(caught.value)
+    assert said.startswith(
+        "Expected an S3 object key of at most 1,024 bytes of UTF-8 in 'source.key', but received "
+        "1,026 bytes: "
+    )
+    assert said.endswith(" No object has such a key: check the spelling.")
+
+
 NUMBERS = ["1763723474001", "1.763723474001E12", 1_763_723_474_001, 1_763_723_474_001.0]
 
 

@@ -50,7 +50,11 @@ class World:
             Attributes={"RawMessageDelivery": "true"},
         )
         self.settings = NotifySettings(
-            notifications_topic=topic, alerts_topic=topic, images_table=TABLE, output_bucket=BUCKET
+            notifications_topic=topic,
+            alerts_topic=topic,
+            images_table=TABLE,
+            source_bucket="my-photos",
+            output_bucket=BUCKET,
         )
 
     def make_the_rest(self) -> None:
@@ -223,7 +227,9 @@ def test_a_success_goes_to_one_topic_and_all_else_to_the_other(world: World) -> 
         ("COMPLETE", {"notifications_topic": there, "alerts_topic": f"{there}-gone"}),
         ("FAILED", {"notifications_topic": f"{there}-gone", "alerts_topic": there}),
     ):
-        settings = NotifySettings(images_table=TABLE, output_bucket=BUCKET, **topics)
+        settings = NotifySettings(
+            images_table=TABLE, source_bucket="my-photos", output_bucket=BUCKET, **topics
+        )
         assert announce(report(outcome=outcome), world.services, settings).published
         assert [message["outcome"] for message in world.heard()] == [outcome]
 
@@ -446,6 +452,19 @@ def test_the_state_of_another_run_s_failure_is_not_told(world: World) -> None:
     deliver(world, Ended("FAILED", "AlertNotSent", error="E", cause="C."))
     (message,) = world.heard()
     assert (message["state"], message["message"]) == ("unknown", "C.")
+
+
+@pytest.mark.parametrize(
+    "source", [{"bucket": "another", "key": "a.jpg"}, {"bucket": "", "key": "my-photos/a.jpg"}]
+)
+def test_the_end_of_a_request_for_another_bucket_touches_no_record_of_this_one(
+    world: World, source: Json
+) -> None:
+    world.make_the_rest()
+    world.claim(status="IN_PROGRESS")
+    assert deliver(world, Ended("ABORTED", input=json.dumps({"source": source})))
+    assert world.record()["status"] == "IN_PROGRESS"
+    assert "announced" not in world.record()
 
 
 def test_an_execution_without_error_and_input_is_told_too(world: World) -> None:

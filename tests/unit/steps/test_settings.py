@@ -9,9 +9,12 @@ from darkroom.steps.settings import OutputSettings, PrepareSettings, StartSettin
 
 
 def test_fields_are_variables_in_upper_case() -> None:
-    environ = {"WORK_BUCKET": "work", "PRESETS_PARAMETER": "/p", "OTHER": "x"}
+    environ = {"SOURCE_BUCKET": "source", "WORK_BUCKET": "work", "PRESETS_PARAMETER": "/p",
+               "OTHER": "x"}  # fmt: skip
     found = settings.from_environment(PrepareSettings, environ=environ)
-    assert found == PrepareSettings(work_bucket="work", presets_parameter="/p")
+    assert found == PrepareSettings(
+        source_bucket="source", work_bucket="work", presets_parameter="/p"
+    )
 
 
 def test_a_missing_variable_is_named() -> None:

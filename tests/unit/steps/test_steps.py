@@ -36,7 +36,9 @@ from darkroom.steps.settings import BackupOriginalSettings, OutputSettings, Prep
 from tests.support import aws
 from tests.support.images import encoded, opened, photo, picture
 
-SETTINGS = PrepareSettings(work_bucket="the-work", presets_parameter="/presets")
+SETTINGS = PrepareSettings(
+    source_bucket="the-source", work_bucket="the-work", presets_parameter="/presets"
+)
 PRESETS = '[{"name": "small", "width": 300, "height": 300}, {"name": "large", "width": 1200}]'
 
 
@@ -242,6 +244,18 @@ def test_nothing_is_read_for_a_wrong_request(s3: Any) -> None:
     storage = MagicMock()
     with pytest.raises(InvalidRequest):
         prepare({"sauce": {}}, "run-1", storage, parameters(), SETTINGS, Limits())
+    assert storage.mock_calls == []
+
+
+def test_only_the_source_bucket_is_a_source() -> None:
+    storage = MagicMock()
+    given = {"source": {"bucket": "another", "key": "a/b.jpg"}}
+    with pytest.raises(InvalidRequest) as caught:
+        prepare(given, "run-1", storage, parameters(), SETTINGS, Limits())
+    assert str(caught.value) == (
+        'Expected the source bucket, "the-source", in \'source.bucket\', but received "another". '
+        "Copy the image there, or upload it."
+    )
     assert storage.mock_calls == []
 
 

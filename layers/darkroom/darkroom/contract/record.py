@@ -30,7 +30,8 @@ class ImageRecord(Struct, frozen=True, rename="camel"):
     image: str = ""  # the key: see darkroom.contract.keys.record_key
     status: str = ""  # IN_PROGRESS, COMPLETE or FAILED
     execution: str = ""  # ARN of the one that claimed the image last; only that one writes
-    claim: int = 0  # grows with each claim; outputs carry it
+    claim: int = 0  # its number: outputs carry it
+    next_claim: int = 0  # the number that the next claim gets, which is larger
     # The upload that was claimed: S3's order of it, padded, and what pins it.
     sequencer: str = ""
     version: str = ""

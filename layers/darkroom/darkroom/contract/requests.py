@@ -14,7 +14,8 @@ from msgspec import Meta
 
 from darkroom.contract.errors import InvalidRequest
 from darkroom.contract.fields import MAX_RENDITIONS
-from darkroom.contract.model import Contract, parse
+from darkroom.contract.keys import MAX_KEY_BYTES
+from darkroom.contract.model import Contract, parse, short
 from darkroom.contract.objects import Source
 from darkroom.contract.presets import PdfOptions, Preset, Watermark, check_presets, check_watermark
 
@@ -47,6 +48,13 @@ def parse_request(payload: object) -> Request:
             )
         payload = {"source": source}
     request = parse(payload, Request)
+    size = len(request.source.key.encode(errors="replace"))
+    if size > MAX_KEY_BYTES:
+        raise InvalidRequest(
+            f"Expected an S3 object key of at most {MAX_KEY_BYTES:,} bytes of UTF-8 in "
+            f"'source.key', but received {size:,} bytes: {short(request.source.key)}. No object "
+            "has such a key: check the spelling."
+        )
     if request.presets is not None:
         check_presets(request.presets, "presets")
     if request.watermark is not None:

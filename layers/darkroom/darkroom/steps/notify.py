@@ -57,7 +57,7 @@ def announce(payload: object, services: Services, settings: NotifySettings) -> A
     records = services.records(settings.images_table)
     event = payload if isinstance(payload, Mapping) and "detail-type" in payload else None
     if event is not None:
-        ending = _status_change(event["detail"], services, records)
+        ending = _status_change(event["detail"], services, records, settings.source_bucket)
         if ending is None:
             return Announcement(published=False)
         report, ended = ending
@@ -101,7 +101,7 @@ def _reserve(report: Report, mark: str, records: Records) -> None:
 
 
 def _status_change(
-    detail: Mapping[str, Any], services: Services, records: Records
+    detail: Mapping[str, Any], services: Services, records: Records, source_bucket: str
 ) -> tuple[Report, float] | None:
     """Return how an execution ended and when; None when there is nothing to announce.
 
@@ -124,7 +124,7 @@ def _status_change(
         return None
     # An event is too small for the largest inputs (Step Functions guide, "EventBridge payloads").
     payload = msgspec.json.decode(detail.get("input") or described.get("input", "{}"))
-    image = _image(payload, detail["name"])
+    image = _image(payload, detail["name"], source_bucket)
     error, cause = detail.get("error"), detail.get("cause")
     if ended_in == UNANNOUNCED:
         record = _record(image, records)
@@ -150,13 +150,14 @@ def _time(millis: int) -> datetime.datetime:
     return datetime.datetime.fromtimestamp(millis / 1000, datetime.UTC)
 
 
-def _image(payload: object, execution: str) -> str:
+def _image(payload: object, execution: str, source_bucket: str) -> str:
     """Return the key of the record that ClaimImage took for an input."""
     source = rerun_request(payload).get("source")
     named = source if isinstance(source, Mapping) else {}
     bucket, key = named.get("bucket"), named.get("key")
-    if isinstance(bucket, str) and isinstance(key, str) and 0 < len(key) <= keys.MAX_KEY_BYTES:
-        return keys.record_key(bucket, key)
+    size = len(key.encode(errors="replace")) if isinstance(key, str) else 0
+    if bucket == source_bucket and 0 < size <= keys.MAX_KEY_BYTES:
+        return keys.record_key(source_bucket, str(key))
     return f"invalid request/{execution}"
 
 

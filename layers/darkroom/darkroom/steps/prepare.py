@@ -8,6 +8,7 @@ import msgspec
 
 from darkroom.contract import keys
 from darkroom.contract.errors import InvalidRequest
+from darkroom.contract.model import short
 from darkroom.contract.objects import ObjectRef, Source
 from darkroom.contract.presets import Preset, parse_presets
 from darkroom.contract.requests import Request, parse_request
@@ -41,6 +42,11 @@ def prepare(
     from darkroom.image.spec import DecodeSpec
 
     request = parse_request(payload)
+    if request.source.bucket != settings.source_bucket:
+        raise InvalidRequest(
+            f"Expected the source bucket, {short(settings.source_bucket)}, in 'source.bucket', but "
+            f"received {short(request.source.bucket)}. Copy the image there, or upload it."
+        )
     presets = _presets(request, parameters, settings.presets_parameter)
     document_key = keys.document_key(request.source.key)
     parent.start()  # it loads while the object is fetched

@@ -19,6 +19,7 @@ from darkroom.contract.limits import Limits
 class PrepareSettings(Struct, frozen=True):
     """Environment of Prepare."""
 
+    source_bucket: str
     work_bucket: str
     presets_parameter: str
 
@@ -41,6 +42,7 @@ class NotifySettings(Struct, frozen=True):
     notifications_topic: str
     alerts_topic: str
     images_table: str
+    source_bucket: str
     output_bucket: str
 
 
