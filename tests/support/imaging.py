@@ -148,3 +148,19 @@ def png(
 def chunk(kind: bytes, body: bytes) -> bytes:
     """Return a PNG chunk."""
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def box(kind: bytes, *parts: bytes) -> bytes:
+    """Return a box, as HEIF and AVIF consist of."""
+    body = b"".join(parts)
+    return struct.pack(">I4s", 8 + len(body), kind) + body
+
+
+def boxes(data: bytes) -> dict[bytes, bytes]:
+    """Return the contents of the boxes that data consist of, by their kind."""
+    found, at = {}, 0
+    while at + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        found[kind] = data[at + 8 : at + length]
+        at += length
+    return found

@@ -266,21 +266,3 @@ def test_a_bitmap_in_bits_is_weighed_and_held_to_its_length() -> None:
 def test_bitmaps_of_other_kinds_are_unsupported(data: bytes) -> None:
     with pytest.raises(UnsupportedImage, match="This variety of BMP is not supported"):
         develop(data)
-
-
-# ------------------------------------------------------------------------------ HEIC
-
-
-def film(*boxes: bytes) -> bytes:
-    return b"".join(
-        struct.pack(">I4s", 8 + len(body), kind) + body
-        for kind, body in [(b"ftyp", b"hevc\0\0\0\0hevc"), *((each, bytes(8)) for each in boxes)]
-    )
-
-
-def test_a_film_is_unsupported_and_a_broken_picture_corrupt() -> None:
-    with pytest.raises(UnsupportedImage, match="a film without a still picture"):
-        develop(film(b"moov", b"mdat"))
-    for boxes in ([b"meta", b"moov"], [b"mdat"], []):
-        with pytest.raises(CorruptImage):
-            develop(film(*boxes))

@@ -9,6 +9,7 @@ from typing import Any
 from darkroom.contract.limits import Limits, check_sizes
 from darkroom.image.colour import with_profile
 from darkroom.image.geometry import Size
+from darkroom.image.input.boxes import described
 from darkroom.image.input.page import SEQUENTIAL, Data, Opened, Page, exif, size_of, source
 from darkroom.image.pixels import from_bytes
 from darkroom.image.vips import vips
@@ -20,6 +21,7 @@ _ONE_PLANE = 0x10
 
 def read(data: Data, limits: Limits) -> Opened:
     """Read the header; see :func:`darkroom.image.input.openers.open_image`."""
+    described(data, "avif")
     image = vips().Image.heifload_source(source(data), **SEQUENTIAL)
     check_sizes([size_of(image)], limits)
     # The container turns the image itself (irot, imir); EXIF orientation is only a note in it.

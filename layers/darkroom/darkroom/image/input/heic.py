@@ -8,26 +8,47 @@ from darkroom.contract.errors import CorruptImage
 from darkroom.contract.limits import Limits, check_sizes
 from darkroom.image.colour import with_profile
 from darkroom.image.geometry import Size
+from darkroom.image.input.boxes import described, items
 from darkroom.image.input.page import Data, Opened, Page, unsupported
 from darkroom.image.vips import vips
+
+_OTHER_CODINGS = {
+    b"av01": "coded in AV1, but not called AVIF",
+    b"avc1": "coded in AVC",
+    b"vvc1": "coded in VVC",
+    b"evc1": "coded in EVC",
+    b"jpeg": "coded in JPEG",
+    b"j2k1": "coded in JPEG 2000",
+    b"unci": "not compressed",
+}
+"""Types of items other than HEVC's, hvc1 (ISO/IEC 23008-12, annexes)."""
 
 
 def read(data: Data, limits: Limits) -> Opened:
     """HEVC is left out of libvips's build for its patents; libheif with a decoder has it."""
     import pi_heif
 
-    if b"meta" not in _boxes(data) and b"moov" in _boxes(data):
-        raise unsupported("heic", "it is a film without a still picture")
+    meta = described(data, "heic")
+    found = items(meta)
+    coded = [name for kind, name in _OTHER_CODINGS.items() if kind in found]
+    if coded and b"hvc1" not in found:
+        raise unsupported("heic", f"its picture is {coded[0]}")
     container = pi_heif.open_heif(bytes(data), convert_hdr_to_8bit=False)
     picture = container[container.primary_index]
     check_sizes([picture.size], limits)
 
     def draw(_: Size) -> Any:
+        try:
+            pixels = picture.data
+        except RuntimeError as error:
+            if b"clap" in meta and "maximum image size" in str(error):
+                raise unsupported("heic", "it shows only a part of its picture") from None
+            raise
         bands, deep = len(picture.mode.partition(";")[0]), ";" in picture.mode
         kind, interpretation, width = ("ushort", "rgb16", 2) if deep else ("uchar", "srgb", 1)
         if picture.stride != picture.size[0] * bands * width:
             raise CorruptImage("HEIC rows are padded in a way that was not expected.")
-        image = vips().Image.new_from_memory(picture.data, *picture.size, bands, kind)
+        image = vips().Image.new_from_memory(pixels, *picture.size, bands, kind)
         image = image.copy(interpretation=interpretation)
         if "a" in picture.mode:
             image = image.unpremultiply().linear(1, 0.5).cast(kind)
@@ -37,15 +58,3 @@ def read(data: Data, limits: Limits) -> Opened:
 
     exif = picture.info.get("exif") or b""
     return Opened("heic", (Page(picture.size, 1, draw),), exif=exif)
-
-
-def _boxes(data: Data) -> set[bytes]:
-    """Return the kinds of boxes that a container consists of (ISO/IEC 14496-12, 4.2)."""
-    found, at = set(), 0
-    while at + 8 <= len(data):
-        length = int.from_bytes(data[at : at + 4], "big")
-        found.add(bytes(data[at + 4 : at + 8]))
-        if length == 1:
-            length = int.from_bytes(data[at + 8 : at + 16], "big")
-        at += max(8, length or len(data))
-    return found

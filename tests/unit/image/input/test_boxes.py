@@ -1,0 +1,260 @@
+"""HEIF and AVIF files built by hand: pictures joined, turned and cut, and kinds not read."""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from darkroom.contract.errors import CorruptImage, UnsupportedImage
+from darkroom.contract.presets import Preset
+from darkroom.image.input.boxes import items
+from darkroom.image.mezzanine import unpack
+from numpy.typing import NDArray
+from PIL import Image
+
+from benchmarks.photos import scene
+from tests.support.images import encoded
+from tests.support.imaging import DATA, box, boxes, develop
+
+WHOLE = Preset(name="whole", width=500, height=500)
+
+
+class Coded(NamedTuple):
+    """One coded picture: the type of its item, its data, and the properties it is decoded with."""
+
+    kind: bytes
+    data: bytes
+    setup: bytes
+    size: tuple[int, int]
+
+
+def full(kind: bytes, *parts: bytes, version: int = 0, flags: int = 0) -> bytes:
+    return box(kind, struct.pack(">I", version << 24 | flags), *parts)
+
+
+def extent(width: int, height: int) -> bytes:
+    return full(b"ispe", struct.pack(">II", width, height))
+
+
+def taken_from(data: bytes, kind: bytes, configuration: bytes, size: tuple[int, int]) -> Coded:
+    """Return the one picture of a file."""
+    properties = boxes(boxes(boxes(boxes(data)[b"meta"][4:])[b"iprp"])[b"ipco"])
+    setup = box(configuration, properties[configuration])
+    return Coded(kind, boxes(data)[b"mdat"], setup, size)
+
+
+def container(
+    brand: bytes,
+    pictures: list[Coded],
+    changes: list[bytes],
+    *,
+    joined: tuple[bytes, bytes, tuple[int, int]] | None = None,
+    auxiliary: Coded | None = None,
+    wide: bool = False,
+) -> bytes:
+    """Return a file whose primary picture has properties that change it.
+
+    It is the first picture, or all of them joined: by an item of some type, data and size. An
+    auxiliary picture is its transparency. Wide numbers of items have four bytes.
+    """
+    stored = [*pictures, *([auxiliary] if auxiliary else [])]
+    properties = [each for picture in stored for each in (extent(*picture.size), picture.setup)]
+    uses = [[2 * number + 1, 0x80 | 2 * number + 2] for number in range(len(stored))]
+    entries = [(each.kind, each.data) for each in stored]
+    references, primary = [], 1
+    if joined:
+        properties.append(extent(*joined[2]))
+        uses.append([len(properties)])
+        entries.append(joined[:2])
+        primary = len(entries)
+        tiles = struct.pack(f">{len(pictures)}H", *range(1, len(pictures) + 1))
+        references.append(box(b"dimg", struct.pack(">HH", primary, len(pictures)), tiles))
+    if auxiliary:
+        properties.append(full(b"auxC", b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0"))
+        uses[len(stored) - 1].append(len(properties))
+        references.append(box(b"auxl", struct.pack(">HHH", len(stored), 1, primary)))
+    for change in changes:
+        properties.append(change)
+        uses[primary - 1].append(0x80 | len(properties))
+    number = ">IH" if wide else ">HH"
+    listed = [
+        full(b"infe", struct.pack(number, i, 0), kind, b"\0", version=3 if wide else 2)
+        for i, (kind, _) in enumerate(entries, 1)
+    ]
+    associated = [struct.pack(">HB", i, len(use)) + bytes(use) for i, use in enumerate(uses, 1)]
+    start = box(b"ftyp", brand, bytes(4), b"mif1", brand)
+
+    def described(at: int) -> bytes:
+        places = []
+        for i, (_, data) in enumerate(entries, 1):
+            places.append(struct.pack(">HHHII", i, 0, 1, at, len(data)))
+            at += len(data)
+        return full(
+            b"meta",
+            full(b"hdlr", bytes(4), b"pict", bytes(13)),
+            full(b"pitm", struct.pack(">H", primary)),
+            full(b"iloc", b"\x44\0", struct.pack(">H", len(entries)), *places),
+            full(b"iinf", struct.pack(">H", len(entries)), *listed),
+            box(
+                b"iprp",
+                box(b"ipco", *properties),
+                full(b"ipma", struct.pack(">I", len(uses)), *associated),
+            ),
+            *([full(b"iref", *references)] if references else []),
+        )
+
+    at = len(start) + len(described(0)) + 8
+    return start + described(at) + box(b"mdat", *(data for _, data in entries))
+
+
+def shown(data: bytes) -> NDArray[np.int64]:
+    contents = unpack(develop(data, WHOLE).mezzanine)
+    page = contents.header.pages[0]
+    raw = np.frombuffer(contents.parts[page.part], np.uint8)
+    return raw.reshape(page.size[1], page.size[0], page.bands).astype(np.int64)
+
+
+def avif(image: Image.Image) -> Coded:
+    options = {"subsampling": "4:0:0"} if image.mode == "L" else {"subsampling": "4:4:4"}
+    data = encoded(image, "AVIF", quality=95, **options)
+    return taken_from(data, b"av01", b"av1C", image.size)
+
+
+HEIC = (DATA / "opaque.heic").read_bytes()
+HEVC = taken_from(HEIC, b"hvc1", b"hvcC", (160, 120))
+PHOTO = scene(160, 120, seed=1)
+PIXELS = {
+    "avif": np.asarray(PHOTO).astype(np.int64),
+    "grey avif": np.asarray(PHOTO.convert("L")).astype(np.int64)[..., None],
+    "heic": shown(HEIC),
+}
+CODED = {"avif": avif(PHOTO), "grey avif": avif(PHOTO.convert("L")), "heic": HEVC}
+BRANDS = {"avif": b"avif", "grey avif": b"avif", "heic": b"heic"}
+
+
+def near(made: NDArray[np.int64], wanted: NDArray[np.int64]) -> bool:
+    return made.shape == wanted.shape and float(np.abs(made - wanted).mean()) < 2
+
+
+@pytest.mark.parametrize("name", CODED)
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize(
+    ("changes", "turn"),
+    [
+        ([], ()),
+        ([box(b"irot", b"\1")], (1,)),
+        ([box(b"irot", b"\2")], (2,)),
+        ([box(b"irot", b"\3")], (3,)),
+        ([box(b"imir", b"\0")], ("rows",)),
+        ([box(b"imir", b"\1")], ("columns",)),
+        ([box(b"irot", b"\1"), box(b"imir", b"\1")], (1, "columns")),
+    ],
+)
+def test_pictures_are_turned_and_mirrored(
+    name: str, wide: bool, changes: list[bytes], turn: tuple[int | str, ...]
+) -> None:
+    """irot counts anticlockwise quarters; imir mirrors rows or columns (ISO/IEC 23008-12, 6.5)."""
+    wanted = PIXELS[name]
+    for each in turn:
+        if isinstance(each, int):
+            wanted = np.rot90(wanted, each)
+        else:
+            wanted = wanted[::-1] if each == "rows" else wanted[:, ::-1]
+    assert near(shown(container(BRANDS[name], [CODED[name]], changes, wide=wide)), wanted)
+
+
+@pytest.mark.parametrize("name", CODED)
+@pytest.mark.parametrize("turned", [False, True])
+def test_pictures_are_joined(name: str, turned: bool) -> None:
+    """As phones store large ones: in tiles, of which the last may reach beyond the picture."""
+    grid = (b"grid", bytes([0, 0, 1, 1]) + struct.pack(">HH", 300, 210), (300, 210))
+    changes = [box(b"irot", b"\1")] if turned else []
+    wanted = np.tile(PIXELS[name], (2, 2, 1))[:210, :300]
+    made = shown(container(BRANDS[name], [CODED[name]] * 4, changes, joined=grid))
+    assert near(made, np.rot90(wanted) if turned else wanted)
+
+
+@pytest.mark.parametrize("name", ["avif", "grey avif"])
+def test_pictures_are_cut(name: str) -> None:
+    cut = box(b"clap", struct.pack(">8I", 40, 1, 30, 1, 0, 1, 0, 1))
+    made = shown(container(b"avif", [CODED[name]], [cut]))
+    assert near(made[..., : PIXELS[name].shape[2]], PIXELS[name][45:75, 60:100])
+
+
+@pytest.mark.parametrize("name", CODED)
+def test_pictures_have_transparency(name: str) -> None:
+    ramp = Image.linear_gradient("L").resize((160, 120))
+    alpha, wanted = avif(ramp), np.asarray(ramp)[..., None]
+    if name == "heic":  # of which we have no ramp: the lightness of the picture itself
+        alpha, wanted = HEVC, PIXELS["heic"] @ np.array([[0.299], [0.587], [0.114]])
+    made = shown(container(BRANDS[name], [CODED[name]], [], auxiliary=alpha))
+    assert near(made[..., :-1], np.broadcast_to(PIXELS[name], (120, 160, 3)))
+    assert near(made[..., -1:], wanted)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        (b"av01", "coded in AV1, but not called AVIF"),
+        (b"avc1", "coded in AVC"),
+        (b"vvc1", "coded in VVC"),
+        (b"evc1", "coded in EVC"),
+        (b"jpeg", "coded in JPEG"),
+        (b"j2k1", "coded in JPEG 2000"),
+        (b"unci", "not compressed"),
+    ],
+)
+@pytest.mark.parametrize("wide", [False, True])
+def test_pictures_in_other_codings_are_unsupported(kind: bytes, reason: str, wide: bool) -> None:
+    data = container(b"heic", [HEVC._replace(kind=kind)], [], wide=wide)
+    with pytest.raises(UnsupportedImage, match=f"its picture is {reason}\\. "):
+        develop(data)
+    assert items(data) == {kind}
+
+
+def test_a_picture_that_is_cut_far_is_unsupported_in_heic() -> None:
+    """libheif takes its pixels for too many; a smaller cut is within its tolerance."""
+    far, near_by = (
+        container(b"heic", [HEVC], [box(b"clap", struct.pack(">8I", *size, 0, 1, 0, 1))])
+        for size in ((40, 1, 30, 1), (158, 1, 118, 1))
+    )
+    with pytest.raises(UnsupportedImage, match="it shows only a part of its picture"):
+        develop(far)
+    assert near(shown(near_by), PIXELS["heic"][1:-1, 1:-1])
+
+
+@pytest.mark.parametrize("brand", [b"heic", b"avif"])
+def test_a_file_that_says_less_than_it_holds_is_corrupt(brand: bytes) -> None:
+    name = "heic" if brand == b"heic" else "avif"
+    data = container(brand, [CODED[name]._replace(size=(16, 16))], [])
+    with pytest.raises(CorruptImage):
+        develop(data)
+
+
+def film(brand: bytes, *kinds: bytes) -> bytes:
+    return box(b"ftyp", brand, bytes(4), brand) + b"".join(box(kind, bytes(8)) for kind in kinds)
+
+
+@pytest.mark.parametrize("brand", [b"hevc", b"msf1", b"avis"])
+def test_a_film_is_unsupported_and_a_broken_picture_corrupt(brand: bytes) -> None:
+    large = struct.pack(">I4sQ", 1, b"free", 16)
+    for data in (film(brand, b"moov", b"mdat"), film(brand) + large + box(b"moov")):
+        with pytest.raises(UnsupportedImage, match="a film without a still picture"):
+            develop(data)
+    endless = struct.pack(">I4s", 0, b"mdat") + box(b"moov")
+    for kinds in ([b"meta", b"moov"], [b"mdat"], []):
+        with pytest.raises(CorruptImage):
+            develop(film(brand, *kinds))
+    with pytest.raises(CorruptImage):
+        develop(film(brand) + endless)
+
+
+def test_the_first_picture_of_an_animated_avif_is_shown() -> None:
+    first, second = PHOTO, Image.new("RGB", (160, 120), "blue")
+    data = encoded(
+        first, "AVIF", quality=95, subsampling="4:4:4", save_all=True, append_images=[second]
+    )
+    assert data[8:12] == b"avis"
+    assert near(shown(data), PIXELS["avif"])
