@@ -59,6 +59,13 @@ def test_jpeg_has_huffman_tables_of_its_own() -> None:
     assert len(encode(image_of(SCENE), "jpeg", 80)) < 0.995 * len(plain)
 
 
+def test_jpeg_has_the_tables_that_need_fewer_bytes_for_the_same_look() -> None:
+    """Annex K's take 4 % more for the same picture, and up to 7 for the same score."""
+    usual = {"Q": 80, "subsample_mode": "on", "keep": "none", "optimize_coding": True}
+    annex_k = image_of(SCENE).jpegsave_buffer(**usual)
+    assert len(encode(image_of(SCENE), "jpeg", 80)) < 0.975 * len(annex_k)
+
+
 @pytest.mark.parametrize(("height", "streamed"), [(5000, True), (4999, False)])
 def test_a_jpeg_of_25_megapixels_is_written_row_by_row(height: int, streamed: bool) -> None:
     """Whatever looks at all pixels first has to hold them: the standard tables are looked up."""
@@ -123,11 +130,11 @@ def test_png_is_as_small_as_adaptive_filters_make_it() -> None:
 
 @pytest.mark.parametrize("quality", [70, 80, 90])
 def test_avif_looks_as_a_jpeg_of_the_same_number_in_fewer_bytes(quality: int) -> None:
-    """Three quarters of the number: 0.68 would have up to 4 dB less, 0.82 up to 3 dB more."""
+    """Three quarters of the number: 0.68 would have up to 3 dB less, 0.82 up to 4 dB more."""
     avif, jpeg = (encode(image_of(DETAIL), each, quality) for each in ("avif", "jpeg"))
     seen, expected = (psnr(array(opened(data)), array(DETAIL)) for data in (avif, jpeg))
-    assert expected - 0.3 < seen < expected + 1.4
-    assert len(avif) < 0.8 * len(jpeg)
+    assert expected + 1.3 < seen < expected + 2.8
+    assert len(avif) < 0.9 * len(jpeg)
 
 
 def test_avif_takes_the_usual_effort() -> None:

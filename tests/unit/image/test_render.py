@@ -242,7 +242,7 @@ def turned(quality: int) -> bytes:
         (70, 90, 70),
         (45, 90, 50),
         (33, 75, 35),
-        (33, 40, 30),
+        (25, 40, 30),
         (15, 80, 30),
         (15, 31, 30),  # as low as it goes, though it is larger than the source
         (15, 20, 20),

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from darkroom.image.encode import jpeg
+from darkroom.image.pixels import from_bytes
 from darkroom.image.strip import JFIF, jpeg_quality, strip
 from PIL import Image
 
@@ -233,18 +235,29 @@ def test_the_quality_of_a_jpeg_is_told_from_its_tables(quality: int) -> None:
     assert jpeg_quality(encoded(picture(16, 16), quality=quality)) == quality
 
 
+@pytest.mark.parametrize("quality", [30, 49, 50, 51, 75, 80, 83, 84, 90, 97])
+def test_the_quality_of_a_jpeg_of_ones_own_is_told_too(quality: int) -> None:
+    """Its table has larger numbers than annex K's, by which it would be 70 where it is 80."""
+    pixels = picture(16, 16)
+    image = from_bytes(pixels.tobytes(), pixels.size, 3)
+    assert jpeg_quality(jpeg(image, quality, graphic=False)) == quality
+
+
 @pytest.mark.parametrize(
     ("data", "quality"),
     [
         (b"", 100),
         (START + segment(0xDB, b"\0" + b"\1" * 63), 100),  # cut off
         (START + segment(0xDB, b"\x10" + b"\0\x10" * 64), 100),  # of 16 bits, which no one writes
-        (START + segment(0xDB, b"\0" + b"\xff" * 64), 11),
-        (START + segment(0xDB, b"\0" + b"\x16" * 63 + b"\x34"), 81),  # 80.504
-        (START + segment(0xDB, b"\0" + b"\x8c" * 63 + b"\xb0"), 20),  # 20.498
+        (START + segment(0xDB, b"\0" + b"\xff" * 64), 7),  # as its own are: none falls
+        (START + segment(0xDB, b"\0" + b"\xff\xff\xfe" + b"\xff" * 61), 11),
+        (START + segment(0xDB, b"\0" + b"\xff\xfe" + b"\xff" * 62), 11),
+        (START + segment(0xDB, b"\0" + b"\xff" * 63 + b"\xfe"), 11),
+        (START + segment(0xDB, b"\0\x34" + b"\x16" * 63), 81),  # 80.504
+        (START + segment(0xDB, b"\0\xb0" + b"\x8c" * 63), 20),  # 20.498
         (START + segment(0xDB, b"\0" + b"\1" * 64), 99),
         (START + segment(0xDB, b"\0" + b"\0" * 64), 100),
-        (START + segment(0xDB, b"\0" + b"\x10" * 64) + segment(0xDB, b"\1" + b"\1" * 64), 86),
+        (START + segment(0xDB, b"\0\x11" + b"\x10" * 63) + segment(0xDB, b"\1" + b"\1" * 64), 86),
     ],
 )
 def test_the_quality_by_tables_of_ones_own(data: bytes, quality: int) -> None:

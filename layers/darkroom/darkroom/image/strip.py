@@ -12,6 +12,10 @@ JFIF = b"\xff\xe0\x00\x10JFIF\0\1\1\0\0\1\0\1\0\0"
 _ANNEX_K_SUM = 3688
 """The sum of the luminance table of ITU-T T.81, annex K."""
 
+_ROBIDOUX_SUM = 1076
+"""The sum of the first half of N. Robidoux's table, which mozjpeg and Darkroom encode with: above
+it, numbers meet their limit of 255 from quality 55 down."""
+
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 """JPEG markers without a length (ITU-T T.81, table B.1)."""
 
@@ -53,14 +57,17 @@ def strip(data: bytes, image_format: str) -> bytes | None:
 def jpeg_quality(data: bytes) -> int:
     """Estimate the quality at which a JPEG was encoded, 1 to 100; 100 where there is no table.
 
-    By the mean of its first quantisation table, beside the one in ITU-T T.81, annex K, which
-    libjpeg scales by ``200 - 2 * quality`` percent, and below 50 by ``5000 / quality``.
+    By the sum of its first quantisation table, beside that of the table which libjpeg has scaled by
+    ``200 - 2 * quality`` percent, or below 50 by ``5000 / quality``: the one in ITU-T T.81, annex
+    K, or N. Robidoux's, which begins without falling and ends with its largest number.
     """
     rest = data.partition(b"\xff\xdb")[2]
     table = rest[3:67]
     if len(table) < 64 or rest[2] != 0:  # noqa: PLR2004 - 8 by 8, of a byte each
         return 100
     percent = 100 * sum(table) / _ANNEX_K_SUM
+    if table[0] <= min(table[1:3]) and table[63] == max(table):
+        percent = 100 * sum(table[:32]) / _ROBIDOUX_SUM
     quality = (200 - percent) / 2 if percent <= 100 else 5000 / percent  # noqa: PLR2004
     return round(quality)
 
