@@ -124,6 +124,7 @@ def test_lambdas_python_imports_every_handler(build: Build) -> None:
         "POWERTOOLS_SERVICE_NAME": "darkroom",
         "POWERTOOLS_METRICS_NAMESPACE": "Darkroom",
         "STATE_MACHINE": "arn", "WORKFLOW_TYPE": "STANDARD", "CONCURRENCY": "2",
+        "BUFFER_QUEUE": "url",
         "NOTIFICATIONS_TOPIC": "arn", "ALERTS_TOPIC": "arn", "IMAGES_TABLE": "name",
         "SOURCE_BUCKET": "name", "OUTPUT_BUCKET": "name", "WORK_BUCKET": "name",
         "BACKUP_BUCKET": "name", "PRESETS_PARAMETER": "name",

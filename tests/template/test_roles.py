@@ -62,6 +62,7 @@ GRANTS = {
         "states:StartSyncExecution ImagePipeline",
         "kms:Decrypt Key",
         f"states:DescribeExecution {EXECUTIONS}",
+        "sqs:ChangeMessageVisibility BufferQueue",
     },
     "ImagePipelineRole": {
         "lambda:InvokeFunction PrepareFunction",

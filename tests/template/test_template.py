@@ -103,7 +103,7 @@ CODE: dict[str, tuple[str, Any, Json]] = {
         "start", StartSettings,
         {
             "STATE_MACHINE": "ImagePipeline", "WORKFLOW_TYPE": "WorkflowType",
-            "CONCURRENCY": "BufferConcurrency",
+            "CONCURRENCY": "BufferConcurrency", "BUFFER_QUEUE": "BufferQueue",
         },
     ),
 }  # fmt: skip
@@ -299,7 +299,7 @@ def test_queues_are_encrypted_and_keep_messages_as_long_as_sqs_does() -> None:
         assert queue["SqsManagedSseEnabled"] is True
         assert queue["MessageRetentionPeriod"] == 14 * 86_400
     buffer = template["Resources"]["BufferQueue"]["Properties"]
-    assert buffer["RedrivePolicy"]["maxReceiveCount"] == 5  # at least, for queues behind Lambda
+    assert buffer["RedrivePolicy"]["maxReceiveCount"] >= 5  # for queues behind Lambda
 
 
 def test_the_deployed_presets_are_the_documented_three() -> None:

@@ -26,9 +26,10 @@ def test_a_missing_variable_is_named() -> None:
 
 
 def test_a_variable_is_read_as_what_it_is() -> None:
-    environ = {"STATE_MACHINE": "arn", "WORKFLOW_TYPE": "EXPRESS", "CONCURRENCY": "10"}
+    environ = {"STATE_MACHINE": "arn", "WORKFLOW_TYPE": "EXPRESS", "CONCURRENCY": "10",
+               "BUFFER_QUEUE": "url"}  # fmt: skip
     found = settings.from_environment(StartSettings, environ=environ)
-    assert found == StartSettings("arn", "EXPRESS", 10)
+    assert found == StartSettings("arn", "EXPRESS", 10, "url")
     with pytest.raises(RuntimeError, match="at `WORKFLOW_TYPE`"):
         settings.from_environment(StartSettings, environ=environ | {"WORKFLOW_TYPE": "FAST"})
 

@@ -9,11 +9,21 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 from darkroom.aws.executions import Executions, patient_client
+from darkroom.aws.queues import Queue
+from darkroom.contract.errors import StorageError
 from darkroom.contract.results import Started
 from darkroom.steps.settings import StartSettings
-from darkroom.steps.start import RESERVE_SECONDS, run
+from darkroom.steps.start import (
+    LATEST_AGAIN,
+    RESERVE_SECONDS,
+    SOONEST_AGAIN,
+    coming_again,
+    run,
+)
 
-from tests.support import stack
+from tests.support import aws, stack
+
+Json = dict[str, Any]
 
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:darkroom-image-pipeline"
 EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:darkroom-image-pipeline:message-1"
@@ -44,7 +54,12 @@ def states(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
 
 
 def start(states: Stubber, clock: Clock, **settings: Any) -> Started:
-    given = {"state_machine": MACHINE, "workflow_type": "STANDARD", "concurrency": 10} | settings
+    given = {
+        "state_machine": MACHINE,
+        "workflow_type": "STANDARD",
+        "concurrency": 10,
+        "buffer_queue": "url",
+    } | settings
     return run(
         EVENT,
         "message-1",
@@ -89,6 +104,65 @@ def test_a_refused_start_is_an_error_so_that_the_message_comes_again(states: Stu
     states.add_client_error("start_execution", "StateMachineDoesNotExist")
     with pytest.raises(states.client.exceptions.StateMachineDoesNotExist):
         start(states, Clock())
+
+
+@pytest.fixture
+def sqs() -> Iterator[Any]:
+    with aws.empty_account():
+        yield aws.client("sqs")
+
+
+def received(sqs: Any, url: str) -> Json:
+    """Receive a message, as Lambda does and hands it over."""
+    (message,) = sqs.receive_message(
+        QueueUrl=url, AttributeNames=["ApproximateReceiveCount"], VisibilityTimeout=960
+    )["Messages"]
+    return {"receiptHandle": message["ReceiptHandle"], "attributes": message["Attributes"]}
+
+
+def test_a_message_that_failed_comes_again_soon(sqs: Any) -> None:
+    """Not after sixteen minutes; and later each time, so that a longer fault is outlasted."""
+    url = sqs.create_queue(QueueName="buffer")["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody=EVENT)
+    waited: list[int] = []
+
+    class Noted(Queue):
+        def give_back(self, receipt: str, seconds: int) -> None:
+            waited.append(seconds)
+            super().give_back(receipt, 0)
+
+    for _ in range(8):
+        with (
+            pytest.raises(ZeroDivisionError),
+            coming_again(received(sqs, url), lambda: Noted(sqs, url)),
+        ):
+            raise ZeroDivisionError
+    assert waited == [30, 60, 120, 240, 480, 960, 960, 960]
+
+    Queue(sqs, url).give_back(received(sqs, url)["receiptHandle"], 30)
+    assert "Messages" not in sqs.receive_message(QueueUrl=url)
+
+
+def test_a_message_that_was_run_is_left_to_lambda() -> None:
+    with coming_again({}, lambda: pytest.fail("nothing is to be given back")):
+        pass
+
+
+def test_a_queue_that_refuses_does_not_hide_why_the_message_failed(sqs: Any) -> None:
+    message = {"receiptHandle": "any", "attributes": {"ApproximateReceiveCount": "1"}}
+    queue = Queue(sqs, "https://sqs.us-east-1.amazonaws.com/123456789012/gone")
+    with pytest.raises(ZeroDivisionError), coming_again(message, lambda: queue):
+        raise ZeroDivisionError
+    with pytest.raises(StorageError, match=r"^The queue https://\S+/gone could not be used"):
+        queue.give_back("any", 1)
+
+
+def test_a_message_waits_as_long_as_the_queue_has_it_at_most() -> None:
+    queue = stack.source()["Resources"]["BufferQueue"]["Properties"]
+    assert queue["VisibilityTimeout"] == LATEST_AGAIN
+    waits = [min(SOONEST_AGAIN * 2**n, LATEST_AGAIN) for n in range(9)]
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == len(waits) + 1
+    assert 3600 < sum(waits) < 5400  # an outage of an hour loses nothing
 
 
 def test_many_at_once_look_less_often(states: Stubber) -> None:

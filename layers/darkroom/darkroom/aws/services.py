@@ -1,4 +1,4 @@
-"""All that Notify needs of AWS."""
+"""The services of AWS, each client made when it is first used."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import boto3
 from darkroom.aws.calls import CONFIG
 from darkroom.aws.executions import Executions
 from darkroom.aws.objects import Objects
+from darkroom.aws.queues import Queue
 from darkroom.aws.records import Records
 from darkroom.aws.topics import Topics
 
 
 class Services:
-    """What Notify needs of AWS; each client is made when it is first used."""
+    """What Notify needs of AWS, and Start when it fails."""
 
     def __init__(self, make: Callable[[str], Any] | None = None) -> None:
         self._make = make or (lambda service: boto3.client(service, config=CONFIG))  # type: ignore[call-overload]
@@ -25,6 +26,10 @@ class Services:
     def topics(self) -> Topics:
         """Topics in SNS."""
         return Topics(self._make("sns"))
+
+    def queue(self, url: str) -> Queue:
+        """Return a queue in SQS."""
+        return Queue(self._make("sqs"), url)
 
     @cached_property
     def _dynamodb(self) -> Any:

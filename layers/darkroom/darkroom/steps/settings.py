@@ -47,11 +47,15 @@ class NotifySettings(Struct, frozen=True):
 
 
 class StartSettings(Struct, frozen=True):
-    """Environment of Start: the state machine's ARN and type, and how many images at once."""
+    """Environment of Start.
+
+    The state machine's ARN and type, how many images at once, and the URL of the buffer's queue.
+    """
 
     state_machine: str
     workflow_type: Literal["STANDARD", "EXPRESS"]
     concurrency: int
+    buffer_queue: str
 
 
 SettingsT = TypeVar("SettingsT", bound=Struct)

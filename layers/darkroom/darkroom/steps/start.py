@@ -6,12 +6,18 @@ many images are processed at once.
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from darkroom.aws.executions import Executions
+from darkroom.contract.errors import DarkroomError
 from darkroom.contract.results import Started
 from darkroom.steps.settings import StartSettings
+
+if TYPE_CHECKING:
+    from darkroom.aws.queues import Queue
 
 DESCRIBES_PER_SECOND = 10
 """DescribeExecution is granted 15 times a second (Step Functions developer guide, "Quotas"); the
@@ -22,6 +28,27 @@ SHORTEST_PAUSE = 2.0
 
 RESERVE_SECONDS = 10.0
 """The function ends in order when this is left of its time."""
+
+SOONEST_AGAIN, LATEST_AGAIN = 30, 960
+"""Seconds until a message that failed comes again: the first time, doubled each time, and at most
+the queue's visibility timeout. All ten tries take 80 minutes."""
+
+
+@contextlib.contextmanager
+def coming_again(message: Mapping[str, Any], queue: Callable[[], Queue]) -> Iterator[None]:
+    """Have a message of the buffer come again soon if it fails.
+
+    Else it would come when it is visible again, after the longest time that an execution takes.
+    """
+    try:
+        yield
+    except Exception:
+        before = int(message["attributes"]["ApproximateReceiveCount"]) - 1
+        with contextlib.suppress(DarkroomError):  # then it comes late
+            queue().give_back(
+                message["receiptHandle"], min(SOONEST_AGAIN * 2**before, LATEST_AGAIN)
+            )
+        raise
 
 
 def run(
