@@ -40,15 +40,6 @@ once instead of twice then buys 1.5 dB and more for a few bytes more."""
 SAME_QUALITY = 3
 """A JPEG of up to this much more than the quality asked for is as good as encoded anew."""
 
-_UNSUPPORTED = (
-    "unsupported",
-    "not supported",
-    "not been built in",
-    "labq",
-    "samples out of range",
-)
-"""What libraries say of sound files that they cannot read, as TIFFs of 8-bit CIELab or 64 bits."""
-
 
 def decode(data: Data, spec: DecodeSpec) -> tuple[ImageInfo, list[bytes]]:
     """Decode an upload in this process; return the mezzanine in pieces, to be written in order."""
@@ -71,9 +62,7 @@ def decode(data: Data, spec: DecodeSpec) -> tuple[ImageInfo, list[bytes]]:
 
 
 def _explain(source_format: SourceFormat, reason: str) -> DarkroomError:
-    said = reason.lower()
-    lost = "corrupt" in said  # whatever else was said of it
-    if not lost and any(word in said for word in _UNSUPPORTED):
+    if reasons.is_kind(reason):
         return unsupported(source_format, reasons.kind(reason))
     return cannot_decode(source_format, reasons.fault(reason))
 

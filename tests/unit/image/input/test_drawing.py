@@ -204,17 +204,33 @@ def test_text_of_every_family_is_in_the_bundled_font(family: str) -> None:
 @pytest.mark.parametrize(
     ("data", "error", "words"),
     [
-        (b"<svg", CorruptImage, "not well-formed XML"),
-        (b"<svg>&nothing;</svg>", CorruptImage, "not well-formed XML"),
-        (b"<?xml version='1.0' encoding='no-such'?><svg/>", CorruptImage, "not well-formed XML"),
-        (b"<?xml version='1.0' encoding='shift_jis'?><svg/>", CorruptImage, "not well-formed XML"),
-        (b"<svg/>", UnsupportedImage, "begins with <svg>"),
-        (b'<html xmlns="http://www.w3.org/1999/xhtml"/>', UnsupportedImage, "Expected an SVG"),
+        (b"<svg", CorruptImage, "XML: a tag or a section does not end (line 1). Open"),
+        (b"<svg>\n<g>", CorruptImage, "it ends before the drawing does (line 2). Open"),
+        (b"<svg>\n\n<g></svg>", CorruptImage, "its elements do not lie within each other (line 3)"),
+        (b"<svg>\1", CorruptImage, "it has a character where none may be (line 1)"),
+        (b"<svg>&#0;", CorruptImage, "it has a character where none may be (line 1)"),
+        (b"<svg a='' a=''/>", CorruptImage, "an element has an attribute twice (line 1)"),
+        (b"<svg/><svg/>", CorruptImage, "something follows the drawing (line 1)"),
+        (b"<svg><![CDATA[", CorruptImage, "a tag or a section does not end (line 1)"),
+        (b"<svg>&nothing;</svg>", CorruptImage, "it names an entity that it does not define (l"),
+        (b"<!DOCTYPE svg [<!ENTITY a '&a;'>]><svg>&a;</svg>", CorruptImage, "grow without end"),
+        (b"<a:svg/>", CorruptImage, "it uses a prefix that it does not define (line 1)"),
+        (b"<?xml version=1?><svg/>", CorruptImage, "its declaration is damaged (line 1)"),
+        (b"<?xml version='1.0' encoding='no-such'?><svg/>", CorruptImage, "another encoding than"),
+        (b"<?xml version='1.0' encoding='shift_jis'?><svg/>", CorruptImage, "one. Open it"),
+        (b"<!DOCTYPE svg [<!ELEMENT svg #]><svg/>", CorruptImage, "a character where none may"),
+        (b"<svg/>", UnsupportedImage, "begins with <svg>. Export"),
+        (b'<svg xmlns="http://example.com/"/>', UnsupportedImage,
+         'begins with <svg xmlns="http://example.com/">. Export'),
+        (b'<html xmlns="http://www.w3.org/1999/xhtml"/>', UnsupportedImage, "begins with <html x"),
+        (b"<" + b"x" * 5000 + b"/>", UnsupportedImage, "x...x"),
     ],
-)
+)  # fmt: skip
 def test_what_is_no_drawing_is_refused(data: bytes, error: type[Exception], words: str) -> None:
-    with pytest.raises(error, match=words):
+    with pytest.raises(error) as caught:
         drawing.read(data)
+    assert words in str(caught.value)
+    assert len(str(caught.value)) < 500
 
 
 def test_utf_16_is_read() -> None:
@@ -261,5 +277,5 @@ def test_a_drawing_has_bounds(largest: bytes, larger: bytes, words: str) -> None
 
 
 def test_a_drawing_that_cannot_be_drawn_is_damaged() -> None:
-    with pytest.raises(CorruptImage, match="This SVG cannot be drawn: SVG has an invalid size"):
+    with pytest.raises(CorruptImage, match="This SVG cannot be drawn: the size in its header"):
         drawing.read(svg("")).rasterise((0, 0))

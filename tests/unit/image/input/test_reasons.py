@@ -11,7 +11,8 @@ from darkroom.image.input import reasons
 from tests.support.imaging import develop, files
 
 FILES = files()
-NO_WORDS = ("vips", "pngload", "libpng", "heif: ", "tiff2", "error:", "scanline", "0x", "__")
+NO_WORDS = ("vips", "pngload", "libpng", "heif: ", "tiff2", "error:", "scanline", "0x", "__",
+            "token", "expat", "resvg", "{http", "unpack", "invalid")  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,15 @@ NO_WORDS = ("vips", "pngload", "libpng", "heif: ", "tiff2", "error:", "scanline"
         ("RuntimeError: Failed to decode frame 0: Decoding of alpha plane failed", "a part of its"),
         ("OSError: image file is truncated (9 bytes not processed)", "it ends too early"),
         ("ValueError: invalid palette size", "its palette is damaged"),
-        ("ZeroDivisionError: division by zero", "its data are damaged or incomplete"),
+        ("ZeroDivisionError: division by zero", "the size in its header is impossible"),
+        ("SVG has an invalid size", "the size in its header is impossible"),
+        ("error: unpack_from requires a buffer of at least 34 bytes", "it ends too early"),
+        ("IndexError: invalid image index: 0", "it has no picture in it"),
+        ("heif: Invalid input: Unspecified: Bitstream not supported by this decoder",
+         "a part of its pixels is damaged"),
+        (("ValueError: Invalid input: Type of auxiliary image unspecified: No auxC property for "
+         "image 2"), "the list of its parts is damaged"),
+        ("heif: Invalid input: Unspecified: Input with empty data extent.", "the list of its par"),
         ("", "its data are damaged or incomplete"),
     ],
 )  # fmt: skip
@@ -75,11 +84,31 @@ def test_what_is_wrong_with_a_damaged_file(said: str, meant: str) -> None:
         ("SyntaxError: Unsupported feature: Unsupported data version: meta box data version 9",
          "it needs a newer version of its format"),
         ("OSError: Unsupported BMP compression (9)", "its pixels are compressed in a way that"),
+        ("VipsJpeg: Empty JPEG image (DNL not supported)", "its height is told only behind its"),
         ("Unsupported ink", "it is of a kind that is not read"),
     ],
 )  # fmt: skip
 def test_what_is_unusual_about_a_sound_file(said: str, meant: str) -> None:
     assert reasons.kind(said).startswith(meant)
+
+
+@pytest.mark.parametrize(
+    ("said", "sound"),
+    [
+        ("VipsJpeg: Unsupported JPEG process: SOF type 0xc3", True),
+        *((f"VipsJpeg: Unsupported marker type 0x{kind}", True) for kind in ("de", "df", "f7")),
+        *((f"VipsJpeg: Unsupported marker type 0x{kind}", False) for kind in ("02", "f0", "dc")),
+        ("tiff2vips: this feature has not been built in", True),
+        ("Corrupt JPEG data\nUnsupported marker type 0xdf", False),
+        ("image: bad labq format", True),
+        ("tiff2vips: samples out of range", True),
+        ("it is NOT SUPPORTED", True),
+        ("Invalid input: 'pitm' box references an unsupported or non-existing image", False),
+        ("premature end of file", False),
+    ],
+)
+def test_whether_a_file_is_sound_and_of_another_kind(said: str, sound: bool) -> None:
+    assert reasons.is_kind(said) is sound
 
 
 def test_the_log_has_what_was_said(caplog: pytest.LogCaptureFixture) -> None:

@@ -18,13 +18,18 @@ from xml.etree import ElementTree as ET
 from msgspec import Struct
 
 from darkroom.contract.errors import CorruptImage, ImageTooLarge, UnsupportedImage
+from darkroom.contract.text import plain, shortened
 from darkroom.image import fonts
 from darkroom.image.geometry import Size
+from darkroom.image.input import reasons
 
 MAX_BYTES = 10 * 1024 * 1024
 MAX_ELEMENTS = 200_000
 MAX_DEPTH = 128
 """Deeper nesting overflows the stack of the drawing code."""
+
+MAX_ROOT = 200
+"""Of a root's name that is quoted, in characters."""
 
 SVG = "http://www.w3.org/2000/svg"
 HREFS = ("href", "{http://www.w3.org/1999/xlink}href")
@@ -80,8 +85,8 @@ class Drawing(Struct, frozen=True):
             )
         except ValueError as error:
             raise CorruptImage(
-                f"This SVG cannot be drawn: {error}. Open it in a browser to see whether it is "
-                "complete, save it anew and upload that."
+                f"This SVG cannot be drawn: {reasons.fault(str(error))}. Open it in a browser to "
+                "see whether it is complete, save it anew and upload that."
             ) from None
 
 
@@ -99,14 +104,17 @@ def read(data: bytes) -> Drawing:
     try:
         root = ET.fromstring(data)  # noqa: S314 - expat bounds entities and fetches nothing
     except (ET.ParseError, ValueError, LookupError) as error:
+        line = f" (line {error.position[0]})" if isinstance(error, ET.ParseError) else ""
         raise CorruptImage(
-            f"This SVG is not well-formed XML: {error}. Open it in a browser to see where it is "
-            "broken, save it anew and upload that."
+            f"This SVG is not well-formed XML: {reasons.xml(str(error))}{line}. Open it in a "
+            "browser to see where it is broken, save it anew and upload that."
         ) from None
-    if root.tag != f"{{{SVG}}}svg":
+    namespace, _, name = root.tag.rpartition("}")
+    if (namespace[1:], name) != (SVG, "svg"):
+        found = plain(f'<{name} xmlns="{namespace[1:]}">' if namespace else f"<{name}>")
         raise UnsupportedImage(
             f'Expected an SVG drawing, <svg xmlns="{SVG}">, but the document begins with '
-            f"<{root.tag}>. Export it as SVG or PNG and upload that."
+            f"{shortened(found, MAX_ROOT)}. Export it as SVG or PNG and upload that."
         )
     _check_shape(root)
     pictures = tuple(_cut_off(root))

@@ -12,9 +12,21 @@ GENERIC = "its data are damaged or incomplete"
 MAX_LOGGED = 1000
 """Of what a library says, in characters: one damaged file can make it say the same for hours."""
 
+_UNSUPPORTED = re.compile(
+    r"unsupported|not supported|not been built in|labq|samples out of range", re.IGNORECASE
+)
+"""What libraries say of sound files that they cannot read, as TIFFs of 8-bit CIELab or 64 bits."""
+
+_DAMAGED = re.compile(
+    r"corrupt|invalid input|unsupported marker type 0x(?!de|df|f7)", re.IGNORECASE
+)
+"""What they say of damaged files, whatever else. The three markers are those of hierarchical JPEGs
+and of JPEG-LS; others that are unknown stand in no sound file."""
+
 _KINDS = (
+    (r"dnl", "its height is told only behind its pixels"),
     (r"marker type|sof type|jpeg process", "its pixels are coded in a way that few programs read"),
-    (r"data precision|samples out of range|bits", "its samples have an unusual number of bits"),
+    (r"data precision|samples out of range|\bbits", "its samples have an unusual number of bits"),
     (r"labq", "its colours are CIELab of 8 bits"),
     (r"version|item property", "it needs a newer version of its format"),
     (r"compression|codec|decompress", "its pixels are compressed in a way that is not read"),
@@ -24,10 +36,11 @@ _KINDS = (
 
 _FAULTS = (
     (r"security limit|out of memory|allocat", "it promises more parts than a sound file has"),
-    (r"out of range|bad .*dimensions|image size|row size|strip size|scanline size|bad .*size",
+    (r"out of range|bad .*dimensions|(image|row|strip|scanline|invalid|bad .*) size",
      "the size in its header is impossible"),
     (r"huffman|quantization|dqt|dht|dac index|jpegtables",
      "a table that its pixels are decoded with is damaged or missing"),
+    (r"division by zero", "the size in its header is impossible"),
     (r"palette|colou?r map|raw mode", "its palette is damaged"),
     (r"color profile", "its colour profile is damaged"),
     (r"premature end of data segment|bad huffman", "a part of its pixels is missing or damaged"),
@@ -37,17 +50,36 @@ _FAULTS = (
     (r"(count|type|values per sample) for \"|field|reading of \"|tag|value failed",
      "a field that describes it is damaged or missing"),
     ((r"end of (file|jpeg|.*source data)|truncated|not enough|insufficient|read error at|"
-     r"seek error|extent in|no compressed data|can only read|too small"), "it ends too early"),
+     r"requires a buffer|seek error|extent in|no compressed data|can only read|too small"),
+     "it ends too early"),
     (r"directory", "the list of its pages is damaged"),
     (r"strip|tile", "the list of its pixels' parts is damaged"),
-    (r"no frames", "it has no picture in it"),
-    (r"box|primary item|item|bmff|\bpitm\b", "the list of its parts is damaged or incomplete"),
+    (r"no frames|invalid image index", "it has no picture in it"),
+    (r"bitstream", "a part of its pixels is damaged"),
+    (r"box|primary item|item|bmff|\bpitm\b|auxc|data extent",
+     "the list of its parts is damaged or incomplete"),
     (r"marker|file structure|sos |component id|sampling|extraneous|dnl|not a jpeg",
      "its parts are damaged or out of order"),
     (r"pngload|unable to parse|header", "its header is damaged"),
     (r"read error|write to memory|copy to memory", "a part of its pixels is missing or damaged"),
 )  # fmt: skip
 """What is wrong with damaged files, the first that fits: causes before what follows from them."""
+
+_XML = (
+    (r"no element found", "it ends before the drawing does"),
+    (r"invalid token|syntax|char", "it has a character where none may be"),
+    (r"unclosed", "a tag or a section does not end"),
+    (r"mismatched", "its elements do not lie within each other"),
+    (r"duplicate", "an element has an attribute twice"),
+    (r"junk", "something follows the drawing"),
+    (r"undefined entity", "it names an entity that it does not define"),
+    (r"recursive|amplification|memory", "its entities grow without end"),
+    (r"encoding|codec|multi-byte", "it has another encoding than it says, or an unknown one"),
+    (r"prefix", "it uses a prefix that it does not define"),
+    (r"declaration", "its declaration is damaged"),
+    (r"", "its markup is damaged"),
+)
+"""What is wrong with an SVG, the first that fits."""
 
 
 def fault(text: str) -> str:
@@ -58,6 +90,16 @@ def fault(text: str) -> str:
 def kind(text: str) -> str:
     """Return what is unusual about a sound file, where a library said `text`."""
     return _first(_KINDS, text)
+
+
+def xml(text: str) -> str:
+    """Return what is wrong with an SVG, where its parser said `text`."""
+    return _first(_XML, text)
+
+
+def is_kind(text: str) -> bool:
+    """Return whether a library said that a file is of another kind, and not that it is damaged."""
+    return bool(_UNSUPPORTED.search(text)) and not _DAMAGED.search(text)
 
 
 def _first(table: tuple[tuple[str, str], ...], text: str) -> str:

@@ -6,7 +6,6 @@ import re
 from typing import Literal, NamedTuple
 
 from darkroom.contract.errors import CorruptImage, UnsupportedImage
-from darkroom.contract.text import plain
 
 SourceFormat = Literal["jpeg", "png", "webp", "avif", "gif", "tiff", "bmp", "heic", "svg"]
 
@@ -156,9 +155,8 @@ def _refuse(head: bytes) -> SourceFormat:
         (what for start, what in _OTHERS if head.lstrip().lower().startswith(start.lower())),
         f"unknown data beginning with {head[:8].hex(' ')}" if _BINARY.search(head) else "text",
     )
-    if head[4:8] == b"ftyp":
-        brand = plain(head[8:12].decode("latin-1"))
-        looks = f"a video, or another file of MP4's kind (its brand is {brand!r})"
+    if head[4:8] == b"ftyp" and head[8:12].isalnum():
+        looks = f"a video, or another file of MP4's kind (its brand is {head[8:12].decode()!r})"
     *most, last = NAMES.values()
     raise UnsupportedImage(
         f"This is not a supported image: it looks like {looks}. Expected {', '.join(most)} or "
