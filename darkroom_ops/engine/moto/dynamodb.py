@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from typing import Any
 
@@ -65,6 +66,16 @@ def traverse(self: Any, node: Any, child_id: int = -1) -> Any:
         if parent:
             parent.children[child_id] = node
     return node
+
+
+@hook(Node, "__deepcopy__", "Moto copies every expression by way of pickle's protocol.")
+def copy_node(self: Any, memo: dict[int, Any]) -> Any:
+    copied = object.__new__(type(self))
+    memo[id(self)] = copied
+    vars(copied).update(vars(self))
+    copied.children = copy.deepcopy(self.children, memo)
+    copied.parent = memo.get(id(self.parent))  # none, for the root of what is copied
+    return copied
 
 
 _wanted: dict[tuple[type, type], bool] = {}

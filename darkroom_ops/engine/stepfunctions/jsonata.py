@@ -12,6 +12,7 @@ import functools
 import hashlib
 import json
 import random
+import re
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -36,7 +37,11 @@ def evaluate(expression: str, bindings: Mapping[str, Any]) -> Any:
 
     Return JSON-like data or :data:`UNDEFINED`; a QueryError says what the expression did wrong.
     """
-    values = {name: _plain(value) for name, value in bindings.items()}
+    values = {
+        name: _plain(_used(expression, name, value))
+        for name, value in bindings.items()
+        if f"${name}" in expression  # copying what is not named took longer than evaluating
+    }
     try:
         result = _evaluate(expression, values)
         if result is None and not _evaluate(f"$exists({expression})", values):
@@ -44,6 +49,21 @@ def evaluate(expression: str, bindings: Mapping[str, Any]) -> Any:
         return json.loads(json.dumps(result))
     except Exception as error:
         raise QueryError(str(error)) from error
+
+
+def _used(expression: str, name: str, value: Any) -> Any:
+    """Return a variable's value, without the members that an expression does not name."""
+    members = _members(expression, name)
+    if members is None or not isinstance(value, dict):
+        return value
+    return {member: value[member] for member in members if member in value}
+
+
+@functools.lru_cache(maxsize=1024)
+def _members(expression: str, name: str) -> frozenset[str] | None:
+    """Return which members of a variable an expression names; None if it takes it whole."""
+    named = re.findall(rf"\${name}\.(\w+)", expression)
+    return frozenset(named) if len(named) == expression.count(f"${name}") else None
 
 
 def _evaluate(expression: str, values: Mapping[str, Any]) -> Any:

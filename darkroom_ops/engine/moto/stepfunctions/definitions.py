@@ -7,6 +7,7 @@ from typing import Any
 
 from moto.stepfunctions.models import StateMachine
 from moto.stepfunctions.parser.api import HistoryEventType
+from moto.stepfunctions.parser.asl.component.common.path import result_path
 from moto.stepfunctions.parser.asl.component.common.string.string_expression import StringJSONata
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
@@ -60,6 +61,12 @@ def preprocessor_init(self: Any) -> None:
 @functools.lru_cache(maxsize=16)
 def parse(definition: str) -> Any:
     return parse.original(definition)
+
+
+@hook(result_path, "parse", "Moto makes a parser of JSONPath for the result of every state.")
+@functools.lru_cache(maxsize=64)
+def parse_path(path: str) -> Any:
+    return parse_path.original(path)
 
 
 @hook(

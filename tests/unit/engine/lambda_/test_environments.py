@@ -285,43 +285,51 @@ def test_a_process_is_started_with_the_folder_and_the_variables(started: Process
 # ---------------------------------------------------------------------------- memory
 
 
-def test_the_memory_is_that_of_a_process_and_all_that_it_started(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    family = {1: [2, 3], 2: [4], 3: [], 4: []}
-    sizes = {1: 10, 2: 20, 4: 40}
+def kernel(monkeypatch: pytest.MonkeyPatch, folder: Path, files: dict[str, str]) -> None:
+    """Let the kernel tell no more of processes than these files."""
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    monkeypatch.setattr(environments, "PROC", str(folder))
+
+
+def told(monkeypatch: pytest.MonkeyPatch, **answers: Any) -> None:
+    """Let psutil tell of one process, 9, and of no other."""
 
     def process(pid: int) -> Any:
-        if pid not in sizes:
+        if pid != 9:
             raise psutil.NoSuchProcess(pid)
-        return SimpleNamespace(memory_info=lambda: SimpleNamespace(rss=sizes[pid]))
+        return SimpleNamespace(**answers)
 
-    monkeypatch.setattr(environments, "_children", family.__getitem__)
     monkeypatch.setattr(psutil, "Process", process)
+
+
+def test_the_memory_is_that_of_a_process_and_all_that_it_started(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    family = {1: [2, 3], 2: [4], 3: [], 4: []}
+    kernel(monkeypatch, tmp_path, {f"{pid}/statm": f"99 {pid} 7" for pid in (1, 2, 4)})
+    told(monkeypatch)
+    monkeypatch.setattr(environments, "_children", family.__getitem__)
+    monkeypatch.setattr(environments, "PAGE_BYTES", 10)
     assert environments._descendants(1) == [2, 3, 4]
     assert environments._resident(1) == 70
 
 
-def test_children_are_asked_otherwise_where_the_kernel_does_not_tell(
-    monkeypatch: pytest.MonkeyPatch,
+def test_what_the_kernel_does_not_tell_is_asked_otherwise(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    kernel(monkeypatch, tmp_path, {"8/task/8/stat": ""})
     children = [SimpleNamespace(pid=5), SimpleNamespace(pid=6)]
-    monkeypatch.setattr(environments, "Path", lambda _: SimpleNamespace(glob=lambda _: []))
-    monkeypatch.setattr(psutil, "Process", lambda _: SimpleNamespace(children=lambda: children))
-    assert environments._children(1) == [5, 6]
-
-    def gone(pid: int) -> None:
-        raise psutil.NoSuchProcess(pid)
-
-    monkeypatch.setattr(psutil, "Process", gone)
-    assert environments._children(1) == []
+    told(monkeypatch, memory_info=lambda: SimpleNamespace(rss=70), children=lambda: children)
+    assert (environments._children(9), environments._own_resident(9)) == ([5, 6], 70)
+    assert (environments._children(8), environments._own_resident(8)) == ([], 0)
 
 
 def test_children_of_every_thread_count(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for thread, text in (("1", "5 6 "), ("2", ""), ("3", "7 ")):
-        (tmp_path / thread).mkdir()
-        (tmp_path / thread / "children").write_text(text)
-    asked: list[str] = []
-    monkeypatch.setattr(environments, "Path", lambda path: asked.append(path) or tmp_path)
+    threads = {"1": "5 6 ", "2": "", "3": "7 "}
+    kernel(
+        monkeypatch, tmp_path, {f"1/task/{each}/children": text for each, text in threads.items()}
+    )
+    told(monkeypatch)
     assert sorted(environments._children(1)) == [5, 6, 7]
-    assert asked == ["/proc/1/task"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 from botocore.exceptions import ClientError
 from moto.core.serialize import ResponseSerializer
-from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser
+from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, UpdateExpressionSetAction
 from moto.dynamodb.parsing.expressions import ExpressionTokenizer, UpdateExpressionParser
 from moto.dynamodb.parsing.validators import ActionCountValidator
 
@@ -110,6 +111,22 @@ def test_an_expression_is_read_once(lab: Lab) -> None:
 def test_a_traverser_asks_once_for_each_kind_of_node(lab: Lab) -> None:
     asked(ActionCountValidator())
     assert asked(ActionCountValidator()) == 0
+
+
+def test_a_copy_of_an_expression_stands_for_itself(lab: Lab) -> None:
+    tree = UpdateExpressionParser.make("SET a = :a, b = :b")
+    copied = copy.deepcopy(tree)
+    (child,) = copied.children
+    assert (type(copied), type(child)) == (type(tree), type(tree.children[0]))
+    assert child is not tree.children[0]
+    assert (child.parent, copied.parent) == (copied, None)
+    assert copy.deepcopy(tree.children[0]).parent is None
+    assert len(copied.find_clauses([UpdateExpressionSetAction])) == 2
+
+
+@probe(dynamodb.copy_node)
+def test_plain_moto_copies_an_expression_by_pickles_protocol() -> bool:
+    return not hasattr(UpdateExpressionParser.make("SET a = :a"), "__deepcopy__")
 
 
 @probe(dynamodb.parse_update)

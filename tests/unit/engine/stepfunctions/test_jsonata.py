@@ -52,6 +52,33 @@ def test_variables_are_values_not_source(text: str) -> None:
     assert evaluate("$name & $all.inner", {"name": text, "all": {"inner": text}}) == text * 2
 
 
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("$a.b", 1),
+        ("$a.b & $a.c", "12"),
+        ("$a . c", 2),
+        ("$a.*[0]", 1),
+        ("$a.`b`", 1),
+        ("$string($a) & $a.b", '{"b":1,"c":2}1'),
+        ("$ab.b & $a.c", "32"),
+        ("$count($list.b)", 2),
+        ("$exists($a.d)", False),
+    ],
+)
+def test_an_expression_gets_what_it_names(expression: str, expected: Any) -> None:
+    given = {"a": {"b": 1, "c": 2}, "ab": {"b": 3}, "list": [{"b": 1}, {"b": 2}], "none": object}
+    assert evaluate(expression, given) == expected
+
+
+def test_what_an_expression_does_not_name_is_not_copied() -> None:
+    loop: dict[str, Any] = {}
+    loop["again"] = loop  # copying it is an error
+    assert evaluate("$a.b", {"a": {"b": 1, "loop": loop}, "loop": loop}) == 1
+    with pytest.raises(ValueError, match="Circular"):
+        evaluate("$a", {"a": {"b": 1, "loop": loop}})
+
+
 def test_undefined_is_not_null() -> None:
     assert evaluate("$x.a", {"x": {"a": None}}) is None
     assert evaluate("$x", {"x": None}) is None

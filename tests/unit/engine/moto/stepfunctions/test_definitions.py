@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from moto.stepfunctions.models import StateMachine
+from moto.stepfunctions.parser.asl.component.common.path import result_path
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
@@ -105,6 +106,15 @@ def test_cloudformation_makes_machines_that_run(lab: Lab, monkeypatch: pytest.Mo
 
 
 # ---------------------------------------------------------------------------- plain moto
+
+
+def test_the_path_of_a_result_is_parsed_once(lab: Lab) -> None:
+    assert result_path.parse("$.probe") is result_path.parse("$.probe")
+
+
+@probe(definitions.parse_path)
+def test_plain_moto_parses_the_path_of_every_result() -> bool:
+    return result_path.parse("$.probe") is not result_path.parse("$.probe")
 
 
 @probe(definitions.evaluate_jsonata)
