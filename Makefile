@@ -16,7 +16,7 @@ ARGS     ?=
 N        ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick test-e2e check smoke format schema bench bench-engine bench-coldstart bench-console screenshots chaos fuzz mutate soak lock build deploy clean
+.PHONY: help demo test quick test-e2e test-artifact check smoke format schema bench bench-engine bench-coldstart bench-console screenshots chaos fuzz mutate soak lock build deploy clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ quick: $(VENV)/dev ## lint, types and the tests that need no engine, in half a m
 
 test-e2e: $(VENV)/dev ## the end-to-end tests, against ENDPOINT=http://… or STACK=name (AWS); the engine by default
 	@$(BIN)/python -m pytest tests/engine -m e2e $(if $(ENDPOINT),--endpoint $(ENDPOINT)) $(if $(STACK),--stack $(STACK)) $(ARGS)
+
+test-artifact: $(VENV)/dev ## what `make build` makes, under emulated Arm: does it make the same bytes?
+	@$(BIN)/python -m tools.artifact
 
 check: $(VENV)/dev $(CHECKS)/ready ## linters, type checks, and what checkov, cdk-nag and others say of the stack
 	@$(BIN)/ruff check

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from tools import elf
+
 FUNCTIONS = Path(__file__).resolve().parent.parent / "functions"
 
 MAX_BYTES = 60_000_000
@@ -52,6 +54,17 @@ def foreign_binaries(folder: Path) -> list[Path]:
         if head.startswith(b"\x7fELF") and int.from_bytes(head[18:20], "little") != AARCH64:
             foreign.append(path)
     return foreign
+
+
+def too_new(folder: Path) -> list[str]:
+    """Return what the binaries for arm64 need that neither Lambda's system nor the layer has."""
+    there = {path.name for path in files(folder)}
+    found = []
+    for path in sorted(files(folder)):
+        content = path.read_bytes()
+        if content.startswith(b"\x7fELF") and content[18:20] == AARCH64.to_bytes(2, "little"):
+            found += [f"{path}: {each}" for each in elf.too_new(content, there)]
+    return found
 
 
 def superfluous(folder: Path) -> list[Path]:
@@ -110,6 +123,7 @@ def main() -> int:
     python = folder / "python"
     total = size(folder)
     problems = [f"{path} is not for arm64." for path in foreign_binaries(folder)]
+    problems += [f"{each} is needed, and Amazon Linux 2023 has none." for each in too_new(folder)]
     problems += [f"{path} is of no use on Lambda." for path in superfluous(python)]
     problems += [f"{each} is imported, and not there." for each in unresolved(FUNCTIONS, python)]
     if total > MAX_BYTES:

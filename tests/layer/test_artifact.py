@@ -21,6 +21,7 @@ from tools.layer import (
     foreign_binaries,
     size,
     superfluous,
+    too_new,
     unresolved,
 )
 
@@ -65,6 +66,10 @@ def layer(build: Build) -> Path:
 def test_every_binary_is_for_lambdas_processor(layer: Path) -> None:
     assert foreign_binaries(layer) == []
     assert len(list(layer.rglob("*.so*"))) >= 5  # there are binaries to be looked at
+
+
+def test_every_binary_finds_its_libraries_on_amazon_linux(layer: Path) -> None:
+    assert too_new(layer) == []
 
 
 def test_every_import_of_our_code_is_there(layer: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.tools.test_elf import binary
 from tools import layer
 
 
@@ -62,6 +63,13 @@ def test_only_binaries_for_another_processor_are_foreign(tmp_path: Path) -> None
     found = layer.foreign_binaries(tmp_path)
 
     assert sorted(each.name for each in found) == ["big-endian.so", "intel.so", "unknown.so"]
+
+
+def test_a_library_that_the_layer_has_is_not_asked_of_the_system(tmp_path: Path) -> None:
+    needs = {"libpng.so": ["PNG16_0"], "libother.so": []}
+    write(tmp_path, {"libs/libpng.so": binary({}), "deep/a.so": binary(needs), "b.so": elf(0x3E)})
+
+    assert layer.too_new(tmp_path) == [f"{tmp_path / 'deep/a.so'}: libother.so"]
 
 
 @pytest.mark.parametrize(
@@ -183,12 +191,16 @@ def test_everything_that_is_wrong_with_a_layer_is_told(
     monkeypatch.setattr(layer, "MAX_BYTES", 2_000_000)
     monkeypatch.setattr("sys.argv", ["layer", str(opt.parent)])
     write(functions, {"resize/app.py": "import gone"})
-    write(opt, {"intel.so": elf(0x3E), "bin/tool": "", "large": b"0" * 2_000_000})
+    newer = binary({"libc.so.6": ["GLIBC_2.35"]})
+    write(
+        opt, {"intel.so": elf(0x3E), "newer.so": newer, "bin/tool": "", "large": b"0" * 2_000_000}
+    )
 
     assert layer.main() == 1
 
     assert capsys.readouterr().err.splitlines() == [
         f"{opt / 'intel.so'} is not for arm64.",
+        f"{opt / 'newer.so'}: libc.so.6 with GLIBC_2.35 is needed, and Amazon Linux 2023 has none.",
         "bin/tool is of no use on Lambda.",
         "resize/app.py: gone is imported, and not there.",
         "It is larger than 2 MB.",

@@ -1,0 +1,1 @@
+"""What `make build` makes, run as Lambda runs it: on Arm, with nothing beside it."""
