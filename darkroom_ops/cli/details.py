@@ -114,7 +114,8 @@ def show_states(screen: Console, chosen: tuple[StateRun, ...], *, given: bool, m
         took = f"  {words.duration(state.seconds)}" if state.seconds is not None else "  runs"
         screen.print(Text(display.name_of(state), "bold").append(took, "dim"))
         for number, attempt in enumerate(state.attempts, 1):
-            said = words.plain(attempt.error or ("ok" if attempt.ended else "runs"))
+            going = "stopped" if state.aborted else "runs"
+            said = words.plain(attempt.error or ("ok" if attempt.ended else going))
             line = Text(f"  Call {number}  {attempt.resource}", "dim")
             line.append(f"  {words.duration(attempt.seconds)}  ")
             screen.print(line.append(said, "red" if attempt.error else ""), soft_wrap=True)

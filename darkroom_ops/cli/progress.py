@@ -44,23 +44,25 @@ class Progress(display.Board):
 def _line(change: Change, depth: int) -> Text | None:
     """Return the line of a change: containers have theirs when they begin, others at the end."""
     state = change.state
+    line: Text | None = None
     if state.type in display.CONTAINERS:
-        return _row("▸", state, depth, "") if change.kind == "entered" else None
-    if state.type == "Fail":
-        return None  # what it says follows as the result
-    if change.kind == "retried":
+        line = _row("▸", state, depth, "") if change.kind == "entered" else None
+    elif state.type == "Fail":
+        pass  # what it says follows as the result
+    elif change.kind == "retried":
         failed = [attempt.error for attempt in state.attempts if attempt.error]
-        return _row(
-            "↻", state, depth, f"tries again after {failed[-1]}" if failed else "", "yellow"
-        )
-    if change.kind == "failed" and not state.handled:
-        return _row(display.FAILED, state, depth, state.error or "", "red")
-    if change.kind in {"exited", "failed"}:
+        said = f"tries again after {failed[-1]}" if failed else ""
+        line = _row("↻", state, depth, said, "yellow")
+    elif change.kind == "aborted":
+        line = _row("-", state, depth, "stopped", "dim")
+    elif change.kind == "failed" and not state.handled:
+        line = _row(display.FAILED, state, depth, state.error or "", "red")
+    elif change.kind in {"exited", "failed"}:
         said = words.count(state.retries, "retry") if state.retries else ""
         if state.handled:
             said = "another execution has it"
-        return _row(display.SUCCEEDED, state, depth, said, "green")
-    return None
+        line = _row(display.SUCCEEDED, state, depth, said, "green")
+    return line
 
 
 def _row(mark: str, state: StateRun, depth: int, said: str, style: str = "") -> Text:

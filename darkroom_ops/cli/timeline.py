@@ -85,6 +85,8 @@ def _note(state: StateRun, *, ended: bool) -> Text:
         said = words.plain(state.error)
         waits = state.exited is None and not ended
         return Text(f"waits after {said}", "yellow") if waits else Text(said, "red")
+    if state.aborted:
+        return Text("stopped", "dim")
     if state.exited is None:
         return Text("stopped", "dim") if ended else Text("runs", "cyan")
     if state.retries:

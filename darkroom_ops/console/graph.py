@@ -141,9 +141,10 @@ def status(run: StateRun, execution: Execution) -> Status:
         return "answered"
     if run.error or run.type == "Fail":
         return "failed"
-    cut_off = run.exited is None or (bool(run.attempts) and run.attempts[-1].ended is None)
+    left_open = bool(run.attempts) and run.attempts[-1].ended is None
     stopped = execution.status in STATUS_ERRORS and run.output is None
-    return "stopped" if cut_off or stopped else "succeeded"
+    cut_off = run.exited is None or run.aborted or left_open or stopped
+    return "stopped" if cut_off else "succeeded"
 
 
 def label(run: StateRun) -> str:
@@ -205,6 +206,7 @@ def _was_taken(edge: Edge, sources: Iterable[StateRun], targets: Sequence[StateR
     """Return whether a state was entered when the one before it was left, the way the edge says."""
     return any(
         source.exited is not None
+        and not source.aborted
         and bool(source.error) == (edge.kind == "catch")
         and (source.parent, source.item) == (target.parent, target.item)
         and target.entered >= source.exited

@@ -56,6 +56,7 @@ class StateRun:
     attempts: tuple[Attempt, ...] = ()  # the calls of a Task
     error: str | None = None  # what it failed with, if that was not mended by a retry
     cause: str | None = None
+    aborted: bool = False  # whether what is around it ended first: its Map, Parallel or execution
 
     @property
     def seconds(self) -> float | None:
@@ -90,18 +91,55 @@ def states(events: Sequence[Event]) -> tuple[StateRun, ...]:
     for event in events:
         kind: str = event["type"]
         if kind.endswith("StateEntered"):
-            entered[event["id"]] = _entered(event, by_id)
+            new = entered[event["id"]] = _entered(event, by_id)
+            _reopen(new.parent, entered)
         elif kind.endswith("StateExited"):
             details = event["stateExitedEventDetails"]
             state = _owner(event, by_id, entered, details["name"])
             if state is not None:
-                output = details.get("output")
-                entered[state.id] = replace(state, exited=event["timestamp"], output=output)
+                output, time = details.get("output"), event["timestamp"]
+                entered[state.id] = replace(state, exited=time, output=output, aborted=False)
+                _abort(state.id, time, entered)
         elif kind in _FINAL:
             _end(event, by_id, entered)
         elif (state := _owner(event, by_id, entered)) is not None:
             entered[state.id] = _applied(event, kind, state)
+            if kind.endswith("Scheduled"):
+                _reopen(state.parent, entered)
+        if kind in _OVER:
+            _abort(None, event["timestamp"], entered)
     return tuple(entered.values())
+
+
+_OVER = {"ExecutionAborted", "ExecutionFailed", "ExecutionSucceeded", "ExecutionTimedOut"}
+
+
+def _abort(around: int | None, time: datetime.datetime, entered: dict[int, StateRun]) -> None:
+    """End what is still open inside of a Map or Parallel that ended, or of the execution.
+
+    Its own events do not tell: those of an aborted state follow the failure that aborted it, and so
+    lead to the state that failed; a time-out has none.
+    """
+    for state in list(entered.values()):
+        if state.exited is None and (around is None or around in _around(state, entered)):
+            entered[state.id] = replace(state, exited=time, aborted=True)
+
+
+def _reopen(parent: int | None, entered: dict[int, StateRun]) -> None:
+    """Let what a redriven execution goes on inside of run again."""
+    if parent is None:
+        return
+    state = entered[parent]
+    for each in (parent, *_around(state, entered)):
+        if entered[each].aborted:
+            entered[each] = replace(entered[each], exited=None, aborted=False)
+
+
+def _around(state: StateRun, entered: Mapping[int, StateRun]) -> Iterator[int]:
+    """Yield the Map and Parallel states around one, the nearest first."""
+    while state.parent is not None:
+        yield state.parent
+        state = entered[state.parent]
 
 
 def _entered(event: Event, by_id: Events) -> StateRun:
@@ -157,7 +195,8 @@ def _applied(event: Event, kind: str, state: StateRun) -> StateRun:
     details, time = _details(event), event["timestamp"]
     if kind.endswith("Scheduled"):
         attempts = (*state.attempts, _attempt(event, details))
-        return replace(state, attempts=attempts, error=None, cause=None)
+        # A redrive schedules anew what has ended without success.
+        return replace(state, attempts=attempts, error=None, cause=None, exited=None, aborted=False)
     if kind.endswith("StateAborted"):
         return replace(state, exited=time)
     runs = bool(state.attempts) and state.attempts[-1].ended is None
@@ -198,6 +237,7 @@ def _end(event: Event, by_id: Events, entered: dict[int, StateRun]) -> None:
         if state is not None and state.type == kind:
             error = inner.error or event["type"]
             entered[state.id] = replace(state, error=error, cause=inner.cause)
+            _abort(state.id, event["timestamp"], entered)
             return
 
 

@@ -19,7 +19,7 @@ RUNNING = "RUNNING"
 STOPPED = "Stopped"
 """The error that an execution carries which an operator stopped."""
 
-ChangeKind = Literal["entered", "retried", "exited", "failed"]
+ChangeKind = Literal["entered", "retried", "exited", "failed", "aborted"]
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,9 @@ class Execution:
         """The state whose error ended the run: the innermost one."""
         failed = [state for state in self.states if state.error and not state.handled]
         tasks = [state for state in failed if state.attempts]
-        return next(iter(tasks or failed), None)
+        # One that was aborted while it waited for its retry ended nothing.
+        own = [state for state in tasks if not state.aborted]
+        return next(iter(own or tasks or failed), None)
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,8 @@ def changes(before: Execution | None, now: Execution) -> list[Change]:
         if state.retries > (old.retries if old else 0):
             happened.append(Change("retried", state))
         if state.exited is not None and (old is None or old.exited is None):
-            happened.append(Change("failed" if state.error else "exited", state))
+            ending: ChangeKind = "failed" if state.error else "exited"
+            happened.append(Change("aborted" if state.aborted else ending, state))
     return happened
 
 

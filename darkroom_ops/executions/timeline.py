@@ -49,7 +49,7 @@ def rows(execution: Execution, now: datetime.datetime) -> list[Row]:
         end = ended(run)
         yield Bar("state", at(run.entered), at(end), run.exited is not None)
         for call, again in itertools.zip_longest(run.attempts, run.attempts[1:]):
-            if call.error and call.ended and (again or not run.exited):
+            if call.error and call.ended and (again or not run.exited or run.aborted):
                 yield Bar("wait", at(call.ended), at(again.started if again else end))
         for call in run.attempts:
             # A call may outlast its state: what its Map or Parallel state gave up on runs on.

@@ -54,6 +54,7 @@ def test_a_failure_names_the_error_where_it_happened() -> None:
     shown = lines(followed("item_failed"))
 
     assert "    ✗ Resize medium  ImageTooLarge" in shown
+    assert {"    - Resize small  stopped", "    - Resize large  stopped"} <= set(shown)
     assert shown[-3:] == ["  ✓ DescribeFailure", "  ✓ RecordFailure", "  ✓ NotifyFailure"]
 
 

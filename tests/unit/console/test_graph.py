@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import yaml
 
 from darkroom_ops.console import graph
 from tests.conftest import ROOT
-from tests.unit.recorded import recorded
+from tests.unit.recorded import partly, recorded
 
 ASL = yaml.safe_load((ROOT / "statemachine/image_pipeline.asl.yaml").read_text())
 MACHINE = graph.read(ASL)
@@ -40,6 +41,17 @@ def test_the_graph_has_every_state_and_transition_of_the_definition() -> None:
     inner = {node.name: [[n.name for n in g.nodes] for g in node.groups] for node in MACHINE.nodes}
     assert inner["ResizeImages"] == [["Resize"]]
     assert inner["Archive"] == [["MakePdf"], ["BackupOriginal"]]
+
+
+def test_what_a_failure_beside_it_aborted_does_not_run_on() -> None:
+    """The execution goes on to tell of the failure."""
+    execution = partly("item_failed", 34)
+    shown = {graph.label(s) or s.name: graph.status(s, execution) for s in execution.states}
+    assert (shown["small"], shown["large"], shown["medium"]) == ("stopped", "stopped", "failed")
+    assert shown["ResizeImages"] == "failed"
+    assert shown["RecordFailure"] == "running"
+    bare = [dataclasses.replace(s, attempts=()) for s in execution.states if s.aborted]
+    assert {graph.status(s, execution) for s in bare} == {"stopped"}
 
 
 def test_choices_and_the_older_name_of_a_processor_are_read() -> None:

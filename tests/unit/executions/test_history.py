@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from darkroom_ops.executions.history import Attempt, StateRun, parsed, states
+from darkroom_ops.executions.model import Execution, changes, read
 from tests.unit.recorded import at
 
 Event = dict[str, Any]
@@ -179,16 +180,110 @@ def test_what_calls_nothing_succeeds_and_fails_as_well(history: History) -> None
 
 
 @pytest.mark.parametrize("kind", ["ExecutionTimedOut", "ExecutionAborted"])
-def test_an_execution_that_is_stopped_leaves_its_state_as_it_was(
-    history: History, kind: str
-) -> None:
+def test_an_execution_that_is_over_ends_what_is_open(history: History, kind: str) -> None:
+    """Its own call may go on: nobody waits for it."""
+    history.enter("Before", "Pass")
+    history.leave("Before", "Pass")
+    history.enter("Around", "Parallel")
     history.enter("Prepare")
     history.call()
-    history.add(kind, {"error": "States.Timeout"})
+    end = history.add(kind, {"error": "States.Timeout"})
 
-    (state,) = history.states
+    before, *left = history.states
 
-    assert (state.error, state.exited, state.attempts[0].ended) == (None, None, None)
+    assert (before.exited, before.aborted) == (at(3), False)
+    assert [(s.error, s.exited, s.aborted) for s in left] == [(None, at(end), True)] * 2
+    assert left[-1].attempts[0].ended is None
+    told = changes(None, reading(history, "ABORTED"))
+    assert [c.kind for c in told if c.kind != "entered"] == ["exited", "aborted", "aborted"]
+
+
+def reading(history: History, status: str) -> Execution:
+    return read(
+        {"executionArn": "e", "name": "e", "status": status, "startDate": at(0)}, history.events
+    )
+
+
+@pytest.mark.parametrize("kind", ["Map", "Parallel"])
+def test_siblings_that_are_aborted_end_with_what_is_around_them(
+    history: History, kind: str
+) -> None:
+    """On AWS, the events of an abort follow the failure: they lead to the state that failed."""
+    around = history.enter("Around", kind)
+    start = history.add(f"{kind}StateStarted", {"length": 3}, after=around)
+    history.enter("Waits", after=start)
+    history.call()
+    history.add("TaskFailed", {"error": "StorageError"})
+    inner = history.enter("Inner", "Parallel", after=start)
+    history.enter("Runs", after=inner)
+    history.call()
+    history.enter("Done", "Pass", after=start)
+    done = history.leave("Done", "Pass")
+    history.enter("Fails", after=start)
+    history.call()
+    failure = history.add("TaskFailed", {"error": "ImageTooLarge", "cause": "big"})
+    for _ in range(3):
+        aborted = history.add("TaskStateAborted", after=failure)
+    end = history.add(f"{kind}StateFailed", after=failure)
+    history.leave("Around", kind)
+    history.enter("Next", "Pass")
+
+    found = {state.name: (state.exited, state.aborted, state.error) for state in history.states}
+
+    assert found == {
+        "Around": (at(end + 1), False, "ImageTooLarge"),
+        "Waits": (at(end), True, "StorageError"),
+        "Inner": (at(end), True, None),
+        "Runs": (at(end), True, None),
+        "Done": (at(done), False, None),
+        "Fails": (at(aborted), False, "ImageTooLarge"),
+        "Next": (None, False, None),
+    }
+    failed = reading(history, "RUNNING").failed_state
+    assert failed is not None
+    assert failed.name == "Fails"
+
+
+def test_a_sibling_that_ends_all_the_same_was_not_aborted(history: History) -> None:
+    """The engine's go on."""
+    around = history.enter("Around", "Parallel")
+    slow = history.enter("Slow")
+    history.enter("Fails", after=around)
+    history.add("ParallelStateFailed")
+    history.leave("Slow", after=slow)
+
+    assert [(s.name, s.aborted) for s in history.states if s.name == "Slow"] == [("Slow", False)]
+
+
+@pytest.mark.parametrize("again", ["call", "enter"])
+def test_a_redrive_opens_what_it_goes_on_in(history: History, again: str) -> None:
+    """AWS schedules a task anew without entering it again."""
+    history.enter("Around", "Parallel")
+    history.enter("Within", "Map")
+    inside = history.enter("Inside")
+    history.call()
+    history.add("TaskFailed", {"error": "StorageError"})
+    end = history.add("ExecutionTimedOut", {})
+    history.add("ExecutionRedriven", {"redriveCount": 1}, after=inside)
+    assert {(s.exited, s.aborted) for s in history.states} == {(at(end), True)}
+
+    if again == "call":
+        history.add("TaskScheduled", {})
+    else:
+        history.enter("Another")
+
+    *around, last = (s for s in history.states if again == "call" or s.name != "Inside")
+    assert {(s.exited, s.aborted) for s in around} == {(None, False)}
+    assert (last.exited, last.aborted, last.error) == (None, False, None)
+
+
+def test_the_end_of_one_map_ends_nothing_outside_of_it(history: History) -> None:
+    outer = history.enter("Outer", "Parallel")
+    inner = history.enter("Inner", "Map")
+    history.enter("Beside", after=outer)
+    history.add("MapStateFailed", after=inner)
+
+    assert not any(state.aborted for state in history.states)
 
 
 def test_a_failure_without_a_name_is_called_by_its_event(history: History) -> None:
@@ -417,7 +512,7 @@ def test_an_exit_belongs_to_the_state_of_its_name(history: History) -> None:
     around, inside = history.states
 
     assert (around.exited, around.output) == (at(4), "{}")
-    assert (inside.exited, inside.output) == (None, None)
+    assert (inside.exited, inside.output, inside.aborted) == (at(4), None, True)
 
 
 def test_what_belongs_to_no_known_state_is_left_out(history: History) -> None:

@@ -40,6 +40,9 @@ def test_a_last_failure_is_waited_after_only_while_its_state_runs() -> None:
     failed = call(1, 2, "Throttled")
 
     assert drawn(passage(1, 1, 2, failed)) == [(Bar("state", 1, 2), Bar("error", 1, 2))]
+    assert drawn(passage(1, 1, 5, failed, aborted=True)) == [
+        (Bar("state", 1, 5), Bar("wait", 2, 5), Bar("error", 1, 2))
+    ]
     assert drawn(passage(1, 1, None, failed), stopped=None) == [
         (Bar("state", 1, 20, ended=False), Bar("wait", 2, 20), Bar("error", 1, 2))
     ]
