@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from darkroom_ops.deployment import Deployment
     from darkroom_ops.doctor.findings import Finding
 
+CONTACT_FILE = "darkroom-contact.json"
+"""The file that is sent, in the folder in which the command is typed."""
+
 STYLES = {
     "broken": ("✗", "bold red"),
     "warning": ("!", "bold yellow"),
@@ -32,6 +35,7 @@ STYLES = {
     "darkroom doctor",
     "darkroom doctor --stack darkroom",
     "darkroom doctor --smoke --stack darkroom",
+    "darkroom doctor --contact --stack darkroom",
     "darkroom doctor --json --stack darkroom | jq -r '.findings[] | [.severity, .says] | @tsv'",
     panel=REPAIR,
 )
@@ -47,6 +51,15 @@ def doctor(
             "message.",
         ),
     ] = False,
+    contact: Annotated[
+        bool,
+        typer.Option(
+            "--contact",
+            metavar="",
+            help=f"Instead, ask AWS what its documents leave open, record ten small executions, "
+            f"and write {CONTACT_FILE}, to be sent to the project. Subscribers get their messages.",
+        ),
+    ] = False,
 ) -> int:
     """Check that the stack works, and say what does not, worst first, with what mends it.
 
@@ -57,6 +70,8 @@ def doctor(
 
     deployment = target.deployment()
     screen = target.screen()
+    if contact:
+        return _contact(target, screen, deployment)
     what = f"{len(CHECKS)} checks of the stack {deployment.stack}"
     with screen.status(Text("Looking", "dim")) as status:
         found = examine(deployment, lambda name: status.update(Text(f"Looking: {name}", "dim")))
@@ -65,6 +80,35 @@ def doctor(
             found = in_order([*found, *_smoke(deployment)])
             what = f"{what}, and a picture's way through it"
     return _answer(target, screen, found, what)
+
+
+def _contact(target: Target, screen: Console, deployment: Deployment) -> int:
+    """Write what AWS says into the file."""
+    from pathlib import Path
+
+    from darkroom_ops.doctor.contact import Contact, Secret
+    from darkroom_ops.doctor.smoke import ended_by_signals
+    from darkroom_ops.present.failures import WrongUse
+
+    with screen.status(Text("Asking", "dim")) as status, ended_by_signals():
+        asked = Contact(deployment, lambda what: status.update(Text(f"Asking: {what}", "dim")))
+        try:
+            said = asked.file()
+        except Secret as secret:
+            raise WrongUse(str(secret)) from None
+    path = Path(CONTACT_FILE)
+    path.write_text(said)
+    if target.json:
+        left = [dataclasses.asdict(each) for each in asked.left]
+        print(json.dumps({"file": str(path), "refused": asked.refused, "left": left}))
+    for each in asked.refused:
+        screen.print(Text(f"? {words.plain(each)}", "cyan"), soft_wrap=True)
+    for finding in asked.left:
+        screen.print(words.plain(f"! {finding.says}\n  {finding.mend}"), soft_wrap=True,
+                     markup=False)  # fmt: skip
+    done = Text(f"✓ Written: {path}. Send this file; nothing of yours is in it.", "bold green")
+    screen.print(done, soft_wrap=True)
+    return FAILED if asked.refused or asked.left else 0
 
 
 def _smoke(deployment: Deployment) -> list[Finding]:

@@ -218,23 +218,7 @@ class Smoke:
         """Remove all that the picture left, once its run has ended; what cannot be is told."""
         if self._uploaded and not self._settled:
             self._ended()
-        source = Source(bucket=self.bucket, key=self.key)
-        folders = {
-            (self.bucket, self.key),
-            (self._at.output_bucket_name, f"{self.key}/"),
-            (self._at.backup_bucket_name, self.key),
-            (self._at.work_bucket_name, mezzanine_key(source, "")),
-            (self._at.work_bucket_name, original_key(source, "")),
-        }
-        for bucket, prefix in sorted(folders):
-            with self._telling(f"s3://{bucket}/{prefix}",
-                               "s3", "rm", "--recursive", f"s3://{bucket}/{prefix}"):  # fmt: skip
-                self._empty(bucket, prefix)
-        table = self._at.images_table_name
-        item = {"image": {"S": self.image}}
-        with self._telling(f"the record of {self.image}", "dynamodb", "delete-item",
-                           "--table-name", table, "--key", json.dumps(item)):  # fmt: skip
-            self._at.dynamodb.delete_item(TableName=table, Key={"image": {"S": self.image}})
+        self.left += remove(self._stack, self.bucket, self.key)
         for arn in self._subscriptions:
             with self._telling(f"the subscription {arn}", "sns", "unsubscribe",
                                "--subscription-arn", arn):  # fmt: skip
@@ -244,28 +228,48 @@ class Smoke:
                                self._queue):  # fmt: skip
                 self._at.sqs.delete_queue(QueueUrl=self._queue)
 
-    @contextlib.contextmanager
-    def _telling(self, what: str, *command: str) -> Iterator[None]:
-        """Go on with the rest where something cannot be removed, and remember it."""
-        try:
-            yield
-        except ClientError as error:
-            said = error.response["Error"]
-            self.left.append(
-                Finding(
-                    "warning",
-                    "smoke",
-                    f"Could not remove {what}: {said.get('Message') or said.get('Code')}",
-                    self._stack.aws(*command),
-                )
-            )
+    def _telling(self, what: str, *command: str) -> contextlib.AbstractContextManager[None]:
+        return _telling(self._stack, self.left, what, *command)
 
-    def _empty(self, bucket: str, prefix: str) -> None:
-        """Delete what begins so, every version of it."""
-        s3 = self._at.s3
-        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
-            for each in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
-                s3.delete_object(Bucket=bucket, Key=each["Key"], VersionId=each["VersionId"])
+
+def remove(stack: Stack, bucket: str, key: str) -> list[Finding]:
+    """Remove a source and all that was made of it; return what could not be removed."""
+    at, source, left = stack.at, Source(bucket=bucket, key=key), list[Finding]()
+    folders = {
+        (bucket, key),
+        (at.output_bucket_name, f"{key}/"),
+        (at.backup_bucket_name, key),
+        (at.work_bucket_name, mezzanine_key(source, "")),
+        (at.work_bucket_name, original_key(source, "")),
+    }
+    for place, prefix in sorted(folders):
+        where = f"s3://{place}/{prefix}"
+        with _telling(stack, left, where, "s3", "rm", "--recursive", where):
+            empty(at, place, prefix)
+    table, item = at.images_table_name, {"image": {"S": record_key(bucket, key)}}
+    what = f"the record of {record_key(bucket, key)}"
+    with _telling(stack, left, what, "dynamodb", "delete-item", "--table-name", table, "--key",
+                  json.dumps(item)):  # fmt: skip
+        at.dynamodb.delete_item(TableName=table, Key={"image": {"S": record_key(bucket, key)}})
+    return left
+
+
+def empty(at: Deployment, bucket: str, prefix: str) -> None:
+    """Delete what begins so, every version of it."""
+    for page in at.s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
+        for each in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+            at.s3.delete_object(Bucket=bucket, Key=each["Key"], VersionId=each["VersionId"])
+
+
+@contextlib.contextmanager
+def _telling(stack: Stack, left: list[Finding], what: str, *command: str) -> Iterator[None]:
+    """Go on with the rest where something cannot be removed, and remember it."""
+    try:
+        yield
+    except ClientError as error:
+        said = error.response["Error"]
+        says = f"Could not remove {what}: {said.get('Message') or said.get('Code')}"
+        left.append(Finding("warning", "smoke", says, stack.aws(*command)))
 
 
 @contextlib.contextmanager

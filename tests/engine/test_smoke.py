@@ -174,14 +174,12 @@ def test_what_cannot_be_removed_is_told_and_the_rest_is_removed(
     at: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a backup that is locked."""
-    empty = Smoke._empty
+    emptied = smoke.empty
 
-    def locked(sent: Smoke, bucket: str, prefix: str) -> None:
-        if bucket == at.backup_bucket_name:
-            bucket = "not-ours"
-        empty(sent, bucket, prefix)
+    def locked(at: Deployment, bucket: str, prefix: str) -> None:
+        emptied(at, "not-ours" if bucket == at.backup_bucket_name else bucket, prefix)
 
-    monkeypatch.setattr(Smoke, "_empty", locked)
+    monkeypatch.setattr(smoke, "empty", locked)
     (finding,) = through(at)
     assert finding.severity == "warning"
     assert finding.says.startswith(f"Could not remove s3://{at.backup_bucket_name}/uploads/dark")
@@ -189,7 +187,7 @@ def test_what_cannot_be_removed_is_told_and_the_rest_is_removed(
     assert finding.mend.startswith(f"aws s3 rm --recursive s3://{at.backup_bucket_name}/uploads/")
     monkeypatch.undo()
     key = finding.says.partition(f"{at.backup_bucket_name}/")[2].partition(":")[0]
-    Smoke(at)._empty(at.backup_bucket_name, key)
+    smoke.empty(at, at.backup_bucket_name, key)
 
 
 def test_a_missing_permission_is_a_finding(at: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
