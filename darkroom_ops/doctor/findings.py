@@ -10,14 +10,8 @@ from typing import Any, Literal
 Severity = Literal["broken", "warning", "unknown", "elsewhere"]
 
 ORDER: tuple[Severity, ...] = ("broken", "warning", "unknown", "elsewhere")
-"""Worst first."""
-
-MEANINGS: Mapping[Severity, str] = {
-    "broken": "images are not processed, or nobody is told",
-    "warning": "it will bite",
-    "unknown": "could not look",
-    "elsewhere": "not checked here",
-}
+"""Worst first: images are not processed or nobody is told; it will bite; it could not be looked at;
+it is not there, on the engine."""
 
 
 @dataclass(frozen=True)
