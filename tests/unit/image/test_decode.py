@@ -400,6 +400,7 @@ def test_the_first_page_tells_whether_a_document_is_transparent() -> None:
             UnsupportedImage,
             "it is of a kind that is not read",
         ),
+        (vips().Error("m", "out of memory -- size == 9MB"), ImageTooLarge, "(max_memory)"),
         (vips().Error("m", "SOF type not supported"), UnsupportedImage, "that few programs read."),
     ],
 )

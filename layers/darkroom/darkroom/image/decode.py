@@ -40,6 +40,9 @@ once instead of twice then buys 1.5 dB and more for a few bytes more."""
 SAME_QUALITY = 3
 """A JPEG of up to this much more than the quality asked for is as good as encoded anew."""
 
+_NO_MEMORY = "out of memory --"
+"""So libvips begins to say how much it did not get."""
+
 
 def decode(data: Data, spec: DecodeSpec) -> tuple[ImageInfo, list[bytes]]:
     """Decode an upload in this process; return the mezzanine in pieces, to be written in order."""
@@ -53,15 +56,21 @@ def decode(data: Data, spec: DecodeSpec) -> tuple[ImageInfo, list[bytes]]:
     except vips().Error as error:
         raise _explain(source_format, str(error.detail or error.message)) from None
     except MemoryError:
-        raise ImageTooLarge(
-            "Decoding this image needs more memory than a decoder may have (max_memory). Make it "
-            "smaller, or have the limit raised."
-        ) from None
+        raise _too_much_memory() from None
     except Exception as error:  # every failure of a decoder is the file's, whatever its type
         raise _explain(source_format, f"{type(error).__name__}: {error}") from error
 
 
+def _too_much_memory() -> ImageTooLarge:
+    return ImageTooLarge(
+        "Decoding this image needs more memory than a decoder may have (max_memory). Make it "
+        "smaller, or have the limit raised."
+    )
+
+
 def _explain(source_format: SourceFormat, reason: str) -> DarkroomError:
+    if _NO_MEMORY in reason:
+        return _too_much_memory()
     if reasons.is_kind(reason):
         return unsupported(source_format, reasons.kind(reason))
     return cannot_decode(source_format, reasons.fault(reason))

@@ -131,17 +131,20 @@ def _add_page(
 
 
 class _Writer:
-    """Numbered objects of a PDF 1.7 file (ISO 32000-1, 7.5), in memory."""
+    """Numbered objects of a PDF 1.7 file (ISO 32000-1, 7.5), in memory.
+
+    Each is kept in parts, and put together once: pictures may have hundreds of megabytes.
+    """
 
     def __init__(self) -> None:
-        self._objects: list[bytes] = []
+        self._objects: list[list[bytes]] = []
 
     def reserve(self) -> int:
-        self._objects.append(b"")
+        self._objects.append([])
         return len(self._objects)
 
     def put(self, number: int, body: str) -> None:
-        self._objects[number - 1] = body.encode("ascii")
+        self._objects[number - 1] = [body.encode("ascii")]
 
     def add(self, body: str) -> int:
         number = self.reserve()
@@ -151,7 +154,7 @@ class _Writer:
     def stream(self, entries: str, data: bytes) -> int:
         number = self.reserve()
         head = f"<< {entries} /Length {len(data)} >>\nstream\n".encode("ascii")
-        self._objects[number - 1] = b"".join([head, data, b"\nendstream"])
+        self._objects[number - 1] = [head, data, b"\nendstream"]
         return number
 
     def finish(self, root: int, info: int) -> bytes:
@@ -160,9 +163,12 @@ class _Writer:
         parts, offsets, at = [head], [], len(head)
         for number, body in enumerate(self._objects, start=1):
             offsets.append(at)
-            parts.append(b"%d 0 obj\n%b\nendobj\n" % (number, body))
-            at += len(parts[-1])
-        identifier = hashlib.sha256(b"".join(parts)).hexdigest()[:32].upper()
+            parts += [b"%d 0 obj\n" % number, *body, b"\nendobj\n"]
+            at += sum(map(len, parts[-len(body) - 2 :]))
+        digest = hashlib.sha256()
+        for part in parts:
+            digest.update(part)
+        identifier = digest.hexdigest()[:32].upper()
         count = len(self._objects) + 1
         table = "".join(f"{offset:010d} 00000 n \n" for offset in offsets)
         tail = (

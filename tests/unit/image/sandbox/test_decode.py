@@ -393,9 +393,48 @@ class TestDecoderProcess:
         assert environment["MALLOC_ARENA_MAX"] == "2"
         assert re.search(r"Max core file size +0 +0 ", limits)
         assert re.search(r"Max file size +4294967296 +4294967296 ", limits)
+        space = 1280 * 2**20 + len(FILES["jpeg"]) + 2**30
+        assert re.search(rf"Max address space +{space} +\w+ ", limits)
         assert re.search(r"^NoNewPrivs:\t1$", status, re.MULTILINE)
         assert folder == Path("/")
         assert not process.alive
+
+    def test_what_it_gives_up(self) -> None:
+        """No core, and nobody else of the same user looks into it (PR_GET_DUMPABLE is 3)."""
+        program = (
+            "import ctypes, sys; from darkroom.image.sandbox import child; child._harden();"
+            "sys.exit(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
+        )
+        done = subprocess.run([sys.executable, "-W", "error", "-c", program], check=False)
+        assert done.returncode == 0
+
+    def test_memory_beyond_its_address_space_is_an_error_of_its_own(self) -> None:
+        """Even if nobody watched it."""
+        program = """
+import resource, sys
+from darkroom.image.sandbox import child
+from darkroom.image.sandbox.parent import Job
+from darkroom.image.spec import DecodeSpec
+from darkroom.contract.limits import Limits
+child.BESIDES = 0
+job = Job(DecodeSpec(presets=(), limits=Limits(max_memory=10**9)), 24)
+child._bound(job)
+print(resource.getrlimit(resource.RLIMIT_AS)[0])
+resource.setrlimit(resource.RLIMIT_AS, (5 * 10**8,) * 2)
+child._bound(job)
+print(resource.getrlimit(resource.RLIMIT_AS))
+try:
+    bytearray(10**9)
+except MemoryError:
+    print("no more")
+"""
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", program],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.splitlines() == ["1000000024", "(500000000, 500000000)", "no more"]
 
     def test_that_does_not_start_is_the_deployments_fault(
         self, monkeypatch: pytest.MonkeyPatch

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import socket
+import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from darkroom.contract import errors
@@ -78,6 +81,33 @@ def test_memory_is_what_the_system_says() -> None:
     (told,) = [line for line in status.read_text("ascii").splitlines() if "VmRSS" in line]
     assert before == pytest.approx(int(told.split()[1]) * 1024, rel=0.1)
     assert before > len(block)
+    assert parent._memory(2**22 + 1) == 0
+
+
+class MacOs:
+    """libSystem's answer: the numbers of rusage_info_v0, in their order."""
+
+    def __init__(self, numbers: range, result: int = 0) -> None:
+        self.numbers, self.result = numbers, result
+        self.asked: list[tuple[int, int]] = []
+
+    def proc_pid_rusage(self, pid: int, flavor: int, buffer: Any) -> int:
+        self.asked.append((pid, flavor))
+        answer = bytes(16) + struct.pack("10Q", *self.numbers)
+        ctypes.memmove(buffer, answer, len(answer))
+        return self.result
+
+
+def test_memory_is_what_macos_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The eighth number is what a process has of its own, compressed or not; without /proc."""
+    system = MacOs(range(1000, 1010))
+    monkeypatch.setattr(parent.ctypes, "CDLL", lambda _: system)
+    assert parent._memory(2**22 + 1) == 1007
+    assert system.asked == [(2**22 + 1, 0)]
+
+
+def test_a_process_that_is_gone_has_no_memory_on_macos(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parent.ctypes, "CDLL", lambda _: MacOs(range(10), result=-1))
     assert parent._memory(2**22 + 1) == 0
 
 

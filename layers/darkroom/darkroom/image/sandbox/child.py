@@ -25,8 +25,13 @@ from darkroom.image.vips import vips
 MAX_FILE = 4096 * MIB
 """Of what it writes, in bytes: a mezzanine, in memory, which its own memory does not count."""
 
-_NO_NEW_PRIVILEGES = 38
-"""PR_SET_NO_NEW_PRIVS (prctl(2)): what it runs gains nothing by being set-uid."""
+BESIDES = 1024 * MIB
+"""Of address space, beside the memory that it may have and the file: libraries and stacks take a
+fifth of that. So who watches it (:mod:`parent`) is first to find that it grows too large."""
+
+_NO_NEW_PRIVILEGES, _DUMPABLE = 38, 4
+"""PR_SET_NO_NEW_PRIVS and PR_SET_DUMPABLE (prctl(2)): what it runs gains nothing by being set-uid,
+and no process of the same user reads or changes its memory."""
 
 
 def main(descriptor: int) -> None:
@@ -51,7 +56,18 @@ def _harden() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_FILE, MAX_FILE))
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+        library = ctypes.CDLL(None)
+        library.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+        library.prctl(_DUMPABLE, 0, 0, 0, 0)
+
+
+def _bound(job: Job) -> None:
+    """Take only the address space that a file may need; what is given up does not come back."""
+    if sys.platform == "linux":
+        _, most = resource.getrlimit(resource.RLIMIT_AS)
+        space = job.spec.limits.max_memory + job.length + BESIDES
+        space = space if most == resource.RLIM_INFINITY else min(space, most)
+        resource.setrlimit(resource.RLIMIT_AS, (space, most))
 
 
 def _follow(parent: int) -> None:
@@ -62,6 +78,7 @@ def _follow(parent: int) -> None:
 
 
 def _answer(sock: socket.socket, job: Job, file: BinaryIO) -> None:
+    _bound(job)
     try:
         # Not closed by hand: libvips may hold on to the last image's bytes until the next.
         data = mmap.mmap(file.fileno(), job.length, prot=mmap.PROT_READ)

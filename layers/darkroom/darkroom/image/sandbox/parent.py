@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import ctypes
 import os
 import selectors
 import signal
@@ -302,9 +303,35 @@ def _reported(reply: Reply) -> DarkroomError:
 
 
 def _memory(pid: int) -> int:
-    """Return the resident memory of a process in bytes; 0 where the system does not say."""
+    """Return the memory of a process in bytes; 0 where the system does not say.
+
+    That is what is resident, and on macOS what is its own: there, memory may also be compressed.
+    """
     try:
         fields = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()
     except OSError:
-        return 0
+        return _footprint(pid)
     return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+class _Usage(ctypes.Structure):
+    """rusage_info_v0 of macOS (sys/resource.h)."""
+
+    _fields_ = (
+        ("uuid", ctypes.c_uint8 * 16),
+        ("times", ctypes.c_uint64 * 4),
+        ("page_ins", ctypes.c_uint64),
+        ("wired", ctypes.c_uint64),
+        ("resident", ctypes.c_uint64),
+        ("footprint", ctypes.c_uint64),
+        ("start_and_end", ctypes.c_uint64 * 2),
+    )
+
+
+def _footprint(pid: int) -> int:
+    """Return what macOS says of a process; 0 on other systems, and of a process that is gone."""
+    ask = getattr(ctypes.CDLL(None), "proc_pid_rusage", None)
+    usage = _Usage()
+    if ask is None or ask(pid, 0, ctypes.byref(usage)) != 0:
+        return 0
+    return int(usage.footprint)
