@@ -32,8 +32,12 @@ if TYPE_CHECKING:
 DEFAULT_STACK = "darkroom"
 DEFAULT_REGION = "us-east-1"
 
-MESSAGES_PATH = "/darkroom/messages"
-"""Where the engine says how many messages went out about each execution; AWS has no such thing."""
+OPERATOR = "darkroom"
+"""The access key of whoever runs the engine; its secret is new on each machine."""
+
+MESSAGES = ("darkroom", "messages")
+"""Where the engine says how many messages went out about each execution, as an object of S3: so
+asking for it is signed as all calls are. AWS has no such thing."""
 
 
 class NotDeployed(Exception):
@@ -48,7 +52,8 @@ class Deployment:
     """Names and clients of a stack.
 
     The endpoint is the address of the engine or another emulator, None for AWS; the region is that
-    of the environment, or us-east-1, when none is given.
+    of the environment, or us-east-1, when none is given. The engine's secret key, where it is
+    given, counts before the environment's credentials.
     """
 
     s3: cached_property[S3Client] = _client("s3")
@@ -69,23 +74,41 @@ class Deployment:
     quotas: cached_property[Any] = _client("service-quotas")
 
     def __init__(
-        self, stack: str = DEFAULT_STACK, endpoint: str | None = None, region: str | None = None
+        self,
+        stack: str = DEFAULT_STACK,
+        endpoint: str | None = None,
+        region: str | None = None,
+        secret_key: str | None = None,
     ) -> None:
         self.stack = stack
         self.endpoint = endpoint
         session = boto3.session.Session()
         default = DEFAULT_REGION if endpoint else session.region_name or DEFAULT_REGION
         self.region: str = region or default
-        # An emulator takes any credentials, but boto3 does not sign without some.
-        keyless = endpoint is not None and session.get_credentials() is None
+        if endpoint and secret_key is None and session.get_credentials() is None:
+            # Another emulator takes any credentials, but boto3 does not sign without some.
+            secret_key = OPERATOR
         inner = botocore.session.get_session()
         inner.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_moment)
         self._session = boto3.session.Session(
             botocore_session=inner,
             region_name=self.region,
-            aws_access_key_id="darkroom" if keyless else None,
-            aws_secret_access_key="darkroom" if keyless else None,
+            aws_access_key_id=secret_key and OPERATOR,
+            aws_secret_access_key=secret_key,
         )
+
+    @property
+    def exports(self) -> dict[str, str]:
+        """What tells AWS's clients of an engine or emulator, as environment variables."""
+        keys = self._session.get_credentials()
+        if self.endpoint is None or keys is None:
+            return {}
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_ACCESS_KEY_ID": str(keys.access_key),
+            "AWS_SECRET_ACCESS_KEY": str(keys.secret_key),
+        }
 
     def client(self, service: str) -> Any:
         """Return a boto3 client for a service."""
@@ -105,8 +128,9 @@ class Deployment:
             (stack,) = self.cloudformation.describe_stacks(StackName=self.stack)["Stacks"]
         except (ClientError, BotoCoreError) as error:
             raise NotDeployed(
-                f"Expected a deployed stack named {self.stack!r} at {where}, but: {error}. "
-                "Start the local engine with `darkroom up`, or name a stack with --stack."
+                f"Expected a deployed stack named {self.stack!r} at {where}, but: "
+                f"{str(error).rstrip('.')}. Start the local engine with `darkroom up`, or name a "
+                "stack with --stack."
             ) from error
         return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
 

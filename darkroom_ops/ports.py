@@ -11,6 +11,9 @@ HOST = "127.0.0.1"
 
 T = TypeVar("T")
 
+HTTP_PORT = 80
+"""The one that addresses leave out."""
+
 
 class PortInUse(Exception):
     """Something else listens on the port that was asked for."""
@@ -26,6 +29,15 @@ def listen(port: int) -> socket.socket:
             f"{os.strerror(error.errno or 0)}. Stop what listens there, or choose another with "
             "--port."
         ) from error
+
+
+def hosts(port: int) -> frozenset[str]:
+    """Return what the Host header says of requests to a port that are meant for this machine.
+
+    A name that somebody makes lead to 127.0.0.1 (DNS rebinding) is not among them.
+    """
+    names = {HOST, "localhost"}
+    return frozenset({f"{name}:{port}" for name in names} | (names if port == HTTP_PORT else set()))
 
 
 def usual_or_any(serve: Callable[[int], T], port: int | None, usual: int) -> T:

@@ -39,7 +39,12 @@ def engine() -> Iterator[Engine]:
     """The local engine, with the template deployed; retries do not wait."""
     from darkroom_ops.engine import Engine
 
-    with Engine(TEMPLATE, skip_waits=True) as running:
+    with Engine(TEMPLATE, skip_waits=True) as running, pytest.MonkeyPatch.context() as patch:
+        # For commands that are told its endpoint only: they call it with the environment's keys.
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, running.deployment.exports[name])
+        for name in ("AWS_SESSION_TOKEN", "AWS_PROFILE"):
+            patch.delenv(name, raising=False)
         yield running
 
 
@@ -58,13 +63,13 @@ def running() -> Any:
 
 @pytest.fixture(scope="session")
 def deployed(request: pytest.FixtureRequest) -> Pipeline:
-    from darkroom_ops.deployment import DEFAULT_STACK, Deployment
+    from darkroom_ops.cli import address
     from tests.support.pipeline import Pipeline
 
     endpoint = request.config.getoption("--endpoint")
     stack = request.config.getoption("--stack")
     if endpoint or stack:
-        return Pipeline(Deployment(stack or DEFAULT_STACK, endpoint), engine=None)
+        return Pipeline(address.connect(endpoint, stack), engine=None)
     running: Engine = request.getfixturevalue("engine")
     return Pipeline(running.deployment, running)
 

@@ -7,16 +7,15 @@ import datetime
 import functools
 import hashlib
 import json
-import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from darkroom.aws.records import decoded
 from darkroom.contract.record import ImageRecord
 
-from darkroom_ops.deployment import MESSAGES_PATH, Deployment
+from darkroom_ops.deployment import MESSAGES, Deployment
 from darkroom_ops.executions.model import Execution, read
 from darkroom_ops.executions.watch import listed
 from darkroom_ops.rerun import command
@@ -167,16 +166,16 @@ def mailbox(deployment: Deployment) -> Callable[[], Mapping[str, int]] | None:
     """Return what asks the engine how many messages each execution sent; None elsewhere."""
     if deployment.endpoint is None:
         return None
-    url = f"{deployment.endpoint}{MESSAGES_PATH}"
+    bucket, key = MESSAGES
 
     def ask() -> Mapping[str, int]:
-        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - the given endpoint
-            counts: dict[str, int] = json.load(answer)
+        answer = deployment.s3.get_object(Bucket=bucket, Key=key)
+        counts: dict[str, int] = json.load(answer["Body"])
         return counts
 
     try:
         return ask if isinstance(ask(), dict) else None
-    except (OSError, ValueError):
+    except (ClientError, BotoCoreError, ValueError):
         return None  # another emulator
 
 

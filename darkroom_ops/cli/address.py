@@ -1,10 +1,16 @@
-"""Where the stack is: the running engine's address, kept in a file, or what the user names."""
+"""Where the stack is: the running engine's address, kept in a file, or what the user names.
+
+That file, and the profile for AWS's clients beside it, hold the engine's secret key: nobody else on
+the machine may read them.
+"""
 
 from __future__ import annotations
 
+import configparser
 import contextlib
 import json
 import os
+import secrets
 import shlex
 import socket
 from collections.abc import Iterator
@@ -12,7 +18,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from darkroom_ops.deployment import DEFAULT_STACK, Deployment
+from darkroom_ops.deployment import DEFAULT_REGION, DEFAULT_STACK, OPERATOR, Deployment
+from darkroom_ops.ports import HOST
 from darkroom_ops.present.failures import WrongUse
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -22,14 +29,20 @@ TEMPLATE = PROJECT / "template.yaml"
 
 CONNECT_SECONDS = 1.0
 
+PROFILE = "darkroom"
+"""The name of the profile that AWS's clients find in the file."""
+
+PRIVATE = 0o600
+
 
 @dataclass(frozen=True)
 class Address:
-    """A running engine: where it is, what it runs, and its process."""
+    """A running engine: where it is, what it runs, its process, and the secret key to call it."""
 
     endpoint: str
     stack: str
     pid: int
+    secret_key: str
 
 
 def state_file() -> Path:
@@ -39,6 +52,28 @@ def state_file() -> Path:
     """
     home = os.environ.get("DARKROOM_HOME")
     return (Path(home) if home else PROJECT / ".darkroom") / "engine.json"
+
+
+def profile_file() -> Path:
+    """Return the file with the profile for AWS's clients, which each start of an engine writes."""
+    return state_file().with_name("aws-config")
+
+
+def secret_key() -> str:
+    """Return the secret key of this machine's engines: that of the last, or a new one.
+
+    So what was exported in a terminal stays right from one start to the next.
+    """
+    path, profile = profile_file(), configparser.RawConfigParser()
+    with contextlib.suppress(OSError, ValueError, configparser.Error):
+        if path.stat().st_mode & 0o777 == PRIVATE:  # else others may know it
+            profile.read_string(path.read_text())
+    secret = profile.get(f"profile {PROFILE}", "aws_secret_access_key", fallback="")
+    if not secret:
+        secret = secrets.token_hex(20)
+        # At once: an AWS_PROFILE that is exported already must be found while the engine starts.
+        _write_profile(secret)
+    return secret
 
 
 @contextlib.contextmanager
@@ -68,21 +103,21 @@ def connect(endpoint: str | None, stack: str | None) -> Deployment:
     It is the one that the options name, else that at AWS_ENDPOINT_URL, else that of the engine that
     runs. WrongUse says that there is none. A stack without an endpoint is on AWS.
     """
-    endpoint = endpoint or os.environ.get("AWS_ENDPOINT_URL")
+    endpoint = (endpoint or os.environ.get("AWS_ENDPOINT_URL") or "").rstrip("/") or None
     if endpoint and not urlsplit(endpoint).scheme.startswith("http"):
         raise WrongUse(
             f"Expected --endpoint to be an address such as http://127.0.0.1:4599, but received "
             f"{endpoint!r}."
         )
     if endpoint or stack:
-        return Deployment(stack or DEFAULT_STACK, endpoint)
+        return Deployment(stack or DEFAULT_STACK, endpoint, secret_key=_known_key(endpoint))
     address = running()
     if address is None:
         raise WrongUse(
             "Expected a running engine, but none answers. Start one with `darkroom up` in another "
             "terminal, or name a stack on AWS with --stack."
         )
-    return Deployment(address.stack, address.endpoint)
+    return Deployment(address.stack, address.endpoint, secret_key=address.secret_key)
 
 
 def command(deployment: Deployment, *words: str) -> str:
@@ -97,12 +132,37 @@ def command(deployment: Deployment, *words: str) -> str:
 
 
 def _write(address: Address) -> None:
-    path = state_file()
+    _write_private(state_file(), json.dumps(asdict(address)) + "\n")
+    _write_profile(address.secret_key, address.endpoint)
+
+
+def _write_profile(secret: str, endpoint: str | None = None) -> None:
+    lines = (
+        "# Written by `darkroom up`, whenever it starts.",
+        f"[profile {PROFILE}]",
+        *([f"endpoint_url = {endpoint}"] if endpoint else []),
+        f"region = {DEFAULT_REGION}",
+        f"aws_access_key_id = {OPERATOR}",
+        f"aws_secret_access_key = {secret}",
+    )
+    _write_private(profile_file(), "\n".join(lines) + "\n")
+
+
+def _write_private(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     # Written beside and moved: a reader never sees half of it.
-    draft = path.with_name(f"engine.{os.getpid()}.json")
-    draft.write_text(json.dumps(asdict(address)) + "\n")
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    draft.touch(PRIVATE, exist_ok=False)
+    draft.write_text(text)
     draft.replace(path)
+
+
+def _known_key(endpoint: str | None) -> str | None:
+    """Return the secret key of the engine at an endpoint, if it is the one that runs here."""
+    here = _written()
+    by_number = (endpoint or "").replace("//localhost:", f"//{HOST}:")
+    return here.secret_key if here is not None and here.endpoint == by_number else None
 
 
 def _written() -> Address | None:

@@ -13,8 +13,8 @@ from darkroom_ops.engine.engine import Engine
 from darkroom_ops.present.failures import WrongUse
 
 
-def start(port: int = 0, template: Path = TEMPLATE) -> Engine:
-    """Return a running engine with the template deployed.
+def start(port: int = 0, template: Path = TEMPLATE, secret_key: str | None = None) -> Engine:
+    """Return a running engine with the template deployed, with a new secret key if none is given.
 
     WrongUse says that there is no template, or why it cannot be deployed; PortInUse, that something
     listens on the port, of which 0 means any free one.
@@ -25,7 +25,7 @@ def start(port: int = 0, template: Path = TEMPLATE) -> Engine:
             "clone of the project, installed with `pip install -e .`."
         )
     try:
-        return Engine(template, port=port)
+        return Engine(template, port=port, secret_key=secret_key)
     except InvalidDocumentException as error:
         reasons = [error.message, *(cause.message for cause in error.causes)]
         raise WrongUse(_broken(template, " ".join(reasons))) from error

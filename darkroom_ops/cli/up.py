@@ -7,6 +7,7 @@ import datetime
 import json
 import logging
 import os
+import shlex
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
@@ -31,12 +32,6 @@ PORT = 4599
 """Preferred, so that an exported AWS_ENDPOINT_URL stays right from one start to the next."""
 
 POLL_SECONDS = 0.3
-
-EXPORTS = {
-    "AWS_ACCESS_KEY_ID": "darkroom",
-    "AWS_SECRET_ACCESS_KEY": "darkroom",
-    "AWS_DEFAULT_REGION": "us-east-1",
-}
 
 FIRST = {
     "SourceBucketName": "Upload to",
@@ -71,7 +66,9 @@ def up(target: Target, *, port: Annotated[int | None, port_option(PORT)] = None)
         _started(port) as engine,
         serving(engine.deployment, engine.inbox) as console,
     ):
-        here = address.Address(engine.endpoint, engine.deployment.stack, os.getpid())
+        here = address.Address(
+            engine.endpoint, engine.deployment.stack, os.getpid(), engine.keys.secret
+        )
         with address.announced(here):
             usual = port is not None or engine.port == PORT
             output = _Lines() if target.json else _Screen(target.screen(), usual=usual)
@@ -93,11 +90,13 @@ def up(target: Target, *, port: Annotated[int | None, port_option(PORT)] = None)
 
 @contextlib.contextmanager
 def _started(port: int | None) -> Iterator[Engine]:
+    from darkroom_ops.cli.address import secret_key
     from darkroom_ops.cli.local import start
     from darkroom_ops.ports import PortInUse, usual_or_any
 
     try:
-        engine = usual_or_any(start, port, PORT)
+        secret = secret_key()
+        engine = usual_or_any(lambda number: start(number, secret_key=secret), port, PORT)
     except PortInUse as error:
         raise WrongUse(str(error)) from error
     with engine:
@@ -145,9 +144,13 @@ class _Lines:
     """JSON lines, for programs."""
 
     def started(self, engine: Engine, console: str) -> None:
+        from darkroom_ops.cli.address import profile_file
+
         self._print(
             {
                 "endpoint": engine.endpoint,
+                "exports": engine.deployment.exports,
+                "profile": str(profile_file()),
                 "console": console,
                 "region": engine.deployment.region,
                 "stack": engine.deployment.stack,
@@ -211,7 +214,7 @@ class _Screen:
             if name.endswith("BucketName"):
                 value = f"s3://{value}/{prefix if name == 'SourceBucketName' else ''}"
             self._say(Text(f"  {label:<15}", "dim").append(value, "default"))
-        self._examples(engine.endpoint, outputs)
+        self._examples(engine)
         self._left_out(engine)
         self._say("\nExecutions and messages, as they happen (Ctrl-C ends the engine):\n")
 
@@ -247,13 +250,17 @@ class _Screen:
         now = datetime.datetime.now().astimezone().strftime("%H:%M:%S")
         return Text(f"{now}  ", "dim").append(f"{what:<18}", style)
 
-    def _examples(self, endpoint: str, outputs: dict[str, str]) -> None:
-        exports = {"AWS_ENDPOINT_URL": endpoint, **EXPORTS}
+    def _examples(self, engine: Engine) -> None:
+        from darkroom_ops.cli.address import PROFILE, profile_file
+
+        outputs = engine.deployment.outputs
         prefix = f"s3://{outputs['SourceBucketName']}/{outputs['SourcePrefix']}"
-        self._say("\nIn another terminal, for any AWS client:\n")
-        self._say(
-            "  export " + " ".join(f"{name}={value}" for name, value in exports.items()), "\n"
-        )
+        profile = {"AWS_CONFIG_FILE": str(profile_file()), "AWS_PROFILE": PROFILE}
+        self._say("\nIn another terminal, for any AWS client, one of these:\n")
+        for exports in (profile, engine.deployment.exports):
+            words = (f"{name}={shlex.quote(value)}" for name, value in exports.items())
+            self._say("  export " + " ".join(words))
+        self._say()
         for example in (
             f"aws s3 cp samples/rocket.jpg {prefix}",
             f"aws stepfunctions list-executions --state-machine-arn {outputs['StateMachineArn']}",

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, Self
 
 import boto3
-import requests
+from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from darkroom_ops.deployment import DEFAULT_REGION, DEFAULT_STACK, MESSAGES_PATH, Deployment
+from darkroom_ops.deployment import DEFAULT_REGION, DEFAULT_STACK, MESSAGES, Deployment
 from darkroom_ops.engine import backends, eventbridge
 from darkroom_ops.engine.authorization import Authorizer
 from darkroom_ops.engine.deploy import Deployed, deploy
@@ -31,9 +31,10 @@ from darkroom_ops.engine.moto.hook import Services
 from darkroom_ops.engine.permissions import Place
 from darkroom_ops.engine.protocols import InjectFault
 from darkroom_ops.engine.roles import Roles
+from darkroom_ops.engine.signatures import Keys
 from darkroom_ops.engine.stepfunctions.retries import RetryWaits
 from darkroom_ops.engine.stepfunctions.task_faults import Faults
-from darkroom_ops.ports import HOST, listen
+from darkroom_ops.ports import HOST, hosts, listen
 
 SUBSCRIBERS = {
     "NotificationEmail": "you@example.com",
@@ -46,7 +47,13 @@ SUBSCRIBERS = {
 PRELOADED = ("boto3", "aws_lambda_powertools", "msgspec", "descriptions")
 """What takes long to import and all functions import; ``descriptions`` lies beside the runtime."""
 
+DEPLOYER = "engine"
+"""The access key of the engine itself, when it deploys."""
+
 POLL_SECONDS = 0.02
+
+IDLE_SECONDS = 60
+"""How long the server waits for a client: for its next request, or for the rest of one."""
 
 QUIET = {
     "werkzeug": logging.ERROR,  # logs every request
@@ -60,8 +67,9 @@ class Engine:
     """A running engine, with a SAM template deployed. Close it, or use it as a context manager.
 
     It listens on 127.0.0.1, where port 0 is any free one. Without template parameters, every kind
-    of subscriber is there. Waits of retries can be skipped and only recorded, for tests. `start`
-    starts the functions' processes elsewhere than under this Python.
+    of subscriber is there. Without a secret key, it makes one. Waits of retries can be skipped and
+    only recorded, for tests. `start` starts the functions' processes elsewhere than under this
+    Python.
 
     Raises
     ------
@@ -80,7 +88,9 @@ class Engine:
         parameters: Mapping[str, str] | None = None,
         skip_waits: bool = False,
         start: Start | None = None,
+        secret_key: str | None = None,
     ) -> None:
+        self.keys = Keys(secret_key)
         self.inbox = Inbox()
         self.faults = Faults()
         self.retries = RetryWaits(skip=skip_waits)
@@ -88,11 +98,13 @@ class Engine:
         self.port: int = self._socket.getsockname()[1]
         self.endpoint = f"http://{HOST}:{self.port}"
         self.functions = (
-            Functions(self.endpoint, DEFAULT_REGION, start=start)
+            Functions(self.endpoint, DEFAULT_REGION, start=start, secret_of=self.keys.secret_of)
             if start
-            else Functions(self.endpoint, DEFAULT_REGION, preload=PRELOADED)
+            else Functions(
+                self.endpoint, DEFAULT_REGION, preload=PRELOADED, secret_of=self.keys.secret_of
+            )
         )
-        self.deployment = Deployment(stack, self.endpoint, DEFAULT_REGION)
+        self.deployment = Deployment(stack, self.endpoint, DEFAULT_REGION, self.keys.secret)
         self.roles = Roles(DEFAULT_REGION, self.functions.knows)
         place = Place(DEFAULT_REGION, backends.ACCOUNT, backends.has_tags, backends.encryption_key)
         self.authorizer = Authorizer(self.roles, place)
@@ -107,15 +119,18 @@ class Engine:
         )
         self._closed = False
         gateway = Gateway(
-            server.application(),
+            server.applications(),
             self.authorizer,
             lambda call, invocation: self.inject_fault and self.inject_fault(call, invocation),
-            {MESSAGES_PATH: self.inbox.per_execution},
+            {f"/{'/'.join(MESSAGES)}": self.inbox.per_execution},
+            keys=self.keys,
+            hosts=hosts(self.port),
         )
         with contextlib.ExitStack() as undo:
             undo.callback(self._socket.close)
             services = Services(
                 endpoint=self.endpoint,
+                keys=self.keys,
                 gateway=gateway,
                 functions=self.functions,
                 inbox=self.inbox,
@@ -173,7 +188,9 @@ class Engine:
         hooks.uninstall()
 
     def _deploy(self, template: Path, stack: str, parameters: Mapping[str, str] | None) -> Deployed:
-        session = boto3.session.Session("engine", "engine", region_name=DEFAULT_REGION)
+        session = boto3.session.Session(
+            DEPLOYER, self.keys.secret_of(DEPLOYER), region_name=DEFAULT_REGION
+        )
         given = SUBSCRIBERS if parameters is None else parameters
         deployed = deploy(template, stack, given, session, self.endpoint)
         for spec in deployed.functions:
@@ -185,13 +202,13 @@ class Engine:
             logging.getLogger(name).setLevel(level)
         warnings.filterwarnings("ignore", message="Tried to parse .* not supported by moto")
         os.environ["MOTO_PORT"] = str(self.port)
+        moto_api_backend.reset()
         fd = self._socket.fileno()
         server = make_server(
             HOST, self.port, gateway, threaded=True, request_handler=_KeepAlive, fd=fd
         )
         self._socket.close()  # the server has its own copy of the descriptor
         threading.Thread(target=server.serve_forever, name="engine", daemon=True).start()
-        requests.post(f"{self.endpoint}/moto-api/reset", timeout=10).raise_for_status()
         return server
 
 
@@ -199,6 +216,10 @@ class _KeepAlive(MotoRequestHandler):  # type: ignore[misc]
     """Connections stay open, as AWS's do: a new one for each call costs more than the call."""
 
     protocol_version = "HTTP/1.1"
+    timeout = IDLE_SECONDS
+
+    def log_error(self, *_: object) -> None:
+        """Say nothing of those who are late or speak no HTTP."""
 
 
 def _wait_until(condition: Callable[[], bool], seconds: float) -> bool:

@@ -1,14 +1,16 @@
 """The gateway: every API call passes here, and is known by who makes it.
 
-The calls of functions and the state machine are authorized. They can also be made to fail here, as
-storage and services do at times. Everybody else's are served.
+Whoever runs the engine may call it, and nobody else: no website in a browser, and no other user of
+the machine. The calls of functions and the state machine are authorized. They can also be made to
+fail here, as storage and services do at times.
 """
 
 from __future__ import annotations
 
 import contextlib
+import io
 import json
-import re
+import logging
 import socket
 import threading
 import uuid
@@ -20,47 +22,62 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from botocore.exceptions import ConnectionClosedError
 from werkzeug.wrappers import Response
 
+from darkroom_ops.engine import signatures
 from darkroom_ops.engine.authorization import Authorizer
 from darkroom_ops.engine.permissions import Call
 from darkroom_ops.engine.protocols import (
     InjectFault,
     ServiceError,
     client_error,
+    named,
+    protocol_of,
     read,
     respond,
 )
+from darkroom_ops.engine.signatures import Keys, Signature
 
 Answer = TypeVar("Answer")
 
-_CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/[^/]*/[^/]*/([^/,\s]+)/aws4_request")
+MIB = 1024**2
+
+MOST_BYTES = {"s3": 1024 * MIB}
+"""What a request may carry: it is held in memory. S3 takes more in parts."""
+
+MOST_BYTES_ELSEWHERE = 100 * MIB
+
+_log = logging.getLogger(__name__)
 
 
 class Gateway:
-    """A WSGI application around moto's; the pages are what the engine itself answers, by path."""
+    """A WSGI application around those of moto's services, by the name that calls are signed for.
+
+    It answers to some names of this machine only. The pages are what the engine itself answers, by
+    path.
+    """
 
     def __init__(
         self,
-        app: WSGIApplication,
+        services: Mapping[str, WSGIApplication],
         authorizer: Authorizer,
         inject_fault: InjectFault,
         pages: Mapping[str, Callable[[], object]],
+        *,
+        keys: Keys,
+        hosts: frozenset[str],
     ) -> None:
-        self._app = _honest(_one_at_a_time(app))
+        lock = threading.Lock()
+        self._services = {
+            name: _explained(name, _one_at_a_time(app, lock)) for name, app in services.items()
+        }
         self._authorizer = authorizer
         self._inject_fault = inject_fault
         self._pages = pages
+        self._keys = keys
+        self._hosts = hosts
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve a request."""
-        page = self._pages.get(environ["PATH_INFO"])
-        if page is not None:
-            response = Response(json.dumps(page()), content_type="application/json")
-            return response(environ, start_response)
-        signed = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
-        if signed is None or not self._authorizer.has_role(signed[1]):
-            return self._app(environ, start_response)
-        call = read(environ, principal=signed[1], service=signed[2])
-        return (self._answer(call, environ) or self._app)(environ, start_response)
+        return self._answer(environ)(environ, start_response)
 
     def make(self, call: Call, serve: Callable[[], Answer]) -> Answer:
         """Make a call from inside the engine, without HTTP; it fails as it would for boto3.
@@ -82,28 +99,174 @@ class Gateway:
             error = fault.error
         raise client_error(error, call.operation)
 
-    def _answer(self, call: Call, environ: WSGIEnvironment) -> WSGIApplication | None:
-        """Return what answers a call of a role's; None when it is simply served."""
+    def _answer(self, environ: WSGIEnvironment) -> WSGIApplication:
+        """Return what answers a request."""
+        reason = foreign(environ, self._hosts)
+        if reason is not None:
+            return _closing(Response(f"{reason}\n", HTTPStatus.FORBIDDEN))
+        signature = signatures.read(environ)
+        service = signature.service if signature else ""
+        error = self._refusal(environ, signature) if signature else _NOT_SIGNED
+        if signature is None or error is not None:
+            return _closing(respond(protocol_of(environ, service), error or _NOT_SIGNED))
+        page = self._pages.get(environ["PATH_INFO"])
+        if page is not None:
+            return Response(json.dumps(page()), content_type="application/json")
+        if not self._authorizer.has_role(signature.principal):
+            return self._services[service]
+        call = read(environ, principal=signature.principal, service=service)
+        return self._authorized(call, environ)
+
+    def _refusal(self, environ: WSGIEnvironment, signature: Signature) -> ServiceError | None:
+        """Return why a call is not the user's, or cannot be read; its body is read afterwards."""
+        service = signature.service
+        if service not in self._services:
+            return ServiceError(
+                HTTPStatus.NOT_IMPLEMENTED,
+                "NotImplemented",
+                f"The engine has no service {service}: it has those that Darkroom's template uses.",
+            )
+        # Read here, once and whole: nothing waits for a client's bytes once a call is served.
+        unread = _receive(environ, MOST_BYTES.get(service, MOST_BYTES_ELSEWHERE))
+        if unread is not None:
+            return unread
+        secret = self._keys.secret_of(signature.principal)
+        if signature.matches(environ, environ["wsgi.input"].getvalue(), secret):
+            return None
+        return ServiceError(
+            HTTPStatus.FORBIDDEN,
+            "SignatureDoesNotMatch",
+            "Expected a call that is signed with the engine's access keys, but the secret key that "
+            f"goes with {signature.principal} here is another one. {_KEYS}",
+        )
+
+    def _authorized(self, call: Call, environ: WSGIEnvironment) -> WSGIApplication:
+        """Return what answers a call of a role's."""
+        app = self._services[call.service]
+        protocol = protocol_of(environ, call.service)
         refused = self._authorizer.check(call)
         if refused is not None:
-            return respond(call.service, refused)
+            return respond(protocol, refused)
         fault = self._inject_fault(call, environ.get("HTTP_AMZ_SDK_INVOCATION_ID", ""))
         if fault is not None:
             if fault.served:
-                Response.from_app(self._app, environ, buffered=True)
-            return _hang_up if fault.error is None else respond(call.service, fault.error)
+                Response.from_app(app, environ, buffered=True)
+            return _hang_up if fault.error is None else respond(protocol, fault.error)
         if call.service != "s3":
-            return None
-        response = Response.from_app(self._app, environ)
+            return app
+        response = Response.from_app(app, environ)
         hidden = (
             self._authorizer.hides(call) if response.status_code == HTTPStatus.NOT_FOUND else None
         )
-        return respond("s3", hidden) if hidden else response
+        return respond(protocol, hidden) if hidden else response
 
 
-def _one_at_a_time(app: WSGIApplication) -> WSGIApplication:
+def foreign(environ: Mapping[str, str], hosts: frozenset[str]) -> str | None:
+    """Return why a request is not of a program on this machine; None for one that may be.
+
+    A website whose name leads to 127.0.0.1 is known by the Host header. Browsers send, and AWS's
+    clients never, Origin and the Fetch Metadata headers (W3C Fetch Metadata Request Headers) when a
+    page asks.
+    """
+    host = environ.get("HTTP_HOST", "")
+    if host.lower() not in hosts:
+        return (
+            f"Expected the Host header to be {' or '.join(sorted(hosts))}, but received {host!r}. "
+            "Use the endpoint that `darkroom up` printed."
+        )
+    if "HTTP_ORIGIN" in environ or environ.get("HTTP_SEC_FETCH_SITE", "none") != "none":
+        return "Expected a call of an AWS client, but a page in a browser sent it: none may."
+    return None
+
+
+_KEYS = "`darkroom up` prints the keys, and where a profile has them."
+
+_NOT_SIGNED = ServiceError(
+    HTTPStatus.FORBIDDEN,
+    "MissingAuthenticationToken",
+    "Expected a call that is signed with the engine's access keys (Signature Version 4), but it is "
+    f"not signed. {_KEYS}",
+)
+
+
+def _receive(environ: WSGIEnvironment, limit: int) -> ServiceError | None:
+    """Read a request's body, which can be read again afterwards; return how it is refused."""
+    stream, length = environ["wsgi.input"], environ.get("CONTENT_LENGTH") or "0"
+    whole = not environ.get("wsgi.input_terminated")  # in chunks, its end says how long it is
+    if whole and not (length.isascii() and length.isdigit()):
+        return ServiceError(HTTPStatus.BAD_REQUEST, "InvalidArgument", _NO_LENGTH)
+    wanted = int(length) if whole else limit + 1
+    if wanted > limit and whole:
+        return _too_large(limit)
+    try:
+        body = stream.read(wanted) if whole else _dechunked(stream, wanted)
+    except OSError as error:
+        return ServiceError(
+            HTTPStatus.BAD_REQUEST, "RequestTimeout", f"The request's body did not come: {error}."
+        )
+    if len(body) > limit:
+        return _too_large(limit)
+    if whole and len(body) < wanted:
+        return ServiceError(
+            HTTPStatus.BAD_REQUEST,
+            "IncompleteBody",
+            f"Expected a body of {wanted} bytes, as Content-Length says, but {len(body)} came.",
+        )
+    environ["wsgi.input"] = io.BytesIO(body)
+    environ["CONTENT_LENGTH"] = str(len(body))
+    return None
+
+
+_NO_LENGTH = "Expected Content-Length to be a number of bytes."
+
+
+def _dechunked(stream: io.RawIOBase, most: int) -> bytes:
+    body = bytearray()
+    while len(body) < most and (chunk := stream.read(min(MIB, most - len(body)))):
+        body += chunk
+    return bytes(body)
+
+
+def _too_large(limit: int) -> ServiceError:
+    return ServiceError(
+        HTTPStatus.BAD_REQUEST,
+        "EntityTooLarge",
+        f"Expected at most {limit // MIB} MB in one request. Upload a larger object in parts, as "
+        "`aws s3 cp` does.",
+    )
+
+
+def _closing(response: Response) -> Response:
+    """Close the connection after an answer: what was not read of the request is no next one."""
+    response.headers["Connection"] = "close"
+    return response
+
+
+def _explained(service: str, app: WSGIApplication) -> WSGIApplication:
+    """Answer what moto lacks, or fails in, as AWS would: no client repeats a call for a 501."""
+
+    def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            return app(environ, start_response)
+        except NotImplementedError:
+            error = ServiceError(
+                HTTPStatus.NOT_IMPLEMENTED,
+                "NotImplemented",
+                f"The engine has no {named(environ)} of {service}: it has what Darkroom uses. Make "
+                "the call on AWS.",
+            )
+        except Exception as failed:  # noqa: BLE001 - whatever moto fails in, the client is told
+            message = f"The engine failed at {named(environ)} of {service}: {failed!r}."
+            _log.error("%s", message)
+            _log.debug("%s", message, exc_info=failed)
+            error = ServiceError(HTTPStatus.INTERNAL_SERVER_ERROR, "InternalError", message)
+        return respond(protocol_of(environ, service), error)(environ, start_response)
+
+    return serve
+
+
+def _one_at_a_time(app: WSGIApplication, lock: threading.Lock) -> WSGIApplication:
     """Make conditional writes as atomic as AWS's: moto looks, and then writes, in many threads."""
-    lock = threading.Lock()
 
     def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         conditional = "HTTP_IF_MATCH" in environ or "HTTP_IF_NONE_MATCH" in environ
@@ -113,20 +276,6 @@ def _one_at_a_time(app: WSGIApplication) -> WSGIApplication:
             held = conditional and environ["REQUEST_METHOD"] == "PUT"
         with lock if held else contextlib.nullcontext():
             return app(environ, start_response)
-
-    return serve
-
-
-def _honest(app: WSGIApplication) -> WSGIApplication:
-    """Answer in words what moto has not got, instead of a traceback and HTML."""
-
-    def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        try:
-            return app(environ, start_response)
-        except NotImplementedError as lacking:
-            signed = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
-            error = ServiceError(HTTPStatus.NOT_IMPLEMENTED, "NotImplemented", str(lacking))
-            return respond(signed[2] if signed else "", error)(environ, start_response)
 
     return serve
 

@@ -1,19 +1,18 @@
 """AWS's protocols: which API call a request is, and how a service answers with an error.
 
 Sources: AWS's API references. S3 is recognised by method, path and query; Lambda by path; the JSON
-services by ``X-Amz-Target``; SNS by its form.
+services by ``X-Amz-Target``; the others by their form.
 """
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import urllib.parse
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from wsgiref.types import WSGIEnvironment
 from xml.sax.saxutils import escape
 
@@ -21,6 +20,7 @@ from botocore.exceptions import ClientError
 from werkzeug.wrappers import Response
 
 from darkroom_ops.engine.permissions import Call
+from darkroom_ops.engine.signatures import raw_address
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ its attempts."""
 
 
 def read(environ: WSGIEnvironment, *, principal: str, service: str) -> Call:
-    """Return the API call that a request is, whose body can still be read afterwards."""
+    """Return the API call that a request is, whose body the gateway has read."""
     if service == "s3":
         return Call(principal, service, *_read_s3(environ))
     if service == "lambda":
@@ -61,8 +61,7 @@ def read(environ: WSGIEnvironment, *, principal: str, service: str) -> Call:
 
 
 def _body(environ: WSGIEnvironment) -> bytes:
-    body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-    environ["wsgi.input"] = io.BytesIO(body)
+    body: bytes = environ["wsgi.input"].getvalue()
     return body
 
 
@@ -97,8 +96,7 @@ _HEADERS = {"HTTP_X_AMZ_TAGGING": "Tagging", "HTTP_X_AMZ_TAGGING_DIRECTIVE": "Ta
 
 
 def _read_s3(environ: WSGIEnvironment) -> tuple[str, dict[str, str]]:
-    # The raw path: what WSGI decodes, it decodes as Latin-1.
-    parts = urllib.parse.urlsplit(environ.get("RAW_URI") or environ["REQUEST_URI"])
+    parts = urllib.parse.urlsplit(raw_address(environ))
     bucket, _, key = parts.path.lstrip("/").partition("/")
     query = dict(urllib.parse.parse_qsl(parts.query, keep_blank_values=True))
     given = {"Bucket": urllib.parse.unquote(bucket), "Key": urllib.parse.unquote(key)}
@@ -123,11 +121,11 @@ def _copy_source(header: str) -> dict[str, str]:
     return source | ({"CopyVersionId": query} if query else {})
 
 
-_INVOCATION = re.compile(r"/2015-03-31/functions/([^/]+)/invocations$")
+_INVOCATION = re.compile(r"/2015-03-31/functions/([^/]+)/invocations\Z")
 
 
 def _read_lambda(environ: WSGIEnvironment) -> tuple[str, dict[str, str]]:
-    parts = urllib.parse.urlsplit(environ.get("RAW_URI") or environ["REQUEST_URI"])
+    parts = urllib.parse.urlsplit(raw_address(environ))
     invoked = _INVOCATION.match(parts.path)
     if environ["REQUEST_METHOD"] != "POST" or invoked is None:
         return f"{environ['REQUEST_METHOD'].title()}?", {}
@@ -139,28 +137,78 @@ _QUERY = {"sns", "iam", "cloudformation"}
 """Services that answer in XML as SNS does (AWS query protocol)."""
 
 
-def respond(service: str, error: ServiceError) -> Response:
-    """Return an error in the shape of a service's protocol."""
+FORM = "application/x-www-form-urlencoded"
+
+_CBOR = "rpc-v2-cbor"
+
+
+def protocol_of(environ: Mapping[str, Any], service: str) -> str:
+    """Return the protocol that a request to a service speaks: rest-xml, query, json or rpc-v2-cbor.
+
+    Without a service, it is S3's: a plain HTTP client asks for an object.
+    """
+    if environ.get("HTTP_SMITHY_PROTOCOL") == _CBOR:
+        return _CBOR
+    if service in {"s3", ""}:
+        return "rest-xml"
+    if "HTTP_X_AMZ_TARGET" in environ:
+        return "json"
+    asked = environ.get("CONTENT_TYPE", "").startswith(FORM) or "Action=" in environ["QUERY_STRING"]
+    return "query" if asked else "json"
+
+
+def named(environ: WSGIEnvironment) -> str:
+    """Return the operation of a request whose body was read, or else its method and path."""
+    target: str = environ.get("HTTP_X_AMZ_TARGET", "")
+    if target:
+        return target.rpartition(".")[2]
+    asked: str = environ["QUERY_STRING"]
+    if environ.get("CONTENT_TYPE", "").startswith(FORM):
+        asked = _body(environ).decode(errors="replace")
+    form = dict(urllib.parse.parse_qsl(asked))
+    return form.get("Action", f"{environ['REQUEST_METHOD']} {raw_address(environ)}")
+
+
+def respond(protocol: str, error: ServiceError) -> Response:
+    """Return an error in the shape of a protocol."""
     code, message = escape(error.code), escape(error.message)
     request_id = str(uuid.uuid4())
-    if service == "s3":
+    body: str | bytes
+    if protocol == "rest-xml":
         body = (
             '<?xml version="1.0" encoding="UTF-8"?>\n'
             f"<Error><Code>{code}</Code><Message>{message}</Message>"
             f"<RequestId>{request_id}</RequestId></Error>"
         )
-    elif service in _QUERY:
+    elif protocol == "query":
         fault = "Sender" if error.status < 500 else "Receiver"  # noqa: PLR2004 - HTTP's classes
         body = (
             f"<ErrorResponse><Error><Type>{fault}</Type><Code>{code}</Code>"
             f"<Message>{message}</Message></Error><RequestId>{request_id}</RequestId>"
             "</ErrorResponse>"
         )
+    elif protocol == _CBOR:
+        texts = ("__type", error.code, "message", error.message)
+        body = b"\xa2" + b"".join(map(_cbor_text, texts))  # RFC 8949: a map of two
     else:
         body = json.dumps({"__type": error.code, "message": error.message})
-    kind = "application/xml" if service in {"s3", *_QUERY} else "application/x-amz-json-1.1"
     headers = {"x-amzn-RequestId": request_id, "x-amzn-ErrorType": error.code}
-    return Response(body, error.status, headers, content_type=kind)
+    if protocol == _CBOR:
+        headers["smithy-protocol"] = _CBOR
+    return Response(body, error.status, headers, content_type=_CONTENT_TYPES[protocol])
+
+
+_CONTENT_TYPES = {
+    "rest-xml": "application/xml",
+    "query": "application/xml",
+    "json": "application/x-amz-json-1.1",
+    _CBOR: "application/cbor",
+}
+
+
+def _cbor_text(text: str) -> bytes:
+    encoded = text.encode()
+    return b"\x79" + len(encoded).to_bytes(2, "big") + encoded
 
 
 def client_error(error: ServiceError, operation: str) -> ClientError:

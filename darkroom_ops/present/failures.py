@@ -102,5 +102,5 @@ def explain(error: Exception) -> str | None:
     }
     for kind, words in advice.items():
         if isinstance(error, kind):
-            return words.format(error)
+            return words.format(str(error).rstrip("."))
     return None

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import psutil
 import pytest
 import requests
@@ -71,7 +72,8 @@ class Up:
         self._reader.start()
         self.about = self._lines.get(timeout=SECONDS)
         self.endpoint: str = self.about["endpoint"]
-        self.deployment = Deployment(endpoint=self.endpoint)
+        secret = self.about["exports"]["AWS_SECRET_ACCESS_KEY"]
+        self.deployment = Deployment(endpoint=self.endpoint, secret_key=secret)
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -136,12 +138,14 @@ def corrupt(tmp_path: Path) -> Path:
     return path
 
 
-def darkroom(home: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def darkroom(
+    home: Path, *arguments: str | Path, **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Run the command as a script does: its output is piped."""
     done = subprocess.run(
         [*DARKROOM, *map(str, arguments)],
         cwd=PROJECT,
-        env=environment(home),
+        env=environment(home) | variables,
         capture_output=True,
         text=True,
         timeout=SECONDS,
@@ -193,6 +197,16 @@ def test_up_tells_executions_and_messages_as_they_happen(up: Up) -> None:
     assert mail["execution"] == ended["execution"]
 
 
+def test_the_profile_is_all_that_aws_clients_need(up: Up, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As README has it: endpoint, region and keys come from the file."""
+    for name in (name for name in os.environ if name.startswith("AWS_")):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", up.about["profile"])
+    monkeypatch.setenv("AWS_PROFILE", "darkroom")
+    buckets = boto3.session.Session().client("s3").list_buckets()["Buckets"]
+    assert up.deployment.source_bucket_name in {each["Name"] for each in buckets}
+
+
 def test_up_on_a_port_in_use_says_so(home: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -242,7 +256,15 @@ def test_up_for_people_shows_names_and_examples(tmp_path: Path) -> None:
 
     assert process.returncode == 0
     assert not CONTROL.search(text)
-    assert re.search(r"export AWS_ENDPOINT_URL=http://127.0.0.1:\d+ AWS_ACCESS_KEY_ID=", text)
+    profile = tmp_path / "aws-config"
+    assert f"  export AWS_CONFIG_FILE={profile} AWS_PROFILE=darkroom\n" in text
+    secret = re.search("aws_secret_access_key = (.+)", profile.read_text())
+    assert secret is not None
+    assert re.search(
+        r"  export AWS_ENDPOINT_URL=http://127.0.0.1:\d+ AWS_DEFAULT_REGION=us-east-1 "
+        rf"AWS_ACCESS_KEY_ID=darkroom AWS_SECRET_ACCESS_KEY={secret[1]}\n",
+        text,
+    )
     assert "s3://darkroom-sourcebucket-123456789012/uploads/" in text
     assert "SourceBucketPolicy" in text
     assert "Darkroom is down." in text
@@ -348,8 +370,9 @@ def test_run_shows_a_hostile_key_harmlessly(up: Up) -> None:
     ],
 )
 def test_run_starts_nothing_when_the_input_is_wrong(
-    up: Up, arguments: list[str], words: list[str]
+    up: Up, arguments: list[str], words: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("DARKROOM_HOME", str(up.home))
     before = (len(up.executions()), up.objects())
     image, options = arguments[0], dict(zip(arguments[1::2], arguments[2::2], strict=True))
 
@@ -406,10 +429,14 @@ def test_run_ignores_the_address_of_a_dead_engine(home: Path, *, lives: bool) ->
 
 
 def test_run_takes_another_endpoint_and_says_when_nothing_is_there(up: Up, home: Path) -> None:
-    found = darkroom(home, "run", ROCKET, "--endpoint", up.endpoint, "--json")
+    stranger = darkroom(home, "run", ROCKET, "--endpoint", up.endpoint)
+    assert (stranger.returncode, stranger.stdout) == (2, "")
+    assert "`darkroom up` prints the keys" in stranger.stderr
+
+    found = darkroom(home, "run", ROCKET, "--json", **up.about["exports"])
     assert json.loads(found.stdout)["outcome"] == "COMPLETE"
 
-    absent = darkroom(home, "run", ROCKET, "--endpoint", up.endpoint, "--stack", "absent")
+    absent = darkroom(home, "run", ROCKET, "--stack", "absent", **up.about["exports"])
     assert absent.returncode == 2
     assert "'absent'" in absent.stderr
 

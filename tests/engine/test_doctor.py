@@ -526,7 +526,8 @@ def test_a_missing_permission_is_a_finding_and_the_others_are_looked_at(
 ) -> None:
     """As who has Notify's role, which may look at next to nothing."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", at.notify_function_name)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
+    secret = engine.keys.secret_of(at.notify_function_name)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
     monkeypatch.setattr(
         engine.authorizer, "check", _forbid("ssm", "GetParameter", "ssm:GetParameter")
     )

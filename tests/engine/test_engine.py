@@ -102,11 +102,14 @@ def test_one_engine_a_process(engine: Engine) -> None:
 
 
 def test_an_unmodified_aws_cli_would_find_everything(pipeline: Pipeline) -> None:
-    """Plain boto3, given only the endpoint: what the AWS CLI does."""
+    """Plain boto3, given only endpoint and keys: what the AWS CLI does."""
     import boto3
 
     endpoint = pipeline.at.endpoint
-    session = boto3.session.Session("any", "any", region_name="us-east-1")
+    given = pipeline.at.exports
+    session = boto3.session.Session(
+        given.get("AWS_ACCESS_KEY_ID"), given.get("AWS_SECRET_ACCESS_KEY"), region_name="us-east-1"
+    )
     s3 = session.client("s3", endpoint_url=endpoint)
     stepfunctions = session.client("stepfunctions", endpoint_url=endpoint)
     bucket = next(b["Name"] for b in s3.list_buckets()["Buckets"] if "-sourcebucket-" in b["Name"])

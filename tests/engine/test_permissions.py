@@ -29,7 +29,9 @@ SERVICES_OWN = {
 
 def client_of(engine: Engine, principal: str, service: str) -> Any:
     """Return a client with the identity that a function's code, or the state machine, has."""
-    session: Any = boto3.session.Session(principal, "engine", region_name="us-east-1")
+    session: Any = boto3.session.Session(
+        principal, engine.keys.secret_of(principal), region_name="us-east-1"
+    )
     return session.client(
         service, endpoint_url=engine.endpoint, config=Config(retries={"total_max_attempts": 1})
     )

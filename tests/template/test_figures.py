@@ -8,7 +8,6 @@ import pytest
 
 from darkroom_ops.executions.cost import CALLS, PRICES, estimate
 from tests.conftest import ROOT
-from tests.template.test_template import RESOURCES
 from tests.unit.recorded import MEMORY, recorded
 
 CAPACITY = (ROOT / "docs" / "capacity.md").read_text()
@@ -102,45 +101,3 @@ def test_a_bill_is_its_quantities_times_the_prices(workflow: str) -> None:
     assert (quantities["S3 writes and copies"], quantities["S3 reads"]) == (str(PUTS), str(GETS))
     for what in ("DynamoDB writes", "DynamoDB reads"):
         assert number(quantities[what]) == ESTIMATED[what]
-
-
-CPU = {
-    row[0]: number(row[1].split()[0]) for row in rows(COST.partition("decoder's process:")[2])[1:]
-}
-"""What a warm call takes, in milliseconds."""
-
-VCPU = 1769
-"""So much memory has one processor."""
-
-
-def modelled(state: str, megabytes: float) -> float:
-    """Return the milliseconds of a call: processor time, 30 for each read, 50 for each write."""
-    calls = CALLS[state]
-    return CPU[state] * max(1, VCPU / megabytes) + 30 * calls.gets + 50 * calls.puts
-
-
-def test_a_call_takes_what_its_memory_grants() -> None:
-    head, *lines = rows(COST.partition("Modelled from that")[2])
-    sizes = [number(name.partition(" ")[0]) for name in head[1:]]
-    assert [row[0] for row in lines] == list(CPU)
-    for state, *cells in lines:
-        for size, cell in zip(sizes, cells, strict=True):
-            milliseconds, dollars = (
-                number(re.sub(r"[^\d.]", "", part)) for part in cell.split(",")
-            )
-            wanted = modelled(state, size)
-            price = wanted * size / 1024 * PRICES.lambda_gb_second
-            assert milliseconds == pytest.approx(wanted, abs=0.6), (state, size)
-            assert dollars == pytest.approx(price, abs=6e-5), (state, size)
-
-
-def test_the_bill_has_the_time_of_the_memory_that_is_deployed() -> None:
-    """With a cold start in fifty calls, of a second each; Notify waits for SNS and DynamoDB."""
-    notify = 0.12
-    total = 0.0
-    for state in CALLED:
-        name = state.replace("NotifySuccess", "Notify")
-        size = RESOURCES[f"{name}Function"]["Properties"]["MemorySize"]
-        seconds = notify if state == "NotifySuccess" else modelled(state, size) / 1000
-        total += size / 1024 * (seconds + 1 / 50)
-    assert COST.count(f"| Lambda time | {total:.2f} GB-s |") == 2

@@ -152,6 +152,22 @@ def test_an_emulator_takes_any_credentials_and_aws_only_real_ones(
 
 
 @pytest.mark.usefixtures("keyless")
+def test_the_engine_s_own_keys_count_before_the_environment_s(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "mine")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "own")
+
+    assert Deployment("photos", ENDPOINT, secret_key="its").exports == {  # noqa: S106 - nothing is secret here
+        "AWS_ENDPOINT_URL": ENDPOINT,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "darkroom",
+        "AWS_SECRET_ACCESS_KEY": "its",
+    }
+    assert Deployment("photos").exports == {}  # AWS has no endpoint of its own
+
+
+@pytest.mark.usefixtures("keyless")
 def test_a_stack_is_looked_up_in_cloudformation(monkeypatch: pytest.MonkeyPatch) -> None:
     at = Deployment("photos", ENDPOINT)
     client = at.client("cloudformation")

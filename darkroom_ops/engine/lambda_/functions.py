@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +48,7 @@ class Functions:
 
     So many invocations run at once as there are slots; the others wait, which counts for no
     function's timeout. Environments are forked with modules preloaded, where the system can; with
-    none, each starts from nothing, with `start`.
+    none, each starts from nothing, with `start`. Each has the secret key of its name.
     """
 
     def __init__(
@@ -58,7 +58,9 @@ class Functions:
         slots: int | None = None,
         preload: Sequence[str] = (),
         start: Start = start_process,
+        secret_of: Callable[[str], str] = str,
     ) -> None:
+        self._secret_of = secret_of
         self._preload = preload if hasattr(os, "pidfd_open") else ()
         self._start = start
         self._fork_server: ForkServer | None = None
@@ -199,9 +201,9 @@ class Functions:
             "AWS_ENDPOINT_URL": self._endpoint,
             "AWS_REGION": self._region,
             "AWS_DEFAULT_REGION": self._region,
-            # The access key says whose call it is.
+            # The access key says whose call it is; its secret shows that it is.
             "AWS_ACCESS_KEY_ID": spec.name,
-            "AWS_SECRET_ACCESS_KEY": "engine",
+            "AWS_SECRET_ACCESS_KEY": self._secret_of(spec.name),
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
             "AWS_LAMBDA_FUNCTION_NAME": spec.name,

@@ -14,6 +14,7 @@ from darkroom_ops.engine.eventbridge import EventRouter
 from darkroom_ops.engine.gateway import Gateway
 from darkroom_ops.engine.inbox import Inbox
 from darkroom_ops.engine.lambda_.functions import Functions
+from darkroom_ops.engine.signatures import Keys
 from darkroom_ops.engine.stepfunctions.retries import RetryWaits
 from darkroom_ops.engine.stepfunctions.task_faults import Faults
 
@@ -23,6 +24,7 @@ class Services:
     """The parts of the running engine that hooks call."""
 
     endpoint: str
+    keys: Keys
     gateway: Gateway
     functions: Functions
     inbox: Inbox

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -13,28 +13,46 @@ from moto import backends
 from moto.core import responses, utils
 from moto.core.base_backend import AccountSpecificBackend
 from moto.moto_server.utilities import RegexConverter
-from moto.moto_server.werkzeug_app import (
-    BackendRequest,
-    DomainDispatcherApplication,
-    create_backend_app,
-)
+from moto.moto_server.werkzeug_app import BackendRequest, create_backend_app
 from werkzeug.exceptions import HTTPException
 
 from darkroom_ops.engine.moto.hook import hook
 
+SERVICES = {
+    "cloudformation": "cloudformation",
+    "dynamodb": "dynamodb",
+    "events": "events",
+    "iam": "iam",
+    "kms": "kms",
+    "lambda": "lambda",
+    "logs": "logs",
+    "monitoring": "cloudwatch",
+    "s3": "s3",
+    "sns": "sns",
+    "sqs": "sqs",
+    "ssm": "ssm",
+    "states": "stepfunctions",
+}
+"""What the template uses: moto's names by those that calls are signed for."""
 
-def application() -> WSGIApplication:
-    """Return moto's server, whose services answer without Flask: that takes as long as some calls.
 
-    It has no cross-origin headers either, with which any website could read the answers.
+def applications() -> dict[str, WSGIApplication]:
+    """Return the services by the name that calls are signed for, and nothing else of moto's server.
+
+    It would guess the service, and has an API of its own that empties it. They answer without
+    Flask, which takes as long as some calls, and without the cross-origin headers with which any
+    website could read the answers.
     """
-    dispatcher: WSGIApplication = DomainDispatcherApplication(_service)
-    return dispatcher
+    return {signed: _service(name) for signed, name in SERVICES.items()}
 
 
 def _service(name: Any) -> WSGIApplication:
-    flask: Flask = create_backend_app(name)
-    return flask if name == "moto_api" else functools.partial(_serve, flask)
+    made: Callable[[], Flask] = functools.cache(lambda: create_backend_app(name))
+
+    def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        return _serve(made(), environ, start_response)
+
+    return serve
 
 
 def _serve(
@@ -43,7 +61,12 @@ def _serve(
     """Do for a call what Flask and moto's views do."""
     try:
         endpoint, _ = flask.url_map.bind_to_environ(environ).match()
+    except HTTPException as error:
+        raise NotImplementedError(environ["PATH_INFO"]) from error
+    try:
         request = BackendRequest(environ)
+        if request.method == "PUT":
+            request.get_data()  # else moto takes what S3 is to store for a form, and stores nothing
         view: Any = flask.view_functions[endpoint]
         answer = view.callback(request, request.raw_url, dict(request.headers))
     except HTTPException as error:

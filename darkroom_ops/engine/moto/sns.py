@@ -5,10 +5,23 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from moto.sns.models import Subscription
+from moto.sns.exceptions import SNSInvalidParameter
+from moto.sns.models import SNSBackend, Subscription
 
 from darkroom_ops.engine.inbox import Message
 from darkroom_ops.engine.moto.hook import hook, services
+
+WEB = {"http", "https"}
+
+
+@hook(SNSBackend, "subscribe", "Moto would send what is published to any server of this machine.")
+def subscribe(self: Any, topic_arn: str, endpoint: str, protocol: str) -> Any:
+    if protocol in WEB:
+        raise SNSInvalidParameter(
+            f"Invalid parameter: Protocol: the engine sends nothing over {protocol}. Expected "
+            "email, sms, sqs or lambda."
+        )
+    return subscribe.original(self, topic_arn, endpoint, protocol)
 
 
 @hook(Subscription, "publish", "Moto drops what goes to e-mail and SMS; the engine has an inbox.")

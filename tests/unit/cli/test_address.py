@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import os
 import socket
 from collections.abc import Iterator
@@ -9,7 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from darkroom_ops.cli.address import Address, announced, connect, running, state_file
+from darkroom_ops.cli.address import (
+    Address,
+    announced,
+    connect,
+    profile_file,
+    running,
+    secret_key,
+    state_file,
+)
+from darkroom_ops.deployment import Deployment
 from darkroom_ops.present.failures import WrongUse
 
 
@@ -28,7 +38,7 @@ def engines() -> Iterator[tuple[Address, Address]]:
         socket.create_server(("127.0.0.1", 0)) as two,
     ):
         first, second = (
-            Address(f"http://127.0.0.1:{each.getsockname()[1]}", "darkroom", os.getpid())
+            Address(f"http://127.0.0.1:{each.getsockname()[1]}", "darkroom", os.getpid(), "secret")
             for each in (one, two)
         )
         yield first, second
@@ -87,3 +97,69 @@ def test_what_is_named_counts_before_the_engine(
         )
         monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:8")
         assert connect(None, None).endpoint == "http://127.0.0.1:8"
+
+
+# ---------------------------------------------------------------------------- keys
+
+
+def secret_of(deployment: Deployment) -> str | None:
+    return deployment.exports.get("AWS_SECRET_ACCESS_KEY")
+
+
+def test_commands_have_the_keys_of_the_engine_that_runs(
+    engines: tuple[Address, Address], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the environment has, for AWS."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "mine")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "own")
+    first, second = engines
+    by_name = first.endpoint.replace("127.0.0.1", "localhost")
+    with announced(first):
+        assert secret_of(connect(None, None)) == "secret"
+        for named in (first.endpoint, f"{first.endpoint}/", by_name):
+            assert secret_of(connect(named, None)) == "secret", named
+        assert secret_of(connect(second.endpoint, None)) == "own"
+
+
+def test_nobody_else_may_read_the_keys(engines: tuple[Address, Address]) -> None:
+    before = os.umask(0)
+    try:
+        with announced(engines[0]):
+            files = sorted(state_file().parent.iterdir())
+            assert [each.name for each in files] == ["aws-config", "engine.json"]
+            assert {each.stat().st_mode & 0o777 for each in files} == {0o600}
+    finally:
+        os.umask(before)
+
+
+def test_aws_clients_have_a_profile(engines: tuple[Address, Address]) -> None:
+    with announced(engines[0]):
+        pass
+    profile = configparser.ConfigParser()
+    profile.read(profile_file())
+    assert dict(profile["profile darkroom"]) == {
+        "endpoint_url": engines[0].endpoint,
+        "region": "us-east-1",
+        "aws_access_key_id": "darkroom",
+        "aws_secret_access_key": "secret",
+    }
+
+
+def test_the_secret_key_stays_from_one_start_to_the_next() -> None:
+    secret = secret_key()
+    assert len(secret) == 40
+    assert secret_key() == secret
+    assert f"aws_secret_access_key = {secret}\n" in profile_file().read_text()  # before it starts
+
+
+@pytest.mark.parametrize("damage", ["unlink", "readable", "empty", "no profile"])
+def test_a_secret_key_that_is_lost_or_known_is_made_anew(damage: str) -> None:
+    secret = secret_key()
+    if damage == "readable":
+        profile_file().chmod(0o640)
+    elif damage == "unlink":
+        profile_file().unlink()
+    else:
+        profile_file().write_text("" if damage == "empty" else "\x00[")
+    assert secret_key() not in {secret, ""}
+    assert profile_file().stat().st_mode & 0o777 == 0o600

@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime
 import io
 import json
-import urllib.request
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -38,21 +38,20 @@ class Darkroom:
     """The command, on a stack whose evidence is a :class:`World`."""
 
     def __init__(self, world: World, patch: pytest.MonkeyPatch) -> None:
-        self.deployment = SimpleNamespace(endpoint="http://engine", source_prefix="uploads/")
-        self.mailbox: bytes | OSError = b"{}"
-        self.asked: list[str] = []
+        s3 = SimpleNamespace(get_object=self._get)
+        self.deployment = SimpleNamespace(endpoint="http://engine", source_prefix="uploads/", s3=s3)
+        self.mailbox: bytes | Exception = b"{}"
+        self.asked: list[tuple[str, str]] = []
         patch.setattr("darkroom_ops.cli.address.connect", lambda *_: self.deployment)
         patch.setattr(
             evidence, "StackEvidence", lambda at: world if at is self.deployment else None
         )
-        patch.setattr(urllib.request, "urlopen", self._open)
 
-    def _open(self, url: str, timeout: float) -> io.BytesIO:
-        assert 0 < timeout <= 10
-        self.asked.append(url)
-        if isinstance(self.mailbox, OSError):
+    def _get(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803 - boto3's
+        self.asked.append((Bucket, Key))
+        if isinstance(self.mailbox, Exception):
             raise self.mailbox
-        return io.BytesIO(self.mailbox)
+        return {"Body": io.BytesIO(self.mailbox)}
 
     def __call__(self, *words: str) -> tuple[int, str]:
         done = CliRunner().invoke(app, ["audit", *words])
@@ -200,12 +199,20 @@ def test_the_engine_is_asked_for_its_messages(world: World, darkroom: Darkroom) 
     darkroom.mailbox = b'{"a": 2}'
 
     assert [each["says"].partition(" ")[0] for each in darkroom.json()[1]["findings"]] == ["2"]
-    assert set(darkroom.asked) == {"http://engine/darkroom/messages"}
+    assert set(darkroom.asked) == {("darkroom", "messages")}
 
 
-@pytest.mark.parametrize("mailbox", [b"no JSON", b"[]", OSError("refused")])
+@pytest.mark.parametrize(
+    "mailbox",
+    [
+        b"no JSON",
+        b"[]",
+        EndpointConnectionError(endpoint_url="http://engine"),
+        ClientError({"Error": {"Code": "NoSuchBucket"}}, "GetObject"),
+    ],
+)
 def test_another_emulator_says_nothing_of_messages(
-    world: World, darkroom: Darkroom, mailbox: bytes | OSError
+    world: World, darkroom: Darkroom, mailbox: bytes | Exception
 ) -> None:
     world.runs = [run("a", status="FAILED")]
     darkroom.mailbox = mailbox

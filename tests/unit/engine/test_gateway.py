@@ -12,19 +12,21 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
+from werkzeug.test import run_wsgi_app
 
-from darkroom_ops.engine.authorization import Authorizer, Denial
-from darkroom_ops.engine.gateway import Gateway
+from darkroom_ops.engine import gateway
+from darkroom_ops.engine.authorization import Denial
 from darkroom_ops.engine.permissions import MACHINE, Call, Need
-from darkroom_ops.engine.protocols import ServiceError, ServiceFault
+from darkroom_ops.engine.protocols import FORM, ServiceError, ServiceFault
+from darkroom_ops.engine.signatures import Keys
 from tests.unit.engine.api import (
-    PLACE,
     Api,
     Json,
-    Roles,
     answer_of,
+    gateway_to,
     policy,
     request,
+    signed,
     xml_text,
 )
 
@@ -57,17 +59,14 @@ def test_what_no_policy_allows_is_refused_and_remembered(api: Api) -> None:
 
 @pytest.mark.parametrize(
     "environ",
-    [request(uri="/photos/b.jpg", who="engine"), request() | {"HTTP_AUTHORIZATION": "Basic x"}],
-    ids=["an operator", "no signature"],
+    [request(uri="/photos/b.jpg", who=who) for who in ("darkroom", "engine")],
 )
 def test_who_is_bound_to_no_role_is_let_through(api: Api, environ: Json) -> None:
     assert api(environ) == (200, b"done")
-    del environ["HTTP_AUTHORIZATION"]
-    assert api(environ | {"wsgi.input": io.BytesIO()}) == (200, b"done")
     assert api.asked == []
 
 
-def test_the_engine_tells_its_own_pages_to_anybody(api: Api) -> None:
+def test_the_engine_tells_its_own_pages(api: Api) -> None:
     status, body = api(request(uri="/own", who="reader"))
     assert (status, json.loads(body)) == (200, {"é": 1})
     assert api.server.served == []
@@ -211,7 +210,7 @@ class Meeting:
 )
 def test_conditional_writes_go_one_at_a_time(environ: Mapping[str, str], at_once: int) -> None:
     meeting = Meeting(0.05 if at_once == 1 else 10)
-    edge = Gateway(meeting, Authorizer(Roles(), PLACE), lambda *_: None, {})
+    edge = gateway_to(meeting)
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda _: answer_of(edge, request(who="engine") | environ), range(2)))
     assert meeting.met == [at_once == 2] * 2
@@ -222,32 +221,169 @@ def test_the_machine_is_a_principal_like_any_other(api: Api) -> None:
     assert api(request(who="step-functions", uri="/photos/b.jpg"))[0] == 200
 
 
+# ---------------------------------------------------------------------------- who may call at all
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"HTTP_HOST": "evil.example:4599"},  # a name that leads to 127.0.0.1
+        {"HTTP_HOST": "127.0.0.1:4598"},
+        {"HTTP_HOST": "127.0.0.1"},
+        {"HTTP_HOST": ""},
+        {"HTTP_ORIGIN": "https://evil.example"},
+        {"HTTP_ORIGIN": "null"},
+        {"HTTP_ORIGIN": "http://127.0.0.1:4599"},
+        {"HTTP_SEC_FETCH_SITE": "cross-site"},
+        {"HTTP_SEC_FETCH_SITE": "same-site"},
+        {"HTTP_SEC_FETCH_SITE": "same-origin"},
+    ],
+)
+def test_no_page_in_a_browser_may_call(api: Api, headers: dict[str, str]) -> None:
+    environ = request(who="darkroom", body=b"x") | headers
+    status, body = api(environ)
+    assert (status, api.server.served) == (403, [])
+    assert b"Expected" in body
+    assert environ["wsgi.input"].tell() == 0  # refused before anything is read
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"HTTP_HOST": "localhost:4599"},
+        {"HTTP_HOST": "LocalHost:4599"},
+        {"HTTP_SEC_FETCH_SITE": "none"},
+    ],
+)
+def test_a_program_of_this_machine_may_call(api: Api, headers: dict[str, str]) -> None:
+    assert api(request(who="darkroom") | headers)[0] == 200
+
+
+def test_an_answer_says_which_hosts_there_are(api: Api) -> None:
+    _, body = api(request() | {"HTTP_HOST": "x\x1b[2J"})
+    assert body.decode() == (
+        "Expected the Host header to be 127.0.0.1:4599 or localhost:4599, but received "
+        "'x\\x1b[2J'. Use the endpoint that `darkroom up` printed.\n"
+    )
+
+
+@pytest.mark.parametrize("header", [None, "Basic x", "AWS4-HMAC-SHA256 Credential=x"])
+def test_a_call_without_a_signature_is_refused(api: Api, header: str | None) -> None:
+    environ = request() | {"HTTP_AUTHORIZATION": header or ""}
+    status, body = api(environ)
+    assert (status, xml_text(body, "Code")) == (403, "MissingAuthenticationToken")
+    assert "`darkroom up` prints the keys" in str(xml_text(body, "Message"))
+    assert api.server.served == []
+
+
+@pytest.mark.parametrize("who", ["darkroom", "reader", MACHINE, "AKIAIOSFODNN7EXAMPLE"])
+def test_a_call_with_other_keys_is_refused(api: Api, who: str) -> None:
+    status, body = api(signed(request(who=who), Keys("another")))
+    assert (status, xml_text(body, "Code")) == (403, "SignatureDoesNotMatch")
+    assert f"goes with {who} here is another one" in str(xml_text(body, "Message"))
+    assert api.server.served == []
+
+
+def test_the_engines_own_pages_are_for_the_user_too(api: Api) -> None:
+    assert api(request(uri="/own") | {"HTTP_AUTHORIZATION": ""})[0] == 403
+
+
+@pytest.mark.parametrize("uri", ["/moto-api/reset", "/moto-api/state-manager/set-transition"])
+def test_a_service_that_the_template_does_not_use_is_not_there(api: Api, uri: str) -> None:
+    status, body = api(request("POST", uri, who="darkroom", service="moto_api"))
+    assert (status, json.loads(body)["__type"]) == (501, "NotImplemented")
+    assert json.loads(body)["message"] == (
+        "The engine has no service moto_api: it has those that Darkroom's template uses."
+    )
+
+
+# ---------------------------------------------------------------------------- bodies
+
+
+class Breaks(io.BytesIO):
+    """A client that sends nothing."""
+
+    def read(self, _: int | None = -1, /) -> bytes:
+        raise TimeoutError("timed out")
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"CONTENT_LENGTH": "5"}, "IncompleteBody"),
+        ({"CONTENT_LENGTH": "-1"}, "InvalidArgument"),
+        ({"CONTENT_LENGTH": "x"}, "InvalidArgument"),
+        ({"CONTENT_LENGTH": str(1024**3 + 1)}, "EntityTooLarge"),
+        ({"wsgi.input": Breaks()}, "RequestTimeout"),
+        ({"wsgi.input": Breaks(), "wsgi.input_terminated": True}, "RequestTimeout"),
+    ],
+)
+def test_a_body_that_does_not_come_is_refused(api: Api, changed: Json, code: str) -> None:
+    environ = signed(request("PUT", who="darkroom", body=b"four")) | changed
+    status, body = api(environ)
+    assert (status, xml_text(body, "Code"), api.server.served) == (400, code, [])
+
+
+def test_a_refused_call_closes_its_connection(api: Api) -> None:
+    """What was not read of it would be taken for the next call."""
+    environ = signed(request("PUT", who="darkroom", body=b"four")) | {"CONTENT_LENGTH": "x"}
+    _, _, headers = run_wsgi_app(api.gateway, environ)
+    assert headers["Connection"] == "close"
+
+
+@pytest.mark.parametrize(("length", "served"), [(3, True), (4, True), (5, False)])
+@pytest.mark.parametrize("in_chunks", [False, True])
+def test_a_body_has_a_limit(
+    api: Api, monkeypatch: pytest.MonkeyPatch, length: int, in_chunks: bool, served: bool
+) -> None:
+    monkeypatch.setitem(gateway.MOST_BYTES, "s3", 4)
+    environ = signed(request("PUT", who="darkroom", body=b"x" * length))
+    if in_chunks:
+        environ |= {"wsgi.input_terminated": True}
+        del environ["CONTENT_LENGTH"]
+    status, body = api(environ)
+    assert api.server.served == ([b"x" * length] if served else [])
+    if not served:
+        assert (status, xml_text(body, "Code")) == (400, "EntityTooLarge")
+
+
 # ---------------------------------------------------------------------------- what moto has not got
 
 
-@pytest.mark.parametrize("service", ["iam", "cloudformation", "sns", "states", "s3"])
-def test_a_call_that_moto_lacks_is_answered_in_its_protocol(service: str) -> None:
-    def lacks(environ: Json, start_response: Any) -> Iterable[bytes]:
-        raise NotImplementedError("The cut_hair action has not been implemented")
-
-    gateway = Gateway(lacks, Authorizer(Roles(), PLACE), lambda *_: None, {})
-    status, body = answer_of(gateway, request(who="operator", service=service))
+@pytest.mark.parametrize(
+    ("service", "asked"),
+    [
+        ("s3", {}),
+        ("iam", {"CONTENT_TYPE": FORM, "body": b"Action=CutHair"}),
+        ("cloudformation", {"uri": "/?Action=CutHair"}),
+        ("states", {"HTTP_X_AMZ_TARGET": "AWSStepFunctions.CutHair"}),
+        ("sqs", {"CONTENT_TYPE": FORM, "body": b"Action=CutHair"}),  # before 2023
+        ("lambda", {"uri": "/hair"}),
+    ],
+)
+def test_a_call_that_moto_lacks_is_answered_in_its_protocol(
+    api: Api, service: str, asked: Any
+) -> None:
+    api.server.lacks = NotImplementedError("any")
+    status, body = api(request("POST", **({"uri": "/"} | asked), who="darkroom", service=service))
+    name = {"s3": "POST /", "lambda": "POST /hair"}.get(service, "CutHair")
+    says = (
+        f"The engine has no {name} of {service}: it has what Darkroom uses. Make the call on AWS."
+    )
     assert status == 501
-    if service == "states":
-        said = json.loads(body)
-        assert said["__type"] == "NotImplemented"
-        assert said["message"] == "The cut_hair action has not been implemented"
+    if service in {"states", "lambda"}:
+        assert json.loads(body) == {"__type": "NotImplemented", "message": says}
     else:
         found = "" if service == "s3" else "Error/"
         assert xml_text(body, f"{found}Code") == "NotImplemented"
-        assert xml_text(body, f"{found}Message") == "The cut_hair action has not been implemented"
+        assert xml_text(body, f"{found}Message") == says
 
 
-def test_an_unsigned_call_that_moto_lacks_is_answered_too() -> None:
-    def lacks(environ: Json, start_response: Any) -> Iterable[bytes]:
-        raise NotImplementedError("no")
-
-    gateway = Gateway(lacks, Authorizer(Roles(), PLACE), lambda *_: None, {})
-    unsigned = request()
-    del unsigned["HTTP_AUTHORIZATION"]
-    assert answer_of(gateway, unsigned)[0] == 501
+def test_a_call_that_moto_fails_in_is_told_in_one_line(
+    api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    api.server.lacks = KeyError("x")
+    status, body = api(request("POST", "/", who="darkroom"))
+    says = "The engine failed at POST / of s3: KeyError('x')."
+    assert (status, xml_text(body, "Message")) == (500, says)
+    assert caplog.messages == [says]

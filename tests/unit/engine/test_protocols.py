@@ -7,7 +7,7 @@ import json
 import pytest
 
 from darkroom_ops.engine.permissions import Call
-from darkroom_ops.engine.protocols import ServiceError, read, respond
+from darkroom_ops.engine.protocols import FORM, ServiceError, protocol_of, read, respond
 from tests.unit.engine.api import (
     Json,
     request,
@@ -151,7 +151,8 @@ def test_an_error_is_read_by_boto3_as_it_was_meant(service: str, status: int) ->
     from botocore.parsers import create_parser
     from botocore.session import get_session
 
-    response = respond(service, ServiceError(status, "Odd", "a <b> & c"))
+    protocol = {"s3": "rest-xml", "sns": "query"}.get(service, "json")
+    response = respond(protocol, ServiceError(status, "Odd", "a <b> & c"))
     model = get_session().get_service_model(service)
     shape = model.operation_model(model.operation_names[0]).output_shape
     parsed = create_parser(model.metadata["protocol"]).parse(
@@ -174,3 +175,32 @@ def test_an_error_is_read_by_boto3_as_it_was_meant(service: str, status: int) ->
         assert xml_text(response.get_data(), "RequestId") == request_id
     else:
         assert response.content_type == "application/x-amz-json-1.1"
+
+
+@pytest.mark.parametrize(
+    ("service", "headers", "protocol"),
+    [
+        ("s3", {"CONTENT_TYPE": FORM}, "rest-xml"),
+        ("", {}, "rest-xml"),
+        ("sns", {"CONTENT_TYPE": f"{FORM}; charset=utf-8"}, "query"),
+        ("sns", {"QUERY_STRING": "Action=Publish"}, "query"),
+        ("sqs", {"HTTP_X_AMZ_TARGET": "AmazonSQS.SendMessage"}, "json"),
+        ("lambda", {}, "json"),
+        ("monitoring", {"HTTP_SMITHY_PROTOCOL": "rpc-v2-cbor"}, "rpc-v2-cbor"),
+    ],
+)
+def test_the_protocol_is_the_one_that_is_spoken(
+    service: str, headers: dict[str, str], protocol: str
+) -> None:
+    assert protocol_of(request("POST", "/") | headers, service) == protocol
+
+
+def test_an_error_is_read_in_cbor_too() -> None:
+    from botocore.parsers import create_parser
+
+    response = respond("rpc-v2-cbor", ServiceError(501, "Odd", "ü" * 300))
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    given = {"status_code": 501, "headers": headers, "body": response.get_data()}
+    error = create_parser("smithy-rpc-v2-cbor").parse(given, None)["Error"]
+    assert (error["Code"], error["Message"]) == ("Odd", "ü" * 300)
+    assert headers["smithy-protocol"] == "rpc-v2-cbor"

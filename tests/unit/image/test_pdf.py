@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import re
 import shutil
 import subprocess
-import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -315,19 +313,3 @@ def test_the_information_has_title_and_credit(metadata: str, fields: str) -> Non
         f"/{name} <FEFF{told[name].encode('utf-16-be').hex().upper()}>" for name in fields.split()
     )
     assert f"<< {wanted} /Producer (Darkroom) >>".encode() in pdf
-
-
-def test_a_picture_is_copied_twice_at_most() -> None:
-    """Out of the mezzanine, and into the file: at 100 megapixels it has hundreds of megabytes."""
-    builder, picture = Builder(), os.urandom(4_000_000)
-    builder.add_page(Pixels(bytes(100), (10, 10), 1), (10, 10), (10, 10))
-    builder.add_jpeg(picture, PdfOptions().quality)
-    mezzanine = b"".join(builder.finish("png", 1, Credit(), graphic=False))
-    tracemalloc.start()
-    try:
-        before, _ = tracemalloc.get_traced_memory()
-        assert picture in document(mezzanine, "x", PdfOptions()).data
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak - before < 2.5 * len(picture)

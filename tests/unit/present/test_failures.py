@@ -21,7 +21,7 @@ from darkroom_ops.deployment import NotDeployed
 from darkroom_ops.executions.client import NoSuchExecution
 from darkroom_ops.present.failures import LeftRunning, WrongUse, explain, explained
 
-REFUSED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetObject")
+REFUSED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no."}}, "GetObject")
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,7 @@ def test_what_a_person_can_mend_is_in_words(error: Exception, said: list[str]) -
 
     assert found is not None
     assert all(each in found for each in said)
+    assert ".." not in found
 
 
 def test_a_bug_of_ours_is_not_hidden() -> None:

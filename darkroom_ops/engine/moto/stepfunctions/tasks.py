@@ -33,6 +33,7 @@ from moto.stepfunctions.parser.mocking.mock_config import MockedResponseReturn, 
 from darkroom_ops.engine.moto.hook import hook, services
 from darkroom_ops.engine.moto.lambda_ import Client
 from darkroom_ops.engine.moto.stepfunctions.failures import failure
+from darkroom_ops.engine.permissions import MACHINE
 
 # ---------------------------------------------------------------------------- calls
 
@@ -45,7 +46,7 @@ from darkroom_ops.engine.moto.stepfunctions.failures import failure
 class SharedClients:
     """Stands for the module, of which moto uses `client` only."""
 
-    made: ClassVar[dict[tuple[str, str], Any]] = {}
+    made: ClassVar[dict[tuple[str, str, str], Any]] = {}
     lock = threading.Lock()
 
     @classmethod
@@ -53,19 +54,20 @@ class SharedClients:
         """Return the client of a service for the engine that runs."""
         if service_name == "lambda":
             return Client(region_name)
-        endpoint = services().endpoint
+        endpoint, secret = services().endpoint, services().keys.secret_of(MACHINE)
         with cls.lock:
-            if (endpoint, service_name) not in cls.made:
+            made = (secret, endpoint, service_name)
+            if made not in cls.made:
                 session: Any = boto3.session.Session()
-                cls.made[endpoint, service_name] = session.client(
+                cls.made[made] = session.client(
                     service_name,
                     region_name=region_name,
                     endpoint_url=endpoint,
-                    aws_access_key_id="step-functions",
-                    aws_secret_access_key="engine",  # noqa: S106 - nothing is secret here
+                    aws_access_key_id=MACHINE,
+                    aws_secret_access_key=secret,
                     config=config.merge(Config(max_pool_connections=100)),
                 )
-            return cls.made[endpoint, service_name]
+            return cls.made[made]
 
 
 # ---------------------------------------------------------------------------- names of errors

@@ -87,7 +87,7 @@ def staff(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Staff:
 
 @pytest.fixture
 def pool(staff: Staff) -> Functions:
-    made = Functions("http://engine", "eu-west-1", slots=2)
+    made = Functions("http://engine", "eu-west-1", slots=2, secret_of="secret of {}".format)
     made.register(SPEC)
     return made
 
@@ -118,7 +118,7 @@ def test_a_function_has_lambdas_environment_and_little_else(
         "AWS_REGION": "eu-west-1",
         "AWS_DEFAULT_REGION": "eu-west-1",
         "AWS_ACCESS_KEY_ID": "resize",
-        "AWS_SECRET_ACCESS_KEY": "engine",
+        "AWS_SECRET_ACCESS_KEY": "secret of resize",
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
         "AWS_LAMBDA_FUNCTION_NAME": "resize",

@@ -20,6 +20,7 @@ from darkroom_ops.engine import backends
 from darkroom_ops.engine.inbox import Inbox
 from darkroom_ops.engine.moto import hook
 from darkroom_ops.engine.permissions import Call
+from darkroom_ops.engine.signatures import Keys
 from darkroom_ops.engine.stepfunctions.retries import RetryWaits
 from darkroom_ops.engine.stepfunctions.task_faults import Fault, Faults
 
@@ -69,6 +70,7 @@ class Lab:
         self.backend = StepFunctionsParserBackend(REGION, ACCOUNT)
         self.services = hook.Services(
             endpoint="http://127.0.0.1:1",
+            keys=Keys("secret"),
             gateway=SimpleNamespace(make=self._make),  # type: ignore[arg-type]
             functions=self.functions,
             inbox=self.inbox,

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from types import SimpleNamespace
-from typing import Any
 from unittest.mock import patch
 from xml.etree import ElementTree
 
 import pytest
-from moto.s3 import models
 
 from darkroom_ops.engine import eventbridge
 from darkroom_ops.engine.moto import s3
 from tests.support.aws import client
-from tests.unit.engine.moto.lab import ACCOUNT, REGION, Json, Lab
+from tests.unit.engine.moto.lab import ACCOUNT, Json, Lab
 from tests.unit.engine.moto.probes import listening_queue, probe
 
 
@@ -102,42 +99,3 @@ def test_plain_moto_does_not_say_that_a_bucket_sends_its_events() -> bool:
     storage.put_bucket_notification_configuration(Bucket="told", NotificationConfiguration=bridge)
     said = storage.get_bucket_notification_configuration(Bucket="told")
     return "EventBridgeConfiguration" not in said
-
-
-# ---------------------------------------------------------------------------- bytes of objects
-
-
-def key_of(content: bytes) -> Any:
-    return models.FakeKey("a.jpg", content, ACCOUNT, REGION)
-
-
-def test_bytes_of_objects_are_kept_apart_and_not_in_memory(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(s3, "_arena", s3.Arena())
-    keys = [key_of(content) for content in (b"", b"one", b"", b"second")]
-    assert [key.value for key in keys] == [b"", b"one", b"", b"second"]
-    assert keys[1].etag == '"f97c5d29941bfb1b2fdab0874906ab82"'
-    keys[1].value = b"changed, and longer"
-    assert [key.value for key in keys] == [b"", b"changed, and longer", b"", b"second"]
-    body = keys[3]._value_buffer
-    assert "second" not in str(vars(body))
-    body.seek(1)
-    assert [body.read(2), body.read(9), body.read(1)] == [b"ec", b"ond", b""]
-    for key in keys:
-        key.dispose()
-        key.dispose()
-    assert s3._arena.add(b"first") == 0  # what is forgotten takes no space
-
-
-def test_more_than_is_written_at_once_is_written_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    write = os.pwrite
-    monkeypatch.setattr(os, "pwrite", lambda fd, content, at: write(fd, content[:2], at))
-    arena = s3.Arena()
-    arena.add(b"-")
-    assert arena.read(arena.add(b"12345"), 5) == b"12345"
-
-
-@probe(s3.Bodies)
-def test_plain_moto_keeps_bytes_in_memory() -> bool:
-    return not key_of(bytes(1 << 20))._value_buffer._rolled

@@ -23,8 +23,9 @@ from moto.sqs.responses import SQSResponse
 from werkzeug.test import run_wsgi_app
 
 from darkroom_ops.engine.moto import hooks, server
+from tests.support import stack
 from tests.support.aws import empty_account
-from tests.unit.engine.api import request
+from tests.unit.engine.api import request, signed
 from tests.unit.engine.moto.lab import ACCOUNT, Lab
 from tests.unit.engine.moto.probes import probe
 
@@ -58,14 +59,14 @@ def test_a_services_methods_are_listed_once(lab: Lab) -> None:
 
 @pytest.fixture
 def answer(lab: Lab) -> Iterator[Callable[..., tuple[int, dict[str, str], bytes]]]:
-    """Moto's server as the engine has it, with a bucket and no account."""
+    """Moto's services as the engine has them, with a bucket and no account."""
 
     def call(method: str, uri: str, service: str = "s3", **more: Any) -> Any:
-        environ = request(method, uri, service=service, HTTP_HOST="localhost", **more)
-        body, status, headers = run_wsgi_app(application, environ, buffered=True)
+        environ = signed(request(method, uri, service=service, HTTP_HOST="localhost", **more))
+        body, status, headers = run_wsgi_app(applications[service], environ, buffered=True)
         return int(status.split()[0]), dict(headers), b"".join(body)
 
-    application = server.application()
+    applications = server.applications()
     with empty_account():
         hooks.install(lab.services)
         try:
@@ -91,7 +92,8 @@ def test_what_a_service_says_as_an_exception_is_its_answer(answer: Any) -> None:
     status, headers, body = answer("GET", "/2015-03-31/functions/none", "lambda")
     assert (status, json.loads(body)["__type"]) == (404, "ResourceNotFoundException")
     assert headers["Content-Type"] == "application/json"
-    assert answer("GET", "/nowhere", "lambda")[0] == 404
+    with pytest.raises(NotImplementedError, match=r"^/nowhere$"):
+        answer("GET", "/nowhere", "lambda")
 
 
 def test_an_error_of_a_client_that_moto_uses_is_told(
@@ -115,9 +117,12 @@ def test_no_other_website_may_read_an_answer(answer: Any) -> None:
     assert not [name for name in headers if name.startswith("Access-Control")]
 
 
-def test_motos_own_pages_are_there(answer: Any) -> None:
-    assert answer("POST", "/moto-api/reset")[0] == 200
-    assert answer("GET", "/photos")[0] == 404
+def test_the_services_are_those_that_the_template_uses() -> None:
+    kinds = {each["Type"].split("::")[1] for each in stack.translated()["Resources"].values()}
+    names = {"StepFunctions": "states", "CloudWatch": "monitoring"}
+    used = {names.get(kind, kind.lower()) for kind in kinds}
+    assert set(server.SERVICES) == used | {"cloudformation"}  # which deploys it
+    assert set(server.SERVICES.values()) <= set(backends.list_of_moto_modules()) | {"lambda"}
 
 
 # ---------------------------------------------------------------------------- plain moto

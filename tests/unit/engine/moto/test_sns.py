@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from moto.ses.models import ses_backends
+from moto.sns.exceptions import SNSInvalidParameter
 from moto.sns.models import sns_backends
 
 from darkroom_ops.engine.moto import sns
@@ -97,3 +98,22 @@ def test_plain_moto_drops_an_email() -> bool:
     (subscription,) = backend.subscriptions.values()
     kept = [vars(subscription), ses_backends[ACCOUNT][REGION].sent_messages]
     return "a message to nobody" not in repr(kept)
+
+
+@pytest.mark.parametrize("protocol", ["http", "https"])
+def test_no_server_of_this_machine_is_subscribed(protocol: str) -> None:
+    with pytest.raises(SNSInvalidParameter, match=f"sends nothing over {protocol}"):
+        sns.subscribe.replacement("backend", "arn", "any", protocol)
+
+
+def test_others_are_subscribed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sns.subscribe, "original", lambda *given: given)
+    given = ("backend", "arn", "you@example.com", "email")
+    assert sns.subscribe.replacement(*given) == given
+
+
+@probe(sns.subscribe)
+def test_plain_moto_subscribes_any_server() -> bool:
+    topic = client("sns").create_topic(Name="t")["TopicArn"]
+    given = {"TopicArn": topic, "Protocol": "http", "Endpoint": "http://127.0.0.1:1"}
+    return "SubscriptionArn" in client("sns").subscribe(**given)

@@ -1,0 +1,182 @@
+"""Who makes a call: the engine's access keys, and the signatures that are made with them.
+
+Sources: "Create a signed AWS API request" (IAM user guide) for Signature Version 4; "Signing and
+authenticating REST requests" (S3 user guide) for the addresses of version 2 that boto3 presigns.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import hmac
+import re
+import secrets
+import urllib.parse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from wsgiref.types import WSGIEnvironment
+
+from botocore.auth import HmacV1QueryAuth
+from botocore.compat import HTTPHeaders
+from botocore.credentials import Credentials
+
+from darkroom_ops.deployment import OPERATOR
+
+ALGORITHM = "AWS4-HMAC-SHA256"
+
+_CREDENTIAL = re.compile(
+    r"(?P<key>[^/]+)/(?P<date>\d{8})/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request"
+)
+_PARTS = re.compile(r"(Credential|SignedHeaders|Signature)=([^,\s]+)")
+
+
+class Keys:
+    """The secret access keys of an engine: a principal's access key is its name.
+
+    Those of functions and of the state machine follow from the operator's, and do not tell it.
+    """
+
+    def __init__(self, secret: str | None = None) -> None:
+        self.secret = secret or secrets.token_hex(20)
+
+    def secret_of(self, principal: str) -> str:
+        """Return a principal's secret access key."""
+        if principal == OPERATOR:
+            return self.secret
+        return hmac.new(self.secret.encode(), principal.encode(), hashlib.sha256).hexdigest()
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a request says of who signed it, and how."""
+
+    principal: str
+    service: str
+    region: str
+    date: str  # of the credential: 20260131
+    time: str  # of the request: 20260131T080015Z
+    headers: tuple[str, ...]  # the names of those that are signed
+    value: str
+    presigned: bool = False
+    version: int = 4
+
+    def matches(self, environ: WSGIEnvironment, body: bytes, secret: str) -> bool:
+        """Return whether it was made of this request, with this secret access key."""
+        if self.version == 2:  # noqa: PLR2004 - the one before 4
+            made = _version_2(environ, self.principal, secret)
+        else:
+            made = self._made(environ, body, secret)
+        return hmac.compare_digest(made.encode(), self.value.encode())
+
+    def _made(self, environ: WSGIEnvironment, body: bytes, secret: str) -> str:
+        path, _, query = raw_address(environ).partition("?")
+        canonical = "\n".join(
+            (
+                environ["REQUEST_METHOD"],
+                # S3 signs the path as it is sent; the others encode what is encoded once more.
+                path if self.service == "s3" else urllib.parse.quote(path, safe="/-_.~"),
+                _sorted(query),
+                *(f"{name}:{_header(environ, name)}" for name in self.headers),
+                "",
+                ";".join(self.headers),
+                self._payload(environ, body),
+            )
+        )
+        scope = f"{self.date}/{self.region}/{self.service}/aws4_request"
+        digest = hashlib.sha256(canonical.encode("latin-1")).hexdigest()
+        to_sign = f"{ALGORITHM}\n{self.time}\n{scope}\n{digest}"
+        key = _signing_key(secret, self.date, self.region, self.service)
+        return hmac.new(key, to_sign.encode(), hashlib.sha256).hexdigest()
+
+    def _payload(self, environ: WSGIEnvironment, body: bytes) -> str:
+        said: str | None = environ.get("HTTP_X_AMZ_CONTENT_SHA256")
+        if said is None:
+            return "UNSIGNED-PAYLOAD" if self.presigned else hashlib.sha256(body).hexdigest()
+        return said
+
+
+def read(environ: WSGIEnvironment) -> Signature | None:
+    """Return the signature of a request, in its headers or its address; None without any."""
+    header = environ.get("HTTP_AUTHORIZATION", "")
+    if header.startswith(ALGORITHM):
+        given = dict(_PARTS.findall(header))
+        time = environ.get("HTTP_X_AMZ_DATE", "")
+        return _version_4(given, time, presigned=False)
+    if header:
+        return None
+    query = dict(urllib.parse.parse_qsl(environ.get("QUERY_STRING", "")))
+    if query.get("X-Amz-Algorithm") == ALGORITHM:
+        given = {
+            name: query.get(f"X-Amz-{name}", "")
+            for name in ("Credential", "SignedHeaders", "Signature")
+        }
+        return _version_4(given, query.get("X-Amz-Date", ""), presigned=True)
+    if "AWSAccessKeyId" in query and "Signature" in query:
+        who = query["AWSAccessKeyId"]
+        return Signature(who, "s3", "us-east-1", "", "", (), query["Signature"], version=2)
+    return None
+
+
+def raw_address(environ: WSGIEnvironment) -> str:
+    """Return path and query as they were sent: what WSGI decodes, it decodes as Latin-1."""
+    address: str = environ.get("RAW_URI") or environ["REQUEST_URI"]
+    return address
+
+
+def _version_4(given: Mapping[str, str], time: str, *, presigned: bool) -> Signature | None:
+    scope = _CREDENTIAL.fullmatch(given.get("Credential", ""))
+    if scope is None:
+        return None
+    return Signature(
+        principal=scope["key"],
+        service=scope["service"],
+        region=scope["region"],
+        date=scope["date"],
+        time=time,
+        headers=tuple(given.get("SignedHeaders", "").split(";")),
+        value=given.get("Signature", ""),
+        presigned=presigned,
+    )
+
+
+def _sorted(query: str) -> str:
+    """Return a query in the order in which it is signed, without the signature."""
+    parts = (each.partition("=") for each in query.split("&") if each)
+    return "&".join(
+        f"{name}={value}"
+        for name, value in sorted((name, value) for name, _, value in parts)
+        if name != "X-Amz-Signature"
+    )
+
+
+def _header(environ: WSGIEnvironment, name: str) -> str:
+    key = name.upper().replace("-", "_")
+    key = key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"
+    return " ".join(environ.get(key, "").split())
+
+
+@functools.lru_cache(maxsize=64)
+def _signing_key(secret: str, date: str, region: str, service: str) -> bytes:
+    key = f"AWS4{secret}".encode()
+    for part in (date, region, service, "aws4_request"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key
+
+
+def _version_2(environ: WSGIEnvironment, principal: str, secret: str) -> str:
+    """Return the signature of a presigned address as boto3 makes it by default."""
+    headers = HTTPHeaders()
+    for name in ("content-md5", "content-type"):
+        if value := _header(environ, name):
+            headers[name] = value
+    for key, value in environ.items():
+        if key.startswith("HTTP_X_AMZ_"):
+            headers[key.removeprefix("HTTP_").replace("_", "-").lower()] = value
+    query = dict(urllib.parse.parse_qsl(environ["QUERY_STRING"], keep_blank_values=True))
+    made: str = HmacV1QueryAuth(Credentials(principal, secret)).get_signature(
+        environ["REQUEST_METHOD"],
+        urllib.parse.urlsplit(raw_address(environ)),
+        dict(headers),
+        expires=query.get("Expires", ""),
+    )
+    return made
