@@ -62,7 +62,7 @@ schema: $(VENV)/dev ## write events/request.schema.json from the models
 bench: $(VENV)/dev ## speed and quality beside sharp, libvips and plain Pillow; options in ARGS
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
 
-bench-engine: $(VENV)/dev ## the time of one execution, and the engine's share of it
+bench-engine: $(VENV)/dev ## the time of executions, the engine's share of it, and its memory
 	@$(BIN)/python benchmarks/engine.py $(ARGS)
 
 bench-coldstart: $(VENV)/dev ## what importing a handler costs, beside importing boto3

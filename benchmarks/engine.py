@@ -8,27 +8,48 @@ Run by ``make bench-engine``. Writes ``benchmarks/results/engine.json``:
   slowest Resize, and the slower of MakePdf and BackupOriginal, each as the engine reports a
   function's duration.
 - ``batch_s``: seconds from the first of BATCH uploads at once to the end of the last execution.
+- ``engine_cpu_s_per_image``: CPU seconds of the engine's own process during these, its functions'
+  processes left out, and the uploading left in.
+- ``throughput_of_pool``: images a second of these, as a share of what as many processes as there
+  are CPUs reach with the imaging alone, without AWS.
+- ``first_image_s``: seconds from an upload to the end of its execution, on a ``darkroom up`` that
+  has only just said that it is there.
+- ``memory_mib``: the resident memory of the engine's own process after so many executions, with
+  small pictures.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import json
+import multiprocessing
 import os
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import output
+import psutil
+from darkroom.contract.presets import PdfOptions, Preset, parse_presets
+from darkroom.image.pdf import document
+from darkroom.image.plan import plan
+from darkroom.image.render import render
+from darkroom.image.sandbox import parent
+from darkroom.image.spec import DecodeSpec
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from darkroom_ops import presets
+from darkroom_ops.deployment import Deployment
 from darkroom_ops.engine.engine import Engine
 from darkroom_ops.engine.lambda_.functions import Invocation
 from darkroom_ops.executions.model import Execution
@@ -40,8 +61,15 @@ WARM_UPS = 3
 PIXELS = (1920, 1080)
 IDLE_SECONDS = 120.0
 
+SMALL_PIXELS = (96, 64)
+FIRST_COUNT = 100
+"""Executions after which the memory is looked at for the first time."""
+
 WALL_GOAL_S = 1.5
 SHARE_GOAL_S = 0.5
+CPU_GOAL_S = 0.08
+POOL_GOAL = 0.7
+FIRST_GOAL_S = 1.5
 
 # Functions whose invocations run side by side; the slowest of each group is on the critical path.
 # Notify is none of them: it tells of what has ended.
@@ -91,10 +119,10 @@ class Durations:
         return done
 
 
-def photo() -> bytes:
-    """Return a photo of two megapixels."""
+def photo(pixels: tuple[int, int] = PIXELS) -> bytes:
+    """Return a photo, of two megapixels unless it is told otherwise."""
     with Image.open(PROJECT / "samples" / "dandelions.jpg") as original:
-        reduced = original.resize(PIXELS, Image.Resampling.LANCZOS)
+        reduced = original.resize(pixels, Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     reduced.save(buffer, "jpeg", quality=90)
     return buffer.getvalue()
@@ -115,18 +143,84 @@ def one_by_one(engine: Engine, body: bytes, count: int) -> list[Run]:
     return runs[WARM_UPS:]
 
 
-def at_once(engine: Engine, body: bytes, count: int) -> tuple[float, list[Execution]]:
+def at_once(
+    engine: Engine, body: bytes, count: int, name: str = "many"
+) -> tuple[float, list[Execution]]:
     """Upload many photos at once; return the seconds to the last one's end, and all executions."""
     watcher = Watcher(engine.deployment.stepfunctions, engine.deployment.state_machine_arn)
     watcher.poll()
     with ThreadPoolExecutor(8) as pool:
         began = list(
-            pool.map(lambda index: upload(engine, f"many-{index}.jpg", body), range(count))
+            pool.map(lambda index: upload(engine, f"{name}-{index}.jpg", body), range(count))
         )
     assert engine.wait_idle(IDLE_SECONDS), "some executions never ended"
     ended = [execution for execution in watcher.poll() if execution.ended]
     last = max(e.stopped.timestamp() for e in ended if e.stopped is not None)
     return last - min(began), ended
+
+
+def pool_seconds(body: bytes, presets: tuple[Preset, ...], count: int) -> float:
+    """Return how long processes take for as many photos, which do nothing but the imaging."""
+    processes = os.cpu_count() or 1
+    fresh = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, fresh) as pool:
+        warm = [pool.submit(imaging, body, presets) for _ in range(4 * processes)]
+        for each in warm:
+            each.result()
+        began = time.perf_counter()
+        list(pool.map(imaging, [body] * count, [presets] * count))
+        return time.perf_counter() - began
+
+
+def imaging(body: bytes, presets: tuple[Preset, ...]) -> None:
+    """Do what the functions do with a photo, but for what they ask of AWS."""
+    decoded = parent.decode(body, DecodeSpec(presets=presets, pdf=PdfOptions()))
+    for each in plan("photo.jpg", decoded.image, presets):
+        render(decoded.mezzanine, each)
+    document(decoded.mezzanine, "photo.jpg", PdfOptions())
+
+
+def first_image(body: bytes) -> float:
+    """Return how long the first photo takes on a ``darkroom up`` that has only just started."""
+    command = [sys.executable, "-m", "darkroom_ops.cli.main", "up", "--json"]
+    with (
+        tempfile.TemporaryDirectory() as home,
+        subprocess.Popen(
+            command,
+            cwd=PROJECT,
+            env={**os.environ, "DARKROOM_HOME": home},
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as up,
+    ):
+        try:
+            assert up.stdout is not None
+            at = Deployment(endpoint=json.loads(next(up.stdout))["endpoint"])
+            at.s3.head_bucket(Bucket=at.source_bucket_name)  # making the client is not the engine's
+            began = time.time()
+            at.s3.put_object(
+                Bucket=at.source_bucket_name, Key=at.source_prefix + "first.jpg", Body=body
+            )
+            watcher = Watcher(at.stepfunctions, at.state_machine_arn)
+            while not (ended := [each for each in watcher.poll() if each.stopped]):
+                time.sleep(0.02)
+        finally:
+            up.terminate()
+    assert ended[0].outcome == "COMPLETE", ended[0].cause
+    return ended[0].stopped.timestamp() - began
+
+
+def memory(engine: Engine, counts: list[int]) -> dict[str, float]:
+    """Return the memory in MiB after so many executions of small pictures each."""
+    body, done = photo(SMALL_PIXELS), 0
+    found = {}
+    for count in counts:
+        while done < count:
+            more = min(FIRST_COUNT, count - done)
+            at_once(engine, body, more, name=f"small-{done}")
+            done += more
+        found[str(count)] = round(psutil.Process().memory_info().rss / 2**20, 1)
+    return found
 
 
 def upload(engine: Engine, name: str, body: bytes) -> float:
@@ -144,12 +238,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n\n")[0])
     parser.add_argument("--runs", type=int, default=15, help="photos one by one (15)")
     parser.add_argument("--batch", type=int, default=40, help="photos at once (40)")
+    parser.add_argument("--executions", type=int, default=2000, help="small pictures (2000)")
     options = parser.parse_args()
     body = photo()
+    first_image_s = first_image(body)
     with Engine(PROJECT / "template.yaml") as engine:
         engine.functions.warm()
+        pool_s = pool_seconds(
+            body, parse_presets(presets.get(engine.deployment).text), options.batch
+        )
         runs = one_by_one(engine, body, options.runs)
+        at_once(engine, body, os.cpu_count() or 1, name="warm")  # as many of each function as run
+        spent = time.process_time()
         batch_s, ended = at_once(engine, body, options.batch)
+        spent = time.process_time() - spent
+        counts = sorted({min(FIRST_COUNT, options.executions), options.executions})
+        memory_mib = memory(engine, counts)
     right = sum(execution.outcome == "COMPLETE" for execution in ended)
     distinct = len({e.source.key for e in ended if e.source is not None})
     figures: dict[str, Any] = {
@@ -165,6 +269,11 @@ def main() -> int:
         "batch_s": round(batch_s, 3),
         "batch_executions": len(ended),
         "batch_complete": right,
+        "engine_cpu_s_per_image": round(spent / options.batch, 4),
+        "throughput_of_pool": round(pool_s / batch_s, 3),
+        "pool_s": round(pool_s, 3),
+        "first_image_s": round(first_image_s, 3),
+        "memory_mib": memory_mib,
         "photo": {"width": PIXELS[0], "height": PIXELS[1], "bytes": len(body)},
         "cpus": os.cpu_count(),
     }
@@ -190,12 +299,25 @@ def report(figures: dict[str, Any]) -> None:
     table.add_row("    Resize, the slowest", f"{figures['resize_s']:.3f}", "")
     table.add_row("    MakePdf or BackupOriginal", f"{figures['archive_s']:.3f}", "")
     table.add_row("  the engine's own share", f"{figures['engine_share_s']:.3f}", f"{SHARE_GOAL_S}")
+    table.add_row("", "", "")
+    table.add_row(
+        "CPU of the engine's own process, each of many at once",
+        f"{figures['engine_cpu_s_per_image']:.3f}",
+        f"{CPU_GOAL_S}",
+    )
+    table.add_row(
+        "the first after `darkroom up`", f"{figures['first_image_s']:.3f}", f"{FIRST_GOAL_S}"
+    )
     screen = Console(highlight=False)
     screen.print(table)
     screen.print(
         f"\n{figures['batch_images']} uploads at once: {figures['batch_complete']} of "
-        f"{figures['batch_executions']} executions complete, in {figures['batch_s']:.1f} s."
+        f"{figures['batch_executions']} executions complete, in {figures['batch_s']:.1f} s: "
+        f"{figures['throughput_of_pool']:.0%} of what processes reach that do the imaging alone "
+        f"(goal {POOL_GOAL:.0%})."
     )
+    for count, mib in figures["memory_mib"].items():
+        screen.print(f"Memory after {count} executions: {mib:.0f} MiB.")
 
 
 if __name__ == "__main__":

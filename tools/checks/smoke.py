@@ -43,7 +43,7 @@ COMMANDS = (
     ),
     "make soak N=1 ARGS=tests/unit/contract/test_keys.py",
     "make bench ARGS='--images samples/rocket.jpg --rounds 1 --repeats 1'",
-    "make bench-engine ARGS='--runs 1 --batch 2'",
+    "make bench-engine ARGS='--runs 1 --batch 2 --executions 4'",
     "make bench-coldstart ARGS='--rounds 1'",
     "make bench-console ARGS='--executions 10 --rounds 1'",
     "make screenshots ARGS='--page inbox --folder build/smoke'",
