@@ -276,6 +276,7 @@ def test_claims_are_numbered_upwards_whatever_became_of_the_record(dynamodb: Any
         (event(), "v2", "e2", "0B".ljust(64, "0")),
         (event(**{"version-id": None, "etag": None}, sequencer=None), "", "", ""),
         (event("0b"), "v2", "e2", "0B".ljust(64, "0")),
+        (event("F" * 64), "v2", "e2", "F" * 64),
         (request(), "", "", ""),
         (request(versionId="v1", etag="e1"), "v1", "e1", ""),
     ],
@@ -299,10 +300,10 @@ def test_an_upload_raises_the_sequencer_and_a_person_never_lowers_it(
 @pytest.mark.parametrize(
     "given",
     [
-        event(), request(), request(key="é/\n %2F+~.jpg"), request(key="k" * 1024),
-        request(key="é" * 512), request() | {"detail": {"object": {"key": "another.jpg"}}},
+        event(), request(), request(key="é/\n %2F+~.jpg"), request(key="k"),
+        request(key="k" * 1024), request(key="é" * 512), request() | {"detail": {"object": {"key": "another.jpg"}}},
     ],
-    ids=["event", "request", "odd key", "longest key", "longest odd one", "with a detail"],
+    ids=["event", "request", "odd key", "shortest key", "longest key", "longest odd one", "with a detail"],
 )  # fmt: skip
 def test_a_record_s_key_is_the_code_s(dynamodb: Any, given: Json) -> None:
     source = rerun_request(given)["source"]
