@@ -301,9 +301,10 @@ def test_an_upload_raises_the_sequencer_and_a_person_never_lowers_it(
     "given",
     [
         event(), request(), request(key="é/\n %2F+~.jpg"), request(key="k"),
-        request(key="k" * 1024), request(key="é" * 512), request() | {"detail": {"object": {"key": "another.jpg"}}},
+        request(key="k" * 1024), request(key="é" * 512),
+        request() | {"detail": {"object": {"key": "another.jpg"}}},
     ],
-    ids=["event", "request", "odd key", "shortest key", "longest key", "longest odd one", "with a detail"],
+    ids=["event", "request", "odd", "shortest", "longest", "longest odd one", "with a detail"],
 )  # fmt: skip
 def test_a_record_s_key_is_the_code_s(dynamodb: Any, given: Json) -> None:
     source = rerun_request(given)["source"]
