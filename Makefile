@@ -16,7 +16,7 @@ ARGS     ?=
 N        ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick test-e2e test-artifact check smoke format schema bench bench-engine bench-coldstart bench-console screenshots chaos fuzz mutate soak lock build deploy clean
+.PHONY: help demo test quick test-e2e test-artifact test-second-engine check smoke format schema bench bench-engine bench-coldstart bench-console screenshots chaos fuzz mutate soak lock build deploy clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ test-e2e: $(VENV)/dev ## the end-to-end tests, against ENDPOINT=http://… or ST
 
 test-artifact: $(VENV)/dev ## what `make build` makes, under emulated Arm: does it make the same bytes?
 	@$(BIN)/python -m tools.artifact
+
+test-second-engine: $(VENV)/dev ## the end-to-end tests on another emulator, MiniStack, where `sam deploy` deploys
+	@$(BIN)/python -m tools.second_engine $(ARGS)
 
 check: $(VENV)/dev $(CHECKS)/ready ## linters, type checks, and what checkov, cdk-nag and others say of the stack
 	@$(BIN)/ruff check
@@ -104,7 +107,7 @@ deploy: ## deploy on AWS; asks for the parameters until samconfig.toml has the a
 	  AWS_DEFAULT_REGION="$$region" $(BIN)/darkroom doctor --stack "$${stack:-darkroom}" || true
 
 clean: ## remove what was made
-	rm -rf $(VENV) $(CHECKS) .venv-aws tools/checks/node/node_modules benchmarks/peers/node_modules build .aws-sam .darkroom demo-output benchmarks/results .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* .mutate
+	rm -rf $(VENV) $(CHECKS) .venv-second-engine .venv-aws tools/checks/node/node_modules benchmarks/peers/node_modules build .aws-sam .darkroom demo-output benchmarks/results .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* .mutate
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -19,5 +19,6 @@ compile requirements/ops.txt pyproject.toml --extra ops --constraint requirement
 compile layers/darkroom/requirements.txt pyproject.toml --constraint requirements/dev.txt
 # The checks pin older versions of what Darkroom itself uses, so they get an environment of their own.
 compile requirements/checks.txt requirements/checks.in --python-version 3.11 "$@"
-compile requirements/sam.txt requirements/sam.in --python-version 3.13 "$@"
+compile requirements/sam.txt requirements/sam.in --python-version 3.11 "$@"
 compile requirements/aws.txt requirements/aws.in --python-version 3.11 "$@"
+compile requirements/ministack.txt requirements/ministack.in --python-version 3.11 "$@"

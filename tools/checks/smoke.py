@@ -53,6 +53,7 @@ ELSEWHERE = {
     "check": "run by .ci/run",
     "test": "run by .ci/run",
     "test-artifact": "run by .ci/run",
+    "test-second-engine": "run by .ci/run",
     "smoke": "run by .ci/run",
     "clean": "run by tests/template/test_documents.py, in an empty folder",
     "deploy": "needs an account; tests/template/test_documents.py sees it ask for the SAM CLI",

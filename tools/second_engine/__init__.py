@@ -1,0 +1,1 @@
+"""The stack and its end-to-end tests on another emulator of AWS, MiniStack."""
