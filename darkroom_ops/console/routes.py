@@ -10,14 +10,15 @@ from starlette.staticfiles import StaticFiles
 from darkroom_ops.console import actions, stream
 from darkroom_ops.console.context import HERE, Context
 from darkroom_ops.console.problems import HANDLERS
-from darkroom_ops.console.security import SameOrigin
+from darkroom_ops.console.security import SameOrigin, Token
 from darkroom_ops.console.views import execution, executions, inbox
+from darkroom_ops.ports import hosts
 
 _ONE = "/executions/{name:str}"
 
 
-def create(context: Context, port: int) -> Starlette:
-    """Return the application."""
+def create(context: Context, port: int, token: str) -> Starlette:
+    """Return the application, for who has the token."""
     routes = [
         Route("/", executions.show, name="executions"),
         Route("/find", executions.find),
@@ -38,10 +39,12 @@ def create(context: Context, port: int) -> Starlette:
         Route(f"/live{_ONE}", stream.of_execution),
         Mount("/static", StaticFiles(directory=HERE / "static")),
     ]
-    hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(SameOrigin, hosts=hosts)],
+        middleware=[
+            Middleware(SameOrigin, hosts=hosts(port)),
+            Middleware(Token, token=token, port=port),
+        ],
         exception_handlers=dict(HANDLERS),
     )
     app.state.context = context

@@ -1,17 +1,21 @@
-"""Who may ask: only this machine's browser, on its own behalf.
+"""Who may ask: only the browser of whoever started the console, on its own behalf.
 
-The console can start executions and read pictures with the operator's own rights, so no other
-site's page may make a browser ask for it. A page that rebinds its name to 127.0.0.1 is known by the
-Host header; one that sends requests across sites by Origin and the Fetch Metadata headers (W3C
-Fetch Metadata Request Headers), which every current browser sends and no page can change.
+The console can start executions and read pictures with the operator's own rights. So no other user
+of the machine may ask: the address that is printed has a token, which the browser exchanges for a
+cookie. And no other site's page may make the browser ask. A page that rebinds its name to 127.0.0.1
+is known by the Host header; one that sends requests across sites by Origin and the Fetch Metadata
+headers (W3C Fetch Metadata Request Headers), which every current browser sends and no page can
+change.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.requests import HTTPConnection
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SAFE_METHODS = {"GET", "HEAD"}
@@ -59,6 +63,43 @@ class SameOrigin:
             await PlainTextResponse(reason, 403)(scope, receive, with_headers)
             return
         await self._app(scope, receive, with_headers)
+
+
+class Token:
+    """Asks for the token, once in the address and then as a cookie; without one, as of 403.
+
+    Browsers keep cookies for all ports of a name together, so each console's has its own name.
+    """
+
+    def __init__(self, app: ASGIApp, token: str, port: int) -> None:
+        self._app = app
+        self._token = token
+        self._cookie = f"darkroom-{port}"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or ask for the token."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        asked = HTTPConnection(scope)
+        if self._is_token(asked.query_params.get("token", "")):
+            answer: Response = RedirectResponse(asked.url.remove_query_params("token"), 303)
+            answer.set_cookie(self._cookie, self._token, httponly=True, samesite="strict")
+            await answer(scope, receive, send)
+        elif self._is_token(asked.cookies.get(self._cookie, "")):
+            await self._app(scope, receive, send)
+        else:
+            await PlainTextResponse(STRANGER, 403)(scope, receive, send)
+
+    def _is_token(self, given: str) -> bool:
+        return secrets.compare_digest(given.encode(), self._token.encode())
+
+
+STRANGER = (
+    "Expected the token of this console. Open the address that it printed when it started: the "
+    "token is another one at each start. If you followed a link from elsewhere, go to the address "
+    "and press Enter.\n"
+)
 
 
 def refusal(method: str, headers: Headers, hosts: frozenset[str]) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -30,16 +31,17 @@ AHEAD = 1000
 def serving(
     deployment: Deployment, inbox: Inbox | None = None, port: int | None = None
 ) -> Iterator[str]:
-    """Serve the console while the context lasts.
+    """Serve the console while the context lasts, and yield its address, with the token to it.
 
     Without a port, it is the usual one or, if that is taken, any. PortInUse says that something
     listens on the one that was asked for.
     """
     sock = usual_or_any(listen, port, PORT)
     number: int = sock.getsockname()[1]
+    token = secrets.token_urlsafe()
     context = Context(deployment, inbox)
     config = uvicorn.Config(
-        create(context, number),
+        create(context, number, token),
         log_level="warning",
         access_log=False,
         lifespan="off",
@@ -57,7 +59,7 @@ def serving(
         target=context.read_ahead, args=(AHEAD,), name="console ahead", daemon=True
     ).start()
     try:
-        yield f"http://{HOST}:{number}"
+        yield f"http://{HOST}:{number}/?token={token}"
     finally:
         context.closing.set()
         server.should_exit = True

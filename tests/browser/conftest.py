@@ -74,7 +74,7 @@ def opened(browser: Any, console: str) -> Iterator[Callable[..., Any]]:
     contexts = []
 
     def new(**options: Any) -> Any:
-        contexts.append(browser.new_context(base_url=console, **options))
+        contexts.append(signed_in(browser, console, **options))
         return contexts[-1].new_page()
 
     yield new
@@ -82,8 +82,15 @@ def opened(browser: Any, console: str) -> Iterator[Callable[..., Any]]:
         context.close()
 
 
-def _opened(browser: Any, console: str, measured: Measured, **options: Any) -> Iterator[Any]:
+def signed_in(browser: Any, console: str, **options: Any) -> Any:
+    """Return a context of the browser in which the console's address was opened once."""
     context = browser.new_context(base_url=console, **options)
+    assert context.request.get(console).ok
+    return context
+
+
+def _opened(browser: Any, console: str, measured: Measured, **options: Any) -> Iterator[Any]:
+    context = signed_in(browser, console, **options)
     found = context.new_page()
     found.set_default_timeout(120_000)
     errors: list[str] = []

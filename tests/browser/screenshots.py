@@ -23,7 +23,7 @@ from playwright.sync_api import sync_playwright
 from darkroom_ops.console.serve import serving
 from darkroom_ops.engine import Engine
 from darkroom_ops.engine.stepfunctions.task_faults import Fault
-from tests.browser.conftest import ARGUMENTS, CHROMIUM
+from tests.browser.conftest import ARGUMENTS, CHROMIUM, signed_in
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "samples"
@@ -133,8 +133,9 @@ def running(page: Any, engine: Engine, target: Path) -> None:
 @contextmanager
 def opened(browser: Any, base: str, look: str, scale: int = 1) -> Iterator[Any]:
     """Open a page: light, or dark, which a phone is, too."""
-    context = browser.new_context(
-        base_url=base,
+    context = signed_in(
+        browser,
+        base,
         viewport=PHONE if look == "phone" else DESK,
         color_scheme="light" if look == "light" else "dark",
         reduced_motion="reduce",

@@ -564,9 +564,10 @@ def test_console_serves_a_stack_and_ends_with_ctrl_c(up: Up) -> None:
         assert process.stdout is not None
         told = json.loads(process.stdout.readline())
         page = requests.get(told["console"], timeout=SECONDS)
+        stranger = requests.get(told["console"].partition("?")[0], timeout=SECONDS)
         process.send_signal(signal.SIGINT)
         assert process.wait(SECONDS) == 0
         assert process.stdout.read() == ""
     assert told["stateMachine"] == up.deployment.state_machine_arn
-    assert page.status_code == 200
+    assert (page.status_code, stranger.status_code) == (200, 403)
     assert "<h1" in page.text

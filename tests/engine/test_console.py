@@ -28,12 +28,18 @@ SVG = b"""<svg xmlns="http://www.w3.org/2000/svg" width="60" height="40"><script
 <rect width="60" height="40" fill="#00ff00"/></svg>"""
 
 
+def opened_by_user(console: Context) -> TestClient:
+    app = create(console, PORT, "token")
+    cookies = {f"darkroom-{PORT}": "token"}
+    return TestClient(app, BASE, headers=PAGE, cookies=cookies, follow_redirects=False)
+
+
 @pytest.fixture(scope="module")
 def client(deployed: Pipeline) -> Iterator[TestClient]:
     if deployed.engine is None:
         pytest.skip("needs the inside of the local engine")
     console = Context(deployed.at, deployed.engine.inbox)
-    with TestClient(create(console, PORT), BASE, headers=PAGE, follow_redirects=False) as found:
+    with opened_by_user(console) as found:
         yield found
 
 
@@ -305,12 +311,12 @@ def test_what_is_not_there_is_said(client: TestClient, deployed: Pipeline) -> No
     assert "No such execution" in answer.text
     assert client.get("/nothing").status_code == 404
     nowhere = Context(Deployment("nothing", deployed.at.endpoint))
-    with TestClient(create(nowhere, PORT), BASE, headers=PAGE) as other:
+    with opened_by_user(nowhere) as other:
         answer = other.get("/")
         assert answer.status_code == 502
         assert "deployed stack named" in unescape(answer.text)
 
 
 def test_a_console_without_an_engine_has_no_inbox_and_says_why(deployed: Pipeline) -> None:
-    with TestClient(create(Context(deployed.at), PORT), BASE, headers=PAGE) as other:
+    with opened_by_user(Context(deployed.at)) as other:
         assert "SNS delivers messages and keeps none" in other.get("/inbox").text

@@ -26,6 +26,7 @@ MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:pipeline"
 PREFIX = "arn:aws:states:eu-west-1:123456789012:execution:pipeline:"
 BASE = "http://127.0.0.1:4600"
 OURS = {"origin": BASE}
+TOKEN = "token"  # noqa: S105 - nothing is secret here
 
 
 class Stack:
@@ -99,7 +100,8 @@ def context(stack: Any) -> Context:
 
 @pytest.fixture
 def client(context: Context) -> Iterator[TestClient]:
-    with TestClient(create(context, 4600), BASE, follow_redirects=False) as found:
+    app, cookies = create(context, 4600, TOKEN), {"darkroom-4600": TOKEN}
+    with TestClient(app, BASE, cookies=cookies, follow_redirects=False) as found:
         yield found
 
 

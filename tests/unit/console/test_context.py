@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from darkroom_ops.console.context import Context, clock
 from darkroom_ops.console.routes import create
-from tests.unit.console.conftest import BASE
+from tests.unit.console.conftest import BASE, TOKEN
 from tests.unit.recorded import at, recorded
 
 
@@ -60,8 +60,8 @@ def test_what_is_a_bug_of_ours_is_told_as_such(stack: Any, context: Context) -> 
         raise KeyError("oops")
 
     stack.stepfunctions.describe_execution = broken
-    app = create(context, 4600)
-    with TestClient(app, BASE, raise_server_exceptions=False) as client:
+    app, cookies = create(context, 4600, TOKEN), {"darkroom-4600": TOKEN}
+    with TestClient(app, BASE, raise_server_exceptions=False, cookies=cookies) as client:
         answer = client.get("/executions/complete")
         assert (answer.status_code, answer.json()) == (500, {"message": "KeyError: 'oops'"})
         stack.stepfunctions.describe_execution = _refused

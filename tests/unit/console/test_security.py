@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from starlette.datastructures import Headers
+from starlette.testclient import TestClient
 
 from darkroom_ops.console.security import refusal
+from tests.unit.console.conftest import BASE, OURS, TOKEN
 
 HOSTS = frozenset({"127.0.0.1:4600", "localhost:4600"})
-OURS = {"host": "127.0.0.1:4600"}
-SAME = {**OURS, "sec-fetch-site": "same-origin"}
+HOST = {"host": "127.0.0.1:4600"}
+SAME = {**HOST, "sec-fetch-site": "same-origin"}
 
 
 @pytest.mark.parametrize(
     ("method", "headers", "answered"),
     [
-        ("GET", OURS, True),
+        ("GET", HOST, True),
         ("GET", {"host": "localhost:4600"}, True),
         ("GET", {"host": "evil.example:4600"}, False),
         ("GET", {"host": "127.0.0.1:80"}, False),
         ("GET", {}, False),
-        ("GET", {**OURS, "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}, False),
-        ("GET", {**OURS, "sec-fetch-site": "same-site", "sec-fetch-mode": "cors"}, False),
+        ("GET", {**HOST, "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}, False),
+        ("GET", {**HOST, "sec-fetch-site": "same-site", "sec-fetch-mode": "cors"}, False),
         (
             "GET",
             {
-                **OURS,
+                **HOST,
                 "sec-fetch-site": "cross-site",
                 "sec-fetch-mode": "navigate",
                 "sec-fetch-dest": "document",
@@ -35,7 +39,7 @@ SAME = {**OURS, "sec-fetch-site": "same-origin"}
         (
             "GET",
             {
-                **OURS,
+                **HOST,
                 "sec-fetch-site": "cross-site",
                 "sec-fetch-mode": "navigate",
                 "sec-fetch-dest": "iframe",
@@ -43,13 +47,13 @@ SAME = {**OURS, "sec-fetch-site": "same-origin"}
             False,
         ),
         ("POST", {**SAME, "origin": "http://127.0.0.1:4600"}, True),
-        ("POST", {**OURS, "origin": "http://127.0.0.1:4600"}, True),
+        ("POST", {**HOST, "origin": "http://127.0.0.1:4600"}, True),
         ("POST", SAME, True),
-        ("POST", OURS, False),
-        ("POST", {**OURS, "origin": "null"}, False),
-        ("POST", {**OURS, "origin": "https://evil.example"}, False),
-        ("POST", {**OURS, "origin": "http://127.0.0.1:8080", "sec-fetch-site": "same-site"}, False),
-        ("POST", {**OURS, "sec-fetch-site": "none"}, False),
+        ("POST", HOST, False),
+        ("POST", {**HOST, "origin": "null"}, False),
+        ("POST", {**HOST, "origin": "https://evil.example"}, False),
+        ("POST", {**HOST, "origin": "http://127.0.0.1:8080", "sec-fetch-site": "same-site"}, False),
+        ("POST", {**HOST, "sec-fetch-site": "none"}, False),
     ],
 )
 def test_only_the_console_itself_may_ask(
@@ -57,3 +61,56 @@ def test_only_the_console_itself_may_ask(
 ) -> None:
     reason = refusal(method, Headers(headers), HOSTS)
     assert (reason is None) == answered, reason
+
+
+# ---------------------------------------------------------------------------- the token
+
+
+@pytest.fixture
+def stranger(client: TestClient) -> TestClient:
+    client.cookies.clear()
+    return client
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/inbox", "/executions/complete", "/static/console.js", "/live/executions", "/x"]
+)
+def test_nobody_is_answered_without_the_token(stranger: TestClient, path: str) -> None:
+    for given in ({}, {"token": ""}, {"token": "other"}, {"token": "\u00fc"}):
+        answer = stranger.get(path, params=given)
+        assert answer.status_code == 403
+        assert answer.text.startswith("Expected the token of this console. Open the address")
+        assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("path", ["/executions/complete/stop", "/uploads", "/check"])
+def test_nothing_is_done_without_the_token(stranger: TestClient, stack: Any, path: str) -> None:
+    assert stranger.post(path, headers=OURS, content=b"{}").status_code == 403
+    assert stack.done == []
+
+
+def test_the_address_is_exchanged_for_a_cookie(stranger: TestClient) -> None:
+    answer = stranger.get("/inbox?status=FAILED&token=token&image=a%26b")
+    assert answer.status_code == 303
+    assert answer.headers["location"] == f"{BASE}/inbox?status=FAILED&image=a%26b"
+    name, *attributes = answer.headers["set-cookie"].split("; ")
+    assert name == "darkroom-4600=token"
+    assert set(attributes) == {"HttpOnly", "Path=/", "SameSite=strict"}
+    assert answer.headers["cache-control"] == "no-store"
+    assert stranger.get("/").status_code == 200
+
+
+def test_another_console_s_cookie_opens_nothing(stranger: TestClient) -> None:
+    stranger.cookies.set("darkroom-4601", TOKEN)
+    assert stranger.get("/").status_code == 403
+
+
+def test_a_token_leads_nowhere_else(stranger: TestClient) -> None:
+    location = stranger.get(f"{BASE}//evil.example/x?token=token").headers["location"]
+    assert location == f"{BASE}//evil.example/x"
+
+
+def test_another_site_s_page_cannot_use_a_token(stranger: TestClient) -> None:
+    headers = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}
+    answer = stranger.get("/?token=token", headers=headers)
+    assert (answer.status_code, answer.headers.get("set-cookie")) == (403, None)
