@@ -1,9 +1,10 @@
 """The dead-letter queue: events that reached nobody, looked at and sent once more.
 
-Three kinds of senders put messages there: EventBridge for the rules' targets, with the attributes
+Three senders put messages there: EventBridge for the rules' targets, with the attributes
 RULE_ARN, TARGET_ARN, ERROR_CODE and ERROR_MESSAGE (EventBridge guide, "Using dead-letter queues");
 Lambda for status changes that Notify failed on, with ErrorCode and ErrorMessage (Lambda guide,
-"Retaining records of asynchronous invocations"). The body is the event either way.
+"Retaining records of asynchronous invocations"); SQS for uploads that Start failed on, out of the
+buffer, with nothing but the body. That is the event in any case.
 """
 
 from __future__ import annotations
@@ -61,6 +62,8 @@ class DeadLetter:
         code = self.error
         if code == "200":  # Lambda: invoked, and it failed; the reason is the function's
             return f"The function Notify failed on it: {self.reason}"
+        if self.kind == "upload" and not self.target:  # SQS says nothing of the buffer's
+            return "The buffer's function Start failed on it again and again: its log says why"
         words = _REASONS.get(code)
         return f"{words} ({code})" if words else f"{code}: {self.reason}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
@@ -9,15 +10,23 @@ from botocore.exceptions import ClientError
 from samtranslator.model.exceptions import InvalidDocumentException
 
 from darkroom_ops.cli.address import TEMPLATE
-from darkroom_ops.engine.engine import Engine
+from darkroom_ops.engine.deploy import read_template
+from darkroom_ops.engine.engine import SUBSCRIBERS, Engine
+from darkroom_ops.engine.parameters import read
 from darkroom_ops.present.failures import WrongUse
 
 
-def start(port: int = 0, template: Path = TEMPLATE, secret_key: str | None = None) -> Engine:
-    """Return a running engine with the template deployed, with a new secret key if none is given.
+def start(
+    port: int = 0,
+    template: Path = TEMPLATE,
+    secret_key: str | None = None,
+    parameters: Sequence[str] = (),
+) -> Engine:
+    """Return a running engine with the template deployed, with parameters as ``Name=Value``.
 
-    WrongUse says that there is no template, or why it cannot be deployed; PortInUse, that something
-    listens on the port, of which 0 means any free one.
+    It has a new secret key if none is given. WrongUse says that there is no template, or why it
+    cannot be deployed so; PortInUse, that something listens on the port, of which 0 means any free
+    one.
     """
     if not template.exists():
         raise WrongUse(
@@ -25,7 +34,14 @@ def start(port: int = 0, template: Path = TEMPLATE, secret_key: str | None = Non
             "clone of the project, installed with `pip install -e .`."
         )
     try:
-        return Engine(template, port=port, secret_key=secret_key)
+        values = read(parameters, read_template(template)["Parameters"]) if parameters else {}
+    except ValueError as error:
+        raise WrongUse(str(error)) from error
+    given = SUBSCRIBERS | values
+    try:
+        return Engine(template, port=port, secret_key=secret_key, parameters=given)
+    except RuntimeError as error:
+        raise WrongUse(str(error)) from error
     except InvalidDocumentException as error:
         reasons = [error.message, *(cause.message for cause in error.causes)]
         raise WrongUse(_broken(template, " ".join(reasons))) from error

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 from rich.text import Text
 
 from darkroom_ops.cli.command import MACHINE, command
@@ -51,11 +52,24 @@ FIRST = {
 @command(
     "darkroom up",
     "darkroom up --port 5000",
+    "darkroom up --parameter BufferConcurrency=5",
     "darkroom up --json | jq -r 'select(.event) | .outcome'",
     panel=MACHINE,
     stack=False,
 )
-def up(target: Target, *, port: Annotated[int | None, port_option(PORT)] = None) -> int:
+def up(
+    target: Target,
+    *,
+    port: Annotated[int | None, port_option(PORT)] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="A parameter of the template, as for sam deploy. May be given several times.",
+            show_default=False,
+        ),
+    ] = None,
+) -> int:
     """Run the local engine: AWS on this machine, with the template deployed. Ctrl-C ends it."""
     from darkroom_ops.cli import address
     from darkroom_ops.console.serve import serving
@@ -63,7 +77,7 @@ def up(target: Target, *, port: Annotated[int | None, port_option(PORT)] = None)
 
     with (
         interruptible() as stop,
-        _started(port) as engine,
+        _started(port, parameter or []) as engine,
         serving(engine.deployment, engine.inbox) as console,
     ):
         here = address.Address(
@@ -89,14 +103,16 @@ def up(target: Target, *, port: Annotated[int | None, port_option(PORT)] = None)
 
 
 @contextlib.contextmanager
-def _started(port: int | None) -> Iterator[Engine]:
+def _started(port: int | None, parameters: list[str]) -> Iterator[Engine]:
     from darkroom_ops.cli.address import secret_key
     from darkroom_ops.cli.local import start
     from darkroom_ops.ports import PortInUse, usual_or_any
 
     try:
         secret = secret_key()
-        engine = usual_or_any(lambda number: start(number, secret_key=secret), port, PORT)
+        engine = usual_or_any(
+            lambda number: start(number, secret_key=secret, parameters=parameters), port, PORT
+        )
     except PortInUse as error:
         raise WrongUse(str(error)) from error
     with engine:

@@ -15,7 +15,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from darkroom.contract.arns import parse
 
-from darkroom_ops.engine.permissions import Call, Grant, Need, Place, Policy, decide, needs
+from darkroom_ops.engine.permissions import Call, Grant, Need, Place, Policy, decide, needs, polls
 from darkroom_ops.engine.protocols import ServiceError
 from darkroom_ops.engine.roles import Roles
 
@@ -105,6 +105,16 @@ class Authorizer:
     def function_may_send(self, function: str, queue: str) -> bool:
         """Return whether a function's role lets Lambda send to a queue what it failed on."""
         return self.check(Call(function, "sqs", "SendMessage", {"QueueUrl": queue})) is None
+
+    def function_may_poll(self, function: str, queue: str) -> bool:
+        """Return whether a function's role lets Lambda decrypt what it polls from a queue.
+
+        What else that takes, SAM grants with a policy of AWS's own.
+        """
+        policies = self._roles.role_policies(function)
+        if policies is None:  # it is about to be deployed
+            return False
+        return all(self._allowed(function, policies, need) for need in polls(queue, self._place))
 
     def _service_allowed(self, rule: str, need: Need) -> bool:
         return self._allowed(

@@ -80,6 +80,22 @@ def transform(transformer: Mapping[str, Any], event: dict[str, Any]) -> Any:
     )
 
 
+# ---------------------------------------------------------------------------- Lambda and SQS
+
+
+def invoke(name: str, event: Any, region: str) -> tuple[str, bool]:
+    """Invoke a function as Lambda itself does: return its response, and whether it failed."""
+    function: Any = lambda_backends[ACCOUNT][region].get_function(name)
+    payload, failed, _ = function._invoke_lambda(event)  # noqa: SLF001 - what its API calls
+    return str(payload), bool(failed)
+
+
+def messages(queue: str) -> int:
+    """Return how many messages a queue holds, by its ARN, also those that somebody works at."""
+    held = _topic_or_queue(queue)
+    return 0 if held is None else len(held._messages)  # noqa: SLF001 - moto has no reader
+
+
 # ---------------------------------------------------------------------------- Step Functions
 
 

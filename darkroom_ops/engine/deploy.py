@@ -102,8 +102,13 @@ def deploy(
         for name, resource in source["Resources"].items()
         if resource["Type"] == LAYER_TYPE
     )
+    polled_for = {
+        properties["FunctionName"]
+        for kind, properties in resources.values()
+        if kind == "AWS::Lambda::EventSourceMapping"
+    }
     functions = tuple(
-        _function(properties, folders[name], layers, session.region_name)
+        _function(properties, folders[name], layers, session.region_name, polled_for)
         for name, (kind, properties) in resources.items()
         if kind == "AWS::Lambda::Function"
     )
@@ -168,7 +173,11 @@ def _zip(folder: Path) -> bytes:
 
 
 def _function(
-    properties: Mapping[str, Any], code: Path, layers: tuple[Path, ...], region: str
+    properties: Mapping[str, Any],
+    code: Path,
+    layers: tuple[Path, ...],
+    region: str,
+    polled_for: set[str],
 ) -> FunctionSpec:
     name = properties["FunctionName"]
     variables = properties.get("Environment", {}).get("Variables", {})
@@ -182,6 +191,7 @@ def _function(
         memory_mb=int(properties.get("MemorySize", 128)),
         timeout=float(properties.get("Timeout", 3)),
         dead_letters=properties.get("DeadLetterConfig", {}).get("TargetArn"),
+        polled_for=name in polled_for,
     )
 
 
@@ -285,10 +295,5 @@ NOT_APPLIED = {
 
 REFUSED = {
     "AWS::CloudFormation::Stack": "the engine has no CloudFront; deploy without it",
-    # moto would call the function inside the call that sends, as often at once as messages come,
-    # and functions that wait for executions would take the functions that these need.
-    "AWS::Lambda::EventSourceMapping": (
-        "the engine polls no queues for functions; deploy without BufferConcurrency"
-    ),
 }
 """What would misbehave on the engine, and what to do about it."""

@@ -25,6 +25,7 @@ from darkroom_ops.engine.deploy import Deployed, deploy
 from darkroom_ops.engine.gateway import Gateway
 from darkroom_ops.engine.inbox import Inbox
 from darkroom_ops.engine.lambda_.environments import Start
+from darkroom_ops.engine.lambda_.event_sources import EventSources
 from darkroom_ops.engine.lambda_.functions import Functions
 from darkroom_ops.engine.moto import hooks, server
 from darkroom_ops.engine.moto.hook import Services
@@ -117,6 +118,12 @@ class Engine:
             authorizer=self.authorizer,
             dead_letters=lambda function: self.functions.spec(function).dead_letters,
         )
+        self.event_sources = EventSources(
+            self.deployment.sqs,
+            invoke=lambda name, event: backends.invoke(name, event, DEFAULT_REGION),
+            may_poll=self.authorizer.function_may_poll,
+            waiting=backends.messages,
+        )
         self._closed = False
         gateway = Gateway(
             server.applications(),
@@ -133,6 +140,7 @@ class Engine:
                 keys=self.keys,
                 gateway=gateway,
                 functions=self.functions,
+                event_sources=self.event_sources,
                 inbox=self.inbox,
                 router=self.router,
                 faults=self.faults,
@@ -163,7 +171,11 @@ class Engine:
         """Wait until no event waits and no execution runs; return whether that came in time."""
 
         def idle() -> bool:
-            return self.router.idle() and not backends.running_executions(DEFAULT_REGION)
+            return (
+                self.router.idle()
+                and self.event_sources.idle()
+                and not backends.running_executions(DEFAULT_REGION)
+            )
 
         # Twice idle: an execution may end, and so send an event, between the two questions.
         return _wait_until(lambda: idle() and self.router.idle(), seconds)
@@ -182,6 +194,7 @@ class Engine:
             return
         self._closed = True
         self.router.close()
+        self.event_sources.close()
         self.functions.close()
         self._server.shutdown()
         self._server.server_close()

@@ -327,10 +327,23 @@ def _publishes(given: Parameters, place: Place) -> list[Need]:
     return [Need("sns:Publish", topic), *_asks_kms(place, topic, "GenerateDataKey", "Decrypt")]
 
 
-def _sends(given: Parameters, place: Place) -> list[Need]:
+def _queue(given: Parameters, place: Place) -> str:
     name = given["QueueUrl"].rpartition("/")[2]
-    queue = name if name.startswith("arn:") else place.arn("sqs", name)
+    return name if name.startswith("arn:") else place.arn("sqs", name)
+
+
+def _sends(given: Parameters, place: Place) -> list[Need]:
+    queue = _queue(given, place)
     return [Need("sqs:SendMessage", queue), *_asks_kms(place, queue, "GenerateDataKey", "Decrypt")]
+
+
+def _gives_back(given: Parameters, place: Place) -> list[Need]:
+    return [Need("sqs:ChangeMessageVisibility", _queue(given, place))]
+
+
+def polls(queue: str, place: Place) -> list[Need]:
+    """Return what polling a queue for a function needs of the template: to use the queue's key."""
+    return _asks_kms(place, queue, "Decrypt")
 
 
 def _asks_kms(place: Place, arn: str, *actions: str) -> list[Need]:
@@ -363,6 +376,7 @@ NEEDS: Mapping[tuple[str, str], Reader] = {
     ("lambda", "Invoke"): _on_named("lambda:InvokeFunction", "FunctionName", "function:"),
     ("sns", "Publish"): _publishes,
     ("sqs", "SendMessage"): _sends,
+    ("sqs", "ChangeMessageVisibility"): _gives_back,
     ("ssm", "GetParameter"): _on_named("ssm:GetParameter", "Name", "parameter/"),
     ("states", "StartExecution"): _on_arn("states:StartExecution", "stateMachineArn"),
     ("states", "DescribeExecution"): _on_arn("states:DescribeExecution", "executionArn"),

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.conftest import TEMPLATE
 
 BROKEN = {
     "no YAML": ("Resources: {", "expected"),
@@ -32,14 +36,14 @@ BROKEN = {
 
 
 START = """
-import sys
+import json, os, sys
 from pathlib import Path
 from darkroom_ops.present.failures import explained
 from darkroom_ops.cli.local import start
 for path in sys.argv[1:]:
     try:
         with explained():
-            start(template=Path(path))
+            start(template=Path(path), parameters=json.loads(os.environ.get("PARAMETERS", "[]")))
     except BaseException as ended:
         print(repr(ended), file=sys.stderr)
 """
@@ -67,3 +71,17 @@ def test_a_broken_template_is_told_with_its_reason(tmp_path: Path) -> None:
         assert line.startswith("darkroom: The engine cannot deploy template.yaml: ")
         assert reason in line
     assert str(missing) in said[6]
+
+
+def test_parameters_that_the_template_does_not_take_are_told() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", START, str(TEMPLATE)],
+        env=os.environ | {"PARAMETERS": json.dumps(["BufferConcurrency=1"])},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    said, ended = done.stderr.splitlines()
+    assert said.startswith("darkroom: The parameter BufferConcurrency cannot be '1'. Expected 0 ")
+    assert ended == "Exit(2)"

@@ -257,6 +257,14 @@ def test_why_a_letter_is_there(stack: Any, attributes: dict[str, str], why: str)
     assert letter.sent.timestamp() == SECONDS + 1.5
 
 
+def test_a_letter_from_the_buffer_has_nothing_but_its_event(stack: Any) -> None:
+    stack.sqs.put(uploaded())
+    (letter,) = dlq.dead_letters(stack)
+    assert letter.why == (
+        "The buffer's function Start failed on it again and again: its log says why"
+    )
+
+
 def test_a_letter_without_any_attribute_is_read_too(stack: Any) -> None:
     stack.sqs.put(uploaded())
     for name in ("Attributes", "MessageAttributes"):

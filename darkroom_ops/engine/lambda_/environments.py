@@ -51,6 +51,7 @@ class FunctionSpec:
     memory_mb: int  # in MiB
     timeout: float  # in seconds
     dead_letters: str | None = None  # ARN of the queue for events that it failed on
+    polled_for: bool = False  # an event source says how many run at once
 
 
 class EnvironmentFailed(Exception):

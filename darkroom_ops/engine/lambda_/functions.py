@@ -47,8 +47,9 @@ class Functions:
     """All environments of all functions.
 
     So many invocations run at once as there are slots; the others wait, which counts for no
-    function's timeout. Environments are forked with modules preloaded, where the system can; with
-    none, each starts from nothing, with `start`. Each has the secret key of its name.
+    function's timeout. A function that a queue is polled for takes none: it has a limit of its own,
+    and may wait for others. Environments are forked with modules preloaded, where the system can;
+    with none, each starts from nothing, with `start`. Each has the secret key of its name.
     """
 
     def __init__(
@@ -111,7 +112,7 @@ class Functions:
         """Invoke a function and wait for it; where its process ends is an error, as in Lambda."""
         spec = self.spec(name)
         request_id = str(uuid.uuid4())
-        with self._slots:
+        with contextlib.nullcontext() if spec.polled_for else self._slots:
             try:
                 environment = self._take(spec)
             except EnvironmentFailed as error:

@@ -13,6 +13,7 @@ from typing import Any
 from darkroom_ops.engine.eventbridge import EventRouter
 from darkroom_ops.engine.gateway import Gateway
 from darkroom_ops.engine.inbox import Inbox
+from darkroom_ops.engine.lambda_.event_sources import EventSources
 from darkroom_ops.engine.lambda_.functions import Functions
 from darkroom_ops.engine.signatures import Keys
 from darkroom_ops.engine.stepfunctions.retries import RetryWaits
@@ -27,6 +28,7 @@ class Services:
     keys: Keys
     gateway: Gateway
     functions: Functions
+    event_sources: EventSources
     inbox: Inbox
     router: EventRouter
     faults: Faults

@@ -15,6 +15,7 @@ from darkroom_ops.engine.moto import (
     s3,
     server,
     sns,
+    sqs,
 )
 from darkroom_ops.engine.moto.stepfunctions import definitions, executions, responses, tasks
 
@@ -28,6 +29,7 @@ MODULES = (
     s3,
     server,
     sns,
+    sqs,
     definitions,
     executions,
     responses,

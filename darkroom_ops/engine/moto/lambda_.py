@@ -7,8 +7,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from moto.awslambda.models import LambdaFunction, lambda_backends
+from moto.awslambda.models import LambdaBackend, LambdaFunction, lambda_backends
 from moto.core.exceptions import JsonRESTError
+from moto.sqs.models import sqs_backends
 
 from darkroom_ops.engine import backends
 from darkroom_ops.engine.moto.hook import hook, services
@@ -50,3 +51,20 @@ class Client:
         payload, failed, _ = function._invoke_lambda(json.loads(given.get("Payload", b"{}")))
         answer = {"StatusCode": 200, "Payload": io.BytesIO(payload.encode())}
         return answer | ({"FunctionError": "Handled"} if failed else {})
+
+
+@hook(
+    LambdaBackend,
+    "create_event_source_mapping",
+    (
+        "Moto invokes a queue's function inside the call that sends a message, as often at once as "
+        "messages come, and only then."
+    ),
+)
+def create_event_source_mapping(self: Any, spec: dict[str, Any]) -> Any:
+    mapping = create_event_source_mapping.original(self, spec)
+    for queue in sqs_backends[self.account_id][self.region_name].queues.values():
+        if queue.queue_arn == mapping.event_source_arn:
+            queue.lambda_event_source_mappings.clear()
+            services().event_sources.add(mapping)
+    return mapping

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError
 
-from darkroom_ops.engine.authorization import EVENTS, KEPT_DENIALS, Denial
-from darkroom_ops.engine.permissions import Call, Need
+from darkroom_ops.engine.authorization import EVENTS, KEPT_DENIALS, Authorizer, Denial
+from darkroom_ops.engine.permissions import Call, Need, Place
 from darkroom_ops.engine.protocols import ServiceError
 from tests.unit.engine.api import (
     RULE,
@@ -127,3 +127,18 @@ def test_each_service_refuses_in_its_own_way(
     assert refused is not None
     assert (refused.status, refused.code) == (status, code)
     assert api.authorizer.check(Call("engine", service, operation, given)) is None
+
+
+def test_a_queue_is_polled_by_who_may_use_its_key(api: Api) -> None:
+    """The rest, SAM grants; a queue without a key of the stack's needs nothing of the template."""
+    queue, keys = "arn:aws:sqs:us-east-1:1:q", {}
+    place = Place("us-east-1", "1", encryption_key=keys.get)
+    authorizer = Authorizer(api.policies, place)  # type: ignore[arg-type]
+    assert authorizer.function_may_poll("reader", queue)
+    assert not authorizer.function_may_poll("to be deployed", queue)
+    assert authorizer.denials == ()
+    keys[queue] = "arn:key"
+    assert not authorizer.function_may_poll("reader", queue)
+    assert [each.need.action for each in authorizer.denials] == ["kms:Decrypt"]
+    api.policies.roles["reader"] = (policy("arn:reader", ("kms:Decrypt", "arn:key")),)
+    assert authorizer.function_may_poll("reader", queue)

@@ -200,6 +200,16 @@ def test_a_function_has_lambdas_defaults(
     assert (spec.layers, spec.variables) == ((), {})
 
 
+def test_a_function_that_a_queue_is_polled_for_has_its_own_limit(
+    root: Path, aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mapping = ("AWS::Lambda::EventSourceMapping", {"FunctionName": FUNCTION["FunctionName"]})
+    known(monkeypatch, {"Source": mapping})
+    assert [spec.polled_for for spec in deployed(root).functions] == [True]
+    known(monkeypatch, {})
+    assert [spec.polled_for for spec in deployed(root).functions] == [False]
+
+
 def test_what_is_left_out_is_named_with_the_reason(
     root: Path, aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,10 +231,6 @@ def test_what_is_left_out_is_named_with_the_reason(
     ("kind", "reason"),
     [
         ("AWS::CloudFormation::Stack", "the engine has no CloudFront; deploy without it"),
-        (
-            "AWS::Lambda::EventSourceMapping",
-            "the engine polls no queues for functions; deploy without BufferConcurrency",
-        ),
     ],
 )
 def test_what_would_misbehave_is_refused(

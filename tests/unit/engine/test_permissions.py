@@ -421,6 +421,12 @@ def test_a_customer_key_is_needed_too() -> None:
             Need("sqs:SendMessage", PLACE.arn("sqs", "letters")),
         ),
         ("sqs", "SendMessage", {"QueueUrl": "arn:q"}, Need("sqs:SendMessage", "arn:q")),
+        (
+            "sqs",
+            "ChangeMessageVisibility",
+            {"QueueUrl": "http://127.0.0.1:4599/123456789012/buffer"},
+            Need("sqs:ChangeMessageVisibility", PLACE.arn("sqs", "buffer")),
+        ),
         ("s3", "ListObjects", {"Bucket": "b"}, Need("s3:ListBucket", "arn:aws:s3:::b")),
         ("s3", "HeadBucket", {"Bucket": "b"}, Need("s3:ListBucket", "arn:aws:s3:::b")),
         (

@@ -84,7 +84,7 @@ def test_an_upload_is_started_by_its_message_and_waited_for(states: Stubber) -> 
     described(states, "SUCCEEDED")
     clock = Clock()
     assert start(states, clock) == Started(EXECUTION, "SUCCEEDED")
-    assert clock.slept == [2, 2]
+    assert clock.slept == [1, 1]
 
 
 def test_a_failed_image_is_no_failure_of_the_buffer(states: Stubber) -> None:
@@ -174,8 +174,8 @@ def test_many_at_once_look_less_often(states: Stubber) -> None:
     assert clock.slept == [50]
 
 
-def test_a_few_more_than_twenty_look_a_little_less_often(states: Stubber) -> None:
-    for concurrency, pause in ((20, 2.0), (30, 3.0)):
+def test_a_few_more_than_five_look_a_little_less_often(states: Stubber) -> None:
+    for concurrency, pause in ((2, 0.5), (5, 0.5), (6, 0.6)):
         states.add_response("start_execution", STARTED)
         described(states, "SUCCEEDED")
         clock = Clock()
@@ -203,7 +203,7 @@ def test_it_ends_before_its_time(states: Stubber) -> None:
     for _ in range(2):
         described(states, "RUNNING")
     clock = Clock(RESERVE_SECONDS + 3)
-    assert start(states, clock).status == "RUNNING"
+    assert start(states, clock, concurrency=20).status == "RUNNING"
     assert clock.left == RESERVE_SECONDS
 
 

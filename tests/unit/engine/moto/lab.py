@@ -66,6 +66,7 @@ class Lab:
         self.router, self.faults, self.inbox = Router(), Faults(), Inbox()
         self.retries = RetryWaits(skip=True)
         self.functions: Any = SimpleNamespace()
+        self.polled: list[Any] = []
         self.calls: list[Call] = []
         self.backend = StepFunctionsParserBackend(REGION, ACCOUNT)
         self.services = hook.Services(
@@ -73,6 +74,7 @@ class Lab:
             keys=Keys("secret"),
             gateway=SimpleNamespace(make=self._make),  # type: ignore[arg-type]
             functions=self.functions,
+            event_sources=SimpleNamespace(add=self.polled.append),  # type: ignore[arg-type]
             inbox=self.inbox,
             router=self.router,  # type: ignore[arg-type]
             faults=self.faults,

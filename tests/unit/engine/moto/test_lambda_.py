@@ -12,8 +12,9 @@ from unittest.mock import MagicMock, patch
 import pytest
 from botocore.exceptions import ClientError
 from moto import settings
+from moto.awslambda import models
 from moto.awslambda.exceptions import UnknownFunctionException
-from moto.awslambda.models import LambdaFunction
+from moto.awslambda.models import LambdaBackend, LambdaFunction
 from moto.stepfunctions.parser.asl.utils import boto_client
 
 from darkroom_ops.engine.moto import lambda_
@@ -78,6 +79,41 @@ def test_a_function_that_is_not_there_is_lambdas_error(function: Any) -> None:
     assert raised.value.response["Error"]["Code"] == "ResourceNotFoundException"
     assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == 404
     assert raised.value.operation_name == "Invoke"
+
+
+def test_a_queue_is_polled_for_a_function(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And whoever sends to it calls nothing; the others are as they were."""
+    mapping = SimpleNamespace(event_source_arn="arn:q")
+    queues = {
+        name: SimpleNamespace(queue_arn=f"arn:{name}", lambda_event_source_mappings={"f": mapping})
+        for name in ("q", "other")
+    }
+    monkeypatch.setattr(
+        lambda_, "sqs_backends", {ACCOUNT: {REGION: SimpleNamespace(queues=queues)}}
+    )
+    backend = SimpleNamespace(account_id=ACCOUNT, region_name=REGION)
+    hook = lambda_.create_event_source_mapping
+    with patch.object(hook, "original", lambda _, spec: mapping if spec == {"a": 1} else None):
+        assert hook.replacement(backend, {"a": 1}) is mapping
+    assert lab.polled == [mapping]
+    assert queues["q"].lambda_event_source_mappings == {}
+    assert queues["other"].lambda_event_source_mappings == {"f": mapping}
+
+
+@probe(lambda_.create_event_source_mapping)
+def test_plain_moto_invokes_inside_the_call_that_sends() -> bool:
+    queue = SimpleNamespace(queue_arn="arn:q", lambda_event_source_mappings={})
+    function = SimpleNamespace(function_arn="arn:f")
+    lambdas = SimpleNamespace(get_function_by_name_or_arn_with_qualifier=lambda _: function)
+    backend: Any = SimpleNamespace(
+        account_id=ACCOUNT, region_name=REGION, _lambdas=lambdas, _event_source_mappings={}
+    )
+    spec = {"EventSourceArn": "arn:aws:sqs:us-east-1:1:q", "FunctionName": "f"}
+    queue.queue_arn = spec["EventSourceArn"]
+    known = SimpleNamespace(queues={"q": queue})
+    with patch.object(models, "sqs_backends", {ACCOUNT: {REGION: known}}):
+        LambdaBackend.create_event_source_mapping(backend, spec)
+    return bool(queue.lambda_event_source_mappings)
 
 
 @probe(lambda_.invoke)
