@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from tests.support import evaluations
 from tests.support.pipeline import Pipeline
 
 SIZES = {"small": 300, "medium": 600, "large": 1200}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def recorded(request: pytest.FixtureRequest) -> Iterator[None]:
+    """With ``--record-jsonata``, keep a sample of what is evaluated for the reference."""
+    if not request.config.getoption("--record-jsonata"):
+        yield
+        return
+    with evaluations.recording():
+        yield
 
 
 @pytest.fixture

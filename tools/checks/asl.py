@@ -26,23 +26,30 @@ def check() -> list[Finding]:
 
 def findings(definition: object) -> list[Finding]:
     """Return what the checkers object to in a definition; they are Skipped without Node.js."""
+    said = run("validate.mjs", definition)
+    return [
+        Finding(tool, DEFINITION.name, message)
+        for tool, _, message in (line.partition(": ") for line in said.splitlines())
+    ]
+
+
+def run(script: str, given: object) -> str:
+    """Return what a script beside the checkers says of a JSON value; Skipped without Node.js."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
-        raise Skipped("asl-validator and amazon-states-language-service need Node.js and npm")
-    if not (CHECKERS / "node_modules").is_dir():
+        raise Skipped("the checkers of the state machine's language need Node.js and npm")
+    installed, locked = CHECKERS / "node_modules/.package-lock.json", CHECKERS / "package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < locked.stat().st_mtime:
         install = [npm, "ci", "--silent", "--no-audit", "--no-fund"]
-        if subprocess.run(install, cwd=CHECKERS, check=False).returncode:
-            raise Skipped("npm could not install the checkers")
+        if subprocess.run(install, cwd=CHECKERS, check=False, timeout=300).returncode:
+            raise Skipped("npm could not install the checkers of the state machine's language")
     done = subprocess.run(
-        [node, str(CHECKERS / "validate.mjs")],
-        input=json.dumps(definition),
+        [node, str(CHECKERS / script)],
+        input=json.dumps(given),
         capture_output=True,
         text=True,
         check=False,
     )
     if done.stderr:
         raise RuntimeError(f"The checkers of the language failed: {done.stderr[-2000:]}")
-    return [
-        Finding(tool, DEFINITION.name, message)
-        for tool, _, message in (line.partition(": ") for line in done.stdout.splitlines())
-    ]
+    return done.stdout
