@@ -90,6 +90,10 @@ def _about(deployment: Deployment, execution: Execution) -> Text:
     ended = f", ended {words.moment(execution.stopped)[11:]}" if execution.stopped else ""
     begun = f"{words.moment(execution.started)} by {_starter(execution.input)}"
     rows.append(("Started", begun + ended))
+    rows.extend(
+        ("Redriven", f"{words.moment(each.resumed)}, {words.after_end(each.seconds)}")
+        for each in execution.redrives
+    )
     text = Text()
     for name, value in rows:
         text.append(f"  {name:<11}", "dim").append(f"{words.plain(value)}\n")
@@ -114,8 +118,8 @@ def show_states(screen: Console, chosen: tuple[StateRun, ...], *, given: bool, m
         took = f"  {words.duration(state.seconds)}" if state.seconds is not None else "  runs"
         screen.print(Text(display.name_of(state), "bold").append(took, "dim"))
         for number, attempt in enumerate(state.attempts, 1):
-            going = "stopped" if state.aborted else "runs"
-            said = words.plain(attempt.error or ("ok" if attempt.ended else going))
+            going = "ok" if attempt.ended else "runs"
+            said = words.plain(attempt.error or ("stopped" if attempt.aborted else going))
             line = Text(f"  Call {number}  {attempt.resource}", "dim")
             line.append(f"  {words.duration(attempt.seconds)}  ")
             screen.print(line.append(said, "red" if attempt.error else ""), soft_wrap=True)

@@ -11,7 +11,7 @@ from rich.text import Text
 from darkroom_ops.cli.display import CONTAINERS, FAILED, name_of
 from darkroom_ops.executions.history import StateRun
 from darkroom_ops.executions.model import Execution
-from darkroom_ops.executions.timeline import Bar, Row, rows
+from darkroom_ops.executions.timeline import Bar, Row, elapsed, rows
 from darkroom_ops.present import words
 
 RUNS, WAITS, AROUND = "━", "┄", "─"
@@ -27,13 +27,15 @@ LEGEND = f"  {RUNS} runs   {RUNS}{FAILED} a call that failed   {WAITS} waits to 
 
 def timeline(execution: Execution, width: int) -> Group:
     """Return the states, a line each, in the order of entering."""
-    lines = rows(execution, datetime.datetime.now(datetime.UTC))
+    now = datetime.datetime.now(datetime.UTC)
+    lines = rows(execution, now)
     labels = ["  " * (1 + row.depth) + name_of(row.run) for row in lines]
     notes = [_note(row.run, ended=execution.ended) for row in lines]
     label = max(map(len, labels), default=0)
     note = min(NOTE_WIDTH, max((len(each.plain) for each in notes), default=0))
     cells = max(NARROWEST, min(60, width - label - TIMES_WIDTH - note - 4))
-    end = words.duration(execution.seconds)
+    span = elapsed(execution, execution.stopped or now)
+    end = words.duration(span)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("  State", no_wrap=True, min_width=label)
     table.add_column("Start", justify="right", no_wrap=True)
@@ -41,8 +43,11 @@ def timeline(execution: Execution, width: int) -> Group:
     table.add_column(Text("0 s" + end.rjust(cells - 3), "dim"), no_wrap=True, width=cells)
     table.add_column("", no_wrap=True)
     for row, name, said in zip(lines, labels, notes, strict=True):
+        if row.after:
+            gap = f"redriven {words.duration(row.after.seconds)} later"
+            table.add_row("", "", "", Text(gap.center(cells, WAITS), "dim"), "")
         start = Text(words.duration(row.bars[0].start), "dim")
-        drawn = _drawn(row, max(execution.seconds, 0.001), cells)
+        drawn = _drawn(row, max(span, 0.001), cells)
         table.add_row(name, start, words.duration(row.run.seconds), drawn, said)
     retried = any(row.run.retries for row in lines)
     return Group(table, Text(LEGEND, "dim")) if retried else Group(table)
@@ -75,6 +80,8 @@ def _drawn(row: Row, span: float, cells: int) -> Text:
 def _style(bar: Bar, *, handled: bool) -> str:
     if bar.kind == "error" and not handled:
         return "red"
+    if bar.kind == "stopped":
+        return "dim"
     return "green" if bar.ended else "cyan"
 
 

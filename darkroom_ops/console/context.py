@@ -116,6 +116,7 @@ def _templates(context: Context) -> jinja2.Environment:
     environment.filters.update(
         size=words.size,
         duration=words.duration,
+        after_end=words.after_end,
         dollars=words.dollars,
         plain=words.plain,
         measure=words.measure,

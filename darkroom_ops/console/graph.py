@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from darkroom.contract.advice import STATUS_ERRORS
 
-from darkroom_ops.executions.history import StateRun
+from darkroom_ops.executions.history import StateRun, latest
 from darkroom_ops.executions.model import Execution
 
 Kind = Literal["next", "choice", "catch"]
@@ -85,8 +85,8 @@ class Passage:
 class StateOverlay:
     """A state, coloured, and in words for those who do not see the colour.
 
-    Of several passages, the status is the gravest, the duration the longest (None while one runs),
-    and the retries are counted together.
+    Of several passages that count, as those of a Map's items, the status is the gravest, the
+    duration the longest (None while one runs), and the retries are counted together.
     """
 
     status: Status
@@ -122,7 +122,7 @@ def read(definition: Mapping[str, Any]) -> Scope:
 def overlay(scope: Scope, execution: Execution) -> Overlay:
     """Colour a graph by an execution."""
     by_name: dict[str, list[StateRun]] = {}
-    for run in execution.states:
+    for run in latest(execution.states):
         by_name.setdefault(run.name, []).append(run)
     nodes = {name: _shown(runs, execution) for name, runs in by_name.items()}
     taken = tuple(

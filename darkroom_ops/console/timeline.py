@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from darkroom_ops.console import graph
 from darkroom_ops.executions import timeline
-from darkroom_ops.executions.history import StateRun
+from darkroom_ops.executions.history import Redrive, StateRun
 from darkroom_ops.executions.model import Execution
 
 LEAST_WIDTH = 0.4
@@ -38,21 +38,26 @@ class DrawnRow:
     status: graph.Status
     depth: int
     bars: tuple[DrawnBar, ...]
+    after: Redrive | None = None
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """An execution in time: its rows, and where the scale has marks, in percent and in seconds."""
+    """An execution in time: its rows, and where the scale has marks, in percent and in seconds.
+
+    The time between an end and a redrive is folded: `folds` says where, in percent.
+    """
 
     rows: tuple[DrawnRow, ...]
     marks: tuple[tuple[float, float], ...]
+    folds: tuple[float, ...] = ()
 
 
 def draw(execution: Execution, now: datetime.datetime) -> Timeline:
     """Draw an execution."""
     rows = timeline.rows(execution, now)
     # States may exit a moment after the execution's own end is noted, as when it is stopped.
-    whole = ((execution.stopped or now) - execution.started).total_seconds()
+    whole = timeline.elapsed(execution, execution.stopped or now)
     total = max(whole, 0.001, *(bar.end for row in rows for bar in row.bars))
 
     def drawn(bar: timeline.Bar) -> DrawnBar:
@@ -69,10 +74,15 @@ def draw(execution: Execution, now: datetime.datetime) -> Timeline:
                 graph.status(row.run, execution),
                 row.depth,
                 tuple(drawn(bar) for bar in row.bars if bar.kind != "wait"),
+                row.after,
             )
             for row in rows
         ),
         marks=tuple(
             (round(100 * i * step / total, 3), i * step) for i in range(int(total / step) + 1)
+        ),
+        folds=tuple(
+            round(100 * timeline.elapsed(execution, each.ended) / total, 3)
+            for each in execution.redrives
         ),
     )

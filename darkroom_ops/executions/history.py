@@ -7,6 +7,7 @@ state that it belongs to (Step Functions API reference, HistoryEvent).
 from __future__ import annotations
 
 import datetime
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -33,6 +34,7 @@ class Attempt:
     ended: datetime.datetime | None = None  # None while it runs
     error: str | None = None  # what it failed with
     cause: str | None = None
+    aborted: bool = False  # whether nobody waits for its answer any more
 
     @property
     def seconds(self) -> float:
@@ -57,11 +59,14 @@ class StateRun:
     error: str | None = None  # what it failed with, if that was not mended by a retry
     cause: str | None = None
     aborted: bool = False  # whether what is around it ended first: its Map, Parallel or execution
+    paused: float = 0.0  # seconds that the execution had ended for, before a redrive went on in it
 
     @property
     def seconds(self) -> float | None:
-        """Duration, waits for retries included; None while it runs."""
-        return (self.exited - self.entered).total_seconds() if self.exited else None
+        """Duration, waits for retries included, pauses not; None while it runs."""
+        if self.exited is None:
+            return None
+        return (self.exited - self.entered).total_seconds() - self.paused
 
     @property
     def handled(self) -> bool:
@@ -84,6 +89,42 @@ class StateRun:
         return name if isinstance(name, str) else None
 
 
+@dataclass(frozen=True)
+class Redrive:
+    """That an execution went on, after it had ended."""
+
+    ended: datetime.datetime
+    resumed: datetime.datetime
+
+    @property
+    def seconds(self) -> float:
+        """How long it stood still."""
+        return (self.resumed - self.ended).total_seconds()
+
+
+def redrives(events: Sequence[Event]) -> tuple[Redrive, ...]:
+    """Return every redrive, the first first."""
+    return tuple(
+        Redrive(before["timestamp"], event["timestamp"])
+        for before, event in itertools.pairwise(events)
+        if event["type"] == "ExecutionRedriven"
+    )
+
+
+def latest(runs: Sequence[StateRun]) -> tuple[StateRun, ...]:
+    """Return the passages that count: the last through each state, or through it in a Map item.
+
+    What was inside of an earlier passage through a Map or Parallel has been done again with it.
+    """
+    last = {(run.name, run.parent, run.item): run for run in runs}
+    kept: dict[int, StateRun] = {}
+    for run in runs:
+        around = run.parent is None or run.parent in kept
+        if around and last[run.name, run.parent, run.item] is run:
+            kept[run.id] = run
+    return tuple(kept.values())
+
+
 def states(events: Sequence[Event]) -> tuple[StateRun, ...]:
     """Return every passage through a state, in the order of entering."""
     by_id = {event["id"]: event for event in events}
@@ -91,8 +132,8 @@ def states(events: Sequence[Event]) -> tuple[StateRun, ...]:
     for event in events:
         kind: str = event["type"]
         if kind.endswith("StateEntered"):
-            new = entered[event["id"]] = _entered(event, by_id)
-            _reopen(new.parent, entered)
+            new = entered[event["id"]] = _entered(event, by_id, entered)
+            _reopen(new.parent, event["timestamp"], entered)
         elif kind.endswith("StateExited"):
             details = event["stateExitedEventDetails"]
             state = _owner(event, by_id, entered, details["name"])
@@ -105,7 +146,7 @@ def states(events: Sequence[Event]) -> tuple[StateRun, ...]:
         elif (state := _owner(event, by_id, entered)) is not None:
             entered[state.id] = _applied(event, kind, state)
             if kind.endswith("Scheduled"):
-                _reopen(state.parent, entered)
+                _reopen(state.parent, event["timestamp"], entered)
         if kind in _OVER:
             _abort(None, event["timestamp"], entered)
     return tuple(entered.values())
@@ -122,17 +163,26 @@ def _abort(around: int | None, time: datetime.datetime, entered: dict[int, State
     """
     for state in list(entered.values()):
         if state.exited is None and (around is None or around in _around(state, entered)):
-            entered[state.id] = replace(state, exited=time, aborted=True)
+            runs = state.attempts and state.attempts[-1].ended is None
+            ended = _with_call(state, ended=time, aborted=True) if runs else state
+            entered[state.id] = replace(ended, exited=time, aborted=True)
 
 
-def _reopen(parent: int | None, entered: dict[int, StateRun]) -> None:
+def _reopen(parent: int | None, time: datetime.datetime, entered: dict[int, StateRun]) -> None:
     """Let what a redriven execution goes on inside of run again."""
     if parent is None:
         return
     state = entered[parent]
     for each in (parent, *_around(state, entered)):
         if entered[each].aborted:
-            entered[each] = replace(entered[each], exited=None, aborted=False)
+            entered[each] = _open(entered[each], time)
+
+
+def _open(state: StateRun, time: datetime.datetime) -> StateRun:
+    """Return a state that runs again, from a time on; as it was, if it has not ended."""
+    pause = (time - state.exited).total_seconds() if state.exited else 0.0
+    paused = state.paused + pause
+    return replace(state, exited=None, aborted=False, error=None, cause=None, paused=paused)
 
 
 def _around(state: StateRun, entered: Mapping[int, StateRun]) -> Iterator[int]:
@@ -142,9 +192,9 @@ def _around(state: StateRun, entered: Mapping[int, StateRun]) -> Iterator[int]:
         state = entered[state.parent]
 
 
-def _entered(event: Event, by_id: Events) -> StateRun:
+def _entered(event: Event, by_id: Events, entered: Mapping[int, StateRun]) -> StateRun:
     details = event["stateEnteredEventDetails"]
-    parent, item = _place(event, by_id)
+    parent, item = _place(event, by_id, entered)
     return StateRun(
         id=event["id"],
         name=details["name"],
@@ -174,9 +224,15 @@ def _owner(
     return None
 
 
-def _place(event: Event, by_id: Events) -> tuple[int | None, int | None]:
-    """Return the Map or Parallel state that a state is inside of, and its Map item's index."""
+def _place(
+    event: Event, by_id: Events, entered: Mapping[int, StateRun]
+) -> tuple[int | None, int | None]:
+    """Return the Map or Parallel state that a state is inside of, and its Map item's index.
+
+    A Map or Parallel that was left, or is entered once more after a redrive, is beside the state.
+    """
     item, left = None, 0
+    name = event["stateEnteredEventDetails"]["name"]
     for before in _back(event, by_id):
         kind: str = before["type"]
         if kind in {"MapStateExited", "ParallelStateExited"}:
@@ -184,9 +240,12 @@ def _place(event: Event, by_id: Events) -> tuple[int | None, int | None]:
         elif kind == "MapIterationStarted" and not left and item is None:
             item = before["mapIterationStartedEventDetails"]["index"]
         elif kind in {"MapStateEntered", "ParallelStateEntered"}:
-            if not left:
-                return before["id"], item
+            around = entered[before["id"]]
+            if not left and around.name != name:
+                return around.id, item
             left -= 1
+            if left <= 0:
+                return around.parent, around.item if item is None else item
     return None, None
 
 
@@ -196,20 +255,21 @@ def _applied(event: Event, kind: str, state: StateRun) -> StateRun:
     if kind.endswith("Scheduled"):
         attempts = (*state.attempts, _attempt(event, details))
         # A redrive schedules anew what has ended without success.
-        return replace(state, attempts=attempts, error=None, cause=None, exited=None, aborted=False)
+        return replace(_open(state, time), attempts=attempts)
     if kind.endswith("StateAborted"):
         return replace(state, exited=time)
-    runs = bool(state.attempts) and state.attempts[-1].ended is None
+    call = state.attempts[-1] if state.attempts else None
+    runs = call is not None and (call.ended is None or call.aborted)
     if kind.endswith("Started") and runs:
         # The wait between Scheduled and Started is the service's, not the call's.
         return _with_call(state, started=time)
     if kind.endswith("Succeeded") and runs:
         # What succeeds later is the Map, the Parallel or the execution around the call.
-        return _with_call(state, ended=time)
+        return _with_call(state, ended=time, aborted=False)
     if kind.endswith(("Failed", "TimedOut")) and not kind.startswith("Execution"):
         error, cause = details.get("error", kind), details.get("cause")
         if runs:
-            state = _with_call(state, ended=time, error=error, cause=cause)
+            state = _with_call(state, ended=time, error=error, cause=cause, aborted=False)
         return replace(state, error=error, cause=cause)
     return state
 

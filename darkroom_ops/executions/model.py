@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from darkroom.contract.requests import event_source
 
-from darkroom_ops.executions.history import StateRun, parsed, states
+from darkroom_ops.executions.history import Redrive, StateRun, latest, parsed, redrives, states
 
 RUNNING = "RUNNING"
 
@@ -73,6 +73,7 @@ class Execution:
     started: datetime.datetime
     stopped: datetime.datetime | None
     states: tuple[StateRun, ...]  # in the order of entering
+    redrives: tuple[Redrive, ...] = ()
     image: Image | None = None  # this, and what follows, of a complete execution
     renditions: tuple[Made, ...] = ()
     document: Made | None = None
@@ -83,6 +84,11 @@ class Execution:
         """Duration, so far or in all."""
         until = self.stopped or datetime.datetime.now(datetime.UTC)
         return max(0.0, (until - self.started).total_seconds())
+
+    @property
+    def paused(self) -> float:
+        """Seconds between its ends and its redrives."""
+        return sum(redrive.seconds for redrive in self.redrives)
 
     @property
     def ended(self) -> bool:
@@ -111,7 +117,7 @@ class Execution:
     @property
     def failed_state(self) -> StateRun | None:
         """The state whose error ended the run: the innermost one."""
-        failed = [state for state in self.states if state.error and not state.handled]
+        failed = [state for state in latest(self.states) if state.error and not state.handled]
         tasks = [state for state in failed if state.attempts]
         # One that was aborted while it waited for its retry ended nothing.
         own = [state for state in tasks if not state.aborted]
@@ -152,6 +158,7 @@ def read(described: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> E
         started=described["startDate"],
         stopped=described.get("stopDate") or last,
         states=states(events),
+        redrives=redrives(events),
         image=image_of(made.get("image")),
         renditions=_all_made(made.get("renditions")),
         document=made_of(made.get("document"), "document"),

@@ -8,16 +8,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from darkroom_ops.executions.history import StateRun
+from darkroom_ops.executions.history import Redrive, StateRun
 from darkroom_ops.executions.model import Execution
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A part of a row: the whole passage, a call, one that failed, or the wait until the next."""
+    """A part of a row: the whole passage, a call, one that was aborted or failed, or a wait."""
 
-    kind: Literal["state", "attempt", "error", "wait"]
-    start: float  # in seconds after the execution's start
+    kind: Literal["state", "attempt", "stopped", "error", "wait"]
+    start: float  # in seconds after the execution's start, without the pauses before redrives
     end: float
     ended: bool = True
 
@@ -29,6 +29,7 @@ class Row:
     run: StateRun
     depth: int  # how many Map and Parallel states are around it
     bars: tuple[Bar, ...]  # the whole first, then the waits, then the calls
+    after: Redrive | None = None  # the redrive that this is the first passage after
 
 
 def rows(execution: Execution, now: datetime.datetime) -> list[Row]:
@@ -43,7 +44,7 @@ def rows(execution: Execution, now: datetime.datetime) -> list[Row]:
         return run.exited or (ended(around) if around else last)
 
     def at(time: datetime.datetime) -> float:
-        return (time - execution.started).total_seconds()
+        return elapsed(execution, time)
 
     def bars(run: StateRun) -> Iterator[Bar]:
         end = ended(run)
@@ -54,10 +55,29 @@ def rows(execution: Execution, now: datetime.datetime) -> list[Row]:
         for call in run.attempts:
             # A call may outlast its state: what its Map or Parallel state gave up on runs on.
             until = min(call.ended or end, end)
-            kind: Literal["attempt", "error"] = "error" if call.error else "attempt"
+            kind: Literal["attempt", "stopped", "error"] = (
+                "error" if call.error else "stopped" if call.aborted else "attempt"
+            )
             yield Bar(kind, at(call.started), at(until), call.ended is not None)
 
-    return [Row(run, depth[run.id], tuple(bars(run))) for run in execution.states]
+    left = list(execution.redrives)
+    found = []
+    for run in execution.states:
+        after = None
+        while left and left[0].resumed <= run.entered:
+            after = left.pop(0)
+        found.append(Row(run, depth[run.id], tuple(bars(run)), after))
+    return found
+
+
+def elapsed(execution: Execution, time: datetime.datetime) -> float:
+    """Return the seconds that an execution had run for at a time: pauses are folded."""
+    paused = sum(
+        (min(time, each.resumed) - each.ended).total_seconds()
+        for each in execution.redrives
+        if each.ended < time
+    )
+    return (time - execution.started).total_seconds() - paused
 
 
 def depths(states: Iterable[StateRun]) -> dict[int, int]:

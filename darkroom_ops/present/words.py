@@ -12,7 +12,18 @@ from darkroom.contract.text import plain, size
 if TYPE_CHECKING:
     from darkroom_ops.executions.model import Made
 
-__all__ = ["count", "dollars", "duration", "measure", "moment", "plain", "saving", "since", "size"]
+__all__ = [
+    "after_end",
+    "count",
+    "dollars",
+    "duration",
+    "measure",
+    "moment",
+    "plain",
+    "saving",
+    "since",
+    "size",
+]
 
 MINUTE = 60
 
@@ -24,6 +35,11 @@ def duration(seconds: float | None) -> str:
     if seconds >= MINUTE:
         return f"{int(seconds // MINUTE)} min {int(seconds % MINUTE)} s"
     return f"{seconds:.2f} s" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def after_end(seconds: float) -> str:
+    """Say how long after its end an execution was redriven."""
+    return f"{duration(seconds)} after it had ended"
 
 
 _AGO = re.compile(r"(?P<number>\d+) ?(?P<unit>s|m|min|h|d|w)")

@@ -507,6 +507,7 @@ def test_stop_ends_an_execution_and_redrive_resumes_it(
     again = darkroom.json("show", held.name)
     assert [each["name"] for each in again["states"]].count("ClaimImage") == 1
     assert again["outcome"] == "COMPLETE"
+    assert re.search(r"Redriven .* after it had ended", darkroom("show", held.name))
 
 
 def test_redrive_says_why_a_caught_failure_cannot_be_resumed(

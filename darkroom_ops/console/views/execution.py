@@ -23,7 +23,7 @@ from darkroom_ops.console.context import Context, context_of, execution_of
 from darkroom_ops.console.pictures import NoPicture, places, shown
 from darkroom_ops.console.problems import NoSuchState
 from darkroom_ops.console.views.inbox import deliveries
-from darkroom_ops.executions.history import StateRun, message_of, parsed
+from darkroom_ops.executions.history import StateRun, latest, message_of, parsed
 from darkroom_ops.executions.model import Execution
 from darkroom_ops.executions.watch import history
 from darkroom_ops.present import words
@@ -31,6 +31,8 @@ from darkroom_ops.present.outcomes import ending
 
 EVENTS = 200
 """Events of a history on one page."""
+
+NOT_DECODED = "It cannot be decoded."
 
 PICTURE_HEADERS = {
     # Whatever the bytes are, they run nothing and embed nothing, also when opened by themselves.
@@ -130,13 +132,19 @@ def state_values(execution: Execution, run: StateRun) -> dict[str, Any]:
     """Return what is shown of a passage through a state."""
     status = graph.status(run, execution)
     passages = [each for each in execution.states if each.name == run.name]
+    counts, said = latest(execution.states), message_of(run.cause)
     return {
         "run": run,
-        "error_message": message_of(run.cause),
+        # The head of the page says it, unless it is another state's reason.
+        "error_message": None if said == execution.cause else said,
         "run_status": status,
         "run_label": graph.LABELS[status],
         "siblings": [
-            (each, graph.label(each) or f"pass {number}", graph.status(each, execution))
+            (
+                each,
+                (graph.label(each) or f"pass {number}") + ("" if each in counts else ", earlier"),
+                graph.status(each, execution),
+            )
             for number, each in enumerate(passages, 1)
         ],
         "label": graph.label(run),
@@ -158,6 +166,7 @@ def events(request: Request) -> Response:
     asked = request.query_params.get("from", "1")
     first = max(1, int(asked)) if asked.isdecimal() else 1
     names = {run.id: run.name for run in execution.states}
+    resumed = {redrive.resumed: redrive for redrive in execution.redrives}
     rows = [
         {
             "id": event["id"],
@@ -165,6 +174,9 @@ def events(request: Request) -> Response:
             "kind": _kind(event["type"]),
             "before": event.get("previousEventId", 0),
             "state": names.get(event["id"], ""),
+            "redrive": resumed.get(event["timestamp"])
+            if event["type"] == "ExecutionRedriven"
+            else None,
             "offset": (event["timestamp"] - execution.started).total_seconds(),
             "details": _details(event),
         }
@@ -245,7 +257,9 @@ def picture(request: Request) -> Response:
         else:
             made = pictures.output(execution, which.removeprefix("output-"))
     except NoPicture as error:
-        return Response(str(error), 404, media_type="text/plain")
+        # Why an execution failed is said in the head of its page.
+        said = NOT_DECODED if execution.cause == str(error) else str(error)
+        return Response(said, 404, media_type="text/plain")
     headers = dict(PICTURE_HEADERS)
     if made.content_type == PDF_TYPE:
         headers["content-disposition"] = 'attachment; filename="document.pdf"'

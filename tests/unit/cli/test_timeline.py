@@ -72,3 +72,15 @@ def test_what_runs_says_so() -> None:
 
 def test_a_narrow_terminal_still_gets_bars() -> None:
     assert all(len(line) <= 80 for line in drawn(recorded("complete"), width=80))
+
+
+def test_a_redrive_divides_the_rows_and_its_pause_is_folded() -> None:
+    lines = drawn(recorded("redriven"))
+
+    (divider,) = (index for index, line in enumerate(lines) if "redriven 2.0 s later" in line)
+    stopped = [line for line in lines[:divider] if line.rstrip().endswith("stopped")]
+    assert len(stopped) == 4
+    assert not any("stopped" in line for line in lines[divider:])
+    assert lines[0].split() == ["State", "Start", "Took", "0", "s", "1.0", "s"]
+    (until,) = {bar(line)[1] for line in stopped}
+    assert bar(lines[divider + 1])[0] - until in {0, 1}

@@ -104,3 +104,11 @@ def test_retries_are_counted() -> None:
         state.retries for state in recorded("retried").states
     )
     assert any(shown.retries for shown in overlay.nodes.values())
+
+
+def test_the_last_passage_decides_the_colour_of_a_state() -> None:
+    """It was stopped in its Map, and redriven."""
+    overlay = graph.overlay(MACHINE, recorded("redriven"))
+
+    assert {shown.status for shown in overlay.nodes.values()} == {"succeeded"}
+    assert [each.label for each in overlay.nodes["Resize"].passages] == ["small", "medium", "large"]

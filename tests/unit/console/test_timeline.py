@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from darkroom_ops.console import timeline
-from darkroom_ops.executions.history import Attempt
+from darkroom_ops.executions.history import Attempt, Redrive
 from tests.unit.console.conftest import passage
 from tests.unit.recorded import at, recorded
 
@@ -86,3 +86,18 @@ def test_what_takes_no_time_and_what_outlasts_the_execution_is_seen() -> None:
 
     assert (first.x, first.width) == (80, timeline.LEAST_WIDTH)
     assert (second.x, second.width) == (0, 100)
+
+
+def test_a_redrive_is_a_fold_in_the_scale_and_a_divider_between_rows() -> None:
+    redrive = Redrive(at(4), at(64))
+    runs = (passage(1, entered=at(0), exited=at(4)), passage(2, entered=at(64), exited=at(70)))
+    execution = dataclasses.replace(
+        recorded("complete"), started=at(0), stopped=at(70), states=runs, redrives=(redrive,)
+    )
+
+    drawn = timeline.draw(execution, at(99))
+
+    assert drawn.folds == (40.0,)
+    assert [(row.after, row.bars[0].x, row.bars[0].width) for row in drawn.rows] == [
+        (None, 0, 40), (redrive, 40, 60),
+    ]  # fmt: skip

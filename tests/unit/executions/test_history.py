@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from darkroom_ops.executions.history import Attempt, StateRun, parsed, states
+from darkroom_ops.executions.history import Attempt, Redrive, StateRun, latest, parsed, states
 from darkroom_ops.executions.model import Execution, changes, read
 from tests.unit.recorded import at
 
@@ -181,7 +181,7 @@ def test_what_calls_nothing_succeeds_and_fails_as_well(history: History) -> None
 
 @pytest.mark.parametrize("kind", ["ExecutionTimedOut", "ExecutionAborted"])
 def test_an_execution_that_is_over_ends_what_is_open(history: History, kind: str) -> None:
-    """Its own call may go on: nobody waits for it."""
+    """Nobody waits for its call any more, though that may go on."""
     history.enter("Before", "Pass")
     history.leave("Before", "Pass")
     history.enter("Around", "Parallel")
@@ -193,7 +193,7 @@ def test_an_execution_that_is_over_ends_what_is_open(history: History, kind: str
 
     assert (before.exited, before.aborted) == (at(3), False)
     assert [(s.error, s.exited, s.aborted) for s in left] == [(None, at(end), True)] * 2
-    assert left[-1].attempts[0].ended is None
+    assert [(c.ended, c.aborted, c.error) for c in left[-1].attempts] == [(at(end), True, None)]
     told = changes(None, reading(history, "ABORTED"))
     assert [c.kind for c in told if c.kind != "entered"] == ["exited", "aborted", "aborted"]
 
@@ -275,6 +275,90 @@ def test_a_redrive_opens_what_it_goes_on_in(history: History, again: str) -> Non
     *around, last = (s for s in history.states if again == "call" or s.name != "Inside")
     assert {(s.exited, s.aborted) for s in around} == {(None, False)}
     assert (last.exited, last.aborted, last.error) == (None, False, None)
+
+
+def resumed_by_entering() -> History:
+    """What the engine writes of a stop in a Map and its redrive: the Map is entered once more."""
+    history = History()
+    history.add("ExecutionStarted", {})
+    for again in (False, True):
+        history.enter("Images", "Map")
+        history.add("MapIterationStarted", {"index": 1})
+        history.enter("Resize")
+        history.call()
+        if not again:
+            history.add("ExecutionAborted", {})
+            history.add("ExecutionRedriven", {"redriveCount": 1}, after=2)
+    history.add("TaskSucceeded", {})
+    history.leave("Resize")
+    history.leave("Images", "Map")
+    history.enter("Last", "Pass")
+    history.leave("Last", "Pass")
+    return history
+
+
+def test_what_follows_a_redrive_is_beside_what_was_stopped() -> None:
+    history = resumed_by_entering()
+
+    first, _, second, _, last = history.states
+
+    assert [(s.parent, s.item) for s in history.states] == [
+        (None, None), (first.id, 1), (None, None), (second.id, 1), (None, None),
+    ]  # fmt: skip
+    assert latest(history.states) == history.states[2:]
+    assert last.name == "Last"
+
+
+def test_a_passage_that_was_made_once_more_failed_nothing() -> None:
+    history = resumed_by_entering()
+    failed = history.events[6]
+    failed["type"], failed["taskFailedEventDetails"] = "TaskFailed", {"error": "StorageError"}
+
+    assert reading(history, "FAILED").failed_state is None
+
+
+def test_a_redrive_is_told_with_its_pause() -> None:
+    history = resumed_by_entering()
+
+    execution = reading(history, "SUCCEEDED")
+
+    assert execution.redrives == (Redrive(at(7), at(8)),)
+    assert execution.paused == 1.0
+    assert reading(History(), "RUNNING").redrives == ()
+
+
+def test_a_pause_is_no_part_of_what_went_on_after_it(history: History) -> None:
+    history.enter("Around", "Parallel")
+    inside = history.enter("Inside")
+    history.call()  # at 5 s
+    history.add("ExecutionAborted", {})
+    history.add("ExecutionRedriven", {"redriveCount": 1}, after=inside)
+    history.call()  # scheduled at 8 s
+    history.add("TaskSucceeded", {})
+    history.leave("Inside")  # at 11 s
+    history.leave("Around", "Parallel")
+
+    around, within = history.states
+
+    assert (around.seconds, within.seconds) == (12 - 2 - 2, 11 - 3 - 2)
+    assert [(c.started, c.ended, c.aborted) for c in within.attempts] == [
+        (at(5), at(6), True), (at(9), at(10), False),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["TaskSucceeded", "TaskFailed"])
+def test_a_call_that_ends_all_the_same_was_not_aborted(history: History, kind: str) -> None:
+    """The engine's go on."""
+    around = history.enter("Around", "Parallel")
+    history.enter("Slow")
+    slow = history.call()
+    history.enter("Fails", after=around)
+    history.add("ParallelStateFailed")
+    end = history.add(kind, {}, after=slow)
+
+    (call,) = next(state for state in history.states if state.name == "Slow").attempts
+
+    assert (call.ended, call.aborted) == (at(end), False)
 
 
 def test_the_end_of_one_map_ends_nothing_outside_of_it(history: History) -> None:

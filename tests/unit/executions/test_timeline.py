@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from darkroom_ops.executions.history import Attempt, StateRun
-from darkroom_ops.executions.timeline import Bar, rows
+from darkroom_ops.executions.history import Attempt, Redrive, StateRun
+from darkroom_ops.executions.timeline import Bar, elapsed, rows
 from tests.unit.recorded import at, recorded
 
 
@@ -57,3 +57,31 @@ def test_what_has_not_ended_lasts_as_long_as_what_is_around_it() -> None:
     )  # fmt: skip
     (alone,) = drawn(inside)
     assert alone[0].end == 10
+
+
+def test_the_pause_before_a_redrive_is_folded() -> None:
+    stopped = dataclasses.replace(call(1, 2), aborted=True)
+    execution = dataclasses.replace(
+        recorded("complete"),
+        started=at(0),
+        stopped=at(110),
+        redrives=(Redrive(at(2), at(102)),),
+        states=(passage(1, 0, 110, stopped, call(103, 105)), passage(2, 106, 110)),
+    )
+
+    first, second = rows(execution, at(999))
+
+    assert first.bars == (Bar("state", 0, 10), Bar("stopped", 1, 2), Bar("attempt", 3, 5))
+    assert second.bars == (Bar("state", 6, 10),)
+    assert (first.after, second.after) == (None, execution.redrives[0])
+    assert [elapsed(execution, at(n)) for n in (1, 2, 50, 102, 103)] == [1, 2, 2, 2, 3]
+
+
+def test_a_row_follows_the_last_of_several_redrives() -> None:
+    each = (Redrive(at(1), at(2)), Redrive(at(3), at(4)), Redrive(at(6), at(7)))
+    states = (passage(1, 0, 1), passage(2, 4, 5), passage(3, 5, 6))
+    execution = dataclasses.replace(
+        recorded("complete"), started=at(0), redrives=each, states=states
+    )
+
+    assert [row.after for row in rows(execution, at(9))] == [None, each[1], None]

@@ -7,6 +7,8 @@ seconds, and what no reader looks at is left out, so that a recording is a few K
 from __future__ import annotations
 
 import json
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,30 @@ def main() -> None:
             stateMachineArn=engine.deployment.state_machine_arn, input=json.dumps(request)
         )
         save(engine, "silent")
+        redriven(engine)
+
+
+def redriven(engine: Engine) -> None:
+    """Record an execution that is stopped while it makes its second rendition, and redriven."""
+    reached, gate = threading.Event(), threading.Event()
+
+    def hold(task: Any) -> bool:
+        if medium(task):
+            reached.set()
+            gate.wait(60)
+        return False
+
+    engine.faults.inject(Fault("Resize", "StorageError", times=0, when=hold))
+    deployment, key = engine.deployment, "uploads/redriven.jpg"
+    deployment.s3.put_object(Bucket=deployment.source_bucket_name, Key=key, Body=PHOTO)
+    reached.wait(60)
+    named = {"executionArn": newest(deployment)["executionArn"]}
+    deployment.stepfunctions.stop_execution(**named, error="Stopped", cause="Wrong folder.")
+    gate.set()
+    engine.faults.clear()
+    time.sleep(2)  # the pause, which is to be longer than what runs
+    deployment.stepfunctions.redrive_execution(**named)
+    save(engine, "redriven")
 
 
 def medium(task: Any) -> bool:
@@ -78,7 +104,8 @@ def save(engine: Engine, name: str) -> None:
     """Write the newest execution, once it has ended."""
     assert engine.wait_idle()
     described = newest(engine.deployment)
-    described.pop("ResponseMetadata")
+    for unread in ("ResponseMetadata", "redriveDate"):
+        described.pop(unread, None)
     start = described["startDate"].timestamp()
     for field in ("startDate", "stopDate"):
         described[field] = round(described[field].timestamp() - start, 3)

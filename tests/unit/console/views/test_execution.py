@@ -31,7 +31,17 @@ def ended(status: str, name: str = "complete", events: int = 9, **more: Any) -> 
 
 
 @pytest.mark.parametrize(
-    "name", ["complete", "corrupt", "duplicate", "item_failed", "retried", "silent", "timed_out"]
+    "name",
+    [
+        "complete",
+        "corrupt",
+        "duplicate",
+        "item_failed",
+        "redriven",
+        "retried",
+        "silent",
+        "timed_out",
+    ],
 )
 def test_every_execution_has_its_pages(client: TestClient, name: str) -> None:
     for page in ("", "/events", "/rerun"):
@@ -196,3 +206,39 @@ def test_the_details_of_an_event_are_read_as_json() -> None:
 
     assert _details(event) == {"input": {"a": 1}, "list": [1], "name": "Prepare", "n": 5}
     assert _details({"id": 1}) == {}
+
+
+def test_a_redrive_divides_history_and_timeline_and_is_told_in_the_head(client: TestClient) -> None:
+    said = "edriven 2.0 s after it had ended"
+
+    page = client.get("/executions/redriven").text
+    events = client.get("/executions/redriven/events").text
+
+    assert f"<span>r{said}</span>" in page
+    assert f'class="redrive"><span>R{said}</span>' in page
+    assert events.count(f"R{said}") == 1
+    assert events.index(f"R{said}") > events.index("ExecutionAborted")
+    assert events.index(f"R{said}") < events.index('<td class="type">ExecutionRedriven')
+
+
+def test_a_passage_before_a_redrive_is_an_earlier_one_and_its_call_was_stopped() -> None:
+    execution = recorded("redriven")
+    first = next(run for run in execution.states if run.rendition == "small")
+
+    found = state_values(execution, first)
+
+    assert [(name, status) for _, name, status in found["siblings"]] == [
+        *((f"{name}, earlier", "stopped") for name in ("small", "medium", "large")),
+        *((name, "succeeded") for name in ("small", "medium", "large")),
+    ]
+
+
+def test_the_reason_of_a_failure_is_said_once(client: TestClient) -> None:
+    execution = recorded("corrupt")
+    assert execution.cause is not None
+    failed = execution.failed_state
+    assert failed is not None
+
+    assert state_values(execution, failed)["error_message"] is None
+    other = dataclasses.replace(execution, cause="Another.")
+    assert state_values(other, failed)["error_message"] == execution.cause
