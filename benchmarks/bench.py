@@ -4,8 +4,9 @@ Run by ``make bench``. For each photo each peer makes three JPEGs, inside 300, 6
 quality 80; this pipeline makes a PDF besides. Every peer runs in a process of its own, on one
 thread, with the file already in memory, once unmeasured and then REPEATS times; rounds of the
 peers alternate, and medians are reported, because machines are noisy. CPU counts every process
-that takes part. Quality is measured on the pixels before they are encoded. Where sharp cannot be
-installed, the others are measured, and nothing is said of the goals, which are relative to it.
+that takes part. Quality is measured on the pixels before they are encoded; what the settings of
+JPEG save, and how it looks then, comes after (:mod:`look`). Where sharp cannot be installed, the
+others are measured, and nothing is said of the goals, which are relative to it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import look
 import photos
 import quality
 import output
@@ -47,7 +49,9 @@ def main() -> None:
             print(f"{image.name} ({image.stat().st_size / 1e6:.1f} MB) …", file=sys.stderr)
             measured[image.name] = _measure(image, names, options, Path(scratch))
     _print_table(measured)
+    looks = _measure_looks(images)
     summary: dict[str, Any] = {"photos": {name: {"peers": each} for name, each in measured.items()}}
+    summary["looks"] = looks
     if YARDSTICK in names:
         _print_plot(measured)
         _compare(summary)
@@ -176,6 +180,21 @@ def _print_table(measured: dict[str, dict[str, Measured]]) -> None:
                 f"  {name:8} {row['cpu_s'] * 1e3:8.0f} {row['wall_s'] * 1e3:8.0f} "
                 f"{row['peak_mib']:6.0f} {row['bytes'] / 1e3:8.0f}   {psnr:24} {ssim}"
             )
+
+
+def _measure_looks(images: list[Path]) -> dict[str, Any]:
+    """Measure and print what the settings of JPEG make of the photos."""
+    measured = {}
+    for image in images:
+        print(f"{image.name}, how it looks …", file=sys.stderr)
+        measured[image.name] = look.measure(image)
+    settings = look.summary(measured) if any(measured.values()) else {}
+    if settings:
+        print("\nJPEGs of 600 and 1200 pixels   bytes    CPU   SSIMULACRA2 lowest / mean / highest")
+    for name, row in settings.items():
+        scores = " / ".join(f"{row[each]:5.1f}" for each in ("lowest", "mean", "highest"))
+        print(f"  quality {name:20} {row['bytes']:6.3f} {row['cpu']:6.2f}   {scores}")
+    return {"settings": settings, "photos": measured}
 
 
 def _print_plot(measured: dict[str, dict[str, Measured]]) -> None:

@@ -99,17 +99,19 @@ def results(execution: Execution) -> list[Text | Table]:
         return []
     image, original = execution.image, execution.image.bytes
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
-    for title, justify in (("", "left"), ("Pixels", "left"), ("Size", "right"), ("", "right")):
+    columns = (("", "left"), ("Pixels", "left"), ("Size", "right"), ("", "right"))
+    for title, justify in (*columns, ("Quality", "right")):
         table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]
     table.add_row(
         f"  original ({image.format.upper()})", f"{image.width} x {image.height}",
-        words.size(original), "",
+        words.size(original), "", "",
     )  # fmt: skip
     for made in execution.outputs:
         name = words.plain(made.key.rpartition("/")[2])
         table.add_row(
-            f"  {name}", words.measure(made), words.size(made.bytes), words.saving(made, original)
-        )
+            f"  {name}", words.measure(made), words.size(made.bytes), words.saving(made, original),
+            "" if made.quality is None else str(made.quality),
+        )  # fmt: skip
     where = [("In", _folder(execution.outputs))] if execution.outputs else []
     if execution.backup:
         where.append(("Backup", f"s3://{execution.backup.bucket}/{execution.backup.key}"))
@@ -157,6 +159,7 @@ def as_json(execution: Execution, cost: Cost | None) -> dict[str, object]:
                 "width": m.width,
                 "height": m.height,
                 "bytes": m.bytes,
+                "quality": m.quality,
             }
             for m in execution.outputs
         ],

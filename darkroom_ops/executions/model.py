@@ -34,6 +34,7 @@ class Made:
     width: int | None = None  # in pixels, or points for a PDF page
     height: int | None = None
     pages: int | None = None
+    quality: int | None = None  # that it was encoded at
     sha256: str = ""  # in hexadecimal digits; empty where nobody said
 
 
@@ -229,6 +230,7 @@ def made_of(output: object, name: str | None = None) -> Made | None:
         width=output.get("width"),
         height=output.get("height"),
         pages=output.get("pages"),
+        quality=output.get("quality"),
         sha256=_text(output.get("sha256")) or "",
     )
 

@@ -359,8 +359,8 @@ def output(name: str, **more: Any) -> Json:
 RESULT: Json = {
     "image": IMAGE,
     "prepared": PREPARED,
-    "renditions": [output("small"), output("large")],
-    "document": output("document", pages=3),
+    "renditions": [output("small", quality=72), output("large")],
+    "document": output("document", pages=3, quality=80),
     "backup": dump(
         Backup(bucket="backups", key="uploads/a.jpg", bytes=4096, etag="e2", version_id="b1")
     ),
@@ -587,6 +587,7 @@ def _with_defaults(kept: Json) -> Json:
     """Return what a table holds, with the fields beside that have a default in the model."""
     merged = dict(kept)
     if "renditions" in kept:
-        merged["renditions"] = [{"pages": None} | each for each in kept["renditions"]]
+        defaults = {"pages": None, "quality": None}
+        merged["renditions"] = [defaults | each for each in kept["renditions"]]
         merged["document"] = {"name": ""} | kept["document"]
     return merged

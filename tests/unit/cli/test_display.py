@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
+
 import pytest
+from rich.console import Console
 
 from darkroom_ops.cli import display
 from darkroom_ops.executions.cost import estimate
@@ -23,3 +27,19 @@ def test_the_summary_says_the_outcome(name: str, words: list[str]) -> None:
     text = display.summary(execution, estimate(execution, MEMORY)).plain
 
     assert all(word in text for word in words)
+
+
+def test_the_quality_that_was_chosen_is_told() -> None:
+    execution = recorded("complete")
+    first, *others = execution.renditions
+    told = dataclasses.replace(
+        execution, renditions=(dataclasses.replace(first, quality=72), *others)
+    )
+
+    screen = Console(file=io.StringIO(), width=120)
+    screen.print(*display.results(told))
+    lines = screen.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert lines[0].rstrip().endswith("Quality")
+    assert [line.rstrip().endswith(" 72") for line in lines[2:5]] == [True, False, False]
+    outputs = display.as_json(told, None)["outputs"]
+    assert [each["quality"] for each in outputs] == [72, None, None, None]  # type: ignore[attr-defined]

@@ -14,7 +14,7 @@ def test_what_is_not_set_is_empty() -> None:
     output = msgspec.structs.asdict(RecordedOutput("k"))
     assert output.pop("key") == "k"
     assert not any(output.values())
-    assert [name for name, value in output.items() if value is None] == ["pages"]
+    assert [name for name, value in output.items() if value is None] == ["pages", "quality"]
 
 
 def test_attributes_are_in_camel_case() -> None:

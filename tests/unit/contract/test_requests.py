@@ -85,7 +85,8 @@ LIMITS = {
     "preset.fit": (["inside", "cover", "contain", "fill"], ["crop"]),
     "preset.enlarge": ([True], [1]),
     "preset.format": (["auto", "jpeg", "png", "webp", "avif", "original"], ["gif", "jpg"]),
-    "preset.quality": ([1, 100], [0, 101]),
+    "preset.quality": ([1, 100, "auto"], [0, 101, 72.5, "best", None]),
+    "preset.effort": (["normal", "high"], ["low", 4]),
     "preset.background": (["#0aF9fA"], ["#0aF9f", "#0aF9fA0", "#ggffff", "red"]),
     "preset.metadata": (["credit", "none"], ["all"]),
     "preset.name": (["a", "0", "a_-9", "a" * 32], ["", "a" * 33, "A", "-a", "_a", "a/b", "a."]),
@@ -101,7 +102,7 @@ LIMITS = {
     "watermark.color": (["#000000"], ["black"]),
     "pdf.pageSize": (["fit", "A4", "Letter"], ["A5"]),
     "pdf.margin": ([0, 200], [-0.1, 200.1]),
-    "pdf.quality": ([1, 100], [0, 101]),
+    "pdf.quality": ([1, 100, "auto"], [0, 101, "best"]),
     "pdf.metadata": (["credit", "none"], [""]),
 }  # fmt: skip
 
@@ -340,7 +341,11 @@ def test_a_refusal_names_the_field_and_what_came(payload: Any, says: str) -> Non
                 "Rename the preset."
             ),
         ),
-        ({"quality": 0}, "in 'presets[0].quality', but received 0."),
+        (
+            {"quality": 0},
+            "a whole number from 1 to 100, or auto, in 'presets[0].quality', but received 0.",
+        ),
+        ({"effort": "low"}, "Expected one of normal, high in 'presets[0].effort', but received"),
         ({"background": "red"}, "a colour as #rrggbb in 'presets[0].background', but received"),
         ({"name": "../x"}, "a name of lower-case letters"),
         ({"watermark": {}}, "presets[0].watermark to have either a text or an image"),

@@ -186,6 +186,7 @@ MADE = {
             {"contentType": None, "width": None, "height": None, "pages": None},
             Made("small", "b", "k", 7, ""),
         ),
+        ({"quality": 72}, Made("small", "b", "k", 7, "image/jpeg", 3, 2, 1, 72)),
         ({"bytes": 0}, Made("small", "b", "k", 0, "image/jpeg", 3, 2, 1)),
         ({"name": None}, None),
         ({"name": ""}, None),

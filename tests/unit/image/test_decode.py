@@ -11,11 +11,12 @@ import pytest
 from darkroom.contract.errors import CorruptImage, ImageTooLarge, UnsupportedImage
 from darkroom.contract.limits import Limits
 from darkroom.contract.presets import PdfOptions, Preset
+from darkroom.image import quality
 from darkroom.image.colour import to_srgb
 from darkroom.image.encode import jpeg
 from darkroom.image.geometry import Size
-from darkroom.image.mezzanine import Mezzanine, unpack
-from darkroom.image.pixels import from_bytes, reduce
+from darkroom.image.mezzanine import Mezzanine, StoredJpeg, unpack
+from darkroom.image.pixels import Pixels, from_bytes, reduce
 from darkroom.image.strip import jpeg_quality, strip
 from darkroom.image.vips import vips
 from PIL import Image
@@ -185,8 +186,7 @@ def test_the_pdfs_jpeg_is_made_once_where_a_rendition_is_the_very_same(
 ) -> None:
     other = preset(name="other", width=20, height=20, format="avif")
     page, *others = mezzanine(FILES[name], other, preset(**wanted)).header.pages
-    assert (page.jpeg is not None) is shared
-    assert page.jpeg_quality == (80 if shared else 0)
+    assert page.jpeg == (StoredJpeg(80, quality=80, part=1) if shared else None)
     assert all(each.jpeg is None for each in others)
 
 
@@ -194,7 +194,8 @@ def test_the_pdfs_jpeg_is_as_the_pdf_wants_it() -> None:
     contents = mezzanine(FILES["png"], preset(quality=55), pdf=PdfOptions(quality=55))
     (page,) = contents.header.pages
     assert page.jpeg is not None
-    assert page.jpeg_quality == jpeg_quality(bytes(contents.parts[page.jpeg])) == 55
+    assert (page.jpeg.asked, page.jpeg.quality) == (55, 55)
+    assert jpeg_quality(bytes(contents.parts[page.jpeg.part])) == 55
 
 
 @pytest.mark.parametrize(("name", "full"), [("png", False), ("gif", True), ("png-palette", True)])
@@ -204,7 +205,9 @@ def test_the_pdfs_jpeg_of_a_drawing_keeps_its_colours(name: str, full: bool) -> 
     assert page.jpeg is not None
     same = jpeg(contents.image(page), 80, graphic=full)
     assert (
-        bytes(contents.parts[page.jpeg]) == same != jpeg(contents.image(page), 80, graphic=not full)
+        bytes(contents.parts[page.jpeg.part])
+        == same
+        != jpeg(contents.image(page), 80, graphic=not full)
     )
 
 
@@ -230,11 +233,28 @@ def test_a_jpeg_no_better_than_asked_for_is_passed_on_as_it_is(
     contents = mezzanine(data, preset(width=1300, height=1300))
     (page,) = contents.header.pages
     assert page.jpeg is not None
-    made = bytes(contents.parts[page.jpeg])
+    assert page.jpeg.quality == (None if passed_on else 80)
+    made = bytes(contents.parts[page.jpeg.part])
     whole = from_bytes(contents.parts[page.part], page.size, page.bands)
     anew = jpeg(reduce(whole, page.document), 80, graphic=False)
     assert made == (strip(data, "jpeg") if passed_on else anew)
     assert made != (anew if passed_on else strip(data, "jpeg"))
+
+
+def test_the_pdfs_jpeg_is_made_as_the_rendition_is() -> None:
+    """Of the quality told from its pixels where both ask for that, and with the same effort."""
+    wanted = preset(quality="auto", effort="high")
+    contents = mezzanine(FILES["png"], wanted, pdf=PdfOptions(quality="auto"))
+    (page,) = contents.header.pages
+    assert page.jpeg is not None
+    assert (page.jpeg.asked, page.jpeg.effort) == ("auto", "high")
+    chosen = quality.of(
+        Pixels(bytes(contents.parts[0]), page.size, 3), graphic=False, effort="high"
+    )
+    assert page.jpeg.quality == chosen
+    assert bytes(contents.parts[page.jpeg.part]) == jpeg(
+        contents.image(page), chosen, graphic=False, effort="high"
+    )
 
 
 # ------------------------------------------------------------------------------ the source's own

@@ -66,11 +66,38 @@ def test_jpeg_has_the_tables_that_need_fewer_bytes_for_the_same_look() -> None:
     assert len(encode(image_of(SCENE), "jpeg", 80)) < 0.975 * len(annex_k)
 
 
+def test_a_high_effort_makes_a_jpeg_smaller_and_progressive() -> None:
+    """Without any one of trellis, deringing and a choice of scans it would be larger."""
+    image, settings = image_of(SCENE), {"optimize_coding": True, "interlace": True}
+    options = {"trellis_quant": True, "overshoot_deringing": True, "optimize_scans": True}
+    made = encode(image, "jpeg", 80, effort="high")
+    assert opened(made).info["progressive"]
+    assert len(made) < 0.95 * len(encode(image, "jpeg", 80))
+    same = {"Q": 80, "quant_table": 3, "subsample_mode": "on", "keep": "none"} | settings | options
+    assert made == image.jpegsave_buffer(**same)
+
+
+def test_a_high_effort_makes_a_webp_smaller() -> None:
+    made = encode(image_of(SCENE), "webp", 80, effort="high")
+    assert made == image_of(SCENE).webpsave_buffer(Q=80, effort=6, keep="none")
+    assert len(made) < 0.98 * len(encode(image_of(SCENE), "webp", 80))
+
+
+@pytest.mark.parametrize("image_format", ["png", "avif"])
+def test_a_high_effort_is_no_other_where_it_does_not_pay(image_format: str) -> None:
+    high, normal = (
+        encode(image_of(DETAIL), image_format, 80, effort=effort)  # type: ignore[arg-type]
+        for effort in ("high", "normal")
+    )
+    assert high == normal
+
+
 @pytest.mark.parametrize(("height", "streamed"), [(5000, True), (4999, False)])
 def test_a_jpeg_of_25_megapixels_is_written_row_by_row(height: int, streamed: bool) -> None:
     """Whatever looks at all pixels first has to hold them: the standard tables are looked up."""
     blank = vips().Image.black(5000, height).copy(interpretation="b-w")
     data = encode(blank, "jpeg", 80)
+    assert not streamed or data == encode(blank, "jpeg", 80, effort="high")
     assert (b"\xff\xc0" in data[:1000], b"\xff\xc2" in data[:1000]) == (streamed, not streamed)
     assert (len(data) > 200_000) is streamed
 

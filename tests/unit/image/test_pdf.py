@@ -16,7 +16,7 @@ import pytest
 from darkroom.contract.presets import PdfOptions, Preset
 from darkroom.image.encode import Encoded
 from darkroom.image.metadata import Credit
-from darkroom.image.mezzanine import Builder
+from darkroom.image.mezzanine import Builder, StoredJpeg
 from darkroom.image.pdf import document
 from darkroom.image.pixels import Pixels
 from darkroom.image.strip import jpeg_quality
@@ -176,7 +176,7 @@ def by_hand(
     builder = Builder()
     builder.add_page(pixels, size, document)
     if jpeg is not None:
-        builder.add_jpeg(jpeg, quality)
+        builder.add_jpeg(jpeg, StoredJpeg(quality, quality=quality))
     if original is not None:
         builder.add_original(original)
     builder.add_page(pixels, size, (40, 30))
@@ -235,6 +235,19 @@ def test_a_transparent_page_is_on_white_paper() -> None:
 def test_the_pages_have_the_quality_asked_for(quality: int) -> None:
     for page in embedded(document(by_hand(), "t", PdfOptions(quality=quality)).data):
         assert jpeg_quality(page) == quality
+
+
+def test_the_pages_have_the_quality_told_from_each() -> None:
+    """The smaller page needs less; the first one's is told."""
+    pdf = document(by_hand(), "t", PdfOptions(quality="auto"))
+    first, second = (jpeg_quality(page) for page in embedded(pdf.data))
+    assert pdf.quality == first
+    assert 60 <= second < first <= 85
+
+
+def test_a_jpeg_made_before_tells_its_quality_and_the_sources_own_has_none() -> None:
+    assert document(by_hand(jpeg=SCAN), "t", PdfOptions()).quality == 80
+    assert document(by_hand(original=NOTE), "t", PdfOptions()).quality is None
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from darkroom.contract.presets import PdfOptions, Preset
 from darkroom.contract.results import ImageInfo
+from darkroom.image import quality
 from darkroom.image.plan import plan
 from darkroom.image.render import render
 from darkroom.image.strip import jpeg_quality
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from tests.support.images import encoded, opened, picture
 from tests.support.imaging import array, develop, files, half_clear, rendition, renditions
@@ -255,6 +256,55 @@ def test_a_turned_picture_is_lowered_in_steps_of_ten_to_thirty_at_least(
     ((_, found),) = renditions(data, preset(width=200, height=200, quality=wanted))
     assert opened(found.data).size == (96, 128)
     assert jpeg_quality(found.data) == made
+
+
+def test_what_is_lowered_begins_at_the_quality_that_was_told() -> None:
+    ((_, found),) = renditions(turned(45), preset(width=200, height=200, quality="auto"))
+    assert 30 < jpeg_quality(found.data) == found.quality < quality.LEAST
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        ({"quality": 66}, 66),
+        ({"quality": 66, "format": "webp"}, 66),
+        ({"quality": 66, "format": "avif"}, 66),
+        ({"quality": "auto", "format": "webp"}, 80),
+        ({"quality": 66, "format": "png"}, None),
+        ({"quality": "auto", "format": "png"}, None),
+    ],
+)
+def test_a_rendition_tells_its_quality(wanted: dict[str, Any], told: int | None) -> None:
+    ((_, made),) = renditions(encoded(NOISY, "PNG"), preset(width=100, height=100, **wanted))
+    assert made.quality == told
+
+
+@pytest.mark.parametrize("width", [128, 100])
+@pytest.mark.parametrize("effort", ["normal", "high"])
+def test_a_quality_is_told_from_the_rendition_itself(width: int, effort: str) -> None:
+    """Whether Prepare made it, for the PDF too, or not."""
+    wanted = preset(width=width, height=width, quality="auto", effort=effort, format="jpeg")
+    soft = NOISY.filter(ImageFilter.GaussianBlur(1))
+    pdf = PdfOptions(quality="auto")
+    ((_, made),) = renditions(encoded(soft, "PNG"), wanted, pdf=pdf)
+    assert made.quality == jpeg_quality(made.data)
+    assert quality.LEAST < made.quality < quality.MOST
+    assert ("progressive" in opened(made.data).info) is (effort == "high")
+
+
+def test_the_sources_own_bytes_have_no_quality_that_was_chosen() -> None:
+    data = encoded(NOISY, quality=40)
+    ((_, made),) = renditions(data, preset(width=128, height=96), pdf=PdfOptions(quality=1))
+    assert made.quality is None
+    assert (array(opened(made.data)) == array(opened(data))).all()
+
+
+def test_a_jpeg_of_another_effort_is_not_the_pdfs() -> None:
+    data = encoded(NOISY, "PNG")
+    first, second = preset(name="a", **WIDE), preset(name="b", effort="high", **WIDE)
+    (_, normal), (_, high) = renditions(data, first, second)
+    assert "progressive" in opened(high.data).info
+    assert "progressive" not in opened(normal.data).info
 
 
 def test_a_marked_picture_does_not_outgrow_its_source_either() -> None:

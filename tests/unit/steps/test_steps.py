@@ -281,6 +281,7 @@ def test_resize_and_make_pdf_tell_what_they_wrote(s3: Any) -> None:
             width=size[0],
             height=size[1],
             pages=None if made is small else 1,
+            quality=80,
         )
         assert found["ContentType"] == content_type
         assert found["Metadata"] == {

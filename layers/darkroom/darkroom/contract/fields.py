@@ -29,6 +29,8 @@ Position = Literal[
     "bottom-right",
 ]
 Found = Literal["attention", "entropy"]
+Quality = Annotated[int, Meta(ge=1, le=100)] | Literal["auto"]
+Effort = Literal["normal", "high"]
 
 MAX_SIDE = 16_383
 """Largest width or height of a rendition, in pixels: the limit of the WebP format."""
@@ -62,14 +64,19 @@ Color = Annotated[str, Meta(pattern=r"^#[0-9a-fA-F]{6}$", description="a colour 
 FOCAL_POINT_EXAMPLE = '{"x": 0.5, "y": 0.2}'
 
 CHOICES = {
+    "effort": get_args(Effort),
     "fit": get_args(Fit),
     "format": get_args(Format),
     "metadata": get_args(Metadata),
     "pageSize": get_args(PageSize),
     "position": get_args(Position),
 }
+_QUALITY = "a whole number from 1 to 100, or auto"
+
 UNIONS = {
+    "pdf.quality": _QUALITY,
     "presets.format": f"one of {', '.join(get_args(Format))}, or a list of some of them",
+    "presets.quality": _QUALITY,
     "presets.position": (
         f"one of {', '.join(get_args(Position) + get_args(Found))}, or a focal point such as "
         f"{FOCAL_POINT_EXAMPLE}"

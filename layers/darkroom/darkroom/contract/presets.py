@@ -12,6 +12,7 @@ from darkroom.contract.fields import (
     MAX_RENDITIONS,
     PRESETS_EXAMPLE,
     Color,
+    Effort,
     Fit,
     Format,
     Found,
@@ -20,11 +21,15 @@ from darkroom.contract.fields import (
     PageSize,
     Position,
     PresetName,
+    Quality,
     Side,
 )
 from darkroom.contract.keys import DOCUMENT
 from darkroom.contract.model import Contract, parse, short
 from darkroom.contract.objects import ObjectRef
+
+USUAL_QUALITY = 80
+"""Where none is asked for, and what ``auto`` is where it is not told from the picture."""
 
 _UNIQUE = {"uniqueItems": True}
 
@@ -63,7 +68,13 @@ class Preset(Contract, frozen=True):
         Format | Annotated[tuple[Format, ...], Meta(min_length=1, extra_json_schema=_UNIQUE)],
         Meta(description="one, or a list: a rendition in each, named after its file"),
     ] = "auto"
-    quality: Annotated[int, Meta(ge=1, le=100)] = 80
+    quality: Annotated[
+        Quality, Meta(description="auto: of a JPEG, the lowest at which it looks right")
+    ] = USUAL_QUALITY
+    effort: Annotated[
+        Effort,
+        Meta(description="high: fewer bytes of JPEG and WebP for 5 to 8 times the work"),
+    ] = "normal"
     background: Color = "#ffffff"
     watermark: Watermark | None = None
     metadata: Annotated[
@@ -81,7 +92,9 @@ class PdfOptions(Contract, frozen=True):
 
     page_size: PageSize = "fit"
     margin: Annotated[float, Meta(ge=0, le=200, description="points")] = 0.0
-    quality: Annotated[int, Meta(ge=1, le=100)] = 80
+    quality: Annotated[
+        Quality, Meta(description="auto: of each page, the lowest at which it looks right")
+    ] = USUAL_QUALITY
     metadata: Annotated[
         Metadata, Meta(description="credit keeps Copyright and Artist, none keeps nothing")
     ] = "credit"

@@ -22,6 +22,7 @@ class RecordedOutput(Struct, frozen=True, rename="camel"):
     width: int = 0
     height: int = 0
     pages: int | None = None
+    quality: int | None = None
 
 
 class ImageRecord(Struct, frozen=True, rename="camel"):

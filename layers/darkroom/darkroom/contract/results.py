@@ -85,7 +85,11 @@ class BackupOriginalTask(Contract, frozen=True):
 
 
 class Output(Contract, frozen=True):
-    """An object that a step made. ``width`` and ``height`` are pixels, or points for a PDF page."""
+    """An object that a step made. ``width`` and ``height`` are pixels, or points for a PDF page.
+
+    ``quality`` is the one that it, or a PDF's first page, was encoded at: none where nothing is
+    lost, or where the source's own bytes are passed on.
+    """
 
     name: str
     bucket: BucketName
@@ -96,6 +100,7 @@ class Output(Contract, frozen=True):
     width: int
     height: int
     pages: int | None = None
+    quality: int | None = None
 
 
 class Backup(Contract, frozen=True):

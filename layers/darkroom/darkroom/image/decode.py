@@ -18,9 +18,10 @@ from darkroom.image.input.openers import cannot_decode, open_image
 from darkroom.image.input.page import Data, Opened, Page, unsupported
 from darkroom.image.input.sniff import CONTENT_TYPES, SourceFormat, mismatch, sniff
 from darkroom.image.metadata import read_credit
-from darkroom.image.mezzanine import Builder
+from darkroom.image.mezzanine import Builder, StoredJpeg
 from darkroom.image.pixels import Pixels, finish, reduce, upright
 from darkroom.image.plan import output_formats
+from darkroom.image.quality import settle
 from darkroom.image.spec import DecodeSpec
 from darkroom.image.strip import jpeg_quality, strip
 from darkroom.image.vips import forget_errors, said, vips
@@ -135,30 +136,36 @@ def _add_first(
     builder.add_page(pixels, size, shown)
     for position in focus.wanted(spec.presets):
         builder.add_focus(position, focus.find(pixels.image, position))
-    if not pixels.transparent and _shares_jpeg(shown, size, opened.format, spec):
-        builder.add_jpeg(_jpeg(data, pixels, shown, opened, spec), spec.pdf.quality)
+    shared = None if pixels.transparent else _shared_jpeg(shown, size, opened.format, spec)
+    if shared is not None:
+        builder.add_jpeg(*_jpeg(data, pixels, shown, opened, shared))
     return pixels.transparent
 
 
-def _jpeg(data: Data, pixels: Pixels, shown: Size, opened: Opened, spec: DecodeSpec) -> bytes:
+def _jpeg(
+    data: Data, pixels: Pixels, shown: Size, opened: Opened, preset: Preset
+) -> tuple[bytes, StoredJpeg]:
     """Return a page as a JPEG: the source's own, if encoding it anew could only lose."""
-    quality = spec.pdf.quality
+    graphic, effort = opened.graphic, preset.effort
+    image = reduce(pixels.image, shown)
+    image, quality = settle(image, preset.quality, "jpeg", graphic=graphic, effort=effort)
+    made = StoredJpeg(preset.quality, preset.effort, quality)
     if opened.format == "jpeg" and opened.pages[0].size == shown:
         original = _own_bytes(data, opened)
         if original is not None and jpeg_quality(original) <= quality + SAME_QUALITY:
-            return original
-    return jpeg(reduce(pixels.image, shown), quality, graphic=opened.graphic)
+            return original, msgspec.structs.replace(made, quality=None)
+    return jpeg(image, quality, graphic=graphic, effort=effort), made
 
 
-def _shares_jpeg(shown: Size, source: Size, source_format: str, spec: DecodeSpec) -> bool:
-    """Return whether some rendition of an opaque page is the very JPEG that the PDF embeds."""
+def _shared_jpeg(shown: Size, source: Size, source_format: str, spec: DecodeSpec) -> Preset | None:
+    """Return the preset whose rendition of an opaque page is the very JPEG that the PDF embeds."""
     for preset in spec.presets:
         placement = place(source, preset)
         plain = preset.watermark is None and preset.quality == spec.pdf.quality
         as_jpeg = "jpeg" in output_formats(preset, source_format, transparent=False)
         if plain and as_jpeg and placement.canvas == placement.whole == shown:
-            return True
-    return False
+            return preset
+    return None
 
 
 def _add_original(

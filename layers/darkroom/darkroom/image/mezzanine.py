@@ -12,11 +12,21 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from darkroom.contract.fields import Effort, Quality
 from darkroom.image.geometry import Point, Size
 from darkroom.image.metadata import Credit
 from darkroom.image.pixels import Pixels, from_bytes
 
 MAGIC = b"darkroom mezzanine 1\n"
+
+
+class StoredJpeg(Struct, frozen=True):
+    """A page as a JPEG of size `document`, and how it was made."""
+
+    asked: Quality
+    effort: Effort = "normal"
+    quality: int | None = None  # that it was encoded at; none of the source's own bytes
+    part: int = -1  # which part holds it
 
 
 class StoredPage(Struct, frozen=True):
@@ -27,10 +37,9 @@ class StoredPage(Struct, frozen=True):
     document: Size  # at which the PDF shows it: `size` or less
     bands: int  # 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha; a byte each, row by row
     part: int  # which part holds the pixels
-    # Which part holds the page as a JPEG of size `document`, and of which quality, where both a
-    # rendition and the PDF need just that: encoding is most of their work, and is done once.
-    jpeg: int | None = None
-    jpeg_quality: int = 0
+    # Where both a rendition and the PDF need just that: encoding is most of their work, and is done
+    # once.
+    jpeg: StoredJpeg | None = None
 
 
 class Header(Struct, frozen=True):
@@ -76,11 +85,10 @@ class Builder:
         """Add a page of pixels, its upright size in the source and its size in the PDF."""
         self._pages.append(self._keep(pixels, source, document))
 
-    def add_jpeg(self, data: bytes, quality: int) -> None:
+    def add_jpeg(self, data: bytes, made: StoredJpeg) -> None:
         """Add the last page as a JPEG too."""
-        self._pages[-1] = msgspec.structs.replace(
-            self._pages[-1], jpeg=self._add(data), jpeg_quality=quality
-        )
+        jpeg = msgspec.structs.replace(made, part=self._add(data))
+        self._pages[-1] = msgspec.structs.replace(self._pages[-1], jpeg=jpeg)
 
     def add_original(self, data: bytes) -> None:
         """Add the source's own bytes, without metadata."""

@@ -13,6 +13,7 @@ from darkroom.image.encode import Encoded, jpeg
 from darkroom.image.geometry import Size
 from darkroom.image.metadata import Credit
 from darkroom.image.mezzanine import Mezzanine, StoredPage, unpack
+from darkroom.image.quality import settle
 
 PAGE_SIZES = {"A4": (595.28, 841.89), "Letter": (612.0, 792.0)}
 """Width and height in points, upright."""
@@ -31,8 +32,9 @@ def document(mezzanine: bytes, title: str, options: PdfOptions) -> Encoded:
     contents = unpack(mezzanine)
     writer = _Writer()
     root, pages, info = writer.reserve(), writer.reserve(), writer.reserve()
-    kids, sizes = [], []
+    kids, sizes, qualities = [], [], []
     for picture in _pictures(contents, options):
+        qualities.append(picture.quality)
         sizes.append(_page_size(picture.size, options))
         kids.append(_add_page(writer, pages, picture, sizes[-1], options))
     writer.put(
@@ -45,7 +47,7 @@ def document(mezzanine: bytes, title: str, options: PdfOptions) -> Encoded:
     writer.put(info, _info(title, credit))
     width, height = sizes[0]
     data = writer.finish(root, info)
-    return Encoded(data, PDF_TYPE, round(width), round(height), len(kids))
+    return Encoded(data, PDF_TYPE, round(width), round(height), len(kids), qualities[0])
 
 
 class _Picture(Struct, frozen=True):
@@ -54,27 +56,31 @@ class _Picture(Struct, frozen=True):
     data: bytes
     size: Size
     space: str
+    quality: int | None
 
 
 def _pictures(contents: Mezzanine, options: PdfOptions) -> Iterator[_Picture]:
     """Yield the pages as JPEGs, the smallest that there is of each."""
     for page in contents.header.pages:
-        data = _jpeg(contents, page, options)
+        data, quality = _jpeg(contents, page, options)
         original = _original(contents, page)
-        if original is not None:
-            data = min(original, data, key=len)
+        if original is not None and len(original) <= len(data):
+            data, quality = original, None
         # Only opaque grey stays grey: a transparent page is flattened to RGB.
-        yield _Picture(data, page.document, "/DeviceGray" if page.bands == 1 else "/DeviceRGB")
+        space = "/DeviceGray" if page.bands == 1 else "/DeviceRGB"
+        yield _Picture(data, page.document, space, quality)
 
 
-def _jpeg(contents: Mezzanine, page: StoredPage, options: PdfOptions) -> bytes:
-    """Return a page's JPEG: the one that Prepare made, or one encoded now."""
-    if page.jpeg is not None and page.jpeg_quality == options.quality:
-        return bytes(contents.parts[page.jpeg])
+def _jpeg(contents: Mezzanine, page: StoredPage, options: PdfOptions) -> tuple[bytes, int | None]:
+    """Return a page's JPEG, the one that Prepare made or one encoded now, and its quality."""
+    if page.jpeg is not None and page.jpeg.asked == options.quality:
+        return bytes(contents.parts[page.jpeg.part]), page.jpeg.quality
     from darkroom.image.pixels import flatten, reduce_in_steps
 
     image = flatten(reduce_in_steps(contents.image(page), page.document), BACKGROUND)
-    return jpeg(image, options.quality, graphic=contents.header.graphic)
+    graphic = contents.header.graphic
+    image, quality = settle(image, options.quality, "jpeg", graphic=graphic, effort="normal")
+    return jpeg(image, quality, graphic=graphic), quality
 
 
 def _original(contents: Mezzanine, page: StoredPage) -> bytes | None:

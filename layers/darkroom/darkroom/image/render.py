@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from darkroom.contract.fields import Quality
 from darkroom.contract.formats import OUTPUT_FORMATS
 from darkroom.contract.results import Rendition
 from darkroom.image import focus
@@ -12,9 +13,14 @@ from darkroom.image.encode import Encoded, encode
 from darkroom.image.geometry import Placement, Point, Size, place
 from darkroom.image.metadata import Credit, add_exif, exif
 from darkroom.image.mezzanine import Mezzanine, unpack
+from darkroom.image.quality import settle
 
 LEAST_QUALITY = 30
 """A rendition that must not outgrow its source goes no lower than this."""
+
+
+_Drawn = tuple[bytes, int | None]
+"""A file, and the quality that it was encoded at; none of the source's own bytes."""
 
 
 def render(mezzanine: bytes, rendition: Rendition) -> Encoded:
@@ -24,16 +30,23 @@ def render(mezzanine: bytes, rendition: Rendition) -> Encoded:
     placement = place(header.pages[0].source, preset)
     credit = header.credit if preset.metadata == "credit" else Credit()
 
-    def draw(quality: int) -> bytes:
+    def draw(asked: Quality) -> _Drawn:
         image = compose(contents, placement, rendition)
-        return encode(image, rendition.format, quality, graphic=header.graphic, credit=credit)
+        graphic, effort = header.graphic, preset.effort
+        image, quality = settle(image, asked, rendition.format, graphic=graphic, effort=effort)
+        data = encode(
+            image, rendition.format, quality, graphic=graphic, credit=credit, effort=effort
+        )
+        return data, quality
 
-    ready = _ready_made(contents, placement, rendition, credit)
-    data = draw(preset.quality) if ready is None else ready
+    drawn = _ready_made(contents, placement, rendition, credit) or draw(preset.quality)
     same_size = placement.canvas == placement.whole == header.pages[0].source
     if same_size and header.format == rendition.format:
-        data = _not_larger(data, draw, contents, rendition, credit)
-    return Encoded(data, OUTPUT_FORMATS[rendition.format].content_type, *placement.canvas)
+        drawn = _not_larger(drawn, draw, contents, rendition, credit)
+    kind = OUTPUT_FORMATS[rendition.format]
+    data, quality = drawn
+    shown = None if kind.lossless else quality
+    return Encoded(data, kind.content_type, *placement.canvas, quality=shown)
 
 
 def compose(contents: Mezzanine, placement: Placement, rendition: Rendition) -> Any:
@@ -57,16 +70,18 @@ def compose(contents: Mezzanine, placement: Placement, rendition: Rendition) -> 
 
 def _ready_made(
     contents: Mezzanine, placement: Placement, rendition: Rendition, credit: Credit
-) -> bytes | None:
+) -> _Drawn | None:
     """Return the JPEG that Prepare has already made for the PDF, if it is this very rendition."""
     page, preset = contents.header.pages[0], rendition.preset
-    wanted = rendition.format == "jpeg" and preset.watermark is None
-    if not wanted or page.jpeg is None or page.jpeg_quality != preset.quality:
+    wanted, made = rendition.format == "jpeg" and preset.watermark is None, page.jpeg
+    if not wanted or made is None:
+        return None
+    if (made.asked, made.effort) != (preset.quality, preset.effort):
         return None
     if not placement.canvas == placement.whole == page.document:
         return None
-    data = bytes(contents.parts[page.jpeg])
-    return add_exif(data, "jpeg", exif(credit)) if credit else data
+    data = bytes(contents.parts[made.part])
+    return add_exif(data, "jpeg", exif(credit)) if credit else data, made.quality
 
 
 def _shown(image: Any, placement: Placement, at: Point) -> Any:
@@ -86,12 +101,12 @@ def _on_canvas(image: Any, canvas: Size, background: str) -> Any:
 
 
 def _not_larger(
-    data: bytes,
-    draw: Callable[[int], bytes],
+    drawn: _Drawn,
+    draw: Callable[[Quality], _Drawn],
     contents: Mezzanine,
     rendition: Rendition,
     credit: Credit,
-) -> bytes:
+) -> _Drawn:
     """Return the better of an encoding and its source, where it is the larger of the two.
 
     The source's own bytes, stripped of metadata, if they show the same picture. Otherwise (it was
@@ -103,10 +118,9 @@ def _not_larger(
         original = bytes(contents.parts[header.original])
         if credit:
             original = add_exif(original, rendition.format, exif(credit))
-        return min(original, data, key=len)
-    quality = rendition.preset.quality
+        return min((original, None), drawn, key=lambda each: len(each[0]))
+    data, quality = drawn
     lossy = not OUTPUT_FORMATS[rendition.format].lossless
-    while lossy and len(data) > header.bytes and quality > LEAST_QUALITY:
-        quality = max(LEAST_QUALITY, quality - 10)
-        data = draw(quality)
-    return data
+    while lossy and len(data) > header.bytes and quality is not None and quality > LEAST_QUALITY:
+        data, quality = draw(max(LEAST_QUALITY, quality - 10))
+    return data, quality

@@ -29,6 +29,7 @@ def write(
         width=encoded.width,
         height=encoded.height,
         pages=encoded.pages,
+        quality=encoded.quality,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from types import SimpleNamespace
 from typing import Any
 
@@ -49,6 +50,17 @@ def test_every_execution_has_its_pages(client: TestClient, name: str) -> None:
         assert (answer.status_code, answer.headers["content-type"]) == (
             200, "text/html; charset=utf-8",
         )  # fmt: skip
+
+
+def test_the_quality_of_a_rendition_is_told(client: TestClient, stack: Any) -> None:
+    described, _ = recording("complete")
+    output = json.loads(described["output"])
+    output["renditions"][0]["quality"] = 72
+    real = stack.stepfunctions.describe_execution
+    stack.stepfunctions.describe_execution = lambda **given: (
+        real(**given) | {"output": json.dumps(output)}
+    )
+    assert client.get("/executions/complete").text.count("<span>quality 72</span>") == 1
 
 
 def test_an_execution_that_is_not_there_is_404(client: TestClient) -> None:

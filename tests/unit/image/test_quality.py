@@ -1,0 +1,136 @@
+"""The quality that is told from the picture."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from darkroom.contract.fields import Effort
+from darkroom.image import quality
+from darkroom.image.encode import jpeg
+from darkroom.image.pixels import Pixels, from_bytes
+from PIL import Image, ImageFilter
+from ssimulacra2 import compute_ssimulacra2
+
+from benchmarks.photos import scene
+from tests.support.images import opened, picture
+
+SCENE = scene(960, 640, seed=1).resize((240, 160), Image.Resampling.LANCZOS)
+SOFT = SCENE.filter(ImageFilter.GaussianBlur(2))
+SAMPLES = "samples"
+
+
+def pixels(image: Image.Image) -> Pixels:
+    return Pixels(image.tobytes(), image.size, len(image.getbands()))
+
+
+def best(image: Image.Image, *, graphic: bool = False, effort: Effort = "normal") -> int:
+    return quality.of(pixels(image), graphic=graphic, effort=effort)
+
+
+def look(image: Image.Image, data: bytes) -> float:
+    """Return the score of a JPEG; SSIMULACRA2 needs 256 pixels a side for all of its scales."""
+    shown = io.BytesIO()
+    image.save(shown, "PNG", compress_level=0)
+    return float(compute_ssimulacra2(shown, io.BytesIO(data)))
+
+
+def sample(name: str, left: int, top: int) -> Image.Image:
+    with Image.open(f"{SAMPLES}/{name}") as opened_file:
+        return opened_file.convert("RGB").crop((left, top, left + 256, top + 256))
+
+
+@pytest.mark.parametrize(
+    ("image", "most"), [(sample("coffee.png", 150, 60), 4), (sample("rocket.jpg", 250, 160), 6)]
+)
+def test_the_score_is_told_before_the_picture_is_encoded(image: Image.Image, most: float) -> None:
+    trial = jpeg(pixels(image).image, quality.TRIAL, graphic=False)
+    assert abs(quality.score(pixels(image), graphic=False) - look(image, trial)) < most
+
+
+def test_a_soft_picture_needs_less_than_one_full_of_detail() -> None:
+    assert quality.LEAST == best(SOFT) < 70 < best(SCENE) < best(scene(240, 160, seed=1))
+
+
+def test_the_quality_has_bounds() -> None:
+    assert best(Image.new("RGB", (64, 48), "red")) == quality.LEAST == 60
+    assert best(Image.effect_noise((96, 96), 90).convert("RGB")) == quality.MOST == 85
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 3), (47, 1), (1, 300), (49, 47)])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_picture_of_any_size_has_one(size: tuple[int, int], mode: str) -> None:
+    assert quality.LEAST <= best(picture(*size, mode)) <= quality.MOST
+
+
+def test_a_drawing_is_tried_with_whole_colours() -> None:
+    """Which loses less of its edges, so that less quality will do."""
+    drawn = picture(240, 160)
+    assert best(drawn, graphic=True) < best(drawn) - 2
+
+
+def test_a_grey_picture_needs_less_as_it_has_no_colours_to_lose() -> None:
+    grey = SCENE.convert("L")
+    assert 4 <= best(grey.convert("RGB")) - best(grey) <= 12
+
+
+def test_a_high_effort_takes_of_the_look_and_so_more_quality() -> None:
+    assert best(SCENE, effort="high") == best(SCENE) + quality.TRELLIS
+
+
+def test_a_large_picture_is_looked_at_in_bands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 320 by 640 pixels in five: 48 rows of every 144, as far from the top as from the end."""
+    data = b"".join(bytes([row % 256]) * 320 for row in range(640))
+    tall = Image.frombytes("L", (320, 640), data)
+    monkeypatch.setattr(quality, "SAMPLE", 320 * 640 // 3 + 1)
+    seen = quality._parts(pixels(tall))
+    rows = list(seen.resize((1, seen.height), Image.Resampling.NEAREST).tobytes())
+    first = (640 - 48 * (3 * 3 + 1)) // 2
+    assert seen.size == (320, 4 * 48)
+    assert rows == [(first + 144 * at + row) % 256 for at in range(4) for row in range(48)]
+
+
+def test_a_picture_that_is_small_or_low_is_looked_at_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    low = picture(640, 40)
+    assert quality._parts(pixels(low)).tobytes() == low.tobytes()
+    monkeypatch.setattr(quality, "SAMPLE", 640 * 40 - 1)
+    assert quality._parts(pixels(low)).tobytes() == low.tobytes()
+    monkeypatch.setattr(quality, "SAMPLE", 96 * 96)
+    assert quality._parts(pixels(picture(96, 96))).size == (96, 96)
+    assert quality._parts(pixels(picture(96, 97))).size == (96, 48)
+
+
+def test_bands_tell_what_the_whole_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    large = pixels(scene(480, 480, seed=3).filter(ImageFilter.GaussianBlur(1)))
+    monkeypatch.setattr(quality, "SAMPLE", 480 * 480)
+    whole = quality.score(large, graphic=False)
+    monkeypatch.setattr(quality, "SAMPLE", 480 * 480 // 2)
+    assert 0 < abs(quality.score(large, graphic=False) - whole) < 3
+
+
+def test_the_trial_has_the_encoders_own_table() -> None:
+    made = opened(jpeg(pixels(picture(8, 8, "L")).image, 72, graphic=False))
+    assert quality._table() == list(made.quantization[0])  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("image_format", ["jpeg", "png", "webp", "avif"])
+def test_a_quality_that_is_asked_for_is_taken(image_format: str) -> None:
+    image = object()  # which is not looked at
+    how = (image, 55, image_format)
+    assert quality.settle(*how, graphic=False, effort="high") == (image, 55)
+
+
+@pytest.mark.parametrize("image_format", ["png", "webp", "avif"])
+def test_auto_is_the_usual_quality_of_formats_but_jpeg(image_format: str) -> None:
+    image = object()
+    found = quality.settle(image, "auto", image_format, graphic=False, effort="normal")
+    assert found == (image, 80)
+
+
+def test_auto_is_told_from_the_pixels_that_are_encoded() -> None:
+    found = pixels(SCENE)
+    image, chosen = quality.settle(
+        from_bytes(found.data, found.size, 3), "auto", "jpeg", graphic=False, effort="high"
+    )
+    assert chosen == best(SCENE, effort="high")
+    assert image.write_to_memory()[:] == found.data
