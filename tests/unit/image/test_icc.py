@@ -66,6 +66,7 @@ def test_what_changes_no_colour_is_srgb(data: bytes) -> None:
                                            0, 0.01)),
         rgb_profile(SRGB, SRGB_CURVE, SRGB_CURVE, gamma_curve(2.2)),
         rgb_profile(SRGB, SRGB_CURVE, gamma_curve(1.8), SRGB_CURVE),
+        rgb_profile(SRGB, gamma_curve(2.2), SRGB_CURVE, SRGB_CURVE),
         rgb_profile(SRGB, table_curve(np.sqrt(LIGHT))),
         grey_profile(gamma_curve(2.2)),
         bytes(vips().Operation.call("profile_load", "p3")),
@@ -74,6 +75,42 @@ def test_what_changes_no_colour_is_srgb(data: bytes) -> None:
 )  # fmt: skip
 def test_what_changes_colours_is_not(data: bytes) -> None:
     assert not is_srgb(data)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("level", range(5, 256, 5))
+def test_a_curve_may_be_off_by_less_than_a_level(level: int, sign: int) -> None:
+    """Everywhere, in the dark as in the light; white itself is never lighter."""
+    sign = -1 if level == 255 else sign
+
+    def off_by(levels: float) -> bytes:
+        encoded = np.arange(256) / 255
+        encoded[level] += sign * levels / 255
+        dark = encoded / 12.92
+        light = np.where(encoded <= 0.04045, dark, ((encoded + 0.055) / 1.055) ** 2.4)
+        return rgb_profile(SRGB, table_curve(light))
+
+    assert is_srgb(off_by(0.6))
+    assert not is_srgb(off_by(1.4))
+
+
+@pytest.mark.parametrize("lost", [b"rTRC", b"gTRC", b"bTRC", b"rXYZ", b"gXYZ", b"bXYZ"])
+def test_each_primary_and_each_curve_is_looked_at(lost: bytes) -> None:
+    assert is_srgb(SAME)
+    assert not is_srgb(SAME.replace(lost, b"none", 1))
+
+
+def test_other_spaces_are_not_srgb_though_their_tags_say_so() -> None:
+    assert not is_srgb(SAME.replace(b"RGB ", b"Lab ", 1))
+
+
+def test_which_curves_are_read() -> None:
+    assert _curve(parametric_curve(0x103, 1, 1, 0, 1, 0)) is None
+    assert _curve(parametric_curve(5, 1, 1, 0, 1, 0, 0, 0)) is None
+    assert _curve(gamma_curve(1)) is None
+    two = _curve(table_curve(np.array([0.25, 0.75])))
+    assert two is not None
+    assert [two(0), two(0.5), two(1)] == pytest.approx([0.25, 0.5, 0.75], abs=1e-4)
 
 
 def test_what_a_formula_means() -> None:

@@ -17,8 +17,8 @@ _NEAR = 0.001
 level of 255."""
 
 _LEVEL = 1 / 255
-_LEVELS = [level / 255 for level in (*range(4, 32, 4), *range(32, 256, 16), 255)]
-"""Where curves are compared, most of all in the dark, where a plain gamma goes another way."""
+_LEVELS = [level / 255 for level in range(5, 256, 5)]
+"""Where curves are compared."""
 
 
 def is_srgb(profile: bytes) -> bool:

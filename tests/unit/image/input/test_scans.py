@@ -98,6 +98,8 @@ def two_scans(*, keep: int = 3) -> bytes:
         PHOTO[:-2] + random.Random(1).randbytes(400).replace(b"\xff", b"") + END,
         between(5, bytes(range(1, 28))),
         between(5, b"abcd" + PHOTO[DATA : DATA + 100]),
+        between(5, b"\1\2" * 60),
+        PHOTO[:-2] + b"\1\2" * 200 + END,
         PROGRESSIVE[: ENDS[3] - 200] + PROGRESSIVE[ENDS[3] :],
         PHOTO.replace(b"JFIF\0\1", b"JFIF\0\2")[: DATA + 500] + END,
     ],
@@ -106,7 +108,8 @@ def two_scans(*, keep: int = 3) -> bytes:
         *("no end", "zeroed", "zeroed to the end", "a hole", "half of it zeroed"),
         *("claims 99 megapixels", "claims a row more", "of 10 scans 3", "the last scan"),
         *("no third component", "one component of three", "much left over"),
-        *("27 bytes after a scan", "many after a scan", "the end of a scan"),
+        *("27 bytes after a scan", "many after a scan", "two values after a scan"),
+        *("two values at the end", "the end of a scan"),
         "lost behind a harmless oddity",
     ],
 )
@@ -280,7 +283,7 @@ def test_what_is_told_before_the_first_scan(kind: int, progressive: bool) -> Non
 def test_other_frames_are_left_to_the_decoder(kind: int) -> None:
     found = scans._frame(PHOTO.replace(b"\xff\xc0", bytes([0xFF, kind])))
     assert found is not None
-    assert found.components == b""
+    assert (found.components, found.progressive) == (b"", False)
 
 
 def test_data_left_over_before_padding_are_left_over() -> None:
@@ -301,3 +304,93 @@ def test_how_small_is_small(size: int, looked_at: bool) -> None:
             scans.check(data)
     else:
         scans.check(data)
+
+
+NO_255 = b"\xfe" * 4096
+
+
+@pytest.mark.parametrize(
+    ("scan", "suspicious"),
+    [
+        (bytes(32), True),
+        (b"x" + bytes(32), True),
+        (bytes(32) + END + bytes(32), True),
+        (bytes(31), False),
+        (END + bytes(32), False),
+        (b"x" * 31 + END + bytes(32), False),
+        (NO_255, True),
+        (NO_255[1:], False),
+        (NO_255 + END + bytes(32), True),
+        (b"\xff\0" + NO_255, False),  # and so it does not fill what is looked at
+        (b"\xff\0" + NO_255 * 2, True),
+        (b"\xff\0" * 5000, False),
+        (b"\xff\0" * 2048 + NO_255, True),
+        ((b"\xff\0" * 8184) + bytes(32), True),  # across what is looked at once
+        ((b"\xff\0" * 8188) + bytes(32) + END, True),
+        ((b"\xff\0" * 8191) + END + bytes(99), False),
+        ((b"\xff\0" * 20000) + bytes(32) + END, True),
+        ((b"\xff\0" * 20000) + END + NO_255 * 2, False),
+        (b"", False),
+    ],
+)
+def test_what_is_suspicious(scan: bytes, suspicious: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scans, "_AT_ONCE", 16384)
+    assert scans._is_suspicious(scan, 0) is suspicious
+    assert scans._is_suspicious(memoryview(b"\0" * 50 + scan), 50) is suspicious
+
+
+@pytest.mark.parametrize(
+    ("heads", "whole"),
+    [
+        ([(b"\1\2\3", 0, 63, 0)], True),
+        ([(b"\1\2\3", 0, 0, 0), (b"\1", 1, 63, 0), (b"\2", 1, 63, 0), (b"\3", 1, 63, 0)], True),
+        ([(b"\1\2\3", 0, 0, 0), (b"\1", 1, 63, 0), (b"\2", 1, 63, 0), (b"\3", 1, 62, 0)], False),
+        ([(b"\1\2\3", 0, 0, 0), (b"\1", 1, 63, 0), (b"\2", 1, 63, 0), (b"\3", 2, 63, 0)], False),
+        ([(b"\1\2\3", 1, 63, 0)], False),
+        ([(b"\1\2\3", 0, 62, 0)], False),
+        ([(b"\1\2", 0, 63, 0)], False),
+        ([(b"\2\3", 0, 63, 0)], False),
+        ([(b"\1\2\3", 0, 63, 1)], False),
+        ([(b"\1\2\3", 0, 63, 1), (b"\1\2\3", 0, 63, 0x10)], True),
+        ([(b"\1\2\3", 0, 63, 0x10)], True),
+        ([(b"\1\2\3\4", 0, 63, 0)], True),
+        ([], False),
+    ],
+)
+def test_what_scans_must_hold_together(
+    heads: list[tuple[bytes, int, int, int]], whole: bool
+) -> None:
+    """Every coefficient of every component, to its last bit (ITU-T T.81, G.1)."""
+    data = b"".join(
+        b"\xff\xda\0"
+        + bytes([6 + 2 * len(components), len(components)])
+        + b"".join(bytes([each, 0]) for each in components)
+        + bytes([first, last, bits])
+        for components, first, last, bits in heads
+    )
+    frame = scans._Frame(True, b"\1\2\3", 0, 0, False)
+    for cut in [0, 1, 3] if whole else [0]:
+        if whole and not cut:
+            scans._check_scans(data, frame)
+        else:
+            with pytest.raises(CorruptImage, match="scans are missing"):
+                scans._check_scans(data[: len(data) - 4 * cut], frame)
+
+
+@pytest.mark.parametrize("head", [b"\3\1\0\2\0\3\0\0\0\0", b"\3\1\0\2\0\3\0\0\x3f\1"])
+def test_a_baseline_scan_holds_all_of_its_components(head: bytes) -> None:
+    """Whatever it says of coefficients and bits, which mean something to others only."""
+    scan = b"\xff\xda\0\x0c" + head
+    scans._check_scans(scan, scans._Frame(False, b"\1\2\3", 0, 0, False))
+    with pytest.raises(CorruptImage):
+        scans._check_scans(scan, scans._Frame(False, b"\1\2\3\4", 0, 0, False))
+
+
+def test_a_frame_behind_fill_bytes_is_a_frame() -> None:
+    found = scans._frame(PHOTO.replace(b"\xff\xc0", b"\xff\xff\xff\xc0"))
+    assert found is not None
+    assert found.components == b"\1\2\3"
+
+
+def test_what_has_no_structure_is_left_as_it_is() -> None:
+    assert scans.without_spare(b"\xff\xd8\xff\xda") is None

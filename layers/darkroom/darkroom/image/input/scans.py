@@ -55,6 +55,10 @@ _AFTER_SCAN = re.compile(rb"\xff+[^\0\xd0-\xd7\xff]")
 _SCAN_MARKER = re.compile(rb"\xff\xda")
 _COEFFICIENTS = range(64)
 
+_MOST_COMPONENTS = 4
+_HEAD = 14
+"""Of a scan of so many components, in bytes: behind its length (ITU-T T.81, B.2.3)."""
+
 
 class _Frame(NamedTuple):
     """What is told before the first scan, and by its head."""
@@ -102,8 +106,7 @@ def without_spare(data: Data) -> bytes | None:
         return None
     scan = _SCAN_MARKER.search(whole)
     while scan is not None:
-        end = _AFTER_SCAN.search(whole, scan.end() + 2)
-        at = end.start() if end else len(whole)
+        at = _end(whole, scan.end() + 2)
         count = _LEFT_OVER.search(_complaint(whole[:at] + _AND_MORE))
         spare = whole[at - int(count[1]) : at] if count else b""
         whole = whole[: at - len(spare)] + whole[at:]
@@ -117,14 +120,13 @@ def _check_scans(data: Data, frame: _Frame) -> None:
     """Hold the scans of several against what they must hold together (ITU-T T.81, G.1)."""
     left = {(each, place) for each in frame.components for place in _COEFFICIENTS}
     for found in _SCAN_MARKER.finditer(data, frame.scan):
-        scan = bytes(data[found.end() : found.end() + 2 * 4 + 6])
-        count = scan[2] if len(scan) > 2 else 0  # noqa: PLR2004 - after a length of two bytes
-        components, rest = scan[3 : 3 + 2 * count : 2], scan[3 + 2 * count :]
-        places = range(rest[0], rest[1] + 1) if len(rest) > 2 else range(0)  # noqa: PLR2004
-        if not frame.progressive:
-            places = _COEFFICIENTS
-        elif len(rest) > 2 and rest[2] & 15:  # noqa: PLR2004 - bits that a later scan must bring
+        scan = bytes(data[found.end() : found.end() + _HEAD]).ljust(_HEAD, b"\0")
+        count = min(scan[2], _MOST_COMPONENTS)
+        first, last, refined = scan[3 + 2 * count : 6 + 2 * count]
+        if frame.progressive and refined & 15:  # bits that a later scan must bring
             continue
+        components = scan[3 : 3 + 2 * count : 2]
+        places = range(first, last + 1) if frame.progressive else _COEFFICIENTS
         left -= {(each, place) for each in components for place in places}
     if left:
         raise _incomplete("scans are missing at its end")
@@ -138,15 +140,13 @@ def _is_suspicious(data: Data, at: int) -> bool:
         odd = [i for i in sectors if part.find(255, i, i + _SECTOR) < 0]
         odd += [i for i in [part.find(_ZEROS)] if i >= 0]
         if odd:
-            end = _AFTER_SCAN.search(data, at)
-            return end is None or start + min(odd) < end.start()  # not in what phones add
+            return start + min(odd) < _end(data, at)  # behind it lies what phones add
     return False
 
 
 def _check_end(data: Data, at: int) -> None:
     """Refuse a scan of which much is left when the last block is decoded."""
-    head, end = bytes(data[:at]), _AFTER_SCAN.search(data, at)
-    scan = bytes(data[at : end.start() if end else len(data)])
+    head, scan = bytes(data[:at]), bytes(data[at : _end(data, at)])
     if _ends(head, scan):
         return
     used = scan.rstrip(scan[-1:])
@@ -154,6 +154,12 @@ def _check_end(data: Data, at: int) -> None:
     if len(scan) - len(used) > SPARE and not _warns(head + used + END) and _ends(head, used):
         return  # filled up with one value
     raise _incomplete("its data do not end where the picture does")
+
+
+def _end(data: Data, at: int) -> int:
+    """Return where the data of a scan end that begin somewhere."""
+    found = _AFTER_SCAN.search(data, at)
+    return found.start() if found else len(data)
 
 
 def _ends(head: bytes, scan: bytes) -> bool:
