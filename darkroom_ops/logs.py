@@ -15,6 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+from darkroom.contract.advice import OUT_OF_MEMORY
+
 from darkroom_ops.deployment import Deployment
 from darkroom_ops.executions.history import StateRun, parsed
 from darkroom_ops.executions.model import Execution
@@ -59,6 +61,19 @@ def lines(deployment: Deployment, execution: Execution) -> list[LogLine]:
     with ThreadPoolExecutor(len(functions)) as pool:
         per_function = pool.map(lambda name: _of_function(deployment, execution, name), functions)
         return sorted((line for each in per_function for line in each), key=lambda line: line.time)
+
+
+def memory(deployment: Deployment, execution: Execution) -> str:
+    """Return what the step that ran out of memory ``used 1280 of 1280 MB``; empty if none did."""
+    state = execution.failed_state
+    if state is None or state.error not in OUT_OF_MEMORY:
+        return ""
+    found = ""
+    for line in of_state(state, lines(deployment, execution)):
+        used, allowed = (line.fields.get(name) for name in ("Max Memory Used", "Memory Size"))
+        if used and allowed:
+            found = f"used {used:.0f} of {allowed:.0f} MB"
+    return found
 
 
 def of_state(run: StateRun, lines: list[LogLine]) -> Iterator[LogLine]:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from darkroom.contract.advice import STATUS_REASONS, Action, advise
+from darkroom.contract.advice import Action, advise
 from rich.text import Text
 
+from darkroom_ops import logs
 from darkroom_ops.cli import address
 from darkroom_ops.deployment import Deployment
 from darkroom_ops.executions.model import Execution
 from darkroom_ops.present import words
+from darkroom_ops.present.reasons import reason
 
 
-def failure(execution: Execution) -> Text:
+def failure(deployment: Deployment, execution: Execution) -> Text:
     """Return why an execution failed, in words."""
     state = execution.failed_state
     text = Text(words.plain(execution.error or execution.status), "red")
     text.append(f" in step {state.name}" if state else "", "default")
-    cause = execution.cause or STATUS_REASONS.get(execution.status, "")
+    cause = reason(execution, logs.memory(deployment, execution))
     text.append(f"\n{words.plain(cause)}" if cause else "", "default")
     return text
 

@@ -60,7 +60,7 @@ def show_whole(
     screen.print(display.summary(execution, estimate), soft_wrap=True)
     if execution.error or execution.status in STATUS_ERRORS:
         screen.print()
-        display.say(screen, advice.failure(execution))
+        display.say(screen, advice.failure(deployment, execution))
     screen.print()
     screen.print(_about(deployment, execution), soft_wrap=True)
     if execution.states:

@@ -126,7 +126,7 @@ def follow_to_end(
         screen.print(part, soft_wrap=True)
     if execution.outcome == "FAILED":
         screen.print()
-        display.say(screen, advice.failure(execution))
+        display.say(screen, advice.failure(deployment, execution))
         screen.print()
         display.say(screen, advice.advice(deployment, execution))
     return 0 if execution.status == "SUCCEEDED" else FAILED

@@ -35,6 +35,7 @@ class Attempt:
     error: str | None = None  # what it failed with
     cause: str | None = None
     aborted: bool = False  # whether nobody waits for its answer any more
+    limit: int | None = None  # seconds that it may take
 
     @property
     def seconds(self) -> float:
@@ -81,12 +82,22 @@ class StateRun:
     @property
     def rendition(self) -> str | None:
         """Name of the rendition that a Map item makes, else None."""
-        if self.item is None:
-            return None
-        task = parsed(self.input)
-        rendition = task.get("rendition") if isinstance(task, dict) else None
-        name = rendition.get("name") if isinstance(rendition, dict) else None
+        name = self._rendition().get("name")
         return name if isinstance(name, str) else None
+
+    @property
+    def makes(self) -> str:
+        """What a Map item makes, as ``large (4000 x 3000, AVIF)``; empty when it is none."""
+        asked = self._rendition()
+        if self.rendition is None:
+            return ""
+        width, height, kind = (asked.get(name) for name in ("width", "height", "format"))
+        return f"{self.rendition} ({width} x {height}, {str(kind).upper()})"
+
+    def _rendition(self) -> Mapping[str, Any]:
+        task = parsed(self.input) if self.item is not None else None
+        asked = task.get("rendition") if isinstance(task, dict) else None
+        return asked if isinstance(asked, dict) else {}
 
 
 @dataclass(frozen=True)
@@ -311,6 +322,7 @@ def _attempt(event: Event, details: Mapping[str, Any]) -> Attempt:
         function=function.split(":function:")[-1].split(":")[0] if function else None,
         parameters=parameters,
         started=event["timestamp"],
+        limit=details.get("timeoutInSeconds"),
     )
 
 

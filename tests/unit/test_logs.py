@@ -274,3 +274,28 @@ def test_the_lines_of_a_map_item_are_its_own() -> None:
         logs.LogLine(START, "another", "INFO", "of another function"),
     ]
     assert [each.message for each in logs.of_state(run, lines)] == ["one", "one", "three"]
+
+
+@pytest.mark.parametrize(
+    ("error", "lines", "used"),
+    [
+        ("Runtime.ExitError", [(1.1, REPORT.format(DEAD))], "used 57 of 2048 MB"),
+        ("Runtime.ExitError", [(1.1, "RequestId: {DEAD} Error: killed")], ""),
+        ("CorruptImage", [(1.1, REPORT.format(DEAD))], ""),
+    ],
+)
+def test_the_memory_of_a_step_that_ran_out_of_it_is_that_of_its_last_report(
+    error: str, lines: list[tuple[float, str]], used: str
+) -> None:
+    execution = died(recorded("corrupt"))
+    states = tuple(
+        dataclasses.replace(state, error=error) if state.name == "Prepare" else state
+        for state in execution.states
+    )
+    deployment: Any = SimpleNamespace(logs=Logs("/aws/lambda/darkroom-prepare", lines))
+
+    assert logs.memory(deployment, dataclasses.replace(execution, states=states)) == used
+
+
+def test_no_log_is_read_for_the_memory_of_what_did_not_fail() -> None:
+    assert logs.memory(SimpleNamespace(), recorded("complete")) == ""  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import quote
 
-from darkroom.contract.advice import STATUS_ERRORS, STATUS_REASONS, advise
+from darkroom.contract.advice import STATUS_ERRORS, advise
 from darkroom.contract.arns import parse
 from darkroom.contract.errors import InvalidRequest
 from darkroom.contract.formats import PDF_TYPE
@@ -28,6 +28,7 @@ from darkroom_ops.executions.model import Execution
 from darkroom_ops.executions.watch import history
 from darkroom_ops.present import words
 from darkroom_ops.present.outcomes import ending
+from darkroom_ops.present.reasons import reason
 
 EVENTS = 200
 """Events of a history on one page."""
@@ -72,21 +73,21 @@ def values(context: Context, execution: Execution, tab: str = "overview") -> dic
         "saving": lambda made: words.saving(made, original),
         "share": lambda made: _share(made.bytes, original),
         "places": list(places(execution)),
-        "failure": failure(execution),
+        "failure": failure(execution, logs.memory(context.deployment, execution)),
         "timeline": timeline.draw(execution, datetime.datetime.now(datetime.UTC)),
         "messages": deliveries(context.inbox, about=execution.arn) if context.inbox else None,
         "rerun_command": _command(context, execution),
     }
 
 
-def failure(execution: Execution) -> dict[str, Any] | None:
+def failure(execution: Execution, memory: str = "") -> dict[str, Any] | None:
     """Return why an execution failed, and what helps."""
     if execution.status not in {"FAILED", *STATUS_ERRORS}:
         return None
     return {
         "error": execution.error or STATUS_ERRORS.get(execution.status, execution.status),
         "state": execution.failed_state,
-        "cause": execution.cause or STATUS_REASONS.get(execution.status, "It gave no reason."),
+        "cause": reason(execution, memory) or "It gave no reason.",
         "advice": advise(execution.error or "", caught=execution.caught),
     }
 

@@ -13,7 +13,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError, ConnectTimeoutError
 from botocore.stub import Stubber
-from darkroom.aws.calls import CONFIG
+from darkroom.aws.calls import CONFIG, classified, delivering
 from darkroom.aws.objects import Objects
 from darkroom.aws.parameters import Parameters
 from darkroom.contract.errors import (
@@ -321,7 +321,7 @@ def test_a_copy_that_differs_is_an_error(s3: Any) -> None:
     ("codes", "error", "says"),
     [
         (
-            ["NoSuchKey", "NoSuchVersion", "NoSuchBucket", "404", "405", "MethodNotAllowed"],
+            ["NoSuchKey", "NoSuchVersion", "404", "405", "MethodNotAllowed"],
             SourceNotFound,
             (
                 "does not exist. Check the bucket, the key (it is case-sensitive) and the version, "
@@ -349,7 +349,18 @@ def test_a_copy_that_differs_is_an_error(s3: Any) -> None:
         (
             ["AccessDenied", "403", "AccessDeniedException", "AllAccessDisabled"],
             AccessDenied,
-            "may not be used by this step. Check the step's role and the bucket's policy.",
+            (
+                "may not be used by this step: {code}. Check the step's role and the policy of the "
+                "bucket and its key."
+            ),
+        ),
+        (
+            ["NoSuchBucket"],
+            SourceNotFound,
+            (
+                "cannot be used: the bucket of that name does not exist. Deploy the stack again, "
+                "or name a bucket that is there; then run it again."
+            ),
         ),
         (["SlowDown"], StorageError, "could not be used: SlowDown. Run it again."),
         (["InternalError"], StorageError, "could not be used: InternalError. Run it again."),
@@ -358,9 +369,10 @@ def test_a_copy_that_differs_is_an_error(s3: Any) -> None:
     ids=lambda given: getattr(given, "__name__", ""),
 )
 def test_service_errors_get_our_names(
-    codes: list[str], error: type[DarkroomError], says: str
+    codes: list[str], error: type[DarkroomError], says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each with what it was about, what is wrong, and what helps."""
+    monkeypatch.delenv("AWS_LAMBDA_FUNCTION_NAME", raising=False)
     ref, source = ObjectRef(bucket=BUCKET, key="k"), Source(bucket=BUCKET, key="k")
     pinned = Source(bucket=BUCKET, key="k", version_id="v1")
     for code in codes:
@@ -374,7 +386,9 @@ def test_service_errors_get_our_names(
         ):
             with pytest.raises(DarkroomError) as caught:
                 call(storage)
-            assert (type(caught.value), str(caught.value)) == (error, f"{what} {says}")
+            assert (type(caught.value), str(caught.value)) == (
+                error, f"{what} {says}".replace("{code}", code),
+            )  # fmt: skip
 
 
 def test_a_copy_that_cannot_be_looked_at_is_named() -> None:
@@ -442,3 +456,57 @@ def test_a_parameter_that_cannot_be_read_is_classified() -> None:
     client.get_parameter.side_effect = client_error("AccessDeniedException")
     with pytest.raises(AccessDenied, match="The SSM parameter /darkroom/presets may not be used"):
         Parameters(client).read("/darkroom/presets")
+
+
+def test_a_bucket_that_is_missing_is_told_at_once(s3: Any) -> None:
+    """No newer run has written there: nothing is tried again."""
+    ref = ObjectRef(bucket="none-of-ours", key="k")
+
+    with pytest.raises(SourceNotFound, match="the bucket none-of-ours does not exist"):
+        Objects(s3).write(ref, b"", "image/jpeg", {}, claim=1)
+
+
+USER = "arn:aws:sts::123456789012:assumed-role/PrepareRole/prepare"
+
+
+@pytest.mark.parametrize(
+    ("message", "says"),
+    [
+        (
+            (
+                f"User: {USER} is not authorized to perform: s3:GetObject on resource: "
+                '"arn:aws:s3:::photos/cat.jpg" because no identity-based policy allows it'
+            ),
+            "the role PrepareRole lacks s3:GetObject on arn:aws:s3:::photos/cat.jpg.",
+        ),
+        (
+            (
+                f"User: {USER} is not authorized to perform: kms:Decrypt on the resource "
+                "arn:aws:kms:eu-west-1:123456789012:key/1 because no policy allows it"
+            ),
+            "the role PrepareRole lacks kms:Decrypt on arn:aws:kms:eu-west-1:123456789012:key/1.",
+        ),
+        (
+            "arn:aws:iam::1:user/me is not authorized to perform: s3:PutObject",
+            "the role arn:aws:iam::1:user/me lacks s3:PutObject.",
+        ),
+        ("Access Denied", "the role of darkroom-prepare was refused GetObject."),
+    ],
+)
+def test_a_refusal_names_role_action_and_resource(
+    monkeypatch: pytest.MonkeyPatch, message: str, says: str
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "darkroom-prepare")
+    refused = ClientError({"Error": {"Code": "AccessDenied", "Message": message}}, "GetObject")
+
+    for meant in (classified, delivering):
+        with pytest.raises(AccessDenied) as caught, meant("It"):
+            raise refused
+        assert f"by this step: {says} Check" in str(caught.value)
+
+
+def test_a_refusal_outside_of_a_function_has_its_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_LAMBDA_FUNCTION_NAME", raising=False)
+
+    with pytest.raises(AccessDenied, match=r"by this step: AccessDenied\. Check"), classified("It"):
+        raise ClientError({"Error": {"Code": "AccessDenied"}}, "GetObject")

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from darkroom.contract.advice import Action, Advice, advise, status_failure
+from darkroom.contract.advice import Action, Advice, advise, exhausted, status_failure
 from darkroom.contract.errors import (
     DarkroomError,
     ImageError,
@@ -28,7 +28,10 @@ from tests.unit.recorded import recorded
 
 AWS: Any = SimpleNamespace(endpoint=None, stack="photos")
 
-CAUGHT = [*sorted(by_class(DarkroomError)), "StatesTimeout", "Lambda.Unknown", "KeyError", ""]
+CAUGHT = [
+    *sorted(by_class(DarkroomError)), "StatesTimeout", "Sandbox.Timedout", "Lambda.Unknown",
+    "KeyError", "",
+]  # fmt: skip
 UNCAUGHT = [
     ("FAILED", "States.Runtime", "An expression selects nothing."),
     ("FAILED", "StorageError", "It came through in a way that nobody thought of."),
@@ -205,3 +208,53 @@ def test_an_end_as_a_whole_is_put_into_words(
 
 def test_a_long_cause_is_cut() -> None:
     assert len(status_failure("FAILED", "E", "x" * 2000).message) == 1000
+
+
+TIME = ["States.Timeout", "StatesTimeout", "Sandbox.Timedout"]
+MEMORY = ["Runtime.ExitError", "Runtime.OutOfMemory", "Lambda.Unknown"]
+
+
+@pytest.mark.parametrize("error", TIME + MEMORY)
+def test_what_the_workflow_tried_twice_is_not_just_run_again(error: str) -> None:
+    found = advise(error, caught=True)
+
+    assert found.says.startswith("Not as it is: the workflow has tried again itself. Ask for a")
+    assert "MemorySize" in found.says
+    assert ("AVIF" in found.says) == (error in TIME)
+    assert found.actions == (("rerun", "To run it again, once that is done:"),)
+
+
+@pytest.mark.parametrize(
+    ("error", "facts", "says"),
+    [
+        ("States.Timeout", {}, "Resize did not finish in its time, in 1 attempt."),
+        (
+            "States.Timeout",
+            {"item": "large (9 x 9, AVIF)", "limit": 120, "attempts": 2},
+            "Resize of large (9 x 9, AVIF) did not finish within 120 s, in each of 2 attempts.",
+        ),
+        (
+            "Sandbox.Timedout",
+            {"cause": "RequestId: 1 Error: Task timed out after 60.00 seconds", "limit": 120},
+            "Resize did not finish within 60 s, in 1 attempt.",
+        ),
+        (
+            "Runtime.ExitError",
+            {"attempts": 2, "memory": "used 1280 of 1280 MB", "limit": 120},
+            (
+                "Resize ran out of memory, or its process died, in each of 2 attempts. It used "
+                "1280 of 1280 MB."
+            ),
+        ),
+        (
+            "Lambda.Unknown",
+            {},
+            "Resize ran out of memory, or its process died, in 1 attempt.",
+        ),
+        ("CorruptImage", {"limit": 120}, None),
+    ],
+)
+def test_what_ran_out_is_said_with_its_figures(
+    error: str, facts: dict[str, Any], says: str | None
+) -> None:
+    assert exhausted(error, step="Resize", **facts) == says

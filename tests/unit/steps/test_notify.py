@@ -599,7 +599,7 @@ def test_the_alert_goes_out_without_the_table_and_the_log_says_so(
         said[3],
         f"the record could not be marked as announced: {why}",
     ]
-    assert said[3].startswith("the outputs could not be listed: The bucket the-output does not")
+    assert said[3].startswith("the outputs could not be listed: The bucket the-output cannot be")
 
 
 def test_a_record_of_another_is_no_fault_to_log(

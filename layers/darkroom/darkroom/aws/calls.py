@@ -6,6 +6,8 @@ the state machine knows what to retry.
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -35,7 +37,8 @@ _DELIVERY_DENIED = {
     "AccessDenied", "AccessDeniedException", "AuthorizationError", "AuthorizationErrorException",
     "KMSAccessDenied", "KMSAccessDeniedException",
 }  # fmt: skip
-MISSING = {"404", "405", "NoSuchKey", "NoSuchVersion", "NoSuchBucket", "MethodNotAllowed"}
+NO_BUCKET = "NoSuchBucket"
+MISSING = {"404", "405", "NoSuchKey", "NoSuchVersion", NO_BUCKET, "MethodNotAllowed"}
 CHANGED = {"412", "PreconditionFailed"}
 _ARCHIVED = {"InvalidObjectState", "ObjectNotInActiveTierError"}
 """Of GetObject and of CopyObject (their API reference)."""
@@ -61,8 +64,8 @@ def delivering(what: str) -> Iterator[None]:
         refusal = code(error)
         if refusal in _DELIVERY_DENIED:
             raise AccessDenied(
-                f"{what} may not be used by this step: {refusal}. Check the step's role and the "
-                "topic's policy and key."
+                f"{what} may not be used by this step: {_need(error) or refusal}. Check the step's "
+                "role and the topic's policy and key."
             ) from error
         raise DeliveryError(f"{what} could not be used: {refusal}. Run it again.") from error
     except BotoCoreError as error:
@@ -77,6 +80,12 @@ def code(error: ClientError) -> str:
 def _error(what: str, error: ClientError) -> DarkroomError:
     """Return our error for a call that a service refused."""
     refusal = code(error)
+    if refusal == NO_BUCKET:
+        name = error.response["Error"].get("BucketName") or "of that name"
+        return SourceNotFound(
+            f"{what} cannot be used: the bucket {name} does not exist. Deploy the stack again, or "
+            "name a bucket that is there; then run it again."
+        )
     if refusal in MISSING:
         return SourceNotFound(
             f"{what} does not exist. Check the bucket, the key (it is case-sensitive) and the "
@@ -95,6 +104,27 @@ def _error(what: str, error: ClientError) -> DarkroomError:
         )
     if refusal in _DENIED:
         return AccessDenied(
-            f"{what} may not be used by this step. Check the step's role and the bucket's policy."
+            f"{what} may not be used by this step: {_need(error) or refusal}. Check the step's "
+            "role and the policy of the bucket and its key."
         )
     return StorageError(f"{what} could not be used: {refusal}. Run it again.")
+
+
+_REFUSAL = re.compile(
+    r"(?P<who>\S+) is not authorized to perform: (?P<action>[\w:*]+)"
+    r"(?: on (?:the )?resource:? \"?(?P<resource>[^\s\"]+))?"
+)
+"""How services say it (IAM user guide, "Troubleshoot access denied error messages")."""
+
+
+def _need(error: ClientError) -> str:
+    """Return who lacks which right on what, as far as the service says."""
+    said = _REFUSAL.search(error.response.get("Error", {}).get("Message", ""))
+    if said is None:
+        operation = error.operation_name
+        name = os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
+        return f"the role of {name} was refused {operation}" if name and operation else ""
+    # arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION
+    role = said["who"].partition(":assumed-role/")[2].partition("/")[0] or said["who"]
+    on = f" on {said['resource']}" if said["resource"] else ""
+    return f"the role {role} lacks {said['action']}{on}"

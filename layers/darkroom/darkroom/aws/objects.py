@@ -10,7 +10,7 @@ import boto3
 from botocore.exceptions import ClientError
 from msgspec import Struct
 
-from darkroom.aws.calls import CHANGED, CONFIG, MISSING, classified, code
+from darkroom.aws.calls import CHANGED, CONFIG, MISSING, NO_BUCKET, classified, code
 from darkroom.contract.errors import ImageTooLarge, StorageError, Superseded
 from darkroom.contract.limits import Limits, check_bytes
 from darkroom.contract.objects import ObjectRef, Source, StoredKey
@@ -26,7 +26,7 @@ COPY_PART_BYTES = 512 * 1024**2
 SINGLE_COPY_BYTES = 5 * GIB
 """CopyObject takes at most 5 GB (S3 API reference, CopyObject); more is copied in parts."""
 
-_OVERTAKEN = CHANGED | MISSING | {"409", "ConditionalRequestConflict"}
+_OVERTAKEN = (CHANGED | MISSING | {"409", "ConditionalRequestConflict"}) - {NO_BUCKET}
 
 CLAIM = "claim"
 """Metadata of an output: the number of the claim that wrote it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from msgspec import Struct
@@ -71,6 +72,54 @@ _BY_ERROR: dict[type[DarkroomError], tuple[str, tuple[Action, str]]] = {
 }  # fmt: skip
 
 
+OUT_OF_TIME = {"States.Timeout", "StatesTimeout", "Sandbox.Timedout"}
+OUT_OF_MEMORY = {"Runtime.ExitError", "Runtime.OutOfMemory", "Lambda.Unknown"}
+_EXHAUSTED = {
+    **dict.fromkeys(
+        OUT_OF_TIME,
+        "Not as it is: the workflow has tried again itself. Ask for a smaller rendition, or JPEG "
+        "or WebP in place of AVIF; or upload a smaller copy; or raise the function's MemorySize, "
+        "and with it its share of a processor.",
+    ),
+    **dict.fromkeys(
+        OUT_OF_MEMORY,
+        "Not as it is: the workflow has tried again itself. Ask for a smaller rendition, or upload "
+        "a smaller copy, or raise the function's MemorySize.",
+    ),
+}
+"""What helps after errors that are retried once, since time or memory ran out."""
+
+_TIMED_OUT = re.compile(r"timed out after ([\d.]+) seconds")
+
+
+def exhausted(
+    error: str,
+    *,
+    step: str,
+    item: str = "",
+    cause: str = "",
+    limit: int | None = None,
+    attempts: int = 1,
+    memory: str = "",
+) -> str | None:
+    """Say what ran out of time or memory, and after how much; None when it was another error.
+
+    The item is what the step made, the limit its seconds, and memory what it used and was allowed.
+    A function's own limit is in Lambda's cause.
+    """
+    what = f"{step} of {item}" if item else step
+    tries = "1 attempt" if attempts == 1 else f"each of {attempts} attempts"
+    if error in OUT_OF_TIME:
+        said = _TIMED_OUT.search(cause)
+        seconds = f"{float(said[1]):g}" if said else limit
+        within = f"within {seconds} s" if seconds else "in its time"
+        return f"{what} did not finish {within}, in {tries}."
+    if error in OUT_OF_MEMORY:
+        used = f" It {memory}." if memory else ""
+        return f"{what} ran out of memory, or its process died, in {tries}.{used}"
+    return None
+
+
 def advise(error: str, *, caught: bool) -> Advice:
     """Return what helps after a failure, by its error's name.
 
@@ -80,6 +129,8 @@ def advise(error: str, *, caught: bool) -> Advice:
     """
     if not caught:
         return _RESUME
+    if error in _EXHAUSTED:
+        return Advice(_EXHAUSTED[error], (_ONCE_DONE,))
     says, action = _BY_ERROR.get(errors.named(error) or DarkroomError, _BY_ERROR[DarkroomError])
     return Advice(says, (action,))
 
