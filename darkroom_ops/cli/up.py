@@ -141,13 +141,16 @@ class _Watch(threading.Thread):
         from darkroom_ops.executions.watch import Watcher
 
         deployment = self._engine.deployment
-        watcher = Watcher(deployment.stepfunctions, deployment.state_machine_arn)
+        machine = deployment.state_machine_arn
+        described = deployment.stepfunctions.describe_state_machine(stateMachineArn=machine)
+        listed = described["type"] != "EXPRESS"
+        watcher = Watcher(deployment.stepfunctions, machine)
         delivered = 0
         while not self._stop_event.wait(POLL_SECONDS):
             # Messages first: that of an execution's end is there before the end is seen.
             messages = self._engine.inbox.messages()[delivered:]
             delivered += len(messages)
-            happened = watcher.poll()
+            happened = watcher.poll() if listed else []
             if self._stop_event.is_set():
                 return
             for execution in happened:

@@ -379,6 +379,7 @@ NEEDS: Mapping[tuple[str, str], Reader] = {
     ("sqs", "ChangeMessageVisibility"): _gives_back,
     ("ssm", "GetParameter"): _on_named("ssm:GetParameter", "Name", "parameter/"),
     ("states", "StartExecution"): _on_arn("states:StartExecution", "stateMachineArn"),
+    ("states", "StartSyncExecution"): _on_arn("states:StartSyncExecution", "stateMachineArn"),
     ("states", "DescribeExecution"): _on_arn("states:DescribeExecution", "executionArn"),
     ("states", "GetExecutionHistory"): _on_arn("states:GetExecutionHistory", "executionArn"),
     ("states", "RedriveExecution"): _on_arn("states:RedriveExecution", "executionArn"),

@@ -22,6 +22,7 @@ DESCRIPTIONS = {DESCRIPTIONS!r}
     """
 import json, sys, time
 from pathlib import Path
+from botocore.exceptions import ClientError
 from darkroom_ops.engine import Engine
 
 imported = list(sys.modules)
@@ -60,13 +61,28 @@ with Engine(Path("template.yaml"), parameters=options, skip_waits=True) as engin
     }
 engine.close()  # once more, which does nothing
 
-express = {"WorkflowType": "EXPRESS"}
+def code(call, **given):
+    try:
+        return call(**given)["status"]
+    except ClientError as error:
+        return error.response["Error"]["Code"]
+
+express = {"WorkflowType": "EXPRESS", "BufferConcurrency": "2"}
 with Engine(Path("template.yaml"), parameters=express, skip_waits=True) as engine:
     at = engine.deployment
     at.s3.put_object(Bucket=at.source_bucket_name, Key="uploads/rocket.jpg", Body=photo)
     engine.wait_idle(60)
     (record,) = at.dynamodb.scan(TableName=at.images_table_name)["Items"]
     told["express"] = record["status"]["S"]
+    machine = {"stateMachineArn": at.state_machine_arn}
+    (arn,) = engine.executions()
+    told["express arn"] = arn
+    told["codes"] = [
+        code(at.stepfunctions.list_executions, **machine),
+        *(code(call, executionArn=arn) for call in (
+            at.stepfunctions.describe_execution, at.stepfunctions.get_execution_history,
+            at.stepfunctions.stop_execution, at.stepfunctions.redrive_execution)),
+    ]
     told["denied"] += [str(each) for each in engine.authorizer.denials]
 print(json.dumps(told))
 """
@@ -93,7 +109,9 @@ def test_an_image_goes_through_with_the_options_on_and_nothing_is_left_behind() 
         f"uploads/rocket.jpg/{name}"
         for name in ("document.pdf", "large.jpg", "medium.jpg", "small.jpg")
     ]
-    assert told["express"] == "COMPLETE"
+    assert told["express"] == "COMPLETE"  # out of the buffer, by StartSyncExecution
+    assert ":express:darkroom-image-pipeline-express:" in told["express arn"]
+    assert told["codes"] == ["StateMachineTypeNotSupported", *["InvalidArn"] * 4]
     assert told["denied"] == []
 
     assert len(told["environments"]) >= 4

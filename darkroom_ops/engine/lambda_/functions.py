@@ -200,6 +200,7 @@ class Functions:
             **spec.variables,
             "DARKROOM_SYS_PATH": os.pathsep.join(path),
             "AWS_ENDPOINT_URL": self._endpoint,
+            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",  # there is no host sync-127.0.0.1
             "AWS_REGION": self._region,
             "AWS_DEFAULT_REGION": self._region,
             # The access key says whose call it is; its secret shows that it is.

@@ -38,9 +38,18 @@ def create_from_cloudformation(
         definition=definition,
         roleArn=properties["RoleArn"],
         sm_type=properties.get("StateMachineType", "STANDARD"),
-        loggingConfiguration=None,
-        tracingConfiguration=None,
+        loggingConfiguration=_lower(properties.get("LoggingConfiguration")),
+        tracingConfiguration=_lower(properties.get("TracingConfiguration")),
     )
+
+
+def _lower(said: Any) -> Any:
+    """Return CloudFormation's words as the API has them, which begin with a small letter."""
+    if isinstance(said, dict):
+        return {f"{name[0].lower()}{name[1:]}": _lower(value) for name, value in said.items()}
+    if isinstance(said, list):
+        return [_lower(each) for each in said]
+    return {"true": True, "false": False}.get(said, said) if isinstance(said, str) else said
 
 
 @hook(

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import json
+import re
 import threading
 import time
 import uuid
 from typing import Any
 
+from darkroom.contract.arns import NAME
+from moto.stepfunctions.exceptions import (
+    InvalidExecutionInput,
+    InvalidName,
+    NameTooLongException,
+    ValidationException,
+)
 from moto.stepfunctions.parser.api import ExecutionStatus, HistoryEventType
+from moto.stepfunctions.parser.asl.component.common.timeouts.timeout import TimeoutSeconds
 from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
 from moto.stepfunctions.parser.asl.component.program.program import Program
 from moto.stepfunctions.parser.asl.component.state.exec.execute_state import ExecutionState
@@ -23,11 +33,20 @@ from moto.stepfunctions.parser.asl.eval.program_state import (
 )
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
+from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.parser.utils import TMP_THREADS
 
 from darkroom_ops.engine import eventbridge
 from darkroom_ops.engine.moto.hook import hook, services
+
+EXPRESS = "EXPRESS"
+
+LONGEST_NAME, LARGEST_INPUT = 80, 262_144
+"""Of an execution, in characters and in bytes (API reference, StartExecution)."""
+
+EXPRESS_SECONDS = 300
+"""How long an Express execution may take (Step Functions developer guide, "Quotas")."""
 
 # ---------------------------------------------------------------------------- starts and ends
 
@@ -35,18 +54,48 @@ from darkroom_ops.engine.moto.hook import hook, services
 @hook(
     StepFunctionsParserBackend,
     "start_execution",
-    'Moto names an execution without a name "None"; AWS gives it a UUID.',
+    (
+        'Moto names an execution without a name "None", where AWS gives it a UUID; takes any other '
+        "name, and has no error for an input that is no JSON."
+    ),
     report='An execution without a name is called "None"',
 )
 def start_named(
     self: Any, state_machine_arn: str, name: str | None = None, *args: Any, **kwargs: Any
 ) -> Any:
-    return start_named.original(self, state_machine_arn, name or str(uuid.uuid4()), *args, **kwargs)
+    _check_start(name, kwargs.get("execution_input", args[0] if args else None))
+    given = name or str(uuid.uuid4())
+    if self.describe_state_machine(state_machine_arn).type == EXPRESS:
+        given += f":{uuid.uuid4()}"  # any number of executions may have a name
+    return start_named.original(self, state_machine_arn, given, *args, **kwargs)
+
+
+def _check_start(name: str | None, given: str | None) -> None:
+    """Refuse what StartExecution refuses (API reference, with its request parameters)."""
+    if name is not None and len(name) > LONGEST_NAME:
+        raise NameTooLongException(name)
+    if name is not None and not (re.fullmatch(NAME, name) and name.isprintable()):
+        raise InvalidName(f"Invalid Name: '{name}'")
+    if given is None:
+        return
+    if len(given.encode()) > LARGEST_INPUT:
+        raise ValidationException(
+            "1 validation error detected: Value at 'input' failed to satisfy constraint: Member "
+            f"must have length less than or equal to {LARGEST_INPUT}"
+        )
+    try:
+        json.loads(given)
+    except ValueError as error:
+        raise InvalidExecutionInput(f"Invalid State Machine Execution Input: '{error}'") from None
 
 
 @hook(Execution, "start", 'Moto sends no "Execution Status Change" events.')
 def start(self: Any) -> None:
     self.exec_status = ExecutionStatus.RUNNING
+    self.sm_type = self.state_machine.type  # moto has it from another field, which is never set
+    if self.sm_type == EXPRESS:
+        self.name = self.name.partition(":")[0]
+        self.exec_arn = self.execution_arn = self.exec_arn.replace(":execution:", ":express:", 1)
     _announce(self)  # before it runs: a quick one has ended when the start is over
     start.original(self)
 
@@ -92,6 +141,23 @@ def stop(self: Any, stop_date: datetime.datetime, error: str | None, cause: str 
     _announce_end(self)
 
 
+@hook(
+    ExecutionWorker,
+    "_get_evaluation_entrypoint",
+    "Moto lets Express executions take as long as Standard ones.",
+)
+def entrypoint(self: Any) -> Any:
+    program = entrypoint.original(self)
+    said = program.timeout_seconds
+    if self._evaluation_details.state_machine_details.typ != EXPRESS or (
+        said is not None and said.timeout_seconds <= EXPRESS_SECONDS
+    ):
+        return program
+    limited = copy.copy(program)  # others share it
+    limited.timeout_seconds = TimeoutSeconds(EXPRESS_SECONDS)
+    return limited
+
+
 def _announce_end(execution: Any) -> None:
     _announce(execution)
     services().router.execution_ended(execution.exec_arn)
@@ -102,7 +168,8 @@ def _announce(execution: Any) -> None:
     event = eventbridge.execution_status_change(
         execution.account_id, execution.region_name, described
     )
-    services().router.put(event)
+    if execution.sm_type != EXPRESS:  # of which EventBridge is told nothing
+        services().router.put(event)
     if described["status"] != ExecutionStatus.RUNNING:
         execution.announced = described["status"]
 

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import datetime
 import json
+import time
 from typing import Any
 
 from moto.core.responses import ActionResult
-from moto.stepfunctions.exceptions import AWSError
+from moto.stepfunctions.exceptions import AWSError, InvalidArn
 from moto.stepfunctions.parser.api import ExecutionStatus
 from moto.stepfunctions.responses import StepFunctionResponse
 
 from darkroom_ops.engine.moto.hook import hook
 from darkroom_ops.engine.moto.stepfunctions import executions
 
+POLL_SECONDS = 0.01
+
 
 class InvalidToken(AWSError):  # type: ignore[misc]
     """A page was asked for that no page before named."""
 
     TYPE = "InvalidToken"
+    STATUS = 400
+
+
+class StateMachineTypeNotSupported(AWSError):  # type: ignore[misc]
+    """A call is not for state machines of this type."""
+
+    TYPE = "StateMachineTypeNotSupported"
     STATUS = 400
 
 
@@ -36,8 +46,8 @@ class ExecutionNotRedrivable(AWSError):  # type: ignore[misc]
     report="DescribeExecution leaves out when an execution timed out",
 )
 def describe_execution(self: Any) -> ActionResult:
-    result: ActionResult = describe_execution.original(self)
     execution = _execution(self)
+    result: ActionResult = describe_execution.original(self)
     described: Any = result.result
     described["redriveCount"] = executions.redrives(execution)
     redrivable = executions.redrivable(execution)
@@ -46,17 +56,27 @@ def describe_execution(self: Any) -> ActionResult:
     described["redriveStatus"] = "REDRIVABLE" if redrivable else "NOT_REDRIVABLE"
     if execution.stop_date is not None and execution.exec_status != ExecutionStatus.RUNNING:
         described["stopDate"] = execution.stop_date
+    if self._get_param("includedData") == "METADATA_ONLY":
+        return ActionResult(_without_data(described))
     return result
+
+
+DATA = {"input", "inputDetails", "output", "outputDetails"}
+
+
+def _without_data(said: Any) -> Any:
+    """Return a description, or the details of an event, without what was given and returned."""
+    return {name: value for name, value in said.items() if name not in DATA}
 
 
 @hook(
     StepFunctionResponse,
     "get_execution_history",
-    "Moto takes 50 ms to write a short history, and knows neither order nor pages of it.",
+    "Moto takes 50 ms to write a short history, and knows no order, pages or choice of it.",
     report="GetExecutionHistory ignores reverseOrder, maxResults and nextToken",
 )
 def get_execution_history(self: Any) -> tuple[int, dict[str, str], str]:
-    arn = self._get_param("executionArn")
+    arn = _execution_arn(self)
     events = list(self.stepfunction_backend.get_execution_history(arn)["events"])
     if self._get_param("reverseOrder"):
         events.reverse()
@@ -66,6 +86,14 @@ def get_execution_history(self: Any) -> tuple[int, dict[str, str], str]:
         event | {"timestamp": datetime.datetime.fromisoformat(event["timestamp"]).timestamp()}
         for event in events[start:end]
     ]
+    if self._get_param("includeExecutionData") is False:
+        shown = [
+            {
+                name: _without_data(value) if isinstance(value, dict) else value
+                for name, value in event.items()
+            }
+            for event in shown
+        ]
     return _page("events", shown, str(end) if end < len(events) else None)
 
 
@@ -76,12 +104,18 @@ def get_execution_history(self: Any) -> tuple[int, dict[str, str], str]:
 )
 def list_executions(self: Any) -> tuple[int, dict[str, str], str]:
     machine = self.stepfunction_backend.describe_state_machine(self._get_param("stateMachineArn"))
+    _require(machine, "STANDARD")
     status, token = self._get_param("statusFilter"), self._get_param("nextToken")
     listed = sorted(((_newest(each), each.exec_arn), each) for each in machine.executions)[::-1]
     if token is not None:  # the place that the page before ended at: what moves does not shift it
         end = _place(token)
         listed = [(place, each) for place, each in listed if place < end]
-    matching = [each for each in listed if status is None or each[1].status == status]
+    redriven = {"REDRIVEN": True, "NOT_REDRIVEN": False}.get(self._get_param("redriveFilter"))
+    matching = [
+        (place, each)
+        for place, each in listed
+        if status in {None, each.status} and redriven in {None, executions.redrives(each) > 0}
+    ]
     size = int(self._get_param("maxResults") or 100)
     items = []
     for _, each in matching[:size]:
@@ -143,7 +177,33 @@ def redrive_execution(self: Any) -> ActionResult:
 
 
 def _execution(request: Any) -> Any:
-    return request.stepfunction_backend.describe_execution(request._get_param("executionArn"))
+    return request.stepfunction_backend.describe_execution(_execution_arn(request))
+
+
+def _execution_arn(request: Any) -> str:
+    """Return whose execution a call is about; of Express ones, none answers."""
+    arn = str(request._get_param("executionArn"))
+    if ":express:" in arn:
+        raise InvalidArn("Invalid Arn: 'Resource type not valid in this context: express'")
+    return arn
+
+
+@hook(StepFunctionResponse, "start_sync_execution", "Moto starts no execution and waits for it.")
+def start_sync_execution(self: Any) -> ActionResult:
+    machine, name = self._get_param("stateMachineArn"), self._get_param("name")
+    _require(self.stepfunction_backend.describe_state_machine(machine), executions.EXPRESS)
+    execution = self.stepfunction_backend.start_execution(machine, name, self._get_param("input"))
+    while execution.exec_status == ExecutionStatus.RUNNING:
+        time.sleep(POLL_SECONDS)
+    answer = execution.to_describe_output() | {"input": execution.execution_input}
+    return ActionResult({name: value for name, value in answer.items() if value is not None})
+
+
+def _require(machine: Any, kind: str) -> None:
+    if machine.type != kind:
+        raise StateMachineTypeNotSupported(
+            f"This operation is not supported by this type of state machine: {machine.type}"
+        )
 
 
 def _page(name: str, items: list[Any], token: str | None) -> tuple[int, dict[str, str], str]:

@@ -115,6 +115,7 @@ def test_a_function_has_lambdas_environment_and_little_else(
         "BUCKET": "out",
         "DARKROOM_SYS_PATH": os.pathsep.join(["/code", "/layer", "/other"]),
         "AWS_ENDPOINT_URL": "http://engine",
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         "AWS_REGION": "eu-west-1",
         "AWS_DEFAULT_REGION": "eu-west-1",
         "AWS_ACCESS_KEY_ID": "resize",

@@ -85,9 +85,9 @@ class Lab:
         self.calls.append(call)
         return serve()
 
-    def machine(self, definition: Json) -> str:
+    def machine(self, definition: Json, kind: str = "STANDARD") -> str:
         name = f"m{len(self.backend.state_machines)}"
-        made = self.backend.create_state_machine(name, json.dumps(definition), ROLE)
+        made = self.backend.create_state_machine(name, json.dumps(definition), ROLE, sm_type=kind)
         return str(made.arn)
 
     def start(self, definition: Json, given: Any = None, name: str = "run") -> Any:

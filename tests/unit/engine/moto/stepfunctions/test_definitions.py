@@ -103,6 +103,22 @@ def test_cloudformation_makes_machines_that_run(lab: Lab, monkeypatch: pytest.Mo
     express = made(StateMachineName="named", StateMachineType="EXPRESS")
     assert (express.name, express.type) == ("named", "EXPRESS")
     assert [machine.name for machine in lab.backend.state_machines] == ["Logical", "named"]
+    group = {"LogGroupArn": "arn:group"}
+    told = made(
+        StateMachineName="told",
+        TracingConfiguration={"Enabled": "true"},
+        LoggingConfiguration={
+            "Level": "ERROR",
+            "IncludeExecutionData": False,
+            "Destinations": [{"CloudWatchLogsLogGroup": group}],
+        },
+    )
+    assert told.tracingConfiguration == {"enabled": True}
+    assert told.loggingConfiguration == {
+        "level": "ERROR",
+        "includeExecutionData": False,
+        "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": "arn:group"}}],
+    }
 
 
 # ---------------------------------------------------------------------------- plain moto

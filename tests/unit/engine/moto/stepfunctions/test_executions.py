@@ -10,6 +10,7 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
+from moto.core.exceptions import AWSError
 from moto.stepfunctions.parser.api import ExecutionStatus, HistoryEventType
 from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
 from moto.stepfunctions.parser.asl.eval.environment import Environment
@@ -19,6 +20,7 @@ from moto.stepfunctions.parser.asl.eval.event.event_manager import (
 )
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 
 from darkroom_ops.engine.moto.stepfunctions import executions, responses
 from darkroom_ops.engine.stepfunctions.task_faults import Fault
@@ -62,6 +64,87 @@ def test_an_execution_without_a_name_gets_one(lab: Lab) -> None:
     assert named.exec_arn.endswith(":mine")
     for each in (first, second, named):
         lab.router.wait_for(each.exec_arn)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "error"),
+    [
+        ("a" * 80, "{}", None),
+        ("a" * 81, "{}", "ValidationException"),
+        ("photo.1_é-ü@!()+='", "{}", None),
+        ("a b", "{}", "InvalidName"),
+        ("a:b", "{}", "InvalidName"),
+        ("a/b", "{}", "InvalidName"),
+        ("a\x7fb", "{}", "InvalidName"),
+        ("a\n", "{}", "InvalidName"),
+        ("run", "", "InvalidExecutionInput"),
+        ("run", '{"a": ', "InvalidExecutionInput"),
+        ("run", "null", None),
+        ("run", json.dumps("é" * 131_071, ensure_ascii=False), None),
+        ("run", json.dumps("é" * 131_071 + "e", ensure_ascii=False), "ValidationException"),
+    ],
+)
+def test_a_start_is_refused_as_aws_refuses_it(
+    lab: Lab, name: str, given: str, error: str | None
+) -> None:
+    """API reference, StartExecution: its request parameters, and errors."""
+    arn = lab.machine(chain(A=PASS))
+    if error is None:
+        lab.router.wait_for(lab.backend.start_execution(arn, name, given).exec_arn)
+        return
+    with pytest.raises(AWSError) as refused:
+        lab.backend.start_execution(arn, name, given)
+    assert error == refused.value.TYPE
+    assert lab.router.events == []
+
+
+def test_an_express_execution_tells_nobody_and_shares_its_name(lab: Lab) -> None:
+    """Step Functions developer guide, "Choosing workflow type": at least once, no events."""
+    machine = lab.machine(chain(A=PASS), "EXPRESS")
+    started = [lab.backend.start_execution(machine, "run", "{}") for _ in range(2)]
+    arns = [each.exec_arn for each in started]
+    for arn in arns:
+        lab.router.wait_for(arn)
+        assert arn.startswith("arn:aws:states:us-east-1:123456789012:express:m0:run:")
+    assert len(set(arns)) == 2
+    assert [each.name for each in started] == ["run", "run"]
+    assert [each.announced for each in started] == ["SUCCEEDED", "SUCCEEDED"]
+    assert lab.router.events == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "limit"),
+    [
+        ("EXPRESS", 900, 300),
+        ("EXPRESS", 300, 300),
+        ("EXPRESS", 299, 299),
+        ("EXPRESS", None, 300),
+        ("STANDARD", 900, 900),
+    ],
+)
+def test_an_express_execution_takes_five_minutes_at_most(
+    lab: Lab, kind: str, said: int | None, limit: int
+) -> None:
+    definition = chain(A=PASS) | ({} if said is None else {"TimeoutSeconds": said})
+    details = SimpleNamespace(typ=kind, definition=json.dumps(definition))
+    worker: Any = SimpleNamespace(
+        _evaluation_details=SimpleNamespace(state_machine_details=details)
+    )
+    program = ExecutionWorker._get_evaluation_entrypoint(worker)
+    assert program.timeout_seconds.timeout_seconds == limit
+    shared, _ = AmazonStateLanguageParser.parse(json.dumps(definition))
+    assert (shared.timeout_seconds and shared.timeout_seconds.timeout_seconds) == said
+
+
+@probe(executions.entrypoint)
+def test_plain_moto_lets_express_executions_run_on() -> bool:
+    definition = json.dumps(chain(A=PASS) | {"TimeoutSeconds": 900})
+    details = SimpleNamespace(typ="EXPRESS", definition=definition)
+    worker: Any = SimpleNamespace(
+        _evaluation_details=SimpleNamespace(state_machine_details=details)
+    )
+    program = ExecutionWorker._get_evaluation_entrypoint(worker)
+    return bool(program.timeout_seconds.timeout_seconds > 300)
 
 
 def test_an_execution_that_takes_too_long_ends_at_once(lab: Lab) -> None:

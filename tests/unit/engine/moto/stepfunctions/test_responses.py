@@ -8,10 +8,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from moto.stepfunctions.exceptions import InvalidArn
+from moto.stepfunctions.responses import StepFunctionResponse
 
 from darkroom_ops.engine.moto.stepfunctions import responses
 from tests.support.aws import client
-from tests.unit.engine.moto.lab import Held, Json, Lab, chain, task
+from tests.unit.engine.moto.lab import PASS, Held, Json, Lab, chain, task
 from tests.unit.engine.moto.probes import machine_with, probe, run, stopped
 
 # ---------------------------------------------------------------------------- descriptions
@@ -94,7 +96,7 @@ def listed_execution(number: int, status: str = "SUCCEEDED") -> Any:
 
 
 def listed(executions: list[Any], **given: Any) -> Json:
-    machine = SimpleNamespace(arn="arn:machine", executions=executions)
+    machine = SimpleNamespace(arn="arn:machine", executions=executions, type="STANDARD")
     backend = SimpleNamespace(describe_state_machine={"arn:machine": machine}.get)
     request = SimpleNamespace(
         _get_param=({"stateMachineArn": "arn:machine"} | given).get, stepfunction_backend=backend
@@ -249,3 +251,70 @@ def test_plain_moto_has_no_redrive() -> bool:
     except NotImplementedError:
         return True
     return False
+
+
+# ---------------------------------------------------------------------------- choices
+
+
+def test_what_was_given_and_returned_may_be_left_out(lab: Lab) -> None:
+    """API reference: GetExecutionHistory, includeExecutionData; DescribeExecution, includedData."""
+    execution = lab.start(chain(A=PASS), {"key": "secret"})
+    lab.router.wait_for(execution.exec_arn)
+    bare = lab.history(execution, includeExecutionData=False)
+    assert "secret" not in json.dumps(bare)
+    assert bare[1]["stateEnteredEventDetails"] == {"name": "A"}
+    assert [each["type"] for each in bare] == lab.types(execution)
+    assert "secret" in json.dumps(lab.history(execution, includeExecutionData=True))
+    described = lab.call(
+        "describe_execution", executionArn=execution.exec_arn, includedData="METADATA_ONLY"
+    )
+    assert described["status"] == "SUCCEEDED"
+    assert not {"input", "output", "inputDetails", "outputDetails"} & set(described)
+    whole = lab.call("describe_execution", executionArn=execution.exec_arn)
+    assert "secret" in whole["input"]
+
+
+def test_a_list_may_be_of_the_redriven_or_of_the_others() -> None:
+    executions = [listed_execution(number) for number in range(3)]
+    executions[1].redrive_count = 1
+    executions[1].redrive_date = NOON
+    for redrives, found in (("REDRIVEN", {1}), ("NOT_REDRIVEN", {0, 2}), (None, {0, 1, 2})):
+        assert set(numbers(listed(executions, redriveFilter=redrives))) == found
+
+
+# ---------------------------------------------------------------------------- Express
+
+
+def test_an_express_execution_is_waited_for(lab: Lab) -> None:
+    machine = lab.machine(chain(A=PASS), "EXPRESS")
+    given = {"stateMachineArn": machine, "name": "run", "input": '{"a": 1}'}
+    answer = lab.call("start_sync_execution", **given)
+    assert answer["executionArn"].startswith(
+        "arn:aws:states:us-east-1:123456789012:express:m0:run:"
+    )
+    assert (answer["status"], answer["name"]) == ("SUCCEEDED", "run")
+    assert (json.loads(answer["input"]), json.loads(answer["output"])) == ({"a": 1}, {"a": 1})
+    assert "error" not in answer
+    failing = lab.machine(chain(A={"Type": "Fail", "Error": "Odd", "Cause": "why"}), "EXPRESS")
+    answer = lab.call("start_sync_execution", stateMachineArn=failing, input="{}")
+    assert [answer[each] for each in ("status", "error", "cause")] == ["FAILED", "Odd", "why"]
+    assert "output" not in answer
+
+
+def test_what_is_not_for_a_machine_of_its_type_is_refused(lab: Lab) -> None:
+    """API reference: StartSyncExecution for Express only, and all that looks back for Standard."""
+    standard, express = lab.machine(chain(A=PASS)), lab.machine(chain(A=PASS), "EXPRESS")
+    for operation, machine in (("start_sync_execution", standard), ("list_executions", express)):
+        with pytest.raises(responses.StateMachineTypeNotSupported, match="not supported by this"):
+            lab.call(operation, stateMachineArn=machine, input="{}")
+    arn = lab.call("start_sync_execution", stateMachineArn=express, input="{}")["executionArn"]
+    for operation in (
+        "describe_execution", "get_execution_history", "stop_execution", "redrive_execution",
+    ):  # fmt: skip
+        with pytest.raises(InvalidArn, match="Resource type not valid in this context: express"):
+            lab.call(operation, executionArn=arn)
+
+
+@probe(responses.start_sync_execution)
+def test_plain_moto_cannot_wait_for_an_execution() -> bool:
+    return not hasattr(StepFunctionResponse, "start_sync_execution")
