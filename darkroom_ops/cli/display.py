@@ -115,7 +115,8 @@ def results(execution: Execution) -> list[Text | Table]:
     where = [("In", _folder(execution.outputs))] if execution.outputs else []
     if execution.backup:
         where.append(("Backup", f"s3://{execution.backup.bucket}/{execution.backup.key}"))
-    places = (f"  {name:<8}{words.plain(place)}" for name, place in where)
+    notes = [(made.name, made.note) for made in execution.outputs if made.note]
+    places = (f"  {words.plain(name):<8}{words.plain(said)}" for name, said in (*notes, *where))
     return [table, Text("\n".join(places))]
 
 
@@ -160,6 +161,7 @@ def as_json(execution: Execution, cost: Cost | None) -> dict[str, object]:
                 "height": m.height,
                 "bytes": m.bytes,
                 "quality": m.quality,
+                "note": m.note,
             }
             for m in execution.outputs
         ],

@@ -35,6 +35,7 @@ class Made:
     height: int | None = None
     pages: int | None = None
     quality: int | None = None  # that it was encoded at
+    note: str | None = None  # what it could not be
     sha256: str = ""  # in hexadecimal digits; empty where nobody said
 
 
@@ -231,6 +232,7 @@ def made_of(output: object, name: str | None = None) -> Made | None:
         height=output.get("height"),
         pages=output.get("pages"),
         quality=output.get("quality"),
+        note=_text(output.get("note")),
         sha256=_text(output.get("sha256")) or "",
     )
 

@@ -29,6 +29,17 @@ def test_the_summary_says_the_outcome(name: str, words: list[str]) -> None:
     assert all(word in text for word in words)
 
 
+def test_what_a_rendition_could_not_be_is_told() -> None:
+    execution = recorded("complete")
+    first, *others = execution.renditions
+    small = dataclasses.replace(first, note="9 x 9 was asked for")
+    told = dataclasses.replace(execution, renditions=(small, *others))
+
+    assert str(display.results(told)[-1]).startswith("  small   9 x 9 was asked for\n  In ")
+    outputs = display.as_json(told, None)["outputs"]
+    assert [each["note"] for each in outputs] == [small.note, None, None, None]  # type: ignore[attr-defined]
+
+
 def test_the_quality_that_was_chosen_is_told() -> None:
     execution = recorded("complete")
     first, *others = execution.renditions

@@ -187,6 +187,7 @@ MADE = {
             Made("small", "b", "k", 7, ""),
         ),
         ({"quality": 72}, Made("small", "b", "k", 7, "image/jpeg", 3, 2, 1, 72)),
+        ({"note": "No."}, Made("small", "b", "k", 7, "image/jpeg", 3, 2, 1, note="No.")),
         ({"bytes": 0}, Made("small", "b", "k", 0, "image/jpeg", 3, 2, 1)),
         ({"name": None}, None),
         ({"name": ""}, None),

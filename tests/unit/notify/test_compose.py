@@ -8,6 +8,7 @@ import shlex
 import unicodedata
 from typing import Any
 
+import msgspec
 import pytest
 from darkroom.contract.advice import advise, status_failure
 from darkroom.contract.errors import DarkroomError, PermanentError, by_class, named
@@ -99,14 +100,16 @@ def success(
     renditions: int = 2,
     pages: int | None = 2,
     name: str = "p{}",
+    note: str | None = None,
     **more: Any,
 ) -> Message:
     """Return the message about an image of which as many renditions were made."""
     sizes = [(300, 225, 1023), (1200, 900, 1024**2)][:renditions]
+    first, *others = (output(name.format(n), *size) for n, size in enumerate(sizes))
     made = Success(
         source=Source(bucket="my-photos", key="uploads/photo.jpg", version_id="v1", etag="e"),
         image=ImageInfo("jpeg", "image/jpeg", 1600, 1200, 1234567, mismatch="Named .png."),
-        renditions=tuple(output(name.format(n), *size) for n, size in enumerate(sizes)),
+        renditions=(msgspec.structs.replace(first, note=note), *others),
         document=output("document", 1200, 900, 1024**2 - 1, pages),
         backup=Backup("the-backup", "uploads/photo.jpg", 1234567, "e", "b1"),
     )
@@ -525,3 +528,15 @@ def test_a_message_about_a_request_of_any_length_fits_sns(character: str) -> Non
     assert "Too long to repeat here" in left_out.email
     assert left_out.data["commands"] == []
     assert bytes_ < 8_000
+
+
+def test_a_rendition_says_what_it_could_not_be() -> None:
+    note = "1200 x 300 was asked for, but the source is smaller"
+    found = success(note=note)
+
+    row, below = (
+        line for line in found.email.split("\n") if line.startswith("  p0") or note in line
+    )
+    assert below == f"              {note}"
+    assert row.index("300 x 225") == below.index("1200")
+    assert [each.get("note") for each in found.data["renditions"]] == [note, None]

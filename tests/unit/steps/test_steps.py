@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 from unittest.mock import MagicMock
 
+import msgspec
 import pypdfium2
 import pytest
 from darkroom import __version__
@@ -347,3 +348,14 @@ def test_what_prepare_returns_is_what_the_next_step_takes(s3: Any) -> None:
             "rendition": rendition,
         }
         assert parse(task, ResizeTask).rendition.name == rendition["name"]
+
+
+def test_resize_tells_what_the_source_was_too_small_for(s3: Any) -> None:
+    task = resize_task(run_prepare(s3))
+    wide = msgspec.structs.replace(task.rendition.preset, width=9000, height=None)
+    asked = msgspec.structs.replace(task.rendition, preset=wide)
+    settings = OutputSettings(output_bucket="the-output")
+
+    made = resize(msgspec.structs.replace(task, rendition=asked), Objects(s3), settings)
+
+    assert made.note == "width 9000 was asked for, but the source is smaller"

@@ -43,6 +43,23 @@ class Rendition(Contract, frozen=True):
     format: FormatName
     preset: Preset
 
+    @property
+    def shortfall(self) -> str | None:
+        """Say that it is smaller than asked for; None when it is not."""
+        wanted = self.preset.width, self.preset.height
+        sides = [
+            (side, made)
+            for side, made in zip(wanted, (self.width, self.height), strict=True)
+            if side is not None
+        ]
+        # What lies inside a frame touches it; every other fit fills it.
+        free = self.preset.fit == "inside" or None in wanted
+        if (any if free else all)(made >= side for side, made in sides):
+            return None
+        asked = " x ".join(str(side) for side, _ in sides)
+        only = "" if len(sides) > 1 else "width " if self.preset.width else "height "
+        return f"{only}{asked} was asked for, but the source is smaller"
+
 
 class Prepared(Contract, frozen=True):
     """What Prepare returns: the plan that every later step follows."""
@@ -88,7 +105,7 @@ class Output(Contract, frozen=True):
     """An object that a step made. ``width`` and ``height`` are pixels, or points for a PDF page.
 
     ``quality`` is the one that it, or a PDF's first page, was encoded at: none where nothing is
-    lost, or where the source's own bytes are passed on.
+    lost, or where the source's own bytes are passed on. ``note`` says what it could not be.
     """
 
     name: str
@@ -101,6 +118,7 @@ class Output(Contract, frozen=True):
     height: int
     pages: int | None = None
     quality: int | None = None
+    note: str | None = None
 
 
 class Backup(Contract, frozen=True):

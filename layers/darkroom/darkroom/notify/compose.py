@@ -292,6 +292,8 @@ def _table(made: Success) -> Iterable[str]:
     yield "Renditions"
     for output in made.renditions:
         yield _row(f"{output.name:{width}}", f"{output.width} x {output.height}", output)
+        if output.note:
+            yield f"  {'':{width}}{plain(output.note)}"
     yield "PDF"
     pages = made.document.pages or 1
     measure = f"{pages} page" if pages == 1 else f"{pages} pages"

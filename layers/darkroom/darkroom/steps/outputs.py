@@ -30,6 +30,7 @@ def write(
         height=encoded.height,
         pages=encoded.pages,
         quality=encoded.quality,
+        note=task.rendition.shortfall if isinstance(task, ResizeTask) else None,
     )
 
 

@@ -52,6 +52,18 @@ def test_every_execution_has_its_pages(client: TestClient, name: str) -> None:
         )  # fmt: skip
 
 
+def test_what_a_rendition_could_not_be_is_told(client: TestClient, stack: Any) -> None:
+    described, _ = recording("complete")
+    output = json.loads(described["output"])
+    output["renditions"][0]["note"] = "<9 x 9> was asked for"
+    real = stack.stepfunctions.describe_execution
+    stack.stepfunctions.describe_execution = lambda **given: (
+        real(**given) | {"output": json.dumps(output)}
+    )
+    page = client.get("/executions/complete").text
+    assert page.count('<span class="note">&lt;9 x 9&gt; was asked for</span>') == 1
+
+
 def test_the_quality_of_a_rendition_is_told(client: TestClient, stack: Any) -> None:
     described, _ = recording("complete")
     output = json.loads(described["output"])
