@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from darkroom.contract.errors import InvalidRequest
 from darkroom.contract.requests import rerun_request
+from darkroom.contract.text import shell
 
 from darkroom_ops.deployment import DEFAULT_STACK, Deployment
 from darkroom_ops.executions.model import Execution
@@ -81,4 +81,4 @@ def command(deployment: Deployment, request: Mapping[str, Any]) -> str:
         words += ["--input", json.dumps(fields, ensure_ascii=False)]
     if deployment.endpoint is None or deployment.stack != DEFAULT_STACK:
         words += ["--stack", deployment.stack]
-    return shlex.join(words)
+    return shell(*words)

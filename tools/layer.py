@@ -19,7 +19,7 @@ MAX_BYTES = 60_000_000
 AARCH64 = 0xB7
 """``e_machine`` of an ELF header for 64-bit Arm (ELF specification, System V ABI)."""
 
-NOT_SHIPPED = re.compile(r"(^|/)(__pycache__|tests?|bin)(/|$)|\.(pyc|pyi|c|h|a)$")
+NOT_SHIPPED = re.compile(r"(^|/)(__pycache__|tests?|bin)(/|$)|\.(pyc|pyi|c|h|a)\Z")
 """Paths that Lambda has no use for."""
 
 CLIENTS = re.compile(r"""(?:client|_make)\(\s*"([a-z0-9]+)\"""")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import collections
 import datetime
 import itertools
-import shlex
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ from typing import Any, Literal, TypeVar
 
 from darkroom.contract.keys import record_key
 from darkroom.contract.record import ImageRecord, RecordedOutput
+from darkroom.contract.text import shell
 
 from darkroom_ops.audit.evidence import BATCH, StackEvidence, Upload
 from darkroom_ops.executions.model import RUNNING, Execution
@@ -232,7 +232,7 @@ class Auditor:
                 continue  # its run has not ended in success: nobody takes these for done
             named = () if record is None else tuple(each.key for each in record.outputs)
             if key not in named and modified <= self._since:
-                delete = f"aws s3 rm {shlex.quote(f's3://{bucket}/{key}')}"
+                delete = shell("aws", "s3", "rm", f"s3://{bucket}/{key}")
                 advice = f"Delete it if nothing uses it: {delete}"
                 yield Finding("orphaned output", bucket, key, UNNAMED, advice)
 

@@ -11,12 +11,13 @@ import contextlib
 import json
 import os
 import secrets
-import shlex
 import socket
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from darkroom.contract.text import shell
 
 from darkroom_ops.deployment import DEFAULT_REGION, DEFAULT_STACK, OPERATOR, Deployment
 from darkroom_ops.ports import HOST
@@ -128,7 +129,7 @@ def command(deployment: Deployment, *words: str) -> str:
         typed += ["--endpoint", deployment.endpoint]
     if deployment.stack != (DEFAULT_STACK if deployment.endpoint else None):
         typed += ["--stack", deployment.stack]
-    return shlex.join(typed)
+    return shell(*typed)
 
 
 def _write(address: Address) -> None:

@@ -120,7 +120,7 @@ def _show(screen: Console, finding: Finding) -> None:
     for line in (words.plain(finding.says), words.plain(finding.advice)):
         screen.print(Text(f"  {line}"), soft_wrap=True)
     if finding.execution:
-        screen.print(Text(f"  Execution {finding.execution}", "dim"), soft_wrap=True)
+        screen.print(Text(f"  Execution {words.plain(finding.execution)}", "dim"), soft_wrap=True)
     screen.print()
 
 

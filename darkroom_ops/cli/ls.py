@@ -161,7 +161,14 @@ def _table(items: tuple[Listed, ...], screen: Console) -> Table:
     table.add_column("Cost", no_wrap=True)
     room = max(NARROWEST, screen.width - taken - 6) if screen.is_terminal else 1024
     for moment, short, label, image, took, usd in rows:
-        table.add_row(Text(moment, "dim"), short, label, Text(shortened(image, room)), took, usd)
+        table.add_row(
+            Text(moment, "dim"),
+            Text(words.plain(short)),
+            label,
+            Text(shortened(image, room)),
+            took,
+            usd,
+        )
     return table
 
 

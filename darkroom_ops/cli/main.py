@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 from typing import Annotated
@@ -89,6 +90,10 @@ def darkroom(
 def main() -> None:
     """Run the command line."""
     _accept_signals()
+    for stream in (sys.stdout, sys.stderr):
+        # What cannot be written, as half of a surrogate pair, ends no command.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     if "--json" not in sys.argv:
         app()
     try:

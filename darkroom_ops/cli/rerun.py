@@ -131,7 +131,7 @@ def difference(before: object, now: object) -> Text:
 def _title(before: Execution) -> Text:
     outcome = (before.outcome or before.status).replace("_", " ")
     ended = words.plain(f"{outcome} {before.error or ''}".strip())
-    return Text(f"The request of {before.name} ({ended}), as it will run:\n", "dim")
+    return Text(f"The request of {words.plain(before.name)} ({ended}), as it will run:\n", "dim")
 
 
 def _edited(request: Request) -> Request:

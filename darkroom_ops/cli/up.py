@@ -247,7 +247,7 @@ class _Screen:
             line.append(f"  {words.duration(execution.seconds)}", "dim")
         if execution.error:
             line.append(f"  {words.plain(execution.error)}", "red")
-        line.append(f"  {execution.name}", "dim")
+        line.append(f"  {words.plain(execution.name)}", "dim")
         self._say(line)
 
     def message(self, message: Message) -> None:

@@ -9,6 +9,7 @@ import json
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import jinja2
 from botocore.exceptions import BotoCoreError, ClientError
@@ -71,8 +72,9 @@ class Context:
         return self._machines.put(execution.arn, graph.read(json.loads(described["definition"])))
 
     def render(self, template: str, **values: Any) -> str:
-        """Return a template with values; everything in them is escaped."""
-        return self._templates.get_template(template).render(values)
+        """Return a template with values; everything in them is escaped, and can be sent."""
+        text = self._templates.get_template(template).render(values)
+        return text.encode(errors="backslashreplace").decode()  # half of a surrogate pair cannot
 
     def page(self, template: str, code: int = 200, **values: Any) -> HTMLResponse:
         """Return a page."""
@@ -119,8 +121,10 @@ def _templates(context: Context) -> jinja2.Environment:
         after_end=words.after_end,
         dollars=words.dollars,
         plain=words.plain,
+        lines=words.lines,
         measure=words.measure,
         count=words.count,
+        urlencode=lambda text: quote(text, safe="/", errors="replace"),
         basename=lambda key: key.rpartition("/")[2] or key,
         folder=lambda key: key.rpartition("/")[0],
         ending=ending,
@@ -143,6 +147,6 @@ def pretty(data: Any) -> str:
     if isinstance(data, str):
         try:
             data = json.loads(data)
-        except ValueError:
-            return str(data)
-    return json.dumps(data, indent=2, ensure_ascii=False)
+        except (ValueError, RecursionError):
+            return words.lines(data)
+    return words.pretty(data)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from functools import cached_property
 from typing import Any
+
+from darkroom.contract.text import shell
 
 from darkroom_ops.deployment import Deployment
 
@@ -60,12 +61,12 @@ class Stack:
     def aws(self, *words: str) -> str:
         """Return a command of the AWS CLI about this stack's region, or the engine."""
         place = ["--endpoint-url", self.at.endpoint] if self.at.endpoint else []
-        return shlex.join(["aws", *words, *place, "--region", self.at.region])
+        return shell("aws", *words, *place, "--region", self.at.region)
 
     def darkroom(self, *words: str) -> str:
         """Return a `darkroom` command about this stack."""
         place = ["--endpoint", self.at.endpoint] if self.at.endpoint else ["--stack", self.at.stack]
-        return shlex.join(["darkroom", *words, *place])
+        return shell("darkroom", *words, *place)
 
     def undo_drift(self) -> str:
         """Return the commands that make the stack what its template says.

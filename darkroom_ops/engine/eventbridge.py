@@ -191,7 +191,8 @@ class EventRouter:
         """Invoke a function as Lambda does for an event: twice more on error, then its queue."""
         for attempt in range(ASYNC_ATTEMPTS):
             self._wait(ATTEMPT_SECONDS * attempt)
-            done: Any = self._lambda.invoke(FunctionName=arn, Payload=body.encode())
+            payload = body.encode(errors="backslashreplace")  # JSON's own for half of a pair
+            done: Any = self._lambda.invoke(FunctionName=arn, Payload=payload)
             if "FunctionError" not in done:
                 return
             error = json.loads(done["Payload"].read())

@@ -11,6 +11,7 @@ import contextlib
 import io
 import json
 import logging
+import re
 import socket
 import threading
 import uuid
@@ -130,9 +131,9 @@ class Gateway:
         unread = _receive(environ, MOST_BYTES.get(service, MOST_BYTES_ELSEWHERE))
         if unread is not None:
             return unread
-        secret = self._keys.secret_of(signature.principal)
-        if signature.matches(environ, environ["wsgi.input"].getvalue(), secret):
-            return None
+        secret, body = self._keys.secret_of(signature.principal), environ["wsgi.input"].getvalue()
+        if signature.matches(environ, body, secret):
+            return _unwritable(body) if "HTTP_X_AMZ_TARGET" in environ else None
         return ServiceError(
             HTTPStatus.FORBIDDEN,
             "SignatureDoesNotMatch",
@@ -218,6 +219,25 @@ def _receive(environ: WSGIEnvironment, limit: int) -> ServiceError | None:
 
 
 _NO_LENGTH = "Expected Content-Length to be a number of bytes."
+
+
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def _unwritable(body: bytes) -> ServiceError | None:
+    """Return how JSON is refused that has half of a surrogate pair, which no text can hold."""
+    if _HALF.search(body):
+        try:
+            json.dumps(json.loads(body), ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            return ServiceError(
+                HTTPStatus.BAD_REQUEST,
+                "SerializationException",
+                "Expected text that can be written in UTF-8, but received half of a surrogate pair",
+            )
+        except ValueError:
+            pass  # no JSON: the service says so
+    return None
 
 
 def _dechunked(stream: io.RawIOBase, most: int) -> bytes:

@@ -340,7 +340,7 @@ def parsed(text: str | None) -> Any:
         return None
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # as deep as somebody liked
         return None
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import json
 import math
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from darkroom.contract.text import plain, size
+from darkroom.contract.text import plain, seen, size
 
 if TYPE_CHECKING:
     from darkroom_ops.executions.model import Made
@@ -17,9 +18,11 @@ __all__ = [
     "count",
     "dollars",
     "duration",
+    "lines",
     "measure",
     "moment",
     "plain",
+    "pretty",
     "saving",
     "since",
     "size",
@@ -83,6 +86,17 @@ def saving(made: Made, original: int) -> str:
         return ""
     percent = round(100 * (made.bytes - original) / original)
     return f"{percent:+d} %"
+
+
+def lines(text: str) -> str:
+    """Return text of several lines, with what is unseen in each escaped."""
+    return "\n".join(map(plain, text.split("\n")))
+
+
+def pretty(data: Any) -> str:
+    """Return JSON-like data for reading: JSON that says the same, with what is unseen escaped."""
+    text = json.dumps(data, indent=2, ensure_ascii=False)
+    return "".join(c if c == "\n" or seen(c) else json.dumps(c)[1:-1] for c in text)
 
 
 def measure(made: Made) -> str:

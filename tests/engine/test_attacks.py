@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import http.client
+import re
 import socket
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,7 +14,12 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from starlette.testclient import TestClient
+from typer.testing import CliRunner
 
+from darkroom_ops.cli.main import app
+from darkroom_ops.console.context import Context
+from darkroom_ops.console.routes import create
 from darkroom_ops.engine import Engine
 from tests.support.pipeline import Pipeline
 
@@ -177,3 +184,50 @@ def test_a_request_that_is_no_http_is_not_told_of(
         client.sendall(b"\x1b[2J\x1b]0;owned\x07\r\n\r\n")
         assert b"400" in client.recv(100_000)
     assert capfd.readouterr() == ("", "")
+
+
+def test_an_execution_that_cannot_be_shown_takes_no_other_with_it(
+    pipeline: Pipeline, engine: Engine
+) -> None:
+    """Half of a surrogate pair in its key; and a key that a terminal would obey."""
+    at = pipeline.at
+    runs = [
+        pipeline.start({"source": {"bucket": at.source_bucket_name, "key": key}})
+        for key in (
+            "attacks/\ud800.jpg",
+            "attacks/\x03\u202e$(touch x)\n.jpg",
+        )
+    ]
+    for words in (
+        ["ls"],
+        ["audit", "--executions"],
+        ["cost"],
+        ["dlq", "list"],
+    ):
+        done = CliRunner().invoke(app, [*words, "--endpoint", engine.endpoint])
+        assert isinstance(done.exception, SystemExit | None), done.exception
+        assert not any(sign in done.output for sign in "\x03\u202e")
+        if words[0] == "ls":
+            assert "attacks/\\ud800.jpg" in done.output
+            assert r"attacks/\x03\u202e$(touch x)\n.jpg" in done.output
+    client = TestClient(
+        create(Context(at, engine.inbox), 4600, "token"),
+        "http://127.0.0.1:4600",
+        headers={"accept": "text/html"},
+        cookies={"darkroom-4600": "token"},
+    )
+    pages = [f"/executions/{run.name}{tab}" for run in runs for tab in ("", "/events", "/rerun")]
+    for page in ("/?image=attacks/", "/inbox", *pages):
+        shown = client.get(page)
+        assert shown.status_code == 200, page
+        assert not any(sign in shown.text for sign in "\x03\u202e"), page
+    (copied,) = re.findall('data-copy="([^"]*)"', client.get(pages[3]).text)
+    assert r"attacks/\003\342\200\256$(touch x)\012.jpg" in html.unescape(copied)
+
+
+def test_a_name_that_is_no_text_is_refused(engine: Engine) -> None:
+    at = engine.deployment
+    with pytest.raises(ClientError, match=r"\(SerializationException\).* half of a surrogate pair"):
+        at.stepfunctions.start_execution(
+            stateMachineArn=at.state_machine_arn, name="run\ud800", input="{}"
+        )

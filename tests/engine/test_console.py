@@ -102,12 +102,7 @@ def test_hostile_names_and_errors_are_shown_as_text(client: TestClient, pipeline
     for path in ("/", address(run), f"{address(run)}/events", f"{address(run)}/rerun"):
         text = client.get(path).text
         assert "<img src=x" not in text, path
-        assert "\u202e" not in re.sub(
-            r"<pre.*?</pre>|<textarea.*?</textarea>|<script.*?</script>|data-copy=\"[^\"]*\"",
-            "",
-            text,
-            flags=re.DOTALL,
-        ), path
+        assert "\u202e" not in text, path
     assert str(escape("onerror=alert(1)>'{{7*7}}&")) in client.get("/").text
     pipeline.fail("Prepare", "Bad</script><script>", cause="<script>alert(1)</script>")
     bad = pipeline.start_manual(photo(64, 64))

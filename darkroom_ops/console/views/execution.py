@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 from dataclasses import asdict
 from typing import Any
 from urllib.parse import quote
@@ -44,7 +43,7 @@ PICTURE_HEADERS = {
 
 def path_of(arn: str) -> str:
     """Return the address of an execution's page."""
-    return f"/executions/{quote(parse(arn).name, safe='')}"
+    return f"/executions/{quote(parse(arn).name, safe='', errors='replace')}"
 
 
 def show(request: Request) -> Response:
@@ -215,7 +214,7 @@ def editor(request: Request) -> Response:
     """Show the editor of a re-run's input."""
     execution = execution_of(request)
     try:
-        text = json.dumps(rerun.request_of(execution), indent=2, ensure_ascii=False)
+        text = words.pretty(rerun.request_of(execution))
     except InvalidRequest as error:
         return editor_with(request, execution, "{}", str(error))
     return editor_with(request, execution, text, None)

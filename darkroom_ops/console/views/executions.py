@@ -40,7 +40,8 @@ def values(context: Context, request: Request, *, costs: bool = True) -> dict[st
     chosen = {name: value for name, value in (("status", status), ("image", text)) if value}
 
     def address(**changed: str | None) -> str:
-        query = urlencode({k: v for k, v in {**chosen, **changed}.items() if v})
+        given = {k: v for k, v in {**chosen, **changed}.items() if v}
+        query = urlencode(given, errors="replace")
         return f"/?{query}" if query else "/"
 
     return {

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -103,3 +105,13 @@ def test_an_execution_whose_cost_is_not_known_is_shown_without_it() -> None:
     assert "11 transitions" in display.summary(execution, None).plain
     found = display.as_json(execution, None)
     assert (found["cost_usd"], found["cost"]) == (None, [])
+
+
+def test_what_cannot_be_written_ends_no_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.BytesIO()
+    monkeypatch.setattr("sys.argv", ["darkroom"])
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(out, "utf-8", write_through=True))
+    monkeypatch.setattr("darkroom_ops.cli.main.app", lambda: sys.exit(print("run \ud800")))
+    with pytest.raises(SystemExit):
+        main()
+    assert out.getvalue() == b"run \\ud800\n"

@@ -78,3 +78,11 @@ def test_a_clock_names_the_day_unless_it_is_today() -> None:
     now = datetime.datetime.now(datetime.UTC)
     assert clock(now) == f"{now.astimezone():%H:%M:%S}"
     assert clock(at(0)) == f"{at(0).astimezone():%d %b %Y, %H:%M:%S}"
+
+
+def test_what_cannot_be_written_is_shown_nevertheless(context: Context) -> None:
+    """Half of a surrogate pair, in a name or in a message."""
+    page = context.page("problem.html", title="run \ud800", message="m")
+    assert b"<h1>run \\ud800</h1>" in bytes(page.body)
+    made = context._templates.from_string('<a href="/executions/{{ name|urlencode }}">')
+    assert made.render(name="a b/\ud800") == '<a href="/executions/a%20b/%3F">'

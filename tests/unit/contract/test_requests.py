@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ from darkroom.contract.fields import MAX_RENDITIONS
 from darkroom.contract.model import Contract, dump, parse
 from darkroom.contract.objects import Source
 from darkroom.contract.presets import FocalPoint, PdfOptions, Preset, parse_presets
-from darkroom.contract.requests import event_source, parse_request, rerun_request
+from darkroom.contract.requests import event_source, parse_request, rerun_request, schema
 from darkroom.contract.results import MakePdfTask, Report
 
 SOURCE = {"bucket": "my-bucket", "key": "uploads/photo.jpg"}
@@ -510,3 +511,37 @@ def test_what_is_no_request_is_run_again_as_an_empty_one(payload: Any) -> None:
 def test_a_dumped_model_is_read_back() -> None:
     request = parse_request({"source": SOURCE, "presets": [{"name": "p", "width": 5}]})
     assert parse_request(msgspec.json.decode(msgspec.json.encode(dump(request)))) == request
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"source": {"bucket": "my-photos\n", "key": "a.jpg"}},
+        {"presets": [{"name": "small\n", "width": 1}]},
+        {"watermark": {"text": "x", "color": "#aabbcc\n"}},
+    ],
+)
+def test_a_line_break_does_not_slip_through_at_the_end(given: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest, match=r"but received .*\\n"):
+        parse_request({"source": {"bucket": "my-photos", "key": "a.jpg"}} | given)
+
+
+def test_the_schema_has_the_ends_of_patterns_as_json_schema_writes_them() -> None:
+    text = json.dumps(schema())
+    assert "\\Z" not in text
+    assert text.count('{0,31}$"') == 1
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"source": {"bucket": "my-photos", "key": "a\ud800"}},
+        {"source": {"bucket": "\ud800", "key": "a"}},
+        {"source": {"bucket": "my-photos", "key": "a"}, "\ud800": 1},
+        "\ud800",
+    ],
+)
+def test_what_is_no_text_is_refused_in_words(given: Any) -> None:
+    """It ended in a UnicodeEncodeError, which no alert explains."""
+    with pytest.raises(InvalidRequest, match="Expected"):
+        parse_request(given)

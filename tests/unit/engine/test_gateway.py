@@ -347,6 +347,26 @@ def test_a_body_has_a_limit(
         assert (status, xml_text(body, "Code")) == (400, "EntityTooLarge")
 
 
+@pytest.mark.parametrize(
+    ("body", "served"),
+    [
+        (b'{"name": "\\ud800"}', False),
+        (b'{"a": ["\\uDFff x"]}', False),
+        (b'{"name": "\\ud83d\\ude00"}', True),
+        (b'{"input": "{\\"key\\": \\"\\\\ud800\\"}"}', True),  # the text of an escape, in a text
+        (b'"\\ud800', True),  # no JSON at all
+    ],
+)
+def test_half_of_a_surrogate_pair_is_no_text(api: Api, body: bytes, served: bool) -> None:
+    """It made moto fail, time and again, in whatever it was written to."""
+    target = {"HTTP_X_AMZ_TARGET": "AWSStepFunctions.StartExecution"}
+    status, answer = api(
+        request("POST", "/", who="darkroom", service="states", body=body, **target)
+    )
+    assert (status, api.server.served) == ((200, [body]) if served else (400, []))
+    assert (b'"SerializationException"' in answer) is not served
+
+
 # ---------------------------------------------------------------------------- what moto has not got
 
 

@@ -625,7 +625,15 @@ def test_an_input_that_is_not_told_is_empty(history: History) -> None:
 
 @pytest.mark.parametrize(
     ("text", "found"),
-    [('{"a": [1]}', {"a": [1]}), ("0", 0), ("", None), (None, None), ('{"cut', None), ("x", None)],
+    [
+        ('{"a": [1]}', {"a": [1]}),
+        ("0", 0),
+        ("", None),
+        (None, None),
+        ('{"cut', None),
+        ("x", None),
+        ("[" * 100_000, None),
+    ],  # as deep as somebody liked
 )
 def test_json_is_read_where_it_is_json(text: str | None, found: object) -> None:
     assert parsed(text) == found

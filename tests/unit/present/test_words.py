@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 
 import pytest
 
@@ -92,3 +93,16 @@ def test_an_output_is_measured_in_pixels_or_pages(made: Made, text: str) -> None
 def test_since_something_else_says_what_was_expected(text: str) -> None:
     with pytest.raises(ValueError, match="30m, 2h or 7d"):
         words.since(text)
+
+
+def test_json_for_reading_says_the_same_and_deceives_nobody() -> None:
+    data = {"key": "é\u202e\x7f\U000e0001\n\ud800", "n": [1, None]}
+    text = words.pretty(data)
+    assert json.loads(text) == data
+    assert text == (
+        '{\n  "key": "é\\u202e\\u007f\\udb40\\udc01\\n\\ud800",\n  "n": [\n    1,\n    null\n  ]\n}'
+    ).replace("\\u007f", words.pretty("\x7f")[1:-1])
+
+
+def test_lines_stay_lines() -> None:
+    assert words.lines("a\u202e\n\n\x1b[2Jb\r") == "a\\u202e\n\n\\x1b[2Jb\\r"

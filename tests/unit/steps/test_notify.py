@@ -477,6 +477,16 @@ def test_an_execution_without_error_and_input_is_told_too(world: World) -> None:
     assert world.records() == 1  # none was made for it
 
 
+@pytest.mark.parametrize("half", ["\ud800", "\udfff.jpg"])
+def test_an_execution_whose_key_is_no_text_is_told_too(world: World, half: str) -> None:
+    """Half of a surrogate pair: Step Functions takes the escape, and no message can hold it."""
+    world.make_the_rest()
+    given = json.dumps({"source": {"bucket": "my-photos", "key": f"a{half}"}})
+    assert deliver(world, Ended("FAILED", "AlertNotSent", input=given))
+    (message,) = world.heard()
+    assert message["rerunInput"]["source"]["key"] == f"a?{half[1:]}"
+
+
 NOW = 1_800_000_000
 
 

@@ -45,7 +45,7 @@ BucketName = Annotated[
     Meta(
         min_length=3,
         max_length=63,
-        pattern=r"^[a-z0-9][a-z0-9.-]+[a-z0-9]$",
+        pattern=r"^[a-z0-9][a-z0-9.-]+[a-z0-9]\Z",
         description="an S3 bucket name",
     ),
 ]
@@ -55,11 +55,11 @@ Fraction = Annotated[float, Meta(ge=0, le=1)]
 PresetName = Annotated[
     str,
     Meta(
-        pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$",
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,31}\Z",
         description="lower-case letters, digits, - and _, at most 32: it names the output file",
     ),
 ]
-Color = Annotated[str, Meta(pattern=r"^#[0-9a-fA-F]{6}$", description="a colour as #rrggbb")]
+Color = Annotated[str, Meta(pattern=r"^#[0-9a-fA-F]{6}\Z", description="a colour as #rrggbb")]
 
 FOCAL_POINT_EXAMPLE = '{"x": 0.5, "y": 0.2}'
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, TypeVar, cast
@@ -12,7 +13,7 @@ from msgspec import Struct
 from darkroom.contract.errors import InvalidRequest
 from darkroom.contract.fields import CHOICES, FOCAL_POINT_EXAMPLE, MEANINGS, UNIONS
 
-_AT_PATH = re.compile(r" - at `(?P<path>[^`]*)`$")
+_AT_PATH = re.compile(r" - at `(?P<path>[^`]*)`\Z")
 _INDEX = re.compile(r"\[\d+\]")
 _STEP = re.compile(r"\.(?P<field>[^.\[\]]+)|\[(?P<index>\d+)\]")
 
@@ -30,9 +31,16 @@ def parse(payload: object, model: type[ContractT]) -> ContractT:
     InvalidRequest names the field, what was expected and what came.
     """
     try:
-        return msgspec.convert(payload, model)
+        contract = msgspec.convert(payload, model)
+        msgspec.json.encode(contract)  # what no text can hold is known when it is written
     except msgspec.ValidationError as error:
         raise InvalidRequest(_explain(str(error), payload)) from None
+    except UnicodeEncodeError as error:
+        raise InvalidRequest(
+            "Expected text that can be written in UTF-8, but received half of a surrogate pair: "
+            f"{short(error.object)}."
+        ) from None
+    return contract
 
 
 def dump(contract: Contract) -> dict[str, Any]:
@@ -84,5 +92,8 @@ def _at(payload: object, path: str) -> object:
 
 def short(value: object) -> str:
     """Return a value as JSON, cut to what a message can hold."""
-    text = msgspec.json.encode(value).decode()
+    try:
+        text = msgspec.json.encode(value).decode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        text = json.dumps(value)
     return text if len(text) <= 80 else f"{text[:77]}…"  # noqa: PLR2004

@@ -104,5 +104,15 @@ def schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Input of the Darkroom image pipeline",
         **document,
-        "$defs": components,
+        "$defs": _anchored(components),
     }
+
+
+def _anchored(schema: Any) -> Any:
+    """Write the end of patterns as JSON Schema has it: Python's ``$`` lets a line break follow."""
+    if isinstance(schema, dict):
+        return {
+            name: each.replace(r"\Z", "$") if name == "pattern" else _anchored(each)
+            for name, each in schema.items()
+        }
+    return [_anchored(each) for each in schema] if isinstance(schema, list) else schema

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import unicodedata
+
+_BLANK = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""What Python prints as it is and nobody sees: the rest of Unicode's Default_Ignorable_Code_Point
+(DerivedCoreProperties.txt), and the blank of Braille."""
 
 KIB, MIB = 1024, 1024**2
 
@@ -13,12 +21,32 @@ def plain(text: str) -> str:
     That is whatever Python does not print as it is, but for spaces: a key that a terminal or an
     e-mail shows can still be copied.
     """
-    return "".join(
-        c
-        if c.isprintable() or unicodedata.category(c) == "Zs"
-        else c.encode("unicode_escape").decode()
-        for c in text
-    )
+    return "".join(c if seen(c) else c.encode("unicode_escape").decode() for c in text)
+
+
+def seen(character: str) -> bool:
+    """Return whether people see a character for what it is."""
+    if character.isprintable():
+        return _BLANK.match(character) is None
+    return unicodedata.category(character) == "Zs"
+
+
+def shell(*words: str) -> str:
+    r"""Return a command, quoted for a shell, that is seen and copied as what it is.
+
+    A word with what people do not see, such as a control character, which a terminal obeys when it
+    is pasted, has its bytes instead: ``$'a\012b'`` (POSIX.1-2024, Shell Command Language, 2.2.4).
+    """
+    return " ".join(shlex.quote(word) if all(map(seen, word)) else _bytes(word) for word in words)
+
+
+def _bytes(word: str) -> str:
+    def quoted(character: str) -> str:
+        if seen(character):
+            return f"\\{character}" if character in "\\'" else character
+        return "".join(f"\\{byte:03o}" for byte in character.encode(errors="surrogatepass"))
+
+    return f"$'{''.join(map(quoted, word))}'"
 
 
 def ascii_only(text: str) -> str:

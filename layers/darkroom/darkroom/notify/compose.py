@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import shlex
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,7 @@ from darkroom.contract.arns import console_url, parse
 from darkroom.contract.model import dump
 from darkroom.contract.requests import rerun_request
 from darkroom.contract.results import Backup, Output, Report, Success
-from darkroom.contract.text import ascii_only, plain, shortened, size
+from darkroom.contract.text import ascii_only, plain, shell, shortened, size
 
 if TYPE_CHECKING:  # the adapter loads boto3, which a composer of texts does not need
     from darkroom.contract.objects import StoredKey
@@ -268,7 +267,7 @@ class _Composer:
         """Return the command that resumes the execution."""
         return (
             f"aws stepfunctions redrive-execution --region {self.region} "
-            f"--execution-arn {shlex.quote(self.report.execution)}"
+            f"--execution-arn {shell(self.report.execution)}"
         )
 
     def start(self, *, pinned: bool = True) -> str:
@@ -278,8 +277,8 @@ class _Composer:
             request["source"] = {"bucket": self.bucket, "key": self.key}
         return (
             f"aws stepfunctions start-execution --region {self.region} "
-            f"--state-machine-arn {shlex.quote(self.report.state_machine)} "
-            f"--input {shlex.quote(dumps(request))}"
+            f"--state-machine-arn {shell(self.report.state_machine)} "
+            f"--input {shell(dumps(request))}"
         )
 
 

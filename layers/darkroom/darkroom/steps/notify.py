@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -123,7 +124,7 @@ def _status_change(
     if ended_in == ANNOUNCED:
         return None
     # An event is too small for the largest inputs (Step Functions guide, "EventBridge payloads").
-    payload = msgspec.json.decode(detail.get("input") or described.get("input", "{}"))
+    payload = _decoded(detail.get("input") or described.get("input", "{}"))
     image = _image(payload, detail["name"], source_bucket)
     error, cause = detail.get("error"), detail.get("cause")
     if ended_in == UNANNOUNCED:
@@ -148,6 +149,15 @@ def _status_change(
 def _time(millis: int) -> datetime.datetime:
     """Return a time of an event, which has it in milliseconds since the epoch."""
     return datetime.datetime.fromtimestamp(millis / 1000, datetime.UTC)
+
+
+def _decoded(text: str) -> Any:
+    """Return what JSON text says, with ``?`` for half of a surrogate pair: none can be told it."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        writable = json.dumps(json.loads(text), ensure_ascii=False).encode(errors="replace")
+        return msgspec.json.decode(writable)
 
 
 def _image(payload: object, execution: str, source_bucket: str) -> str:
