@@ -106,6 +106,13 @@ class EventRouter:
                 self._pending.add(future)
             future.add_done_callback(self._forget)
 
+    def invoke(self, function: str, body: str) -> None:
+        """Have a function invoked soon, by its ARN, as Lambda does for an asynchronous call."""
+        with self._lock:
+            future = self._executor.submit(self._invoke, function, body)
+            self._pending.add(future)
+        future.add_done_callback(self._forget)
+
     def execution_ended(self, arn: str) -> None:
         """Let the next waiting event start its execution."""
         with self._lock:

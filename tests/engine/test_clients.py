@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from boto3.s3.transfer import TransferConfig
+from botocore.exceptions import ClientError
 
 from tests.conftest import ROOT
 from tests.support.pipeline import Pipeline
@@ -81,3 +82,33 @@ def test_a_large_file_by_the_aws_cli_starts_one_execution(
     said = aws_cli(pipeline.at, "s3", "cp", file, f"s3://{pipeline.at.source_bucket_name}/{key}")
     assert "upload:" in said
     assert started(pipeline, key) == ["CompleteMultipartUpload"]
+
+
+def test_a_function_is_invoked_as_asked(pipeline: Pipeline) -> None:
+    """Lambda API reference, Invoke: status, error and payload of each type of invocation."""
+    assert pipeline.engine is not None
+
+    def invoke(kind: str) -> tuple[int, str | None, bytes]:
+        answer = pipeline.at.lambda_.invoke(
+            FunctionName=pipeline.at.resize_function_name,
+            InvocationType=kind,  # type: ignore[arg-type]
+            Payload=b"{}",
+        )
+        return answer["StatusCode"], answer.get("FunctionError"), answer["Payload"].read()
+
+    status, error, payload = invoke("RequestResponse")
+    assert (status, error) == (200, "Unhandled")
+    assert json.loads(payload)["errorType"]
+    assert invoke("DryRun") == (204, None, b"")
+    assert invoke("Event") == (202, None, b"")
+    pipeline.settle()
+
+
+def test_a_key_of_more_than_1024_bytes_is_refused(pipeline: Pipeline) -> None:
+    s3, bucket = pipeline.at.s3, pipeline.at.source_bucket_name
+    longest = "elsewhere/" + "é" * 507
+    s3.put_object(Bucket=bucket, Key=longest, Body=b"")
+    for call in (s3.put_object, s3.get_object, s3.create_multipart_upload):
+        with pytest.raises(ClientError) as refused:
+            call(Bucket=bucket, Key=f"{longest}e")  # type: ignore[operator]
+        assert refused.value.response["Error"]["Code"] == "KeyTooLongError"

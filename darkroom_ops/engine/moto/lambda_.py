@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 from dataclasses import dataclass
@@ -29,6 +30,33 @@ def invoke(self: Any, event: Any = None) -> tuple[str, bool, str]:
     return done.payload, done.failed, done.log[-4096:]
 
 
+FUNCTION_ERROR = "Unhandled"
+"""Of whatever a function failed on (Lambda API reference, Invoke: X-Amz-Function-Error)."""
+
+
+@hook(
+    LambdaFunction,
+    "invoke",
+    (
+        "Moto calls every function error handled, runs a function for a DryRun, and waits for one "
+        "that is invoked as for an Event, whose failure nobody hears of."
+    ),
+)
+def invoke_as_asked(self: Any, body: Any, request_headers: Any, response_headers: Any) -> Any:
+    kind = request_headers.get("x-amz-invocation-type", "RequestResponse")
+    if kind == "DryRun":
+        return b""
+    event = json.loads(body) if body else {}
+    if kind == "Event":
+        services().router.invoke(self.function_arn, json.dumps(event))
+        return b""
+    payload, failed, log = self._invoke_lambda(event)
+    if failed:
+        response_headers["x-amz-function-error"] = FUNCTION_ERROR
+    response_headers["x-amz-log-result"] = base64.b64encode(log.encode()).decode()
+    return payload.encode()
+
+
 @dataclass(frozen=True)
 class Client:
     """What state machines invoke functions with: boto3's client, but for HTTP and its cost."""
@@ -50,7 +78,7 @@ class Client:
             raise client_error(refused, "Invoke") from error
         payload, failed, _ = function._invoke_lambda(json.loads(given.get("Payload", b"{}")))
         answer = {"StatusCode": 200, "Payload": io.BytesIO(payload.encode())}
-        return answer | ({"FunctionError": "Handled"} if failed else {})
+        return answer | ({"FunctionError": FUNCTION_ERROR} if failed else {})
 
 
 @hook(

@@ -7,6 +7,7 @@ import threading
 from typing import Any
 
 from moto.s3 import notifications
+from moto.s3.exceptions import S3ClientError
 from moto.s3.responses import S3Response
 
 from darkroom_ops.engine import eventbridge
@@ -47,6 +48,23 @@ def send_event(account_id: str, bucket: Any, event_name: str, key: Any) -> None:
 
 _completed = threading.local()
 """The object of the upload that a thread completes, between moto's two events of it."""
+
+
+LONGEST_KEY = 1024
+"""Of an object, in bytes of UTF-8 (S3 user guide, "Naming Amazon S3 objects")."""
+
+
+@hook(
+    S3Response,
+    "parse_key_name",
+    "Moto takes keys of any length.",
+    report="An object's key may be of any length",
+)
+def key_name(self: Any) -> str:
+    key: str = key_name.original(self)
+    if len(key.encode(errors="surrogatepass")) > LONGEST_KEY:
+        raise S3ClientError("KeyTooLongError", "Your key is too long")
+    return key
 
 
 @hook(

@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 
 from darkroom_ops.engine import eventbridge
 from darkroom_ops.engine.eventbridge import EventRouter
+from tests.support.pipeline import until
 
 Json = dict[str, Any]
 
@@ -599,3 +600,12 @@ def test_an_input_too_large_for_an_event_is_left_out() -> None:
         event = eventbridge.execution_status_change("1", "r", described | {"input": given})
         assert event["detail"]["input"] == told
         assert event["detail"]["inputDetails"] == {"included": told is not None}
+
+
+def test_an_asynchronous_invocation_is_tried_again_and_given_up(world: World) -> None:
+    """As of an event: three times in all, then the function's dead letters."""
+    world.aws.function_errors = [{"errorType": "Odd", "errorMessage": "no"}] * 3
+    world.router.invoke(FUNCTION, '{"a": 1}')
+    until(lambda: world.router.idle() or None)
+    assert [list(call) for call in world.aws.calls] == [["invoke"]] * 3 + [["send"]]
+    assert world.aws.calls[-1]["send"]["MessageBody"] == '{"a": 1}'

@@ -37,6 +37,7 @@ class Router:
         self.events: list[Json] = []
         self.sent: list[tuple[Any, Json]] = []
         self.ended: list[str] = []
+        self.invoked: list[tuple[str, str]] = []
         self._changed = threading.Condition()
 
     def put(self, event: Json) -> None:
@@ -44,6 +45,9 @@ class Router:
 
     def send(self, rule: Any, event: Json) -> None:
         self.sent.append((rule, event))
+
+    def invoke(self, function: str, body: str) -> None:
+        self.invoked.append((function, body))
 
     def execution_ended(self, arn: str) -> None:
         with self._changed:

@@ -66,7 +66,7 @@ def test_a_machine_invokes_a_function_as_boto3_does(lab: Lab, function: Any) -> 
 
 
 def test_a_machine_hears_that_a_function_failed(function: Any) -> None:
-    assert function.invoke(FunctionName="f", Payload=b'"fail"')["FunctionError"] == "Handled"
+    assert function.invoke(FunctionName="f", Payload=b'"fail"')["FunctionError"] == "Unhandled"
 
 
 def test_a_machine_may_give_a_function_nothing(function: Any) -> None:
@@ -114,6 +114,43 @@ def test_plain_moto_invokes_inside_the_call_that_sends() -> bool:
     with patch.object(models, "sqs_backends", {ACCOUNT: {REGION: known}}):
         LambdaBackend.create_event_source_mapping(backend, spec)
     return bool(queue.lambda_event_source_mappings)
+
+
+class Asked:
+    """A function that is invoked by the API."""
+
+    function_arn = "arn:f"
+
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+
+    def _invoke_lambda(self, event: Any) -> tuple[str, bool, str]:
+        self.events.append(event)
+        return '"done"', event == "fail", "log"
+
+
+def test_a_function_is_invoked_as_asked(lab: Lab) -> None:
+    """Lambda API reference, Invoke: X-Amz-Invocation-Type."""
+    for kind, body, events, answer, headers in (
+        (None, b"", [{}], b'"done"', {"x-amz-log-result": "bG9n"}),
+        ("RequestResponse", b'{"a": 1}', [{"a": 1}], b'"done"', {"x-amz-log-result": "bG9n"}),
+        (None, b'"fail"', ["fail"], b'"done"',
+         {"x-amz-log-result": "bG9n", "x-amz-function-error": "Unhandled"}),
+        ("DryRun", b'{"a": 1}', [], b"", {}),
+        ("Event", b'{"a": 1}', [], b"", {}),
+    ):  # fmt: skip
+        function, told = Asked(), {}  # type: ignore[var-annotated]
+        given = {} if kind is None else {"x-amz-invocation-type": kind}
+        assert LambdaFunction.invoke(function, body, given, told) == answer  # type: ignore[arg-type]
+        assert (function.events, told) == (events, headers)
+    assert lab.router.invoked == [("arn:f", '{"a": 1}')]
+
+
+@probe(lambda_.invoke_as_asked)
+def test_plain_moto_runs_what_is_only_asked_for() -> bool:
+    function = Asked()
+    LambdaFunction.invoke(function, "{}", {"x-amz-invocation-type": "DryRun"}, {})  # type: ignore[arg-type]
+    return bool(function.events)
 
 
 @probe(lambda_.invoke)

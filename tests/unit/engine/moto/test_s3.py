@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 from unittest.mock import patch
 from xml.etree import ElementTree
 
 import pytest
+from moto.s3.exceptions import S3ClientError
+from moto.s3.responses import S3Response
 
 from darkroom_ops.engine import eventbridge
 from darkroom_ops.engine.moto import s3
@@ -99,3 +102,28 @@ def test_plain_moto_does_not_say_that_a_bucket_sends_its_events() -> bool:
     storage.put_bucket_notification_configuration(Bucket="told", NotificationConfiguration=bridge)
     said = storage.get_bucket_notification_configuration(Bucket="told")
     return "EventBridgeConfiguration" not in said
+
+
+def keyed(key: str) -> str:
+    response: Any = SimpleNamespace(
+        get_safe_path=lambda: f"/photos/{key}",
+        subdomain_based_buckets=lambda _: False,
+        request=None,
+    )
+    return str(S3Response.parse_key_name(response))
+
+
+@pytest.mark.parametrize("key", ["a" * 1024, "é" * 512, "\udc80" * 341])
+def test_a_key_has_1024_bytes_at_most(lab: Lab, key: str) -> None:
+    assert keyed(key) == key
+    with pytest.raises(S3ClientError) as refused:
+        keyed(f"{key}aa")
+    assert (refused.value.code, refused.value.message) == (
+        "KeyTooLongError",
+        "Your key is too long",
+    )
+
+
+@probe(s3.key_name)
+def test_plain_moto_takes_any_key() -> bool:
+    return len(keyed("a" * 1025)) == 1025
