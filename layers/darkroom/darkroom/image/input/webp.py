@@ -32,6 +32,12 @@ _SPARE = 16
 _FRAME_HEADER = 10
 """Of VP8, in bytes (RFC 6386, 9.1)."""
 
+_SEGMENTS, _DELTAS = 4, 8
+"""How many segments have values of their own, and how many deltas the loop filter has."""
+
+_HEADER_BYTES = 40
+"""So many are looked at: up to the number of partitions are 179 bits at most."""
+
 
 def read(data: Data, limits: Limits) -> Opened:
     """Read the header; see :func:`darkroom.image.input.openers.open_image`."""
@@ -85,9 +91,62 @@ def _chunks(data: Data) -> Iterator[tuple[bytes, int, int]]:
 def _is_sound(data: Data) -> bool:
     """Return whether a WebP gave no warning, and every part of its picture is needed to its end.
 
-    What anybody put behind it, within a chunk, cannot be told otherwise from the picture.
+    What anybody put behind it, within a chunk, cannot be told otherwise from the picture. Of a
+    lossy picture in several partitions it cannot be told at all but of the last one.
     """
-    return not said() and not any(map(_is_decoded, _shortened(bytes(data))))
+    file = bytes(data)
+    whole = all(
+        _partitions(file[at : at + length]) == 1
+        for kind, at, length in _chunks(file)
+        if kind == b"VP8 "
+    )
+    return whole and not said() and not any(map(_is_decoded, _shortened(file)))
+
+
+def _partitions(frame: bytes) -> int:
+    """Return in how many partitions the coefficients of a lossy picture lie (RFC 6386, 19.2)."""
+    header = _Header(frame[_FRAME_HEADER:])
+    header.read(2)  # colour space, clamping
+    if header.read(1):
+        changes_map, changes_data = header.read(1), header.read(1)
+        if changes_data:
+            header.read(1)
+            header.skip_optional(_SEGMENTS, 7 + 1)
+            header.skip_optional(_SEGMENTS, 6 + 1)
+        if changes_map:
+            header.skip_optional(_SEGMENTS - 1, 8)
+    header.read(1 + 6 + 3)  # the loop filter's kind, level and sharpness
+    if header.read(1) and header.read(1):
+        header.skip_optional(_DELTAS, 6 + 1)
+    return 1 << header.read(2)
+
+
+class _Header:
+    """Numbers of a frame's header, whose bits are all as likely 0 as 1 (RFC 6386, 7.3)."""
+
+    def __init__(self, data: bytes) -> None:
+        self._value = int.from_bytes(data[:_HEADER_BYTES].ljust(_HEADER_BYTES, b"\0"), "big")
+        self._unit = 1 << 8 * (_HEADER_BYTES - 1)  # what 1 of the range is worth
+        self._range = 255
+
+    def read(self, bits: int) -> int:
+        """Return a number of so many bits, the highest one first."""
+        number = 0
+        for _ in range(bits):
+            split = (self._range + 1) // 2
+            bit = self._value >= split * self._unit
+            self._value -= bit * split * self._unit
+            self._range = self._range - split if bit else split
+            while self._range < 128:  # noqa: PLR2004 - it has 8 bits at least
+                self._range *= 2
+                self._unit //= 2
+            number = 2 * number + bit
+        return number
+
+    def skip_optional(self, count: int, bits: int) -> None:
+        """Pass over numbers that are there where a bit before each says so."""
+        for _ in range(count):
+            self.read(bits * self.read(1))
 
 
 def _shortened(data: bytes) -> Iterator[bytes]:
