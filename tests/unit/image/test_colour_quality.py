@@ -195,7 +195,7 @@ def test_inks(kind: str) -> None:
     assert mean <= (0.2 if kind == "JPEG" else 0.01)
 
 
-@pytest.mark.parametrize("kind", ["16 bits", "float", "8 bits, alpha"])
+@pytest.mark.parametrize("kind", ["16 bits", "float", "8 bits", "8 bits, alpha"])
 def test_cielab(kind: str) -> None:
     """Pillow's have 8 bits, and where sRGB ends the two do not cut off alike."""
     light, a, b = np.meshgrid((51, 128, 204), (-40, -20, 0, 20, 40), (-40, -20, 0, 20, 40))
@@ -208,6 +208,7 @@ def test_cielab(kind: str) -> None:
     data = {
         "16 bits": tiff((whole * [257, 256, 256] % 65536).astype(np.uint16), 8),
         "float": tiff((whole * [100 / 255, 1, 1]).astype(np.float32), 8),
+        "8 bits": encoded(Image.fromarray(eight, "LAB"), "TIFF"),
         "8 bits, alpha": tiff(with_alpha(eight, 200), 8, [2]),
     }[kind]
     worst, mean = differences(shown(data), wanted)

@@ -444,17 +444,13 @@ def of_doubles() -> bytes:
 
 
 def test_a_variety_that_is_not_read_is_unsupported_and_names_of_libvips_are_left_out() -> None:
-    lab = encoded(Image.new("LAB", (16, 16)), "TIFF")
-    for data, detail in (
-        (lab, "its colours are CIELab of 8 bits"),
-        (of_doubles(), "its samples have an unusual number of bits"),
-    ):
-        with pytest.raises(UnsupportedImage) as caught:
-            develop(data)
-        assert str(caught.value) == (
-            f"This variety of TIFF is not supported: {detail}. Expected an ordinary one. Open it "
-            "in an image editor, export it as JPEG, PNG or TIFF, and upload that."
-        )
+    with pytest.raises(UnsupportedImage) as caught:
+        develop(of_doubles())
+    assert str(caught.value) == (
+        "This variety of TIFF is not supported: its samples have an unusual number of bits. "
+        "Expected an ordinary one. Open it in an image editor, export it as JPEG, PNG or TIFF, "
+        "and upload that."
+    )
     with pytest.raises(CorruptImage, match="begins as JPEG but") as caught:  # type: ignore[assignment]
         develop(FILES["jpeg"][:900])
     assert "vips" not in str(caught.value).lower()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 from typing import Any
 
 import numpy as np
 import pytest
 from darkroom.contract.errors import CorruptImage, UnsupportedImage
+from darkroom.image.input.ifd import changed as relabelled
 from darkroom.image.input.ifd import directories
 from darkroom.image.mezzanine import unpack
 from numpy.typing import NDArray
@@ -76,6 +78,8 @@ def shown(data: bytes) -> NDArray[np.uint8]:
         ((32768, 2560, 5120, 32768), DEEP, LAB, [2], (144, 112, 85, 128)),
         ((32768, 2560, 5120, 16384), DEEP, LAB, [2], (144, 112, 85, 64)),
         ((32768, 2560, 5120, 16384), DEEP, LAB, [0], (144, 112, 85)),
+        ((128, 10, 20), SHALLOW, LAB, None, (144, 113, 86)),
+        ((128, 10, 20, 5), SHALLOW, LAB, [0], (144, 113, 86)),
         ((128, 10, 20, 255), SHALLOW, LAB, [2], (144, 113, 86)),
         ((128, 10, 20, 128), SHALLOW, LAB, [2], (144, 113, 86, 128)),
         ((50.0, 10.0, 20.0, 1.0), FLOAT, LAB, [2], (144, 112, 85)),
@@ -226,9 +230,61 @@ def test_few_bits_of_grey_are_read(bits: int) -> None:
 @pytest.mark.parametrize("page", [0, 1])
 def test_a_page_of_another_kind_is_unsupported(page: int) -> None:
     pages = [Image.new("L", (16, 16)), Image.new("L", (16, 16))]
-    pages[page] = Image.new("LAB", (16, 16))
-    with pytest.raises(UnsupportedImage):
-        develop(encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:]))
+    pages[page] = Image.new("F", (16, 16))
+    data = encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+    entry = struct.pack("<HHI", 262, 3, 1)
+    at = [found.start() + 8 for found in re.finditer(re.escape(entry), data)][page]
+    with pytest.raises(UnsupportedImage, match="kind 10 "):
+        develop(data[:at] + b"\x0a" + data[at + 1 :])
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("tile", [0, 16])
+def test_cielab_of_8_bits_however_it_is_written(order: str, big: bool, tile: int) -> None:
+    """libvips cannot unpack it; its a and b are signed (TIFF 6.0, 23)."""
+    data = tiff(flat(128, 246, 20), LAB, tile=tile, order=order, big=big, deflate=True)
+    wanted = shown(tiff(flat(128, 118, 148), ICC_LAB))
+    assert (shown(data) == wanted).all()
+
+
+@pytest.mark.parametrize("kinds", ["LAB RGB", "RGB LAB", "LAB LAB", "RGB LAB RGB"])
+def test_pages_of_cielab_are_shown_beside_others(kinds: str) -> None:
+    pages = [
+        Image.new("LAB", (16, 16), (128, 138, 148)) if kind == "LAB" else Image.new("RGB", (16, 16))
+        for kind in kinds.split()
+    ]
+    data = encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+    contents = unpack(develop(data).mezzanine)
+    made = [bytes(contents.parts[page.part][:3]) for page in contents.header.pages]
+    assert made == [b"\x90\x71\x56" if kind == "LAB" else bytes(3) for kind in kinds.split()]
+
+
+def test_what_is_changed_in_a_directory() -> None:
+    data = tiff(flat(10, 20, 30), RGB, [0])
+    made = relabelled(data, [0], 262, 9)
+    assert directories(made, 1)[0] == {**directories(data, 1)[0], 262: (9,)}
+    assert sum(a != b for a, b in zip(made, data, strict=True)) == 1
+    assert relabelled(data, [1], 262, 9) == relabelled(data, [0], 338, 0) == data
+
+
+@pytest.mark.parametrize(
+    ("across", "down", "read"),
+    [(4, 4, False), (4, 3, False), (4, 2, True), (2, 4, True), (1, 1, True)],
+)
+def test_jpeg_in_tiff_with_few_colours_is_unsupported(across: int, down: int, read: bool) -> None:
+    """Of 4 by 4 pixels for a sample of colour, 16 blocks would be in a unit; JPEG allows 10."""
+    stored = encoded(picture(64, 48), quality=90, subsampling=2)
+    at = stored.index(b"\xff\xc0") + 11
+    coded = stored[:at] + bytes([across << 4 | down]) + stored[at + 1 :]
+    tags = {256: [64], 257: [48], 258: [8] * 3, 262: [YCBCR], 277: [3], 278: [48]}
+    data = written({**tags, 530: [across, down]}, [coded])
+    none, in_jpeg = struct.pack("<HHII", 259, 4, 1, 1), struct.pack("<HHII", 259, 4, 1, 7)
+    if read:
+        assert develop(data.replace(none, in_jpeg))
+    else:
+        with pytest.raises(UnsupportedImage, match=f"1 sample for {across} by {down} pixels"):
+            develop(data.replace(none, in_jpeg))
 
 
 def test_deep_ycbcr_is_unsupported() -> None:

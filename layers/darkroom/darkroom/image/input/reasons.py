@@ -13,9 +13,9 @@ MAX_LOGGED = 1000
 """Of what a library says, in characters: one damaged file can make it say the same for hours."""
 
 _UNSUPPORTED = re.compile(
-    r"unsupported|not supported|not been built in|labq|samples out of range", re.IGNORECASE
+    r"unsupported|not supported|not been built in|samples out of range", re.IGNORECASE
 )
-"""What libraries say of sound files that they cannot read, as TIFFs of 8-bit CIELab or 64 bits."""
+"""What libraries say of sound files that they cannot read, as TIFFs of 64 bits."""
 
 _DAMAGED = re.compile(
     r"corrupt|invalid input|unsupported marker type 0x(?!de|df|f7)", re.IGNORECASE
@@ -27,7 +27,6 @@ _KINDS = (
     (r"dnl", "its height is told only behind its pixels"),
     (r"marker type|sof type|jpeg process", "its pixels are coded in a way that few programs read"),
     (r"data precision|samples out of range|\bbits", "its samples have an unusual number of bits"),
-    (r"labq", "its colours are CIELab of 8 bits"),
     (r"version|item property", "it needs a newer version of its format"),
     (r"compression|codec|decompress", "its pixels are compressed in a way that is not read"),
     (r"", "it is of a kind that is not read"),

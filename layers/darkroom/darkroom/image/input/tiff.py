@@ -17,7 +17,9 @@ from darkroom.image.input.ifd import (
     PHOTOMETRIC,
     SAMPLE_FORMAT,
     SAMPLES,
+    SUBSAMPLING,
     Directory,
+    changed,
     directories,
 )
 from darkroom.image.input.page import (
@@ -47,6 +49,9 @@ _JPEG = 7
 _COMPRESSIONS = frozenset({1, 2, 3, 4, 5, _JPEG, 8, 32766, 32771, 32773, 32809, 32946, 50001})
 """None, fax, LZW, JPEG, deflate, NeXT, packbits, ThunderScan and WebP, as libvips is built."""
 
+_MOST_BLOCKS = 8
+"""Of lightness, beside two of colour, in one unit of a JPEG (ITU-T T.81, B.2.3)."""
+
 _FEW_BITS = frozenset({1, 2, 4})
 _FLOAT = 3
 _HALF = 128
@@ -61,12 +66,15 @@ _FAX = ("Premature EOL", "Line length mismatch", "Premature EOF")
 
 def read(data: Data, limits: Limits) -> Opened:
     """Read the header; see :func:`darkroom.image.input.openers.open_image`."""
-    _check_kind(*directories(data, 1))
+    found = directories(data, limits.max_pages)
+    _check_kind(found[0])
+    packed = [number for number, directory in enumerate(found) if _is_packed_lab(directory)]
+    if packed:  # which libvips cannot unpack: it is read as samples of some kind
+        data = changed(data, packed, PHOTOMETRIC, _ICC_LAB)
     first = vips().Image.tiffload_source(source(data), **_LENIENT)
     count = frames_of(first)
     check_count(count, "pages", limits)
-    found = directories(data, count)
-    pages = [_page(data, index, directory) for index, directory in enumerate(found)]
+    pages = [_page(data, index, directory) for index, directory in enumerate(found[:count])]
     check_sizes([page.size for page in pages], limits)
     return Opened("tiff", tuple(pages), exif=data)  # a TIFF file is built as an EXIF block is
 
@@ -85,6 +93,12 @@ def _page(data: Data, index: int, directory: Directory) -> Page:
     return page
 
 
+def _is_packed_lab(directory: Directory) -> bool:
+    """Return whether colours are CIELab of 8 bits, without other samples."""
+    depth = directory.get(BITS, (1,))[0], directory.get(SAMPLES, (1,))[0]
+    return _kind(directory) == _LAB and depth == (8, _COLOURS[_LAB])
+
+
 def _kind(directory: Directory) -> int:
     return directory.get(PHOTOMETRIC, (_MASK,))[0]
 
@@ -97,6 +111,9 @@ def _check_kind(directory: Directory) -> None:
         raise unsupported("tiff", f"its colours are of kind {kind} (photometric interpretation)")
     if compression not in _COMPRESSIONS:
         raise unsupported("tiff", f"its data are compressed by method {compression}")
+    across, down = (*directory.get(SUBSAMPLING, ()), 1, 1)[:2]
+    if kind == _YCBCR and compression == _JPEG and across * down > _MOST_BLOCKS:
+        raise unsupported("tiff", f"its colours have 1 sample for {across} by {down} pixels")
     if bits % 8 and (samples > 1 or bits not in _FEW_BITS):
         raise unsupported("tiff", f"its samples have {bits} bits")
 
@@ -141,7 +158,9 @@ def _usual(image: Any, kind: int, directory: Directory) -> Any:
         white = _white(directory)
         if kinds[alphas[0]] == _WEIGHED and white != opaque(image):
             colours = (colours * (white / opaque(image))).copy(interpretation=image.interpretation)
-    if kind == _ICC_LAB:
+    if _is_packed_lab(directory):
+        colours = colours ^ [0, _HALF, _HALF]  # a and b are signed
+    if kind == _ICC_LAB or _is_packed_lab(directory):
         colours = _lab(colours)
     if not alphas:
         return colours
