@@ -112,3 +112,11 @@ def test_a_key_of_more_than_1024_bytes_is_refused(pipeline: Pipeline) -> None:
         with pytest.raises(ClientError) as refused:
             call(Bucket=bucket, Key=f"{longest}e")  # type: ignore[operator]
         assert refused.value.response["Error"]["Code"] == "KeyTooLongError"
+
+
+def test_the_urls_of_queues_lead_to_the_engine(pipeline: Pipeline) -> None:
+    at = pipeline.at
+    for url in (at.events_dead_letter_queue_url, at.buffer_queue_url):
+        assert url.startswith(f"{at.endpoint}/")
+        assert at.sqs.get_queue_attributes(QueueUrl=url)["ResponseMetadata"]
+        assert at.sqs.get_queue_url(QueueName=url.rpartition("/")[2])["QueueUrl"] == url

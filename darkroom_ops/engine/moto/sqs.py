@@ -6,7 +6,7 @@ from typing import Any
 
 from moto.sqs.models import Queue, SQSBackend
 
-from darkroom_ops.engine.moto.hook import hook
+from darkroom_ops.engine.moto.hook import hook, services
 
 
 @hook(
@@ -28,3 +28,14 @@ def delete_message(self: Any, receipt_handle: str) -> None:
 def set_queue_attributes(self: Any, queue_name: str, attributes: dict[str, Any]) -> Any:
     known = {"Policy": self.get_queue(queue_name).policy}
     return set_queue_attributes.original(self, queue_name, known | attributes)
+
+
+def _url(queue: Any) -> str:
+    return f"{services().endpoint}/{queue.account_id}/{queue.name}"
+
+
+queue_url = hook(
+    Queue,
+    "physical_resource_id",
+    "Moto's CloudFormation gives the URL on AWS, which some SDKs call instead of the endpoint.",
+)(property(_url))

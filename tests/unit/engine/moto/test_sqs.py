@@ -66,3 +66,13 @@ def test_a_queue_keeps_its_policy_until_it_gets_another_one(lab: object) -> None
 @probe(sqs.set_queue_attributes)
 def test_plain_moto_forgets_it() -> bool:
     return policies()[2] is None
+
+
+def test_a_queue_is_where_the_engine_is(lab: object) -> None:
+    """The JavaScript SDK calls a queue's URL, whatever the endpoint is."""
+    assert Queue("q", REGION, ACCOUNT).physical_resource_id == f"http://127.0.0.1:1/{ACCOUNT}/q"
+
+
+@probe(sqs.queue_url)
+def test_plain_moto_puts_it_on_aws() -> bool:
+    return "amazonaws.com" in Queue("q", REGION, ACCOUNT).physical_resource_id
