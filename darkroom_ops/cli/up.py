@@ -44,6 +44,7 @@ FIRST = {
     "PresetsParameterName": "Presets",
     "NotificationsTopicArn": "Messages",
     "AlertsTopicArn": "Alerts",
+    "AlarmsTopicArn": "Alarms",
     "EventsDeadLetterQueueUrl": "Dead letters",
 }
 """What an operator needs first, by the name of the stack's output."""

@@ -25,9 +25,11 @@ asked for."""
 def subscriptions(stack: Stack) -> Iterator[Finding]:
     """Look whether somebody is told of failures, and all who shall be told have said yes."""
     at = stack.at
-    for topic in (at.alerts_topic_arn, at.notifications_topic_arn):
-        alerts = topic == at.alerts_topic_arn
-        what = "alerts" if alerts else "messages"
+    for topic, what, lost in (
+        (at.alerts_topic_arn, "alerts", "failure"),
+        (at.alarms_topic_arn, "alarms", "alarm"),
+        (at.notifications_topic_arn, "messages", ""),
+    ):
         found = _subscribed(stack, topic)
         confirmed = [each for each in found if each["SubscriptionArn"] not in PENDING]
         for each in found:
@@ -43,17 +45,17 @@ def subscriptions(stack: Stack) -> Iterator[Finding]:
                     each["Endpoint"],
                 )
                 yield Finding(
-                    "broken" if alerts and not confirmed else "warning",
+                    "broken" if lost and not confirmed else "warning",
                     "subscriptions",
                     f"{each['Endpoint']} gets no {what}: the subscription is not confirmed.",
                     "Click the link in the mail from no-reply@sns.amazonaws.com. Another mail: "
                     f"{again}",
                 )
-        if alerts and not found:
+        if lost and not found:
             yield Finding(
                 "broken",
                 "subscriptions",
-                f"Nobody is subscribed to {parse(topic).name}: no failure reaches anybody.",
+                f"Nobody is subscribed to {parse(topic).name}: no {lost} reaches anybody.",
                 stack.aws(
                     "sns",
                     "subscribe",
@@ -74,7 +76,8 @@ def _subscribed(stack: Stack, topic: str) -> list[Any]:
 
 def sms(stack: Stack) -> Iterator[Finding]:
     """Look whether SNS sends to the phones that are subscribed."""
-    topics = (stack.at.alerts_topic_arn, stack.at.notifications_topic_arn)
+    at = stack.at
+    topics = (at.alerts_topic_arn, at.alarms_topic_arn, at.notifications_topic_arn)
     phones = dict.fromkeys(
         each["Endpoint"]
         for topic in topics
@@ -122,7 +125,7 @@ def sms(stack: Stack) -> Iterator[Finding]:
 
 def topics(stack: Stack) -> Iterator[Finding]:
     """Look whether alarms may publish to the alerts topic."""
-    topic = stack.at.alerts_topic_arn
+    topic = stack.at.alarms_topic_arn
     policy = stack.at.sns.get_topic_attributes(TopicArn=topic)["Attributes"].get("Policy", "")
     prefix = topic.replace(":sns:", ":cloudwatch:").rpartition(":")[0] + ":alarm:"
     if not permits(policy, ALARMS, "sns:Publish", f"{prefix}{stack.at.stack}-failing"):

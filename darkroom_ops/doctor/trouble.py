@@ -16,7 +16,7 @@ def alarms(stack: Stack) -> Iterator[Finding]:
     """Look whether an alarm rings, and whether each is there and may."""
     cloudwatch = stack.at.cloudwatch
     pages = cloudwatch.get_paginator("describe_alarms").paginate(
-        ActionPrefix=stack.at.alerts_topic_arn
+        ActionPrefix=stack.at.alarms_topic_arn
     )
     found = {each["AlarmName"]: each for page in pages for each in page["MetricAlarms"]}
     for name, each in found.items():

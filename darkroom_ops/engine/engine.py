@@ -42,6 +42,7 @@ SUBSCRIBERS = {
     "NotificationPhone": "+15550100",
     "AlertEmail": "oncall@example.com",
     "AlertPhone": "+15550199",
+    "AlertPhoneFaults": "both",
 }
 """Who is subscribed in the engine, so that its inbox shows every kind of message."""
 

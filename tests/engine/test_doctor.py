@@ -387,14 +387,14 @@ def test_nobody_is_subscribed_to_the_alerts(at: Deployment) -> None:
 
 
 def test_alarms_that_may_not_publish(at: Deployment) -> None:
-    sns, topic = at.sns, at.alerts_topic_arn
+    sns, topic = at.sns, at.alarms_topic_arn
     policy = sns.get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"]
     tls = [each for each in json.loads(policy)["Statement"] if each["Sid"] == "TlsOnly"]
     bare = json.dumps({"Version": "2012-10-17", "Statement": tls})
     sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=bare)
     try:
         finding = only(at, "broken", "topics")
-        assert finding.says == "Alarms may not publish to darkroom-alerts: nobody hears of them."
+        assert finding.says == "Alarms may not publish to darkroom-alarms: nobody hears of them."
         mended(at, finding)
     finally:
         sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
@@ -438,7 +438,7 @@ def test_a_key_that_keeps_a_service_out(at: Deployment, service: str, lost: str)
 
 def _alarm(at: Deployment, **more: Any) -> None:
     at.cloudwatch.put_metric_alarm(
-        AlarmName="darkroom-failing", AlarmActions=[at.alerts_topic_arn], Namespace="AWS/States",
+        AlarmName="darkroom-failing", AlarmActions=[at.alarms_topic_arn], Namespace="AWS/States",
         MetricName="ExecutionsFailed", Statistic="Sum", Period=300, EvaluationPeriods=1,
         ComparisonOperator="GreaterThanThreshold", Threshold=5, **more,
     )  # fmt: skip

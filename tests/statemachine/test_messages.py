@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable
 
 import pytest
-from darkroom.contract.text import plain
+from darkroom.contract.text import fits_sms, plain
 
 from tests.support.pipeline import Json, Pipeline
 
@@ -47,10 +47,10 @@ def test_an_alert_is_readable_and_its_command_exact(pipeline: Pipeline, source: 
     assert "CorruptImage" in email.subject
     assert f"Image      {plain(source['key'])}\n" in email.text
     assert 'It\'s "torn" é.' in email.text
-    assert len(sms.text) <= 140
-    assert "CorruptImage" in sms.text
-    assert sms.text.endswith(('It\'s "torn" ?.', "..."))
-    assert sms.text.isascii()
+    assert fits_sms(sms.text)
+    assert "FAILED" in sms.text
+    assert ". Do: upload it again. " in sms.text
+    assert sms.text.endswith(run.name[-4:])
     assert message["source"] == source
 
     command = shlex.split(email.text[email.text.index("aws stepfunctions") :])
@@ -69,7 +69,7 @@ def test_a_success_message_is_readable(pipeline: Pipeline, canned: Canned, sourc
     assert email.subject.isprintable()
     assert len(email.subject) <= 100
     assert f"Image      {plain(source['key'])}\n" in email.text
-    assert len(sms.text) <= 140
+    assert fits_sms(sms.text)
 
 
 def test_the_message_of_an_upload_names_the_version(pipeline: Pipeline) -> None:

@@ -97,6 +97,7 @@ CODE: dict[str, tuple[str, Any, Json]] = {
         {
             "NOTIFICATIONS_TOPIC": "NotificationsTopic", "ALERTS_TOPIC": "AlertsTopic",
             "IMAGES_TABLE": "ImagesTable", "SOURCE_BUCKET": SOURCE, "OUTPUT_BUCKET": "OutputBucket",
+            "STACK": "AWS::StackName", "RUNBOOK": "RunbookAddress",
         },
     ),
     "StartFunction": (
@@ -398,15 +399,41 @@ def test_the_rules_may_leave_their_dead_letters() -> None:
     ],
 )
 def test_people_are_told_when_they_asked_for_it(kind: str, protocol: str, topic: str) -> None:
-    """Of a success unless the request said not to; of a failure always."""
+    """Of a success unless the request said not to; of a failure if it is theirs."""
     assert TEMPLATE_JSON["Parameters"][kind]["Default"] == ""
     assert f"{kind}Subscription" not in BY_DEFAULT["Resources"]
     asked = stack.stack(**{kind: "any"})
-    (subscription,) = stack.of_type(asked, "AWS::SNS::Subscription").values()
-    quiet = {"FilterPolicy": {"notify": ["true"]}} if kind.startswith("Notification") else {}
-    assert subscription == quiet | {
-        "TopicArn": {"Ref": topic}, "Protocol": protocol, "Endpoint": {"Ref": kind},
+    subscriptions = stack.of_type(asked, "AWS::SNS::Subscription")
+    success = kind.startswith("Notification")
+    expected = {"Protocol": protocol, "Endpoint": {"Ref": kind}}
+    if success:
+        theirs: Json = {"notify": ["true"]}
+    else:
+        theirs = {
+            "fault": ["sender", "system"] if protocol == "email" else [{"Ref": f"{kind}Faults"}]
+        }
+    assert subscriptions.pop(f"{kind}Subscription") == expected | {
+        "TopicArn": {"Ref": topic}, "FilterPolicy": theirs,
     }  # fmt: skip
+    # An alarm has no attributes: no filter policy at all would let it through.
+    alarms = {} if success else {kind.replace("Alert", "Alarm"): expected}
+    assert subscriptions == {
+        f"{name}Subscription": each | {"TopicArn": {"Ref": "AlarmsTopic"}}
+        for name, each in alarms.items()
+    }
+
+
+@pytest.mark.parametrize("value", ["sender", "system", "both"])
+@pytest.mark.parametrize(("kind", "default"), [("AlertEmail", "both"), ("AlertPhone", "system")])
+def test_a_parameter_says_whose_faults_an_address_is_told_of(
+    kind: str, default: str, value: str
+) -> None:
+    """By default a mailbox of all; who is on call only of the system's."""
+    assert TEMPLATE_JSON["Parameters"][f"{kind}Faults"]["Default"] == default
+    asked = stack.stack(**{kind: "any", f"{kind}Faults": value})
+    faults = ["sender", "system"] if value == "both" else [{"Ref": f"{kind}Faults"}]
+    subscription = stack.of_type(asked, "AWS::SNS::Subscription")[f"{kind}Subscription"]
+    assert subscription["FilterPolicy"] == {"fault": faults}
 
 
 def test_the_machine_is_traced_and_logs_to_its_group() -> None:
@@ -448,19 +475,19 @@ ALARMS = of_type("AWS::CloudWatch::Alarm")
 @pytest.mark.parametrize("name", ALARMS)
 def test_an_alarm_reaches_people_and_says_why(name: str) -> None:
     alarm = ALARMS[name]["Properties"]
-    assert alarm["AlarmActions"] == [{"Ref": "AlertsTopic"}]
+    assert alarm["AlarmActions"] == [{"Ref": "AlarmsTopic"}]
     assert alarm["AlarmName"]["Fn::Sub"].startswith("${AWS::StackName}-")
     assert alarm["AlarmDescription"].endswith(".")
     assert alarm["TreatMissingData"] == "notBreaching"  # no uploads are no fault
 
 
 def test_alarms_may_publish_to_the_topic() -> None:
-    policy = RESOURCES["AlertsTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    policy = RESOURCES["AlarmsTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     (allowed,) = [each for each in policy if each["Effect"] == "Allow"]
     assert allowed["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
     assert allowed["Action"] == "sns:Publish"
     assert allowed["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
-    assert allowed["Resource"] == {"Ref": "AlertsTopic"}
+    assert allowed["Resource"] == {"Ref": "AlarmsTopic"}
     pattern = allowed["Condition"]["ArnLike"]["aws:SourceArn"]["Fn::Sub"]
     assert pattern.endswith(":alarm:${AWS::StackName}-*")
 
@@ -511,6 +538,7 @@ OUTPUTS = {
     "ImagesTableName": "ImagesTable",
     "NotificationsTopicArn": "NotificationsTopic",
     "AlertsTopicArn": "AlertsTopic",
+    "AlarmsTopicArn": "AlarmsTopic",
     "EventsDeadLetterQueueUrl": "EventsDeadLetterQueue",
     "PresetsParameterName": "PresetsParameter",
     "UploadRuleName": "UploadRule",

@@ -79,9 +79,12 @@ def test_all_say_the_same_of_an_execution(execution: Execution, failure: Failure
 
     assert alert.data["advice"] == found.says
     assert f"\nTry again? {found.says}\n" in alert.email
-    parts = alert.email.split("\n\n")
-    assert parts[2::2] == titles
-    assert parts[3::2] == alert.data["commands"]
+    _, _, *parts = alert.email.split("\n\n")
+    ours, aws = parts[: 2 * len(titles)], parts[-2 * len(titles) :]
+    assert ours[::2] == titles
+    assert [by_us(command) for command in ours[1::2]] == [a for a, _ in found.actions]
+    assert aws[::2] == [f"{title[:-1]}, with the AWS CLI:" for title in titles]
+    assert aws[1::2] == alert.data["commands"]
     assert [by_aws(command) for command in alert.data["commands"]] == [a for a, _ in found.actions]
 
     shown = advice.advice(AWS, execution).plain.split("\n\n")
@@ -146,29 +149,43 @@ PASSES = "Yes, it may help: the cause is likely to pass."
 
 
 @pytest.mark.parametrize(
-    ("error", "says", "action"),
+    ("error", "says", "action", "do"),
     [
         ("InvalidRequest",
-         "No. Correct the input as the reason says, and run the corrected one.", ONCE_DONE),
-        ("SourceNotFound", "Only once the object is there.", ONCE_DONE),
-        ("SourceChanged", "No need: the newer upload has a run of its own.", ALL_THE_SAME),
-        ("SourceArchived", "Only once the object is restored.", ONCE_DONE),
+         "No. Correct the input as the reason says, and run the corrected one.", ONCE_DONE,
+         "correct the input. Don't re-run as it is"),
+        ("SourceNotFound", "Only once the object is there.", ONCE_DONE,
+         "upload it again"),
+        ("SourceChanged", "No need: the newer upload has a run of its own.", ALL_THE_SAME,
+         "nothing. A newer one runs"),
+        ("SourceArchived", "Only once the object is restored.", ONCE_DONE,
+         "restore it, then re-run"),
         ("UnsupportedImage",
-         "No. Upload the image in a supported format; that starts a run by itself.", NEWEST),
-        ("CorruptImage", "No. Upload an intact copy; that starts a run by itself.", NEWEST),
-        ("ImageTooLarge", "No. Upload a smaller copy; that starts a run by itself.", NEWEST),
-        ("AccessDenied", "Only once the permission is corrected.", ONCE_DONE),
-        ("Superseded", "No need: the newer run has an outcome of its own.", ALL_THE_SAME),
+         "No. Upload the image in a supported format; that starts a run by itself.", NEWEST,
+         "upload another format. Don't re-run"),
+        ("CorruptImage", "No. Upload an intact copy; that starts a run by itself.", NEWEST,
+         "upload it again. Don't re-run"),
+        ("ImageTooLarge", "No. Upload a smaller copy; that starts a run by itself.", NEWEST,
+         "upload a smaller copy. Don't re-run"),
+        ("AccessDenied", "Only once the permission is corrected.", ONCE_DONE,
+         "permit it, then re-run"),
+        ("Superseded", "No need: the newer run has an outcome of its own.", ALL_THE_SAME,
+         "nothing. A newer one runs"),
         ("NotificationFailed",
-         "No need. Look at the notifications topic and its permissions.", ALL_THE_SAME),
-        ("StorageError", PASSES, AGAIN),
-        ("DeliveryError", PASSES, AGAIN),
-        ("KeyError", PASSES, AGAIN),
-        ("", PASSES, AGAIN),
+         "No need. Look at the notifications topic and its permissions.", ALL_THE_SAME,
+         "check the topic. Don't re-run"),
+        ("StorageError", PASSES, AGAIN,
+         "re-run it"),
+        ("DeliveryError", PASSES, AGAIN,
+         "re-run it"),
+        ("KeyError", PASSES, AGAIN,
+         "re-run it"),
+        ("", PASSES, AGAIN,
+         "re-run it"),
     ],
 )  # fmt: skip
-def test_the_advice_is_what_helps(error: str, says: str, action: tuple[str, str]) -> None:
-    assert advise(error, caught=True) == Advice(says, (action,))  # type: ignore[arg-type]
+def test_the_advice_is_what_helps(error: str, says: str, action: tuple[str, str], do: str) -> None:
+    assert advise(error, caught=True) == Advice(says, (action,), do)  # type: ignore[arg-type]
 
 
 def test_what_nothing_caught_is_resumed_or_run_again() -> None:
@@ -178,6 +195,7 @@ def test_what_nothing_caught_is_resumed_or_run_again() -> None:
             ("redrive", "To resume it where it stopped:"),
             ("rerun", "To run it again from the start:"),
         ),
+        "redrive it",
     )
 
 

@@ -20,6 +20,7 @@ ARN = "arn:aws:{}:us-east-1:123456789012:{}"
 OLD = datetime.datetime(2026, 1, 31, tzinfo=datetime.UTC)
 OUTPUTS = {
     "AlertsTopicArn": ARN.format("sns", "photos-alerts"),
+    "AlarmsTopicArn": ARN.format("sns", "photos-alarms"),
     "NotificationsTopicArn": ARN.format("sns", "photos-notifications"),
     "SourceBucketName": "photos-source",
     "SourcePrefix": "uploads/",

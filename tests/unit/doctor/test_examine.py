@@ -97,7 +97,9 @@ def test_an_old_bucket_that_nobody_remembers(account: Account) -> None:
 
 
 def subscriptions(account: Account, *phones: str) -> None:
-    for topic, endpoints in (("photos-alerts", phones), ("photos-notifications", ())):
+    for topic, endpoints in (
+        ("photos-alerts", phones), ("photos-alarms", phones[:1]), ("photos-notifications", ()),
+    ):  # fmt: skip
         account.answers(
             "sns",
             "list_subscriptions_by_topic",
@@ -431,7 +433,7 @@ def alarms(account: Account, *found: dict[str, Any]) -> None:
         "cloudwatch",
         "describe_alarms",
         {"MetricAlarms": listed},
-        ActionPrefix=ARN.format("sns", "photos-alerts"),
+        ActionPrefix=ARN.format("sns", "photos-alarms"),
     )
     account.resources(("AWS::CloudWatch::Alarm", "photos-slow"))
 

@@ -19,7 +19,7 @@ DAYS = "1, 3, 5, 7, 14, 30, 60, 90, 180, 365"
     [
         "BufferConcurrency=2", "BufferConcurrency=1000", "BufferConcurrency=0",
         "WorkflowType=EXPRESS", "LogRetentionDays=7", "BackupLockDays=0", "AlertEmail=",
-        "AlertEmail=a=b@example.com", "SourcePrefix=in/",
+        "AlertEmail=a=b@example.com", "SourcePrefix=in/", "AlertPhoneFaults=both",
     ],
 )  # fmt: skip
 def test_what_the_template_allows_is_taken(given: str) -> None:

@@ -14,10 +14,10 @@ from darkroom.contract.advice import advise, status_failure
 from darkroom.contract.errors import DarkroomError, PermanentError, by_class, named
 from darkroom.contract.objects import Source, StoredKey
 from darkroom.contract.results import Backup, Failure, ImageInfo, Output, Report, Success
+from darkroom.contract.text import SMS_CHARACTERS, SMS_UNICODE_CHARACTERS, fits_sms
 from darkroom.notify.compose import (
     LABEL_WIDTH,
     REQUEST_CHARACTERS,
-    SMS_CHARACTERS,
     SUBJECT_CHARACTERS,
     Message,
     compose,
@@ -27,7 +27,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 ARN = "arn:aws:states:eu-west-1:123456789012:{}:darkroom-image-pipeline"
-EXECUTION = ARN.format("execution") + ":run-1"
+NAME = "3036d378-35f0-4b6b-8a7d-6a9a4d2f5a10"
+EXECUTION = ARN.format("execution") + f":{NAME}"
 STARTED = "2026-01-31T12:00:00.123Z"
 AT = 1769860800.0
 """2026-01-31T12:00:00Z."""
@@ -43,18 +44,21 @@ def alert(
     outcome: Any = "FAILED",
     failure: Failure | None = None,
     outputs: tuple[StoredKey, ...] = (),
+    name: str = NAME,
+    state_machine: str = ARN.format("stateMachine"),
+    **where: str,
 ) -> Message:
     failure = failure or Failure(state="Prepare", error="CorruptImage", message="It is torn.")
     report = Report(
         outcome=outcome,
-        execution=EXECUTION,
-        state_machine=ARN.format("stateMachine"),
+        execution=ARN.format("execution") + f":{name}",
+        state_machine=state_machine,
         started_at=STARTED,
         input=given,
         image="any",
         failure=failure,
     )
-    return compose(report, outputs, AT + 4)
+    return compose(report, outputs, AT + 4, **where)
 
 
 def request(key: str = "uploads/photo.jpg", **options: Any) -> Json:
@@ -163,7 +167,8 @@ Backup
   original                  1.2 MB    s3://the-backup/uploads/photo.jpg
 Source     Untouched.
 Started    2026-01-31 12:00:00 UTC, took 3.9 s
-Execution  {CONSOLE}
+Execution  3036d378
+           {CONSOLE}
 
 To make it anew, with other presets if you add them to the input:
 
@@ -235,37 +240,49 @@ def test_a_failure_in_full() -> None:
         StoredKey(key="uploads/photo.jpg/old.jpg", bytes=9, modified=AT - 0.878),
         StoredKey(key="uploads/photo.jpg/document.pdf", bytes=9, modified=AT - 3600),
     )
-    message = alert(EVENT, outputs=outputs)
+    message = alert(EVENT, outputs=outputs, stack="photos", runbook="https://wiki/darkroom")
     assert (
         message.email
         == f"""\
 Darkroom could not finish an image.
 
+Try again? No. Upload an intact copy; that starts a run by itself.
+
+To run by hand whatever lies under this key:
+
+darkroom rerun 3036d378 --newest --stack photos
+
+Result     CorruptImage in step Prepare
+Reason     It is torn.
+Outputs    Made so far: small.jpg, large.jpg. Use none of them until a run completes.
+           From an earlier run: old.jpg, document.pdf.
+
 Image      uploads/photo.jpg
 Bucket     my-photos
 Version    v1
 Size       1,234,567 bytes
-Result     CorruptImage in step Prepare
-Reason     It is torn.
-Try again? No. Upload an intact copy; that starts a run by itself.
-Outputs    Made so far: small.jpg, large.jpg. Use none of them until a run completes.
-           From an earlier run: old.jpg, document.pdf.
+
 Source     Untouched.
 Started    2026-01-31 12:00:00 UTC, took 3.9 s
-Execution  {CONSOLE}
+Execution  3036d378
+           {CONSOLE}
+Runbook    https://wiki/darkroom#errors
 
-To run by hand whatever lies under this key:
+To run by hand whatever lies under this key, with the AWS CLI:
 
 {NEWEST}"""
     )
     assert message.subject == "Darkroom: FAILED: CorruptImage: uploads/photo.jpg"
-    assert message.sms == "Darkroom: FAILED: photo.jpg: CorruptImage. It is torn."
+    assert message.sms == (
+        "Darkroom FAILED photo.jpg (CorruptImage). Do: upload it again. Don't re-run. 3036d378"
+    )
     assert message.attributes == {
         "outcome": "FAILED",
         "execution": EXECUTION,
         "image": "my-photos/uploads/photo.jpg",
         "notify": "true",
         "error": "CorruptImage",
+        "fault": "sender",
         "prefix": "uploads/",
     }
     pinned = {"bucket": "my-photos", "key": "uploads/photo.jpg", "versionId": "v1"}
@@ -283,6 +300,7 @@ To run by hand whatever lies under this key:
         "error": "CorruptImage",
         "message": "It is torn.",
         "state": "Prepare",
+        "fault": "sender",
         "permanent": True,
         "advice": "No. Upload an intact copy; that starts a run by itself.",
     }
@@ -296,21 +314,33 @@ def test_a_stopped_execution_in_full() -> None:
         == f"""\
 An execution was stopped, so its image is not finished.
 
-Image      uploads/photo.jpg
-Bucket     my-photos
-Result     ExecutionAborted
-Reason     Somebody, or a program, stopped the execution. They said: Maintenance: We move house.
 Try again? Yes: resume it where it stopped, or run it again from the start.
-Outputs    This run made none.
-Source     Untouched.
-Started    2026-01-31 12:00:00 UTC, took 3.9 s
-Execution  {CONSOLE}
 
 To resume it where it stopped:
 
-aws stepfunctions redrive-execution --region eu-west-1 --execution-arn {EXECUTION}
+darkroom redrive 3036d378
 
 To run it again from the start:
+
+darkroom rerun 3036d378
+
+Result     ExecutionAborted
+Reason     Somebody, or a program, stopped the execution. They said: Maintenance: We move house.
+Outputs    This run made none.
+
+Image      uploads/photo.jpg
+Bucket     my-photos
+
+Source     Untouched.
+Started    2026-01-31 12:00:00 UTC, took 3.9 s
+Execution  3036d378
+           {CONSOLE}
+
+To resume it where it stopped, with the AWS CLI:
+
+aws stepfunctions redrive-execution --region eu-west-1 --execution-arn {EXECUTION}
+
+To run it again from the start, with the AWS CLI:
 
 {NEWEST}"""
     )
@@ -377,20 +407,83 @@ def test_a_clock_that_is_behind_counts_no_time_back() -> None:
         ("folder/", "folder/"),
         ("x" * 41, "x" * 25 + "..." + "x" * 12),
         ("x" * 40, "x" * 40),
+        ("été.jpg", "été.jpg"),  # the alphabet of SMS has it
+        (7, "a request"),
     ],
 )
-def test_an_sms_names_the_file(key: str, name: str) -> None:
-    assert alert(request(key)).sms == f"Darkroom: FAILED: {name}: CorruptImage. It is torn."
+def test_an_sms_names_the_file(key: Any, name: str) -> None:
+    assert alert(request(key)).sms == (
+        f"Darkroom FAILED {name} (CorruptImage). Do: upload it again. Don't re-run. 3036d378"
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "sms"),
+    [
+        # What is left out first is what follows from the rest, then the error, then our name.
+        ("猫.jpg", "Darkroom FAILED 猫.jpg. Do: upload it again. 3036d378"),
+        ("😀😀😀.jpg", "Darkroom FAILED 😀😀😀.jpg. Do: upload it again. 3036d378"),
+        ("猫の長い名前.jpg", "Darkroom FAILED 猫の長い名前.jpg. Do: upload it again. 3036d378"),
+        ("猫の長い名前の写真.jpg", "FAILED 猫の長い名前の写真.jpg. Do: upload it again. 3036d378"),
+        ("猫" * 40, "FAILED 猫猫猫猫猫猫猫猫猫猫猫猫...猫猫猫猫猫. Do: upload it again. 3036d378"),
+        # It is not in the alphabet of SMS.
+        ("`" * 40, "FAILED ````````````...`````. Do: upload it again. 3036d378"),
+    ],
+)  # fmt: skip
+def test_an_sms_in_unicode_has_less_room(key: str, sms: str) -> None:
+    assert alert(request(key)).sms == sms
+    assert len(sms.encode("utf-16-be")) <= 2 * SMS_UNICODE_CHARACTERS
 
 
 def test_an_sms_is_filled_and_not_overfilled() -> None:
-    head = "Darkroom: FAILED: photo.jpg: E. "
-    for length, end in ((140 - len(head), "x"), (141 - len(head), "...")):
-        failure = Failure(state="Prepare", error="E", message="x" * length)
-        sms = alert(request(), failure=failure).sms
-        assert len(sms) == 140
-        assert sms.endswith(end)
-        assert sms.startswith(head)
+    """Brackets take the place of two characters."""
+    head, tail = "Darkroom FAILED photo.jpg (", "). Do: re-run it. 3036d378"
+    for length in (25, 40):
+        sms = alert(request(), failure=Failure("Prepare", "E" * length, "x")).sms
+        assert sms == f"{head}{'E' * length}{tail}"
+    assert fits_sms("x" * SMS_CHARACTERS)
+    assert fits_sms("[" * (SMS_CHARACTERS // 2))
+    assert not fits_sms("[" * (SMS_CHARACTERS // 2) + "x")
+    assert not fits_sms("x" * (SMS_CHARACTERS + 1))
+    assert fits_sms("猫" * SMS_UNICODE_CHARACTERS)
+    assert not fits_sms("猫" + "x" * SMS_UNICODE_CHARACTERS)
+
+
+def test_an_sms_has_the_id_of_an_execution_that_a_person_named() -> None:
+    assert alert(request(), name="nightly").sms.endswith(" nightly")
+    long = alert(request("猫" * 40), name="the-nightly-run-of-2026-01-31")
+    assert long.sms == "FAILED 猫猫猫猫猫猫...猫猫猫. Do: upload it again. the-night...1-31"
+    assert fits_sms(long.sms)
+
+
+def test_express_has_no_command_of_ours() -> None:
+    """Its executions cannot be listed: nothing would find them by an id."""
+    message = alert(request(), state_machine=ARN.format("stateMachine") + "-express")
+    assert "darkroom rerun" not in message.email
+    assert "-express --input" in message.email
+
+
+@pytest.mark.parametrize(
+    ("given", "failure", "fault"),
+    [
+        (EVENT, Failure("Prepare", "CorruptImage", "x"), "sender"),
+        (EVENT, Failure("ResizeImages", "ImageTooLarge", "x"), "sender"),
+        (EVENT, Failure("Prepare", "SourceNotFound", "x"), "sender"),
+        (EVENT, Failure("ResizeImages", "SourceNotFound", "x"), "system"),
+        (EVENT, Failure("Prepare", "InvalidRequest", "x"), "system"),  # the deployed presets
+        (request(), Failure("Prepare", "InvalidRequest", "x"), "sender"),
+        (request(), Failure("Prepare", "AccessDenied", "x"), "system"),
+        (request(), Failure("Prepare", "StorageError", "x"), "system"),
+        (request(), Failure("Prepare", "KeyError", "x"), "system"),
+        (request(), Failure("NotifySuccess", "NotificationFailed", "x"), "system"),
+        (request(), Failure("unknown", "CorruptImage", "x", caught=False), "system"),
+    ],
+)
+def test_faults_of_the_sender_and_of_the_system_are_told_apart(
+    given: Any, failure: Failure, fault: str
+) -> None:
+    message = alert(given, failure=failure)
+    assert (message.attributes["fault"], message.data["fault"]) == (fault, fault)
 
 
 def test_a_long_error_name_is_shortened_and_cut_where_it_is_filtered_on() -> None:
@@ -459,14 +552,15 @@ def test_nothing_breaks_a_message(key: str, reason: str) -> None:
     assert message.subject.isascii()
     assert message.subject.isprintable()
     assert len(message.subject) < 100
-    assert message.sms.isascii()
-    assert message.sms.isprintable()
-    assert len(message.sms) <= SMS_CHARACTERS
-    head = message.email[: message.email.index("\n\nTo run it again")]
+    assert all(unicodedata.category(c) not in {"Cc", "Cf", "Zl", "Zp"} for c in message.sms)
+    assert fits_sms(message.sms)
+    assert ". Do: re-run it" in message.sms
+    assert message.sms.endswith(" 3036d378")
+    head = message.email[: message.email.index("\n\nTo run it again, with the AWS CLI")]
     assert all(unicodedata.category(c) not in {"Cc", "Cf", "Zl", "Zp"} or c == "\n" for c in head)
     assert [line[:10].strip() for line in head.split("\n")] == [
-        "Darkroom c", "", "Image", "Bucket", "Result", "Reason", "Try again?", "Outputs", "Source",
-        "Started", "Execution",
+        "Darkroom c", "", "Try again?", "", "To run it", "", "darkroom r", "", "Result", "Reason",
+        "Outputs", "", "Image", "Bucket", "", "Source", "Started", "Execution", "",
     ]  # fmt: skip
     command = shlex.split(message.data["commands"][0])
     assert json.loads(command[-1]) == request(key)
@@ -540,3 +634,12 @@ def test_a_rendition_says_what_it_could_not_be() -> None:
     assert below == f"              {note}"
     assert row.index("300 x 225") == below.index("1200")
     assert [each.get("note") for each in found.data["renditions"]] == [note, None]
+
+
+@pytest.mark.parametrize("error", ["StatesTimeout", "Sandbox.Timedout", "Runtime.ExitError"])
+def test_what_ran_out_of_time_or_memory_is_not_just_run_again(error: str) -> None:
+    message = alert(request(), failure=Failure("ResizeImages", error, "x"))
+    assert message.sms == (
+        f"Darkroom FAILED photo.jpg ({error}). Do: ask for less. Don't re-run as it is. 3036d378"
+    )
+    assert message.attributes["fault"] == "system"

@@ -55,6 +55,8 @@ class World:
             images_table=TABLE,
             source_bucket="my-photos",
             output_bucket=BUCKET,
+            stack="photos",
+            runbook="docs/operations.md",
         )
 
     def make_the_rest(self) -> None:
@@ -228,7 +230,12 @@ def test_a_success_goes_to_one_topic_and_all_else_to_the_other(world: World) -> 
         ("FAILED", {"notifications_topic": f"{there}-gone", "alerts_topic": there}),
     ):
         settings = NotifySettings(
-            images_table=TABLE, source_bucket="my-photos", output_bucket=BUCKET, **topics
+            images_table=TABLE,
+            source_bucket="my-photos",
+            output_bucket=BUCKET,
+            stack="photos",
+            runbook="",
+            **topics,
         )
         assert announce(report(outcome=outcome), world.services, settings).published
         assert [message["outcome"] for message in world.heard()] == [outcome]

@@ -32,6 +32,7 @@ class Advice(Struct, frozen=True):
 
     says: str
     actions: tuple[tuple[Action, str], ...]
+    do: str = ""  # the same in an SMS: what to do, and behind a full stop what may be left out
 
     @property
     def redrive(self) -> bool:
@@ -45,29 +46,49 @@ _RESUME = Advice(
         ("redrive", "To resume it where it stopped:"),
         ("rerun", "To run it again from the start:"),
     ),
+    "redrive it",
 )
 _RERUN: tuple[Action, str] = ("rerun", "To run it again:")
 _ONCE_DONE: tuple[Action, str] = ("rerun", "To run it again, once that is done:")
 _ALL_THE_SAME: tuple[Action, str] = ("rerun", "To run it again all the same:")
 _NEWEST: tuple[Action, str] = ("rerun newest", "To run by hand whatever lies under this key:")
 
-_BY_ERROR: dict[type[DarkroomError], tuple[str, tuple[Action, str]]] = {
-    DarkroomError: ("Yes, it may help: the cause is likely to pass.", _RERUN),
+_BY_ERROR: dict[type[DarkroomError], tuple[str, tuple[Action, str], str]] = {
+    DarkroomError: ("Yes, it may help: the cause is likely to pass.", _RERUN, "re-run it"),
     errors.InvalidRequest: (
         "No. Correct the input as the reason says, and run the corrected one.", _ONCE_DONE,
+        "correct the input. Don't re-run as it is",
     ),
-    errors.SourceNotFound: ("Only once the object is there.", _ONCE_DONE),
-    errors.SourceChanged: ("No need: the newer upload has a run of its own.", _ALL_THE_SAME),
-    errors.SourceArchived: ("Only once the object is restored.", _ONCE_DONE),
+    errors.SourceNotFound: ("Only once the object is there.", _ONCE_DONE, "upload it again"),
+    errors.SourceChanged: (
+        "No need: the newer upload has a run of its own.", _ALL_THE_SAME,
+        "nothing. A newer one runs",
+    ),
+    errors.SourceArchived: (
+        "Only once the object is restored.", _ONCE_DONE, "restore it, then re-run",
+    ),
     errors.UnsupportedImage: (
         "No. Upload the image in a supported format; that starts a run by itself.", _NEWEST,
+        "upload another format. Don't re-run",
     ),
-    errors.CorruptImage: ("No. Upload an intact copy; that starts a run by itself.", _NEWEST),
-    errors.ImageTooLarge: ("No. Upload a smaller copy; that starts a run by itself.", _NEWEST),
-    errors.AccessDenied: ("Only once the permission is corrected.", _ONCE_DONE),
-    errors.Superseded: ("No need: the newer run has an outcome of its own.", _ALL_THE_SAME),
+    errors.CorruptImage: (
+        "No. Upload an intact copy; that starts a run by itself.", _NEWEST,
+        "upload it again. Don't re-run",
+    ),
+    errors.ImageTooLarge: (
+        "No. Upload a smaller copy; that starts a run by itself.", _NEWEST,
+        "upload a smaller copy. Don't re-run",
+    ),
+    errors.AccessDenied: (
+        "Only once the permission is corrected.", _ONCE_DONE, "permit it, then re-run",
+    ),
+    errors.Superseded: (
+        "No need: the newer run has an outcome of its own.", _ALL_THE_SAME,
+        "nothing. A newer one runs",
+    ),
     errors.NotificationFailed: (
         "No need. Look at the notifications topic and its permissions.", _ALL_THE_SAME,
+        "check the topic. Don't re-run",
     ),
 }  # fmt: skip
 
@@ -130,9 +151,10 @@ def advise(error: str, *, caught: bool) -> Advice:
     if not caught:
         return _RESUME
     if error in _EXHAUSTED:
-        return Advice(_EXHAUSTED[error], (_ONCE_DONE,))
-    says, action = _BY_ERROR.get(errors.named(error) or DarkroomError, _BY_ERROR[DarkroomError])
-    return Advice(says, (action,))
+        return Advice(_EXHAUSTED[error], (_ONCE_DONE,), "ask for less. Don't re-run as it is")
+    found = errors.named(error) or DarkroomError
+    says, action, do = _BY_ERROR.get(found, _BY_ERROR[DarkroomError])
+    return Advice(says, (action,), do)
 
 
 def status_failure(status: str, error: str | None, cause: str | None) -> Failure:

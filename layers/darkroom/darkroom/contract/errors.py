@@ -80,6 +80,17 @@ def named(name: str) -> type[DarkroomError] | None:
     return error if isinstance(error, type) and issubclass(error, DarkroomError) else None
 
 
+def is_senders(name: str, state: str) -> bool:
+    """Return whether a failure is for who sent the image or the request to mend.
+
+    The others are for who runs the system. What is missing once Prepare has read it, the sender
+    did not take away.
+    """
+    error = named(name) or DarkroomError
+    at_the_door = (InvalidRequest, SourceNotFound, SourceChanged, SourceArchived)
+    return issubclass(error, ImageError) or (state == "Prepare" and issubclass(error, at_the_door))
+
+
 def by_class(base: type[DarkroomError]) -> frozenset[str]:
     """Return the names of the concrete errors below a base class."""
     names: set[str] = set()

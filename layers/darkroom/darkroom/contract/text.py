@@ -62,6 +62,25 @@ def shortened(text: str, limit: int) -> str:
     return f"{text[: limit - 3 - tail]}...{text[len(text) - tail :]}"
 
 
+_GSM = frozenset(
+    "@£$¥èéùìòÇØøÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡"
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_GSM_OF_TWO = frozenset("^{}\\[~]|€")
+"""The alphabet of an SMS, without line ends, and what takes the place of two (3GPP TS 23.038)."""
+
+SMS_CHARACTERS, SMS_UNICODE_CHARACTERS = 140, 58
+"""What fits one SMS beside the topic's name, which SNS puts in front of it as ``Darkroom a> ``: of
+160 in its own alphabet, and of 70 in UCS-2."""
+
+
+def fits_sms(text: str) -> bool:
+    """Return whether a text is sent as one SMS: SNS splits, and charges, what is longer."""
+    if (_GSM | _GSM_OF_TWO).issuperset(text):
+        return len(text) + sum(c in _GSM_OF_TWO for c in text) <= SMS_CHARACTERS
+    return len(text.encode("utf-16-be")) // 2 <= SMS_UNICODE_CHARACTERS
+
+
 def size(number: int) -> str:
     """Return a number of bytes for people, as ``76.7 KB``."""
     return f"{number / MIB:.1f} MB" if number >= MIB else f"{number / KIB:.1f} KB"

@@ -1,14 +1,16 @@
 """Every message that people and machines get: one composer for success, failure and alert.
 
 A recipient must know from the message alone what became of which image, whether trying again
-helps, and the command to do it. All three kinds of outcome have the same fields, in the same order.
-Keys and error texts are hostile: nothing in them may break a line, a subject or a command.
+helps, and the command to do it. An alert says what to do, why, about which image, and by which id
+to look it up, in this order. Keys and error texts are hostile: nothing in them may break a line, a
+subject or a command.
 """
 
 from __future__ import annotations
 
 import datetime
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +21,11 @@ from darkroom.contract.advice import UNCAUGHT, Advice, advise
 from darkroom.contract.arns import console_url, parse
 from darkroom.contract.model import dump
 from darkroom.contract.requests import rerun_request
-from darkroom.contract.results import Backup, Output, Report, Success
-from darkroom.contract.text import ascii_only, plain, shell, shortened, size
+from darkroom.contract.results import Backup, Failure, Output, Report, Success
+from darkroom.contract.text import ascii_only, fits_sms, plain, shell, shortened, size
 
 if TYPE_CHECKING:  # the adapter loads boto3, which a composer of texts does not need
     from darkroom.contract.objects import StoredKey
-
-SMS_CHARACTERS = 140
-"""What fits one SMS with room for the sender's name: 160 in the GSM alphabet."""
 
 SUBJECT_CHARACTERS = 99
 """SNS takes subjects of less than 100 ASCII characters (SNS API reference, Publish)."""
@@ -34,6 +33,10 @@ SUBJECT_CHARACTERS = 99
 REQUEST_CHARACTERS = 8192
 """The longest request that a message repeats, as JSON: it does so several times, and SNS takes
 256 KB. Every request that can be carried out is shorter."""
+
+SMS_NAME_CHARACTERS, SMS_SHORTEST_NAME, SMS_ID_CHARACTERS = 40, 8, 16
+"""How much of a file's name an SMS has room for, how little of it still tells which; and the same
+of the id, which is longer than eight characters only if a person chose it."""
 
 LABEL_WIDTH = 11
 NAME_WIDTH = 12
@@ -61,13 +64,39 @@ class Message(Struct, frozen=True):
         return json.dumps({"default": dumps(self.data), "email": self.email, "sms": self.sms})
 
 
-def compose(report: Report, outputs: Sequence[StoredKey], ended: float) -> Message:
+def compose(
+    report: Report,
+    outputs: Sequence[StoredKey],
+    ended: float,
+    *,
+    stack: str = "",
+    runbook: str = "",
+) -> Message:
     """Put an outcome into words.
 
     The outputs are what lies in the image's folder of the output bucket now; the execution ended
-    when `ended` says, in seconds since the epoch.
+    when `ended` says, in seconds since the epoch. Commands name the stack, unless it is empty: they
+    find the engine by themselves. The runbook is an address, whose part "Errors" is named.
     """
-    return _Composer(report, outputs, ended).message()
+    return _Composer(report, outputs, ended, stack, runbook).message()
+
+
+def fault(report: Report) -> str:
+    """Return whose a failure is to mend: the ``sender``'s or the ``system``'s.
+
+    An upload asks for nothing: what is invalid then are the deployed presets.
+    """
+    failure, given = report.failure, report.input
+    upload = isinstance(given, dict) and "detail-type" in given
+    if failure is None or not failure.caught or (upload and failure.error == "InvalidRequest"):
+        return "system"
+    return "sender" if errors.is_senders(failure.error, failure.state) else "system"
+
+
+def short_id(execution: str) -> str:
+    """Return by which id commands find an execution: the beginning of a name that chance made."""
+    name = execution.rpartition(":")[2]
+    return name[:8] if re.match("[0-9a-f]{8}-", name) else name
 
 
 def dumps(data: object) -> str:
@@ -76,8 +105,18 @@ def dumps(data: object) -> str:
 
 
 class _Composer:
-    def __init__(self, report: Report, outputs: Sequence[StoredKey], ended: float) -> None:
+    def __init__(
+        self,
+        report: Report,
+        outputs: Sequence[StoredKey],
+        ended: float,
+        stack: str,
+        runbook: str,
+    ) -> None:
         self.report = report
+        self.stack = stack
+        self.runbook = runbook
+        self.id = short_id(report.execution)
         self.outputs = outputs
         self.started = datetime.datetime.fromisoformat(report.started_at)
         self.seconds = max(0.0, ended - self.started.timestamp())
@@ -125,16 +164,22 @@ class _Composer:
         return start + shortened(name, SUBJECT_CHARACTERS - len(start))
 
     def sms(self) -> str:
-        name = ascii_only(self.key.rpartition("/")[2] or self.key) if self.valid else "a request"
-        name = shortened(name, 40)
+        """Return the text of one SMS: an alert's always holds what to do and the id."""
+        name = plain(self.key.rpartition("/")[2] or self.key) if self.valid else "a request"
         if self.report.made is not None and self.failure is None:
             count = len(self.report.made.renditions)
             made = f"{count} rendition" if count == 1 else f"{count} renditions"
-            return f"Darkroom: ready: {name} ({made}, PDF, backup)."
-        reason = self.failure.message if self.failure else ""
+            return _fitting(name, f"Darkroom: ready: {{}} ({made}, PDF, backup).", "ready: {}")
         error = shortened(ascii_only(self.failure.error), 40) if self.failure else ""
-        text = f"Darkroom: FAILED: {name}: {error}. {ascii_only(reason)}"
-        return text if len(text) <= SMS_CHARACTERS else f"{text[: SMS_CHARACTERS - 3]}..."
+        do, _, besides = self.advice.do.partition(". ")
+        about = shortened(self.id, SMS_ID_CHARACTERS)
+        return _fitting(
+            name,
+            *([f"Darkroom FAILED {{}} ({error}). Do: {do}. {besides}. {about}"] if besides else []),
+            f"Darkroom FAILED {{}} ({error}). Do: {do}. {about}",
+            f"Darkroom FAILED {{}}. Do: {do}. {about}",
+            f"FAILED {{}}. Do: {do}. {about}",
+        )
 
     def attributes(self) -> dict[str, str]:
         """Return what subscriptions filter on, and recipients match messages by.
@@ -153,6 +198,7 @@ class _Composer:
         }
         if self.failure is not None:
             values["error"] = ascii_only(self.failure.error)[:256] or "unknown"
+            values["fault"] = fault(self.report)
         if known and "/" in self.key:
             values["prefix"] = plain(self.key.rpartition("/")[0] + "/")
         return values
@@ -169,7 +215,7 @@ class _Composer:
             "console": console_url(self.report.execution),
             "outputs": [{"key": each.key, "bytes": each.bytes} for each in self.outputs],
             "rerunInput": self.rerun,
-            "commands": [command for _, command in self.commands()],
+            "commands": [command for _, _, command in self.commands()],
         }
         if report.made is not None:
             data |= dump(report.made)
@@ -178,6 +224,7 @@ class _Composer:
                 "error": self.failure.error,
                 "message": self.failure.message,
                 "state": self.failure.state,
+                "fault": fault(self.report),
                 "permanent": self.failure.error in errors.by_class(errors.PermanentError),
                 "advice": self.advice.says,
             }
@@ -186,6 +233,35 @@ class _Composer:
     def email(self) -> Iterable[str]:
         yield _ENDINGS[self.report.outcome] if self.valid or self.failure is None else _NO_IMAGE
         yield ""
+        if self.failure is None:
+            yield from self.which()
+            yield _line("Result", "COMPLETE: all outputs are made, recorded and backed up.")
+            yield from self.made()
+            yield from self.run()
+            for title, ours, aws in self.commands():
+                yield from ("", title, "", ours or aws)
+            return
+        yield from self.do()
+        yield from self.why(self.failure)
+        yield ""
+        yield from self.which()
+        yield ""
+        yield from self.run()
+        if self.runbook:
+            yield _line("Runbook", f"{self.runbook}#errors")
+        for title, _, aws in self.commands():
+            yield from ("", f"{title.removesuffix(':')}, with the AWS CLI:", "", aws)
+
+    def do(self) -> Iterable[str]:
+        """Say what to do, with the commands for it."""
+        yield _line("Try again?", self.advice.says)
+        for title, ours, _ in self.commands():
+            if ours:
+                yield from ("", title, "", ours)
+        yield ""
+
+    def which(self) -> Iterable[str]:
+        """Say which image it is about."""
         if self.valid:
             yield _line("Image", self.key)
             yield from self.about()
@@ -196,14 +272,21 @@ class _Composer:
                 yield _line("Size", f"{number:,} bytes")
         if not self.repeats:
             yield _line("Request", "Too long to repeat here; the execution has it.")
-        yield from self.result()
+
+    def why(self, failure: Failure) -> Iterable[str]:
+        """Say what failed and why, and what there is all the same."""
+        where = "" if failure.state == UNCAUGHT else f" in step {failure.state}"
+        yield _line("Result", f"{failure.error}{where}")
+        yield _line("Reason", failure.message)
         yield from self.made()
+
+    def run(self) -> Iterable[str]:
+        """Say which execution it was."""
         yield _line("Source", "Untouched.")
         # The seconds follow: milliseconds would only make the date harder to read.
         yield _line("Started", f"{self.started:%Y-%m-%d %H:%M:%S} UTC, took {self.seconds:,.1f} s")
-        yield f"{'Execution':{LABEL_WIDTH}}{console_url(self.report.execution)}"
-        for title, command in self.commands():
-            yield from ("", title, "", command)
+        yield _line("Execution", self.id)
+        yield f"{'':{LABEL_WIDTH}}{console_url(self.report.execution)}"
 
     # ------------------------------------------------------------------ e-mail
 
@@ -214,15 +297,6 @@ class _Composer:
         yield _line("", f"{image.format.upper()}, {image.width} x {image.height} pixels")
         if image.mismatch:
             yield _line("Note", image.mismatch)
-
-    def result(self) -> Iterable[str]:
-        if self.failure is None:
-            yield _line("Result", "COMPLETE: all outputs are made, recorded and backed up.")
-            return
-        where = "" if self.failure.state == UNCAUGHT else f" in step {self.failure.state}"
-        yield _line("Result", f"{self.failure.error}{where}")
-        yield _line("Reason", self.failure.message)
-        yield _line("Try again?", self.advice.says)
 
     def made(self) -> Iterable[str]:
         if self.report.made is not None and self.failure is None:
@@ -253,15 +327,24 @@ class _Composer:
             value = value.get(name) if isinstance(value, dict) else None
         return value if isinstance(value, int) else None
 
-    def commands(self) -> Iterable[tuple[str, str]]:
-        """Return every command that helps, with a title."""
+    def commands(self) -> Iterable[tuple[str, str, str]]:
+        """Return every command that helps, with a title: ours, if there is one, and AWS's."""
         if self.failure is None and self.repeats:
-            yield "To make it anew, with other presets if you add them to the input:", self.start()
+            title = "To make it anew, with other presets if you add them to the input:"
+            yield title, "", self.start()
         for action, title in self.advice.actions:
             if action == "redrive":
-                yield title, self.redrive()
+                yield title, self.ours("redrive", self.id), self.redrive()
             elif self.repeats:
-                yield title, self.start(pinned=action != "rerun newest")
+                newest = ("--newest",) if action == "rerun newest" else ()
+                ours = self.ours("rerun", self.id, *newest)
+                yield title, ours, self.start(pinned=not newest)
+
+    def ours(self, *words: str) -> str:
+        """Return a `darkroom` command; none of Express, whose executions cannot be listed."""
+        if self.report.state_machine.endswith("-express"):
+            return ""
+        return shell("darkroom", *words, *(("--stack", self.stack) if self.stack else ()))
 
     def redrive(self) -> str:
         """Return the command that resumes the execution."""
@@ -284,6 +367,20 @@ class _Composer:
 
 def _line(label: str, text: str) -> str:
     return f"{label:{LABEL_WIDTH}}{plain(text)}"
+
+
+def _fitting(name: str, *texts: str) -> str:
+    """Return the first of some texts that fits an SMS with a name in it, shortened if need be.
+
+    What is cut is the name, once the text cannot be shorter.
+    """
+    for text in texts:
+        if fits_sms(filled := text.replace("{}", shortened(name, SMS_NAME_CHARACTERS), 1)):
+            return filled
+    for limit in range(SMS_NAME_CHARACTERS, SMS_SHORTEST_NAME - 1, -1):
+        if fits_sms(filled := texts[-1].replace("{}", shortened(name, limit), 1)):
+            return filled
+    return texts[-1].replace("{}", ascii_only(shortened(name, SMS_SHORTEST_NAME)), 1)
 
 
 def _table(made: Success) -> Iterable[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -72,7 +73,15 @@ def announce(payload: object, services: Services, settings: NotifySettings) -> A
         return Announcement(published=False)
     if event is not None:
         _reserve(report, mark, records)
-    message = compose(report, _outputs(report, services, settings), ended)
+    message = compose(
+        report,
+        _outputs(report, services, settings),
+        ended,
+        # The command finds an engine or emulator by itself, and looks for a stack that is named on
+        # AWS.
+        stack="" if "AWS_ENDPOINT_URL" in os.environ else settings.stack,
+        runbook=settings.runbook,
+    )
     topic = settings.notifications_topic if report.outcome == "COMPLETE" else settings.alerts_topic
     try:
         services.topics.publish(topic, message.subject, message.body(), message.attributes)

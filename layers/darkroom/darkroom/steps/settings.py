@@ -37,13 +37,15 @@ class BackupOriginalSettings(Struct, frozen=True):
 
 
 class NotifySettings(Struct, frozen=True):
-    """Environment of Notify: ARNs of the topics, and names."""
+    """Environment of Notify: ARNs of the topics, names, and the runbook's address."""
 
     notifications_topic: str
     alerts_topic: str
     images_table: str
     source_bucket: str
     output_bucket: str
+    stack: str
+    runbook: str
 
 
 class StartSettings(Struct, frozen=True):
