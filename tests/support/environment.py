@@ -16,9 +16,10 @@ TERMINAL = {"CLICOLOR_FORCE", "COLUMNS", "FORCE_COLOR", "GITHUB_ACTIONS", "LANGU
 
 
 def pytest_load_initial_conftests(args: list[str]) -> None:
-    on_aws = any(each.startswith(("--endpoint", "--stack")) for each in args)
+    # There, the keys are the caller's: AWS's own, or those of an engine that runs.
+    elsewhere = any(each.startswith(("--endpoint", "--stack")) for each in args)
     for name in list(os.environ):
-        ours = name.startswith("DARKROOM_") or (name.startswith("AWS_") and not on_aws)
+        ours = name.startswith(("AWS_", "DARKROOM_")) and not elsewhere
         if ours or name in TERMINAL:
             del os.environ[name]
     os.environ |= {"LANG": "C.UTF-8", "TERM": "dumb", "TZ": "UTC"}
