@@ -80,6 +80,10 @@ class Inbox:
         ]
 
     def per_execution(self) -> collections.Counter[str]:
-        """Return how many e-mails each execution sent, by its ARN."""
-        arns = (message.execution for message in self.messages(protocol="email"))
+        """Return how many e-mails each execution sent about its own outcome, by its ARN."""
+        arns = (
+            message.execution
+            for message in self.messages(protocol="email")
+            if message.attributes.get("outcome") != "RESOLVED"  # that is about an earlier one's
+        )
         return collections.Counter(arn for arn in arns if arn is not None)

@@ -132,6 +132,9 @@ def test_a_redriven_execution_resumes_where_it_stopped(pipeline: Pipeline) -> No
     assert record["status"] == "COMPLETE"
     assert not {"error", "message", "failedState"} & set(record)  # the first failure is over
     assert "document.pdf" in pipeline.outputs(source)
+    *_, resolved = [e.subject for e in pipeline.inbox(again, "email") if e.topic.endswith("alerts")]
+    assert resolved is not None
+    assert resolved.startswith("Darkroom: resolved: ExecutionAborted: manual/")
 
 
 def test_what_has_succeeded_cannot_be_redriven(pipeline: Pipeline, canned: Canned) -> None:

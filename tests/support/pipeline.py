@@ -229,17 +229,21 @@ class Pipeline:
         ]
 
     def messages(self, run: Run, expected: int = 1) -> list[Json]:
-        """Return the machine-readable messages of an execution, from both topics."""
+        """Return the machine-readable messages of an execution's end, from both topics."""
 
         def received() -> list[Json] | None:
             self._receive()
-            found = [m for m in self._received if m.get("execution") == run.arn]
+            found = self._about(run)
             return found if len(found) >= expected else None
 
         if expected == 0:
             self._receive()
-            return [m for m in self._received if m.get("execution") == run.arn]
+            return self._about(run)
         return self._until(received)
+
+    def _about(self, run: Run) -> list[Json]:
+        about = (m for m in self._received if m.get("execution") == run.arn)
+        return [m for m in about if m["outcome"] != "RESOLVED"]
 
     def inbox(self, run: Run, protocol: str) -> list[Message]:
         """Return the e-mails or the SMS of an execution."""

@@ -552,9 +552,10 @@ def calls_of_notify() -> Iterator[Json]:
     records.read(IMAGE)
     records.reserve(IMAGE, "mark", 50)
     records.release(IMAGE, "mark")
-    records.mark(IMAGE, EXECUTION, "mark")
+    records.mark(IMAGE, EXECUTION, "mark", "sender CorruptImage")
+    records.resolve(IMAGE, EXECUTION)
     records.fail(IMAGE, EXECUTION, Failure(**FAILURE["failure"]))  # type: ignore[arg-type]
-    assert len(client.method_calls) == 5
+    assert len(client.method_calls) == 6
     return (call.kwargs for call in client.method_calls)
 
 
@@ -562,7 +563,9 @@ def test_the_definition_and_notify_name_what_a_record_has_and_all_of_it() -> Non
     of_definition = set().union(*map(attributes, calls_of_the_definition()))
     of_notify = set().union(*map(attributes, calls_of_notify()))
     assert of_definition | of_notify == NAMES
-    assert of_notify - of_definition == {"announced", "announcing", "announcingUntil"}
+    assert of_notify - of_definition == {
+        "alerted", "announced", "announcing", "announcingUntil",
+    }  # fmt: skip
 
 
 def test_what_the_definition_reads_of_a_record_are_attributes() -> None:

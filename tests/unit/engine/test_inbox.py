@@ -58,6 +58,13 @@ def test_emails_are_counted_by_their_execution(inbox: Inbox) -> None:
     assert inbox.per_execution() == {"arn:e1": 2, "arn:e2": 1}
 
 
+def test_that_an_earlier_failure_is_resolved_is_no_end_of_its_execution() -> None:
+    inbox = Inbox()
+    inbox.deliver(message(attributes={"execution": "arn:e1", "outcome": "COMPLETE"}))
+    inbox.deliver(message(attributes={"execution": "arn:e1", "outcome": "RESOLVED"}))
+    assert inbox.per_execution() == {"arn:e1": 1}
+
+
 def test_an_email_is_received_with_what_sns_puts_around_it() -> None:
     assert EMAIL.as_received() == (
         "From: Darkroom <no-reply@sns.amazonaws.com>\n"

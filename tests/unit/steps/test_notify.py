@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import MagicMock
 
+import msgspec
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 from darkroom.aws import records
@@ -112,6 +113,22 @@ def report(**changes: Any) -> Json:
         "image": "my-photos/a.jpg",
         "failure": {"state": "Prepare", "error": "CorruptImage", "message": "It is torn."},
     } | changes
+
+
+OUTPUT: Json = {"name": "small", "bucket": BUCKET, "key": "a.jpg/small.jpg", "bytes": 7,
+                "contentType": "image/jpeg", "sha256": "0a", "width": 3, "height": 2}  # fmt: skip
+MADE: Json = {
+    "outcome": "COMPLETE",
+    "failure": None,
+    "made": {
+        "source": {"bucket": "my-photos", "key": "a.jpg"},
+        "image": {"format": "jpeg", "contentType": "image/jpeg", "width": 3, "height": 2,
+                  "bytes": 9},
+        "renditions": [OUTPUT],
+        "document": OUTPUT | {"name": "document", "pages": 1},
+        "backup": {"bucket": "backups", "key": "a.jpg", "bytes": 9, "etag": "e"},
+    },
+}  # fmt: skip
 
 
 def test_an_outcome_is_announced_once_and_marked(world: World) -> None:
@@ -249,19 +266,75 @@ def test_an_announcement_tells_its_subject(world: World) -> None:
 def test_a_success_lists_what_it_made_and_nothing_else(world: World) -> None:
     world.make_the_rest()
     world.clients["s3"].put_object(Bucket=BUCKET, Key="a.jpg/old.jpg", Body=b"x")
-    output = {"name": "small", "bucket": BUCKET, "key": "a.jpg/small.jpg", "bytes": 7,
-              "contentType": "image/jpeg", "sha256": "0a", "width": 3, "height": 2}  # fmt: skip
-    made = {
-        "source": {"bucket": "my-photos", "key": "a.jpg"},
-        "image": {"format": "jpeg", "contentType": "image/jpeg", "width": 3, "height": 2,
-                  "bytes": 9},
-        "renditions": [output],
-        "document": output | {"name": "document", "pages": 1},
-        "backup": {"bucket": "backups", "key": "a.jpg", "bytes": 9, "etag": "e"},
-    }  # fmt: skip
-    announce(report(outcome="COMPLETE", failure=None, made=made), world.services, world.settings)
+    announce(report(**MADE), world.services, world.settings)
     (message,) = world.heard()
-    assert (message["outputs"], message["renditions"]) == ([], [output])
+    assert (message["outputs"], message["renditions"]) == ([], [OUTPUT])
+
+
+# ---------------------------------------------------------------------------- resolved
+
+
+def test_a_success_after_an_alert_tells_those_who_were_alerted(world: World) -> None:
+    """Once: neither the same success again nor the next one says more."""
+    world.make_the_rest()
+    announce(report(), world.services, world.settings)
+    assert world.record()["alerted"] == "sender CorruptImage"
+    success = MADE | {"redriveCount": 1}
+    assert announce(report(**success), world.services, world.settings).published
+    assert not announce(report(**success), world.services, world.settings).published
+    announce(report(**MADE | {"redriveCount": 2}), world.services, world.settings)
+    _, first, told, second = world.heard()
+    assert (first["outcome"], second["outcome"]) == ("COMPLETE", "COMPLETE")
+    assert told == {
+        "outcome": "RESOLVED", "error": "CorruptImage", "fault": "sender",
+        "source": {"bucket": "my-photos", "key": "a.jpg"}, "execution": EXECUTION,
+        "console": first["console"],
+    }  # fmt: skip
+    assert "alerted" not in world.record()
+    assert world.record()["announced"] == f"COMPLETE {EXECUTION} 2"
+
+
+def test_that_it_is_resolved_goes_where_the_alert_went(world: World) -> None:
+    """By the same filters: fault and error are those of the alert."""
+    world.make_the_rest()
+    world.claim(alerted="system StorageError")
+    settings = msgspec.structs.replace(world.settings, notifications_topic="arn:aws:sns:::gone")
+    services = Services(world.clients.__getitem__)
+    services.topics = MagicMock()
+    announce(report(**MADE), services, settings)
+    _, (topic, subject, body, attributes) = (c.args for c in services.topics.publish.call_args_list)
+    assert topic == world.settings.alerts_topic
+    assert subject == "Darkroom: resolved: StorageError: a.jpg"
+    assert json.loads(body)["sms"] == (
+        "Darkroom RESOLVED a.jpg (was StorageError). Nothing to do. run"
+    )
+    assert json.loads(body)["email"].startswith("An image that had failed is ready now: nothing")
+    assert "\nWas        StorageError\nImage      a.jpg\n" in json.loads(body)["email"]
+    assert attributes == {
+        "outcome": "RESOLVED", "error": "StorageError", "fault": "system", "notify": "true",
+        "execution": EXECUTION, "image": "my-photos/a.jpg",
+    }  # fmt: skip
+
+
+def test_a_success_that_cannot_be_told_as_resolved_is_a_success(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one tells."""
+    world.make_the_rest()
+    world.claim(alerted="sender CorruptImage")
+    settings = msgspec.structs.replace(world.settings, alerts_topic="arn:aws:sns:us-east-1:1:gone")
+    assert announce(report(**MADE), world.services, settings).published
+    assert world.record()["alerted"] == "sender CorruptImage"
+    assert not announce(report(**MADE), world.services, world.settings).published
+    assert [message["outcome"] for message in world.heard()] == ["COMPLETE", "RESOLVED"]
+
+
+def test_a_failure_resolves_nothing_and_a_first_success_neither(world: World) -> None:
+    world.make_the_rest()
+    announce(report(**MADE), world.services, world.settings)
+    announce(report(redriveCount=1), world.services, world.settings)
+    announce(report(redriveCount=2), world.services, world.settings)
+    assert [m["outcome"] for m in world.heard()] == ["COMPLETE", "FAILED", "FAILED"]
 
 
 # ---------------------------------------------------------------------------- what no Catch sees

@@ -60,13 +60,27 @@ class Records:
             {":mark": {"S": mark}},
         )
 
-    def mark(self, image: str, execution: str, mark: str) -> None:
-        """Write that an outcome was announced, if the record is still the execution's."""
+    def mark(self, image: str, execution: str, mark: str, alerted: str = "") -> None:
+        """Write that an outcome was announced, if the record is still the execution's.
+
+        With the fault and the error that an alert told of.
+        """
+        update, values = "SET announced = :mark", {":mark": {"S": mark}}
+        if alerted:
+            update += ", alerted = :alerted"
+            values[":alerted"] = {"S": alerted}
+        self._own(image, execution, update, values)
+
+    def resolve(self, image: str, execution: str) -> None:
+        """Write that a success resolved the last alert, if the record is still the execution's."""
+        self._own(image, execution, "REMOVE alerted", {})
+
+    def _own(self, image: str, execution: str, update: str, values: Mapping[str, Any]) -> None:
         self._update(
             image,
-            "SET announced = :mark",
+            update,
             "#execution = :execution",
-            {":mark": {"S": mark}, ":execution": {"S": execution}},
+            {**values, ":execution": {"S": execution}},
             {"#execution": "execution"},
         )
 

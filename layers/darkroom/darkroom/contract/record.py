@@ -58,6 +58,8 @@ class ImageRecord(Struct, frozen=True, rename="camel"):
     announced: str = ""
     announcing: str = ""
     announcing_until: int = 0
+    # Whose fault the last alert told of, and which error, until a success resolves it.
+    alerted: str = ""
 
     @property
     def outputs(self) -> tuple[RecordedOutput, ...]:

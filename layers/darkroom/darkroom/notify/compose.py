@@ -81,6 +81,18 @@ def compose(
     return _Composer(report, outputs, ended, stack, runbook).message()
 
 
+def alerted_of(report: Report) -> str:
+    """Return what a record keeps of an alert: fault and error; nothing of a success."""
+    return f"{fault(report)} {ascii_only(report.failure.error)[:256]}" if report.failure else ""
+
+
+def resolved(report: Report, alerted: str) -> Message:
+    """Put into words that a success resolved what people were alerted of."""
+    composer = _Composer(report, (), 0.0, "", "")
+    whose, _, error = alerted.partition(" ")
+    return composer.resolved(whose, error or "unknown")
+
+
 def fault(report: Report) -> str:
     """Return whose a failure is to mend: the ``sender``'s or the ``system``'s.
 
@@ -150,6 +162,35 @@ class _Composer:
             sms=self.sms(),
             data=self.data(),
             attributes=self.attributes(),
+        )
+
+    def resolved(self, whose: str, error: str) -> Message:
+        """Return the message of a success to those who were alerted of an error before it."""
+        name = plain(self.key.rpartition("/")[2] or self.key)
+        start, was = f"Darkroom: resolved: {shortened(error, 40)}: ", shortened(error, 40)
+        about = shortened(self.id, SMS_ID_CHARACTERS)
+        email = (
+            "An image that had failed is ready now: nothing is left to do.",
+            "",
+            _line("Was", error),
+            *self.which(),
+            "",
+            _line("Execution", self.id),
+            f"{'':{LABEL_WIDTH}}{console_url(self.report.execution)}",
+        )
+        told = {"outcome": "RESOLVED", "error": error, "fault": whose}
+        about_it = {"source": self.rerun.get("source"), "execution": self.report.execution}
+        return Message(
+            subject=start + shortened(ascii_only(self.key), SUBJECT_CHARACTERS - len(start)),
+            email="\n".join(email),
+            sms=_fitting(
+                name,
+                f"Darkroom RESOLVED {{}} (was {was}). Nothing to do. {about}",
+                f"Darkroom RESOLVED {{}}. Nothing to do. {about}",
+                f"RESOLVED {{}}. {about}",
+            ),
+            data=told | about_it | {"console": console_url(self.report.execution)},
+            attributes=self.attributes() | told | {"notify": "true"},
         )
 
     def word(self) -> str:

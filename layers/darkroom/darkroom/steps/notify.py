@@ -23,7 +23,7 @@ from darkroom.contract.objects import StoredKey
 from darkroom.contract.record import ImageRecord
 from darkroom.contract.requests import rerun_request
 from darkroom.contract.results import Announcement, Failure, Number, Report
-from darkroom.notify.compose import compose
+from darkroom.notify.compose import alerted_of, compose, resolved
 from darkroom.steps.settings import NotifySettings
 
 logger = Logger()
@@ -51,6 +51,8 @@ def envelope(event: Mapping[str, Any]) -> dict[str, Any]:
 def announce(payload: object, services: Services, settings: NotifySettings) -> Announcement:
     """Publish how an execution ended, unless that has been done.
 
+    A success also tells those who were alerted of a failure before it that it is resolved.
+
     The payload is a :class:`darkroom.contract.results.Report`, or a status-change event.
     AccessDenied and DeliveryError are about SNS, or about Step Functions when asked about the
     execution.
@@ -69,7 +71,9 @@ def announce(payload: object, services: Services, settings: NotifySettings) -> A
     else:
         report = parse(payload, Report)
     mark = f"{report.outcome} {report.execution} {int(report.redrive_count)}"
-    if _record(report.image, records).announced == mark:
+    record = _record(report.image, records)
+    if record.announced == mark:
+        _resolve(report, record.alerted, services, settings)
         return Announcement(published=False)
     if event is not None:
         _reserve(report, mark, records)
@@ -91,8 +95,25 @@ def announce(payload: object, services: Services, settings: NotifySettings) -> A
                 records.release(report.image, mark)
         raise
     with _tolerated("the record could not be marked as announced"):
-        records.mark(report.image, report.execution, mark)
+        records.mark(report.image, report.execution, mark, alerted_of(report))
+    _resolve(report, record.alerted, services, settings)
     return Announcement(published=True, subject=message.subject)
+
+
+def _resolve(report: Report, alerted: str, services: Services, settings: NotifySettings) -> None:
+    """Tell of a success those who were alerted of the failure before it, once.
+
+    What cannot be sent is told with the next success: the record keeps what was alerted.
+    """
+    if report.outcome != "COMPLETE" or not alerted:
+        return
+    message = resolved(report, alerted)
+    records = services.records(settings.images_table)
+    with _tolerated("that it is resolved could not be told"):
+        services.topics.publish(
+            settings.alerts_topic, message.subject, message.body(), message.attributes
+        )
+        records.resolve(report.image, report.execution)
 
 
 def _reserve(report: Report, mark: str, records: Records) -> None:
