@@ -29,9 +29,9 @@ from tests.support.aws_cli import carry_out
 from tests.support.pipeline import Json
 
 
-@pytest.fixture(scope="module")
-def at(engine: Engine) -> Deployment:
-    return engine.deployment
+@pytest.fixture
+def at(sound: Deployment) -> Deployment:
+    return sound
 
 
 def found(at: Deployment, check: str) -> list[Finding]:

@@ -139,6 +139,29 @@ def test_an_unmodified_aws_cli_would_find_everything(pipeline: Pipeline) -> None
     assert pipeline.wait(started).status == "SUCCEEDED"
 
 
+def test_versions_of_any_key_are_listed(engine: Engine) -> None:
+    at = engine.deployment
+    bucket, folder = at.source_bucket_name, "elsewhere/\x1b %41+é"
+    keys = [f"{folder}/\n{name}" for name in ("a", "b", "c/d")]
+    for key in keys:
+        at.s3.put_object(Bucket=bucket, Key=key, Body=b"x")
+    at.s3.delete_object(Bucket=bucket, Key=keys[0])
+    wanted = {"Bucket": bucket, "Prefix": f"{folder}/", "Delimiter": "/"}
+    first = at.s3.list_object_versions(**wanted, MaxKeys=2)
+    rest = at.s3.list_object_versions(
+        **wanted,
+        KeyMarker=first["NextKeyMarker"],
+        VersionIdMarker=first["NextVersionIdMarker"],
+    )
+    assert (first["Prefix"], first["Delimiter"]) == (f"{folder}/", "/")
+    assert {each["Key"] for each in first["Versions"] + first["DeleteMarkers"]} == {keys[0]}
+    assert [each["Key"] for each in rest["Versions"]] == [keys[1]]
+    assert rest["CommonPrefixes"] == [{"Prefix": f"{folder}/\nc/"}]
+    for page in (first, rest):
+        for each in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+            at.s3.delete_object(Bucket=bucket, Key=each["Key"], VersionId=each["VersionId"])
+
+
 def test_warming_starts_an_environment_of_each_function(engine: Engine) -> None:
     engine.warm()
     names = {spec.name for spec in engine.functions.specs()}

@@ -23,10 +23,10 @@ from darkroom_ops.engine.stepfunctions.task_faults import Fault
 
 
 @pytest.fixture
-def at(engine: Engine) -> Iterator[Deployment]:
+def at(engine: Engine, sound: Deployment) -> Iterator[Deployment]:
     """A stack, in which nothing more is after the test than was before."""
-    before = everything(engine.deployment)
-    yield engine.deployment
+    before = everything(sound)
+    yield sound
     engine.faults.clear()
     assert engine.wait_idle()
     assert everything(engine.deployment) == before

@@ -127,3 +127,12 @@ def test_a_key_has_1024_bytes_at_most(lab: Lab, key: str) -> None:
 @probe(s3.key_name)
 def test_plain_moto_takes_any_key() -> bool:
     return len(keyed("a" * 1025)) == 1025
+
+
+@probe(s3.list_versions)
+def test_plain_moto_does_not_encode_keys_of_versions() -> bool:
+    storage = client("s3")
+    storage.create_bucket(Bucket="listed")
+    storage.put_object(Bucket="listed", Key="a%41", Body=b"x")
+    (version,) = storage.list_object_versions(Bucket="listed", EncodingType="url")["Versions"]
+    return bool(version["Key"] == "a%41")
