@@ -79,3 +79,14 @@ def check_sizes(sizes: list[tuple[int, int]], limits: Limits) -> None:
             f"The image has {total:,} pixels ({of}), but the limit is {limits.max_pixels:,} "
             "(max_pixels). Make it smaller, or have the limit raised."
         )
+
+
+def check_memory(size: tuple[int, int], most: int, kind: str, limits: Limits) -> None:
+    """Refuse an image of more pixels than those of its kind that ``max_memory`` has room for."""
+    width, height = size
+    if width * height > most:
+        raise ImageTooLarge(
+            f"The image has {width * height:,} pixels ({width:,} by {height:,}), but a decoder has "
+            f"memory for {max(0, most):,} of {kind}: {limits.max_memory // MIB:,} MiB "
+            "(max_memory). Make it smaller, save it as a JPEG, or have the limit raised."
+        )

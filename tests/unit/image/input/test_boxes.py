@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from darkroom.contract.errors import CorruptImage, UnsupportedImage
+from darkroom.contract.errors import CorruptImage, ImageTooLarge, UnsupportedImage
+from darkroom.contract.limits import MIB, Limits
 from darkroom.contract.presets import Preset
-from darkroom.image.input.boxes import items
+from darkroom.image.input.boxes import frames, items
+from darkroom.image.input.openers import open_image
 from darkroom.image.mezzanine import unpack
 from numpy.typing import NDArray
 from PIL import Image
@@ -257,4 +259,58 @@ def test_the_first_picture_of_an_animated_avif_is_shown() -> None:
         first, "AVIF", quality=95, subsampling="4:4:4", save_all=True, append_images=[second]
     )
     assert data[8:12] == b"avis"
+    assert develop(data).image.frames == 2
     assert near(shown(data), PIXELS["avif"])
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [Limits(max_frames=2), Limits(max_pixels=2 * 160 * 120)],
+    ids=["frames", "pixels of all frames"],
+)
+def test_the_frames_of_an_avif_count(limits: Limits) -> None:
+    films = [
+        encoded(PHOTO, "AVIF", speed=10, save_all=True, append_images=[PHOTO] * (count - 1))
+        for count in (2, 3)
+    ]
+    assert develop(films[0], limits=limits).image.frames == 2
+    with pytest.raises(ImageTooLarge, match="3 frames"):
+        develop(films[1], limits=limits)
+
+
+def test_the_frames_of_a_film_are_those_of_its_longest_track() -> None:
+    sizes = [full(b"stsz", struct.pack(">II", size, count)) for size, count in ((0, 7), (9, 300))]
+    assert frames(box(b"moov", *sizes)) == frames(box(b"moov", *sizes[::-1])) == 300
+    assert frames(box(b"mdat", *sizes)) == frames(box(b"moov")) == 1
+
+
+@pytest.mark.parametrize(
+    ("mode", "subsampling", "room"),
+    [
+        ("RGB", "4:2:0", 1536 * 1024),
+        ("RGBA", "4:2:0", 1536 * 1024),
+        ("RGB", "4:2:2", 1536 * 1024),
+        ("RGB", "4:4:4", 1_324_517),
+        ("RGBA", "4:4:4", 1_324_517),
+        ("L", "4:0:0", 5_033_164),
+        ("LA", "4:0:0", 5_033_164),
+    ],
+)
+def test_an_avif_that_memory_has_no_room_for_is_refused_by_its_header(
+    mode: str, subsampling: str, room: int
+) -> None:
+    """Of 64 MiB, the process itself takes 40; so they are divided by what a pixel takes."""
+    small = encoded(PHOTO.convert(mode), "AVIF", speed=10, subsampling=subsampling)
+    for wide, fits in ((room // 800, True), (room // 800 + 1, False)):
+        data = small.replace(struct.pack(">II", 160, 120), struct.pack(">II", wide, 800))
+        limits = Limits(max_memory=64 * MIB)
+        if fits:
+            assert open_image(data, "avif", limits).pages[0].size == (wide, 800)
+            continue
+        with pytest.raises(ImageTooLarge) as caught:
+            open_image(data, "avif", limits)
+        assert str(caught.value) == (
+            f"The image has {800 * wide:,} pixels ({wide:,} by 800), but a decoder has memory for "
+            f"{room:,} of such an AVIF: 64 MiB (max_memory). Make it smaller, save it as a JPEG, "
+            "or have the limit raised."
+        )

@@ -6,10 +6,10 @@ import io
 import re
 from typing import Any
 
-from darkroom.contract.limits import Limits, check_sizes
+from darkroom.contract.limits import MIB, Limits, check_count, check_memory, check_sizes
 from darkroom.image.colour import with_profile
 from darkroom.image.geometry import Size
-from darkroom.image.input.boxes import described
+from darkroom.image.input.boxes import described, frames
 from darkroom.image.input.page import SEQUENTIAL, Data, Opened, Page, exif, size_of, source
 from darkroom.image.pixels import from_bytes
 from darkroom.image.vips import vips
@@ -18,17 +18,43 @@ _CONFIGURATION = re.compile(rb"av1C\x81.(.)", re.DOTALL)
 _ONE_PLANE = 0x10
 """A bit of a plane's configuration: it is grey, or transparency (AV1-ISOBMFF, 2.3.3)."""
 
+_HALVED = 0x08
+"""Another bit: colours have half the width."""
+
+_GREY, _USUAL, _FULL = 5, 16, 19
+"""What decoding takes for a pixel, in bytes (measured): without colours, with those of half the
+width, and of the full one. Transparency, depth and tiles make no difference."""
+
+_BESIDES = 40 * MIB
+"""What the decoder's process takes before."""
+
 
 def read(data: Data, limits: Limits) -> Opened:
     """Read the header; see :func:`darkroom.image.input.openers.open_image`."""
     described(data, "avif")
     image = vips().Image.heifload_source(source(data), **SEQUENTIAL)
-    check_sizes([size_of(image)], limits)
+    size, count = size_of(image), frames(data)
+    check_count(count, "frames", limits)
+    check_sizes([size] * count, limits)
+    _check_memory(size, data, limits)
     # The container turns the image itself (irot, imir); EXIF orientation is only a note in it.
-    page = Page(size_of(image), 1, lambda _: image)
-    if any(found[1][0] & _ONE_PLANE for found in _CONFIGURATION.finditer(data)):
+    page = Page(size, 1, lambda _: image)
+    if any(plane & _ONE_PLANE for plane in _planes(data)):
         page = _by_pillow(data, page)
-    return Opened("avif", (page,), exif=exif(image))
+    return Opened("avif", (page,), frames=count, exif=exif(image))
+
+
+def _planes(data: Data) -> list[int]:
+    """Return what the configurations say of their planes."""
+    return [found[1][0] for found in _CONFIGURATION.finditer(data)]
+
+
+def _check_memory(size: Size, data: Data, limits: Limits) -> None:
+    """Refuse what cannot be decoded in the memory that there is: all of it is, at its full size."""
+    colours = [plane for plane in _planes(data) if not plane & _ONE_PLANE]
+    full = not all(plane & _HALVED for plane in colours)
+    each = _FULL if full else _USUAL if colours else _GREY
+    check_memory(size, (limits.max_memory - _BESIDES) // each, "such an AVIF", limits)
 
 
 def _by_pillow(data: Data, page: Page) -> Page:
