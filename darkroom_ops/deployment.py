@@ -39,6 +39,9 @@ MESSAGES = ("darkroom", "messages")
 """Where the engine says how many messages went out about each execution, as an object of S3: so
 asking for it is signed as all calls are. AWS has no such thing."""
 
+LEDGER = ("darkroom", "executions")
+"""Where the engine says what it knows of each execution that has ended, in the same way."""
+
 
 class NotDeployed(Exception):
     """There is no such stack, or it cannot be read."""

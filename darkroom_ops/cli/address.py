@@ -20,11 +20,9 @@ from urllib.parse import urlsplit
 from darkroom.contract.text import shell
 
 from darkroom_ops.deployment import DEFAULT_REGION, DEFAULT_STACK, OPERATOR, Deployment
+from darkroom_ops.home import PROJECT, folder
 from darkroom_ops.ports import HOST
 from darkroom_ops.present.failures import WrongUse
-
-PROJECT = Path(__file__).resolve().parents[2]
-"""The project folder: the template's."""
 
 TEMPLATE = PROJECT / "template.yaml"
 
@@ -47,12 +45,8 @@ class Address:
 
 
 def state_file() -> Path:
-    """Return the file that holds the running engine's address.
-
-    ``DARKROOM_HOME`` moves it, so that several engines can run beside each other.
-    """
-    home = os.environ.get("DARKROOM_HOME")
-    return (Path(home) if home else PROJECT / ".darkroom") / "engine.json"
+    """Return the file that holds the running engine's address."""
+    return folder() / "engine.json"
 
 
 def profile_file() -> Path:

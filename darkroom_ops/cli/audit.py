@@ -72,6 +72,7 @@ def audit(
     """
     from darkroom_ops.audit.evidence import StackEvidence, mailbox
     from darkroom_ops.audit.findings import SETTLED_SECONDS, Auditor
+    from darkroom_ops.audit.last import keep
 
     deployment = target.deployment()
     local = deployment.endpoint is not None
@@ -91,6 +92,8 @@ def audit(
         for finding in auditor.findings():
             findings.append(finding)
             _show(screen, finding)
+    if prefix is None:  # of a part, it says nothing of the whole
+        keep(deployment, auditor.counts["images"], Counter(each.kind for each in findings))
     if target.json:
         print(
             json.dumps(

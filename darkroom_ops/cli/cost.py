@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from darkroom_ops.deployment import Deployment
-    from darkroom_ops.executions.client import Executions, Listed
+    from darkroom_ops.executions.client import Executions
     from darkroom_ops.executions.cost import Cost, Item
+    from darkroom_ops.executions.listed import Listed
 
 COMPLETE = "COMPLETE"
 THOUSAND = 1000
@@ -116,7 +117,7 @@ def _estimates(
     """Read each execution's history; that takes a while on AWS, which throttles such requests."""
 
     def estimated(each: Listed) -> tuple[str, Cost | None]:
-        return each.outcome or each.status, executions.cost(executions.get(each.arn))
+        return each.outcome or each.status, executions.cost_of(each)
 
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 

@@ -15,11 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 from darkroom_ops.cli import display
-from darkroom_ops.cli.address import PROJECT
 from darkroom_ops.executions import cost
 from darkroom_ops.executions.cost import Cost
 from darkroom_ops.executions.model import Execution
 from darkroom_ops.executions.watch import Watcher, fetch
+from darkroom_ops.home import PROJECT
 from darkroom_ops.present import words
 from darkroom_ops.present.failures import WrongUse
 

@@ -19,7 +19,7 @@ from darkroom_ops.present.failures import WrongUse
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from darkroom_ops.executions.client import Listed
+    from darkroom_ops.executions.listed import Listed
 
 SHORT = 8
 """Characters of a name that are shown, at least; as many more as distinguish the executions."""

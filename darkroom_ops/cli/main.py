@@ -23,6 +23,7 @@ from darkroom_ops.cli import (
     rerun,
     run,
     show,
+    status,
     stop,
     up,
 )
@@ -58,7 +59,7 @@ app.add_typer(dlq_app, name="dlq", rich_help_panel=REPAIR)
 
 for _group, _commands in (
     (app, (up.up, run.run, ls.ls, show.show, rerun.rerun, redrive.redrive, stop.stop)),
-    (app, (cost.cost, audit.audit, doctor.doctor, console.console, demo.demo)),
+    (app, (status.status, cost.cost, audit.audit, doctor.doctor, console.console, demo.demo)),
     (presets_app, (presets.get, presets.put, presets.validate)),
     (dlq_app, (dlq.list_, dlq.redrive)),
 ):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from darkroom.contract.arns import parse
 
@@ -12,13 +13,12 @@ from darkroom_ops.doctor.stack import Stack
 RUNBOOK = "docs/operations.md"
 
 
-def alarms(stack: Stack) -> Iterator[Finding]:
-    """Look whether an alarm rings, and whether each is there and may."""
-    cloudwatch = stack.at.cloudwatch
-    pages = cloudwatch.get_paginator("describe_alarms").paginate(
-        ActionPrefix=stack.at.alarms_topic_arn
-    )
-    found = {each["AlarmName"]: each for page in pages for each in page["MetricAlarms"]}
+def ringing(stack: Stack) -> Iterator[Finding]:
+    """Look whether an alarm rings."""
+    return _ringing(stack, _alarms(stack))
+
+
+def _ringing(stack: Stack, found: Mapping[str, Any]) -> Iterator[Finding]:
     for name, each in found.items():
         if each["StateValue"] == "ALARM":
             since = each.get("StateUpdatedTimestamp")
@@ -30,6 +30,21 @@ def alarms(stack: Stack) -> Iterator[Finding]:
                 f"{stack.darkroom('ls', '--status', 'failed')} lists what failed; {RUNBOOK} has a "
                 "section for each alarm.",
             )
+
+
+def _alarms(stack: Stack) -> dict[str, Any]:
+    """Return the alarms that tell of the stack, by name."""
+    pages = stack.at.cloudwatch.get_paginator("describe_alarms").paginate(
+        ActionPrefix=stack.at.alarms_topic_arn
+    )
+    return {each["AlarmName"]: each for page in pages for each in page["MetricAlarms"]}
+
+
+def alarms(stack: Stack) -> Iterator[Finding]:
+    """Look whether an alarm rings, and whether each is there and may."""
+    found = _alarms(stack)
+    yield from _ringing(stack, found)
+    for name, each in found.items():
         if not each.get("ActionsEnabled", True):
             yield Finding(
                 "warning",
@@ -49,8 +64,13 @@ def alarms(stack: Stack) -> Iterator[Finding]:
         yield Finding("elsewhere", "alarms", "the engine measures nothing, so it has no alarms")
 
 
-def dead_letters(stack: Stack) -> Iterator[Finding]:
-    """Look for events that reached nobody."""
+def waiting(stack: Stack) -> int:
+    """Return how many events reached nobody."""
+    return _dead_letters(stack)[0]
+
+
+def _dead_letters(stack: Stack) -> tuple[int, str]:
+    """Return how many events reached nobody, and their queue's ARN."""
     url = stack.at.events_dead_letter_queue_url
     said = stack.at.sqs.get_queue_attributes(
         QueueUrl=url,
@@ -60,14 +80,19 @@ def dead_letters(stack: Stack) -> Iterator[Finding]:
             "ApproximateNumberOfMessagesNotVisible",
         ],
     )["Attributes"]
-    waiting = int(said["ApproximateNumberOfMessages"])
-    waiting += int(said["ApproximateNumberOfMessagesNotVisible"])
-    if waiting:
-        one = waiting == 1
+    visible = int(said["ApproximateNumberOfMessages"])
+    return visible + int(said["ApproximateNumberOfMessagesNotVisible"]), said["QueueArn"]
+
+
+def dead_letters(stack: Stack) -> Iterator[Finding]:
+    """Look for events that reached nobody."""
+    number, queue = _dead_letters(stack)
+    if number:
+        one = number == 1
         yield Finding(
             "broken",
             "dead letters",
-            f"{'An event' if one else f'{waiting} events'} in {parse(said['QueueArn']).name} "
+            f"{'An event' if one else f'{number} events'} in {parse(queue).name} "
             f"{'has' if one else 'have'} reached nobody: images not processed, or failures that "
             "nobody was told of.",
             f"{stack.darkroom('dlq', 'list')} says why; when that is mended: "

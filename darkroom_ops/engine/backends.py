@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import datetime
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from darkroom.contract.arns import parse
@@ -112,6 +113,33 @@ def running_executions(region: str) -> int:
 def runs(region: str, arn: str) -> bool:
     """Return whether an execution is running, or has ended without an event so far."""
     return any(_running(each) for each in _executions(region) if each.exec_arn == arn)
+
+
+def ended(
+    region: str,
+) -> Iterator[tuple[tuple[object, ...], dict[str, Any], Callable[[], list[dict[str, Any]]]]]:
+    """Yield each execution that has ended: what tells it, its description, its events."""
+    for each in _executions(region):
+        stopped, redrives = each.stop_date, getattr(each, "redrive_count", 0)
+        if each.exec_status == "RUNNING" or stopped is None:
+            continue
+        said = {
+            **each.to_describe_output(),
+            "startDate": _exact(each.start_date),
+            "stopDate": _exact(stopped),
+            "redriveCount": redrives,
+        }
+
+        def events(execution: Any = each) -> list[dict[str, Any]]:
+            history = execution.exec_worker.env.event_manager._history_event_list  # noqa: SLF001
+            return [dict(event) for event in history]  # moto copies it deeply, which takes long
+
+        yield (each.exec_arn, each.exec_status, stopped, redrives), said, events
+
+
+def _exact(time: datetime.datetime) -> datetime.datetime:
+    """Return a time as it comes out of an answer, in which it is a number."""
+    return datetime.datetime.fromtimestamp(time.timestamp(), datetime.UTC)
 
 
 def _machines(region: str) -> list[Any]:

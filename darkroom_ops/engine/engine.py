@@ -18,7 +18,7 @@ from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from darkroom_ops.deployment import DEFAULT_REGION, DEFAULT_STACK, MESSAGES, Deployment
+from darkroom_ops.deployment import DEFAULT_REGION, DEFAULT_STACK, LEDGER, MESSAGES, Deployment
 from darkroom_ops.engine import backends, eventbridge
 from darkroom_ops.engine.authorization import Authorizer
 from darkroom_ops.engine.deploy import Deployed, deploy
@@ -27,6 +27,7 @@ from darkroom_ops.engine.inbox import Inbox
 from darkroom_ops.engine.lambda_.environments import Start
 from darkroom_ops.engine.lambda_.event_sources import EventSources
 from darkroom_ops.engine.lambda_.functions import Functions
+from darkroom_ops.engine.ledger import Ledger
 from darkroom_ops.engine.moto import hooks, server
 from darkroom_ops.engine.moto.hook import Services
 from darkroom_ops.engine.permissions import Place
@@ -126,11 +127,18 @@ class Engine:
             waiting=backends.messages,
         )
         self._closed = False
+        ledger = Ledger(
+            DEFAULT_REGION,
+            lambda: {spec.name: spec.memory_mb for spec in self.functions.specs()},
+        )
         gateway = Gateway(
             server.applications(),
             self.authorizer,
             lambda call, invocation: self.inject_fault and self.inject_fault(call, invocation),
-            {f"/{'/'.join(MESSAGES)}": self.inbox.per_execution},
+            {
+                f"/{'/'.join(MESSAGES)}": self.inbox.per_execution,
+                f"/{'/'.join(LEDGER)}": ledger.page,
+            },
             keys=self.keys,
             hosts=hosts(self.port),
         )

@@ -7,25 +7,36 @@ life again, and then its status, its end or its count of redrives says so.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from botocore.exceptions import ClientError
+import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
 from darkroom.aws.records import Records
 from darkroom.contract.arns import NAME, execution_arn, find_execution
 from darkroom.contract.keys import record_key
 
 from darkroom_ops.cache import Recent
-from darkroom_ops.deployment import Deployment
+from darkroom_ops.deployment import LEDGER, Deployment
 from darkroom_ops.executions import cost
 from darkroom_ops.executions.cost import Cost
-from darkroom_ops.executions.model import RUNNING, Execution, SourceObject, read
+from darkroom_ops.executions.listed import (
+    FAILURES,
+    OUTCOMES,
+    Filter,
+    Line,
+    Listed,
+    cost_of,
+)
+from darkroom_ops.executions.listed import listed as line_of
+from darkroom_ops.executions.model import RUNNING, Execution, read
 from darkroom_ops.executions.watch import history, listed, newest, started_since
 
 if TYPE_CHECKING:
@@ -36,13 +47,8 @@ AWS_STATUSES: tuple[ExecutionStatusType, ...] = (
 )  # fmt: skip
 """What Step Functions says of an execution."""
 
-OUTCOMES = ("COMPLETE", "ALREADY_PROCESSED", "SUPERSEDED")
-"""What a successful execution's output says."""
-
 STATUSES: tuple[str, ...] = (*AWS_STATUSES, *OUTCOMES)
 """What a list can be filtered by."""
-
-FAILURES = {"FAILED", "TIMED_OUT", "ABORTED"}
 
 LISTED = 1000
 """Executions in one answer of ListExecutions, at most (its API reference)."""
@@ -66,24 +72,12 @@ KEPT_LISTED, KEPT_WHOLE = 20_000, 200
 """Ended executions that are remembered: in short, and with their states."""
 
 
+ALL = Filter()
+"""Every execution."""
+
+
 class NoSuchExecution(Exception):
     """What was named is no execution of this stack, or more than one."""
-
-
-@dataclass(frozen=True)
-class Listed:
-    """An execution in a list: what :class:`Execution` says of it, without its states."""
-
-    arn: str
-    name: str
-    status: str
-    outcome: str | None
-    error: str | None
-    source: SourceObject | None
-    started: datetime.datetime
-    stopped: datetime.datetime | None
-    seconds: float
-    usd: float | None  # the cost in US dollars; None while it runs, and when it is not known
 
 
 @dataclass(frozen=True)
@@ -103,6 +97,8 @@ class Executions:
         self._memory = cost.Memory(deployment.lambda_)
         self._listed: Recent[_Known] = Recent(KEPT_LISTED)
         self._whole: Recent[Execution] = Recent(KEPT_WHOLE)
+        self._priced: Recent[Cost] = Recent(KEPT_LISTED)
+        self._has_ledger = deployment.endpoint is not None
 
     def recent(
         self,
@@ -113,12 +109,14 @@ class Executions:
         since: datetime.datetime | None = None,
         after: str | None = None,
         costs: bool = True,
+        only: Filter = ALL,
     ) -> ListPage:
         """Return a part of the list, so many at most, newest first.
 
         `after` is the `next` of the part before; :meth:`each` says what the others are.
         """
-        each = self._each(status, prefix, since, after, costs=costs, expected=limit + 1)
+        only = _narrowed(only, status, prefix, since)
+        each = self._each(only, after, costs=costs, expected=limit + 1)
         items = tuple(itertools.islice(each, limit + 1))
         more = len(items) > limit
         return ListPage(
@@ -135,6 +133,7 @@ class Executions:
         after: str | None = None,
         costs: bool = True,
         expected: int = LISTED,
+        only: Filter = ALL,
     ) -> Iterator[Listed]:
         """Yield executions, newest first, asking for more as they are taken.
 
@@ -144,39 +143,64 @@ class Executions:
         takes one more request for each. About how many will be taken is `expected`. The newest is
         what ended last; what runs is among them by its start.
         """
-        each = self._each(status, prefix, since, after, costs=costs, expected=expected)
+        only = _narrowed(only, status, prefix, since)
+        each = self._each(only, after, costs=costs, expected=expected)
         yield from (taken for _, taken in each)
 
     def _each(
         self,
-        status: str | None,
-        prefix: str | None,
-        since: datetime.datetime | None,
+        only: Filter,
         after: str | None,
         *,
         costs: bool,
         expected: int,
     ) -> Iterator[tuple[Mapping[str, Any], Listed]]:
+        status = only.status
         if status is not None and status not in STATUSES:
             raise ValueError(f"Expected one of {', '.join(STATUSES)}, but received {status!r}.")
-        narrowed = bool(status or prefix or since or after)
+        narrowed = only != ALL or after is not None
         most = LISTED_LOCALLY if self._deployment.endpoint else LISTED
         size = most if narrowed else min(most, max(1, expected))
         items = self._items(status, size)
         if after is not None:
             items = _behind(after, items)
-        if since is not None:
-            items = started_since(since, items)
+        if only.since is not None:
+            items = started_since(only.since, items)
 
         def take(item: Mapping[str, Any]) -> tuple[Mapping[str, Any], Listed] | None:
-            taken = self._take(item, lambda each: _wanted(each, status, prefix), costs=costs)
+            taken = self._take(item, only, costs=costs)
             return None if taken is None else (item, taken)
 
         with ThreadPoolExecutor(AT_ONCE, "executions") as pool:
             while batch := list(itertools.islice(items, min(BATCH, max(1, expected)))):
                 # What is remembered needs no thread: handing it to one costs more than looking.
-                known = all(self._listed.get(_key(i)) for i in batch)
+                if self._has_ledger and len(self._unknown_of(batch, ended=True)) > AT_ONCE:
+                    self._read_ledger()
+                known = not self._unknown_of(batch)
                 yield from filter(None, (map if known else pool.map)(take, batch))
+
+    def _unknown_of(
+        self, batch: list[Mapping[str, Any]], *, ended: bool = False
+    ) -> list[Mapping[str, Any]]:
+        """Return what is not remembered, or only that of it which has ended."""
+        unknown = (item for item in batch if self._listed.get(_key(item)) is None)
+        return [item for item in unknown if not ended or item["status"] != RUNNING]
+
+    def _read_ledger(self) -> None:
+        """Remember all that the engine says has ended: that is one request, for whatever number."""
+        bucket, key = LEDGER
+        try:
+            answer = self._deployment.s3.get_object(Bucket=bucket, Key=key)
+            lines = msgspec.json.decode(answer["Body"].read(), type=list[Line])
+        except (ClientError, BotoCoreError, msgspec.DecodeError):
+            self._has_ledger = False  # another emulator
+            return
+        for line in lines:
+            each = line.listed
+            key_ = (each.arn, each.status, each.stopped, line.redrives)
+            self._listed.put(key_, _Known(each, costed=True))
+            if line.cost is not None:
+                self._priced.put((each.arn, each.stopped), line.cost)
 
     def get(self, arn: str) -> Execution:
         """Return an execution with its states, as far as it has come."""
@@ -187,10 +211,12 @@ class Executions:
 
     def cost(self, execution: Execution) -> Cost | None:
         """Return what an execution cost; None when it called a function that is gone."""
-        try:
-            return cost.estimate(execution, self._memory)
-        except KeyError:
-            return None
+        return cost_of(execution, self._memory)
+
+    def cost_of(self, each: Listed) -> Cost | None:
+        """Return what an execution of the list cost, line by line."""
+        known = self._priced.get((each.arn, each.stopped))
+        return self.cost(self.get(each.arn)) if known is None else known
 
     def find(self, text: str) -> str:
         """Return the ARN of the execution that a person names.
@@ -229,25 +255,26 @@ class Executions:
             if status != "FAILED" or item["status"] in FAILURES:
                 yield item
 
-    def _take(
-        self, item: Mapping[str, Any], wanted: Callable[[Listed], bool], *, costs: bool
-    ) -> Listed | None:
+    def _take(self, item: Mapping[str, Any], only: Filter, *, costs: bool) -> Listed | None:
         """Return an execution if it is wanted, asking for no more than that needs."""
         known = self._listed.get(_key(item))
-        if known is not None and not wanted(known.listed):
+        # Which state failed is known only of what has been read whole.
+        whole = costs or only.step is not None
+        first = dataclasses.replace(only, step=None)
+        if known is not None and not (only if known.costed else first).wants(known.listed):
             return None
-        if known is not None and (known.costed or not costs):
+        if known is not None and (known.costed or not whole):
             return known.listed
         described = self._client.describe_execution(executionArn=item["executionArn"])
-        taken = _Known(_listed(read(described, [])), costed=False)
-        if costs and wanted(taken.listed) and taken.listed.status != RUNNING:
+        taken = _Known(line_of(read(described, [])), costed=False)
+        if whole and first.wants(taken.listed) and taken.listed.status != RUNNING:
             # A history that cannot be read, or may not be, costs its cost and not the list.
             with contextlib.suppress(ClientError):
                 execution = self._read(described)
-                taken = _Known(_listed(execution, self.cost(execution)), costed=True)
+                taken = _Known(line_of(execution, self.cost(execution)), costed=True)
         if taken.listed.status == item["status"] != RUNNING:
             self._listed.put(_key(item), taken)
-        return taken.listed if wanted(taken.listed) else None
+        return taken.listed if only.wants(taken.listed) else None
 
     def _read(self, described: Mapping[str, Any]) -> Execution:
         known = self._whole.get(_key(described))
@@ -338,22 +365,13 @@ def _behind(place: str, items: Iterator[Mapping[str, Any]]) -> Iterator[Mapping[
         passed |= (time, item["executionArn"]) == (moment, arn)
 
 
-def _listed(execution: Execution, price: Cost | None = None) -> Listed:
-    return Listed(
-        arn=execution.arn,
-        name=execution.name,
-        status=execution.status,
-        outcome=execution.outcome,
-        error=execution.error,
-        source=execution.source,
-        started=execution.started,
-        stopped=execution.stopped,
-        seconds=execution.seconds,
-        usd=None if price is None else price.usd,
+def _narrowed(
+    only: Filter, status: str | None, prefix: str | None, since: datetime.datetime | None
+) -> Filter:
+    """Return a filter with what is named beside it."""
+    return dataclasses.replace(
+        only,
+        status=only.status if status is None else status,
+        prefix=only.prefix if prefix is None else prefix,
+        since=only.since if since is None else since,
     )
-
-
-def _wanted(listed: Listed, status: str | None, prefix: str | None) -> bool:
-    if status in OUTCOMES and listed.outcome != status:
-        return False
-    return prefix is None or (listed.source is not None and listed.source.key.startswith(prefix))

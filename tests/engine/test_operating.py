@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import os
@@ -178,6 +179,39 @@ def test_ls_says_what_an_option_takes(
 
 
 # ---------------------------------------------------------------------------- show
+
+
+def test_the_engine_says_at_once_what_asking_for_each_says(
+    pipeline: Pipeline, good: Run, bad: Run
+) -> None:
+    if pipeline.engine is None:
+        pytest.skip("only the engine has such an answer")
+    quickly, slowly = Executions(pipeline.at), Executions(pipeline.at)
+    slowly._has_ledger = False
+    client = pipeline.at.stepfunctions
+    asked = client.list_executions(stateMachineArn=pipeline.at.state_machine_arn)["executions"]
+    quickly._read_ledger()
+
+    found = [each for each in quickly.each() if each.name in {good.name, bad.name}]
+
+    assert {each.name for each in found} == {good.name, bad.name}
+    assert not quickly._unknown_of(asked, ended=True)
+    for each in found:
+        (same,) = (other for other in slowly.each() if other.arn == each.arn)
+        # Descriptions have milliseconds, the list has more.
+        assert abs(each.seconds - same.seconds) < 0.002
+        times = {"started": each.started, "stopped": each.stopped, "seconds": each.seconds}
+        assert each == dataclasses.replace(same, **times)
+        assert quickly.cost_of(each) == slowly.cost_of(each)
+    assert {each.step for each in found} == {None, "Prepare"}
+
+
+def test_status_says_how_it_went(darkroom: Darkroom, good: Run, bad: Run) -> None:
+    lines = darkroom("status").splitlines()
+    assert len(lines) == 10
+    assert "CorruptImage" in lines[4]
+    hour = json.loads(darkroom("status", "--json"))["windows"][0]
+    assert (hour["complete"] >= 1, hour["failed"] >= 1, hour["cost_usd"] > 0) == (True, True, True)
 
 
 def test_show_draws_the_states_and_lists_what_was_made(darkroom: Darkroom, good: Run) -> None:

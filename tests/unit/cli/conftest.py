@@ -12,8 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from darkroom_ops.cli.main import app
-from darkroom_ops.executions.client import Listed, ListPage, NoSuchExecution
+from darkroom_ops.executions.client import ListPage, NoSuchExecution
 from darkroom_ops.executions.cost import Cost
+from darkroom_ops.executions.listed import Listed
 from darkroom_ops.executions.model import SourceObject
 
 NOON = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.UTC)
@@ -82,6 +83,9 @@ class Executions:
 
     def get(self, arn: str) -> Any:
         return self.whole[arn]
+
+    def cost_of(self, each: Listed) -> Cost | None:
+        return self.cost(self.get(each.arn))
 
     def cost(self, execution: Any) -> Cost | None:
         return self.prices.get(execution)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import io
 import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +15,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from darkroom_ops.audit import evidence
+from darkroom_ops.audit.last import last
 from darkroom_ops.cli.main import app
 from tests.unit.audit.test_findings import (
     ARN,
@@ -39,7 +41,9 @@ class Darkroom:
 
     def __init__(self, world: World, patch: pytest.MonkeyPatch) -> None:
         s3 = SimpleNamespace(get_object=self._get)
-        self.deployment = SimpleNamespace(endpoint="http://engine", source_prefix="uploads/", s3=s3)
+        self.deployment = SimpleNamespace(
+            endpoint="http://engine", source_prefix="uploads/", source_bucket_name="bucket", s3=s3
+        )
         self.mailbox: bytes | Exception = b"{}"
         self.asked: list[tuple[str, str]] = []
         patch.setattr("darkroom_ops.cli.address.connect", lambda *_: self.deployment)
@@ -63,7 +67,8 @@ class Darkroom:
 
 
 @pytest.fixture
-def darkroom(world: World, monkeypatch: pytest.MonkeyPatch) -> Darkroom:
+def darkroom(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Darkroom:
+    monkeypatch.setenv("DARKROOM_HOME", str(tmp_path))
     return Darkroom(world, monkeypatch)
 
 
@@ -255,3 +260,17 @@ def test_a_terminal_sees_how_far_the_audit_is(
     assert shown == []
     assert darkroom()[0] == 0
     assert shown == ["Reading the source bucket", "1 images checked"]
+
+
+def test_the_last_audit_of_the_whole_is_remembered_and_not_that_of_a_part(
+    world: World, darkroom: Darkroom
+) -> None:
+    del world.objects[DOCUMENT]
+    darkroom("--prefix", "uploads/")
+    assert last(darkroom.deployment) is None  # type: ignore[arg-type]
+
+    darkroom()
+
+    found = last(darkroom.deployment)  # type: ignore[arg-type]
+    assert found is not None
+    assert (found.images, found.findings) == (1, {"lost": 1})

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import datetime
+import io
 import itertools
 import json
 from collections import Counter
@@ -12,10 +13,14 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from botocore.exceptions import ClientError
 
 from darkroom_ops.executions.client import KEPT_WHOLE, Executions, NoSuchExecution
+from darkroom_ops.executions.cost import PRICES, Cost, Item
+from darkroom_ops.executions.listed import Filter, Line, listed
+from darkroom_ops.executions.model import read
 
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:pipeline"
 PREFIX = "arn:aws:states:eu-west-1:123456789012:execution:pipeline:"
@@ -601,3 +606,74 @@ def test_an_execution_of_a_function_that_is_gone_is_listed_without_its_cost(
 
     (item,) = executions.recent(limit=1).items
     assert (item.outcome, item.usd) == ("COMPLETE", None)
+
+
+@pytest.mark.parametrize(
+    ("only", "found"),
+    [
+        (
+            {"text": "EVEN/1"},
+            [10, 12, 14, 16, 18, 100, 102, 104, 106, 108, 110, 112, 114, 116, 118],
+        ),
+        ({"text": "00000007-"}, [7]),
+        ({"folder": "uploads/odd", "text": "/11"}, [11, 111, 113, 115, 117, 119]),
+        ({"folder": "uploads"}, []),
+        ({"error": "none"}, []),
+        ({"step": "Prepare"}, []),
+    ],
+)
+def test_a_filter_narrows_by_any_part(
+    executions: Executions, only: dict[str, str], found: list[int]
+) -> None:
+    page = executions.recent(limit=TOTAL, only=Filter(**only))  # type: ignore[arg-type]
+
+    assert numbers(page) == found
+
+
+def test_failures_are_found_by_their_error_in_any_case(
+    client: StepFunctions, executions: Executions
+) -> None:
+    client.executions[3:5] = [
+        execution(3, "FAILED") | {"error": "CorruptImage"},
+        execution(4, "TIMED_OUT"),
+    ]
+
+    assert numbers(executions.recent(only=Filter(error="corruptimage"))) == [3]
+    assert numbers(executions.recent(only=Filter(text="RUPTIMA"))) == [3]
+    assert numbers(executions.recent(only=Filter(status="FAILED"))) == [3, 4]
+
+
+def test_many_are_read_of_the_engine_at_once(client: StepFunctions) -> None:
+    lines = []
+    for each in client.executions:
+        whole = read(each, [])
+        price = Cost((Item("x", 1, "unit", 0.5),), PRICES)
+        lines.append(msgspec.to_builtins(Line(listed(whole, price), 0, price)))
+    asked: list[dict[str, str]] = []
+
+    def get_object(**given: str) -> dict[str, Any]:
+        asked.append(given)
+        return {"Body": io.BytesIO(json.dumps(lines).encode())}
+
+    at: Any = SimpleNamespace(
+        stepfunctions=client, lambda_=None, state_machine_arn=MACHINE, stack="darkroom",
+        endpoint="http://127.0.0.1:4599", region="us-east-1",
+        s3=SimpleNamespace(get_object=get_object),
+    )  # fmt: skip
+    found = Executions(at)
+
+    every = list(found.each())
+
+    assert [each.usd for each in every] == [0.5] * TOTAL
+    assert found.cost_of(every[0]) == Cost((Item("x", 1, "unit", 0.5),), PRICES)
+    assert asked == [{"Bucket": "darkroom", "Key": "executions"}]
+    assert (client.asked["describe"], client.asked["history"]) == (0, 0)
+
+    def not_there(**_: str) -> Any:
+        asked.append({})
+        raise ClientError({"Error": {"Code": "NoSuchBucket"}}, "GetObject")
+
+    at.s3 = SimpleNamespace(get_object=not_there)
+    assert len(list(Executions(at).each(costs=False))) == TOTAL
+    assert client.asked["describe"] == TOTAL
+    assert len(asked) == 2, "asked for once"

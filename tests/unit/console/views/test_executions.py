@@ -10,7 +10,8 @@ from starlette.testclient import TestClient
 
 from darkroom_ops.console.context import Context
 from darkroom_ops.console.views import executions
-from darkroom_ops.executions.client import Listed, ListPage
+from darkroom_ops.executions.client import ListPage
+from darkroom_ops.executions.listed import Listed
 from tests.unit.console.conftest import PREFIX
 from tests.unit.recorded import at, recorded
 

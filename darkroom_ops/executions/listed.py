@@ -1,0 +1,128 @@
+"""An execution as a line of a list, and which lines are wanted."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from darkroom_ops.executions import cost
+from darkroom_ops.executions.cost import Cost
+from darkroom_ops.executions.model import Execution, SourceObject
+
+OUTCOMES = ("COMPLETE", "ALREADY_PROCESSED", "SUPERSEDED")
+"""What a successful execution's output says."""
+
+FAILURES = {"FAILED", "TIMED_OUT", "ABORTED"}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An execution in a list: what :class:`Execution` says of it, without its states."""
+
+    arn: str
+    name: str
+    status: str
+    outcome: str | None
+    error: str | None
+    source: SourceObject | None
+    started: datetime.datetime
+    stopped: datetime.datetime | None
+    seconds: float
+    usd: float | None  # the cost in US dollars; None while it runs, and when it is not known
+    step: str | None = None  # the state that failed; None where none did, and when it is not known
+
+    @property
+    def folder(self) -> str:
+        """The folder of its image; empty where it names none."""
+        return self.source.key.rpartition("/")[0] if self.source else ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """What the engine says of an execution that has ended: its line of the list, and its cost."""
+
+    listed: Listed
+    redrives: int
+    cost: Cost | None  # None where it called a function that is gone
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which executions are wanted; what is None wants all.
+
+    FAILED means every failure: those that timed out or were aborted too. The text is a part of the
+    image's key, of the error or of the execution's name or ARN, in any case.
+    """
+
+    status: str | None = None
+    prefix: str | None = None
+    since: datetime.datetime | None = None
+    error: str | None = None
+    step: str | None = None
+    folder: str | None = None
+    text: str | None = None
+
+    def wants(self, listed: Listed) -> bool:
+        """Return whether an execution is wanted."""
+        key = listed.source.key if listed.source else ""
+        return (
+            self._has_status(listed)
+            and (self.prefix is None or (bool(listed.source) and key.startswith(self.prefix)))
+            and (self.since is None or listed.started >= self.since)
+            and (self.error is None or self.error.lower() == (listed.error or "").lower())
+            and self.step in {None, listed.step}
+            and (self.folder is None or (bool(listed.source) and self.folder == listed.folder))
+            and self._has_text(f"{key}\n{listed.error or ''}\n{listed.arn}")
+        )
+
+    def _has_status(self, listed: Listed) -> bool:
+        if self.status in OUTCOMES:
+            return listed.outcome == self.status
+        if self.status == "FAILED":
+            return listed.status in FAILURES
+        return self.status in {None, listed.status}
+
+    def _has_text(self, within: str) -> bool:
+        return self.text is None or self.text.casefold() in within.casefold()
+
+
+def listed(execution: Execution, price: Cost | None = None) -> Listed:
+    """Return the line of an execution; its step needs its states."""
+    return Listed(
+        arn=execution.arn,
+        name=execution.name,
+        status=execution.status,
+        outcome=execution.outcome,
+        error=execution.error,
+        source=execution.source,
+        started=execution.started,
+        stopped=execution.stopped,
+        seconds=execution.seconds,
+        usd=None if price is None else price.usd,
+        step=_failed_step(execution),
+    )
+
+
+def cost_of(execution: Execution, memory_mb: Mapping[str, int]) -> Cost | None:
+    """Return what an execution cost; None when it called a function that is gone."""
+    try:
+        return cost.estimate(execution, memory_mb)
+    except KeyError:
+        return None
+
+
+def _failed_step(execution: Execution) -> str | None:
+    """Return the innermost state that failed or was stopped first, of what failed."""
+    if execution.status not in FAILURES:
+        return None
+    around = {state.parent for state in execution.states}
+    failed = (
+        state.name
+        for state in execution.states
+        if state.id not in around
+        and state.type != "Fail"
+        and not state.handled
+        and (state.error or state.exited is None or state.aborted)
+    )
+    return next(failed, None)

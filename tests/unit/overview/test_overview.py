@@ -1,0 +1,233 @@
+"""The figures of a stack: counted on the engine, measured by CloudWatch on AWS."""
+
+from __future__ import annotations
+
+import datetime
+from contextlib import ExitStack
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
+
+from darkroom_ops.executions.listed import Filter
+from darkroom_ops.overview import metrics, read
+from darkroom_ops.overview.figures import SPANS, Bar, failures, percentile, windows
+from tests.support.aws import client
+from tests.unit.cli.conftest import ARN, NOON, listed
+
+SECOND = datetime.timedelta(seconds=1)
+HOUR, DAY, WEEK = (span.length for span in SPANS)
+
+
+def ago(time: datetime.timedelta, name: str = "x", **changed: Any) -> Any:
+    return listed(name, started=NOON - time, stopped=NOON - time, **changed)
+
+
+def failed(time: datetime.timedelta, error: str | None = "CorruptImage", **changed: Any) -> Any:
+    return ago(time, outcome="FAILED", status="FAILED", error=error, **changed)
+
+
+@pytest.mark.parametrize(
+    ("values", "percent", "found"),
+    [
+        ([], 50, None),
+        ([3.0], 95, 3.0),
+        ([4.0, 1.0, 3.0, 2.0], 50, 2.0),
+        (list(range(1, 101)), 95, 95),
+        (list(range(1, 102)), 95, 96),
+    ],
+)
+def test_percentiles(values: list[float], percent: int, found: float | None) -> None:
+    assert percentile(values, percent) == found
+
+
+def test_a_window_counts_what_started_in_it() -> None:
+    hour, day, week = windows(
+        [
+            ago(-SECOND),  # by a clock that is ahead
+            ago(HOUR, seconds=10.0, usd=0.25),  # the oldest of the hour
+            failed(HOUR + SECOND, usd=0.25),
+            ago(DAY + SECOND, outcome="ALREADY_PROCESSED", usd=None),
+            ago(SECOND, outcome=None, status="RUNNING", usd=None),
+            ago(WEEK + SECOND),
+        ],
+        NOON,
+    )
+
+    assert [(w.started, w.complete, w.failed) for w in (hour, day, week)] == [
+        (3, 2, 0), (4, 2, 1), (5, 2, 1),
+    ]  # fmt: skip
+    assert (hour.p50, hour.p95) == (2.0, 10.0)
+    assert [w.usd for w in (hour, day)] == [pytest.approx(0.2505), pytest.approx(0.5005)]
+    assert [len(w.bars) for w in (hour, day, week)] == [12, 24, 28]
+    assert (hour.bars[0], hour.bars[1], hour.bars[-1]) == (Bar(1, 1), Bar(), Bar(2, 1))
+    assert day.bars[-2:] == (Bar(1, 0, 1), Bar(3, 2))
+
+
+def test_a_cost_that_nobody_knows_is_not_nothing() -> None:
+    assert windows([ago(SECOND, usd=None)], NOON)[0].usd is None
+    assert windows([], NOON)[0].usd == 0
+
+
+def test_failures_are_counted_by_their_error_the_most_frequent_first() -> None:
+    found = failures(
+        [
+            failed(SECOND),
+            failed(HOUR + SECOND, "AccessDenied"),
+            failed(DAY + SECOND, "AccessDenied"),
+            ago(SECOND, status="TIMED_OUT", outcome="FAILED"),
+            failed(WEEK + SECOND, "Old"),
+            ago(SECOND),
+        ],
+        NOON,
+    )
+
+    assert [(each.error, each.counts) for each in found] == [
+        ("AccessDenied", {"day": 1, "week": 2}),
+        ("CorruptImage", {"hour": 1, "day": 1, "week": 1}),
+        ("TIMED_OUT", {"hour": 1, "day": 1, "week": 1}),
+    ]
+
+
+def test_cloudwatch_gives_the_figures_on_aws() -> None:
+    cloudwatch = client("cloudwatch")
+    at: Any = SimpleNamespace(cloudwatch=cloudwatch, state_machine_arn="machine")
+
+    def result(name: str, *values: tuple[datetime.timedelta, float]) -> dict[str, Any]:
+        times = [NOON - age for age, _ in values]
+        return {"Id": name, "Timestamps": times, "Values": [value for _, value in values]}
+
+    with Stubber(cloudwatch) as stub:
+        for span in SPANS:
+            answer = [
+                # CloudWatch's own period began before ours: it belongs to the first bar.
+                result("executionsStarted", (span.length + SECOND, 7), (SECOND, 5)),
+                result("executionsSucceeded", (SECOND, 4)),
+                result("executionsFailed", (SECOND, 2)),
+                result("executionsTimedOut", (SECOND, 1)),
+                result("executionsAborted", (SECOND, 1)),
+                result("p50", (span.length, 1500), (SECOND, 2500)),
+                result("p95"),
+            ]
+            asked = {
+                "MetricDataQueries": metrics._asked(at, span),
+                "StartTime": NOON - span.length,
+                "EndTime": NOON,
+                "ScanBy": "TimestampAscending",
+            }
+            stub.add_response("get_metric_data", {"MetricDataResults": answer}, asked)
+        hour, *_, week = metrics.windows(at, NOON, 0.5)
+
+    assert (hour.started, hour.complete, hour.failed) == (12, 4, 4)
+    assert (hour.bars[0], hour.bars[-1]) == (Bar(7), Bar(5, 4, 4))
+    assert (hour.p50, hour.p95, hour.usd) == (2.5, None, 6.0)
+    assert len(week.bars) == 28
+    queries = metrics._asked(at, SPANS[0])
+    assert [(q["Id"], q["MetricStat"]["Stat"], q["MetricStat"]["Period"]) for q in queries] == [
+        ("executionsStarted", "Sum", 300), ("executionsSucceeded", "Sum", 300),
+        ("executionsFailed", "Sum", 300), ("executionsTimedOut", "Sum", 300),
+        ("executionsAborted", "Sum", 300), ("p50", "p50", 3600), ("p95", "p95", 3600),
+    ]  # fmt: skip
+
+
+class Stack:
+    """A stack on AWS with some executions, of which one has left its claim behind."""
+
+    def __init__(self, undo: ExitStack) -> None:
+        now = datetime.datetime.now(datetime.UTC)
+        old = now - datetime.timedelta(minutes=5)
+        of = {"status": "ABORTED", "outcome": "FAILED", "error": "Stopped", "started": old}
+        self.items = [
+            listed("stuck", **of, stopped=old),
+            listed("released", **of, stopped=old),
+            listed("taken-over", **of, stopped=old),
+            listed("just-ended", **of, stopped=now),
+            listed("complete", usd=0.25, started=old),
+            listed("complete-too", usd=0.75, started=old),
+            listed("unpriced", usd=None, started=old),
+        ]
+        self.asked: list[str] = []
+        sqs = client("sqs")
+        stub = undo.enter_context(Stubber(sqs))
+        said = {"QueueArn": "q", "ApproximateNumberOfMessages": "2"}
+        stub.add_response(
+            "get_queue_attributes",
+            {"Attributes": said | {"ApproximateNumberOfMessagesNotVisible": "1"}},
+        )
+        self.at: Any = SimpleNamespace(
+            endpoint=None, outputs={}, stack="photos", region="us-east-1",
+            source_bucket_name="bucket", output_bucket_name="out", images_table_name="images",
+            events_dead_letter_queue_url="https://q", sqs=sqs, state_machine_arn="machine",
+            alarms_topic_arn="arn:aws:sns:us-east-1:123456789012:photos-alarms",
+            presets_parameter_name="presets",
+            ssm=SimpleNamespace(get_parameter=self._presets),
+            cloudwatch=SimpleNamespace(get_paginator=self._paginator),
+            dynamodb=SimpleNamespace(batch_get_item=self._records),
+        )  # fmt: skip
+
+    def each(self, *, only: Filter, **_: Any) -> Any:
+        return filter(only.wants, self.items)
+
+    def _paginator(self, name: str) -> Any:
+        def refuse(**_: Any) -> Any:
+            message = f"u is not authorized to perform: cloudwatch:{name}"
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": message}}, name)
+
+        alarm = {"AlarmName": "photos-slow", "StateValue": "ALARM", "StateReason": "late"}
+        quiet = {"AlarmName": "photos-failing", "StateValue": "OK"}
+        pages = [{"MetricAlarms": [alarm, quiet]}]
+        return SimpleNamespace(paginate=refuse if name == "get_metric_data" else lambda **_: pages)
+
+    def _presets(self, **_: Any) -> Any:
+        return {"Parameter": {"Value": '[{"name": "small", "width": 300}]', "Version": 4}}
+
+    def _records(self, *, RequestItems: Any) -> Any:  # noqa: N803 - as boto3 names it
+        found = []
+        for key in RequestItems["images"]["Keys"]:
+            image = key["image"]["S"]
+            self.asked.append(image)
+            name = image.rpartition("/")[2].removesuffix(".jpg")
+            status = "FAILED" if name == "released" else "IN_PROGRESS"
+            by = "another" if name == "taken-over" else name
+            found.append(
+                {"image": {"S": image}, "status": {"S": status}, "execution": {"S": ARN + by}}
+            )
+        return {"Responses": {"images": found}}
+
+
+@pytest.fixture
+def stack(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("DARKROOM_HOME", str(tmp_path))
+    with ExitStack() as undo:
+        yield Stack(undo)
+
+
+def test_what_may_not_be_read_hides_nothing_else(stack: Any) -> None:
+    seen = read.overview(stack.at, stack)
+
+    assert seen.windows is None
+    assert seen.unknown == {
+        "figures": "Could not look at figures: needs cloudwatch:get_metric_data."
+    }
+    assert seen.dead_letters == 3
+    assert seen.alarms == ("The alarm photos-slow rings: late",)
+    assert seen.presets is not None
+    assert (seen.presets.version, seen.presets.presets[0].name) == (4, "small")
+    assert [(each.error, each.counts["hour"]) for each in seen.failures or ()] == [("Stopped", 4)]
+    assert (seen.counted_by_aws, seen.failures_cut, seen.audit) == (True, False, None)
+
+
+def test_a_claim_that_nobody_released_is_found_without_reading_the_table(stack: Any) -> None:
+    seen = read.overview(stack.at, stack)
+
+    assert [each.image for each in seen.stuck or ()] == ["s3://bucket/uploads/stuck.jpg"]
+    # Notify has a minute to release what has just ended.
+    assert stack.asked == [f"bucket/uploads/{n}.jpg" for n in ("released", "stuck", "taken-over")]
+
+
+def test_on_aws_some_stand_for_the_cost_of_all(stack: Any) -> None:
+    assert read._usd(stack) == 0.5
+    stack.items = []
+    assert read._usd(stack) is None
