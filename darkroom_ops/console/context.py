@@ -114,6 +114,7 @@ def _templates(context: Context) -> jinja2.Environment:
         else f"AWS {deployment.region}",
         has_inbox=context.inbox is not None,
         notes=NOTES,
+        now=lambda: datetime.datetime.now(datetime.UTC).isoformat(),
     )
     environment.filters.update(
         size=words.size,
@@ -136,10 +137,8 @@ def _templates(context: Context) -> jinja2.Environment:
 
 
 def clock(time: datetime.datetime) -> str:
-    """Return a time of today as ``14:03:22``, an earlier one with its date."""
-    local = time.astimezone()
-    today = local.date() == datetime.datetime.now().astimezone().date()
-    return local.strftime("%H:%M:%S" if today else "%d %b %Y, %H:%M:%S")
+    """Return a time as ``31 Jan 2026, 14:03:22 CET``, in this machine's zone."""
+    return time.astimezone().strftime("%d %b %Y, %H:%M:%S %Z")
 
 
 def pretty(data: Any) -> str:

@@ -79,6 +79,7 @@ class Passage:
     id: int
     label: str
     status: Status
+    attempts: int
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,9 @@ def _edges(name: str, state: Mapping[str, Any]) -> Iterator[Edge]:
 
 
 def _shown(runs: Sequence[StateRun], execution: Execution) -> StateOverlay:
-    passages = tuple(Passage(run.id, label(run), status(run, execution)) for run in runs)
+    passages = tuple(
+        Passage(run.id, label(run), status(run, execution), len(run.attempts)) for run in runs
+    )
     gravest = next(each for each in GRAVEST if any(p.status == each for p in passages))
     seconds = [run.seconds for run in runs]
     return StateOverlay(

@@ -11,7 +11,7 @@ from darkroom_ops.console import actions, stream
 from darkroom_ops.console.context import HERE, Context
 from darkroom_ops.console.problems import HANDLERS
 from darkroom_ops.console.security import SameOrigin, Token
-from darkroom_ops.console.views import execution, executions, inbox
+from darkroom_ops.console.views import alive, execution, executions, inbox
 from darkroom_ops.ports import hosts
 
 _ONE = "/executions/{name:str}"
@@ -22,6 +22,7 @@ def create(context: Context, port: int, token: str) -> Starlette:
     routes = [
         Route("/", executions.show, name="executions"),
         Route("/find", executions.find),
+        Route("/alive", alive.show),
         Route("/inbox", inbox.show),
         Route(_ONE, execution.show),
         Route(f"{_ONE}/states/{{id:int}}", execution.state),

@@ -35,6 +35,14 @@ Look = Callable[[], tuple[Parts, bool]]
 """Returns the parts as they are now, and whether they will stay so."""
 
 
+PARTS = {
+    "overview": ("head", "pictures", "overlay", "timeline", "data"),
+    "events": ("head", "events"),
+    "rerun": ("head",),
+}
+"""What of an execution's page is live, by its tab."""
+
+
 async def of_executions(request: Request) -> StreamingResponse:
     """Stream the list."""
     context = context_of(request)
@@ -50,10 +58,15 @@ async def of_execution(request: Request) -> StreamingResponse:
     """Stream one execution until it ends."""
     context = context_of(request)
 
+    tab = request.query_params.get("tab", "overview")
+
     def look() -> tuple[Parts, bool]:
         now = execution_of(request)
-        values = execution.values(context, now)
-        names = ("head", "pictures", "overlay", "timeline", "data")
+        if tab == "events":
+            values = execution.event_values(request, now)
+        else:
+            values = execution.values(context, now, tab)
+        names = PARTS.get(tab, PARTS["overview"])
         return {n: context.render(f"_execution_{n}.html", **values) for n in names}, now.ended
 
     return _stream(context, look, context.seconds)

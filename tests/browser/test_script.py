@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from typing import Any
 
 import pytest
@@ -61,6 +62,39 @@ def test_files_are_dropped_and_each_says_what_became_of_it(page: Any) -> None:
     assert large.get_attribute("class") == "bad"
     assert second.get_attribute("class") == "good"
     assert first.get_by_role("link").get_attribute("href").startswith("/executions/")
+
+
+def test_files_are_sent_four_at_a_time_and_no_link_leaves_meanwhile(page: Any, ready: Run) -> None:
+    held: list[Any] = []
+    page.route("**/uploads?*", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks it
+    page.goto("/")
+    page.locator(f"#x-{ready.name} a").wait_for()
+    page.locator("[data-files]").set_input_files(
+        [{"name": f"{n}.jpg", "mimeType": "image/jpeg", "buffer": b"x"} for n in range(6)]
+    )
+    summary = page.locator("[data-uploads] summary")
+    page.locator("[data-uploads] li", has_text="uploading").nth(3).wait_for()
+    assert summary.inner_text() == "0 of 6 uploaded, 6 to go"
+    assert page.locator("[data-uploads] li", has_text="waits").count() == 2
+    leaves = """() => dispatchEvent(new Event("beforeunload", { cancelable: true }))"""
+    assert not page.evaluate(leaves), "nobody is warned before leaving"
+    with page.context.expect_page() as other:
+        page.locator(f"#x-{ready.name} a").first.click()
+    other.value.wait_for_url(re.compile("/executions/"))
+    assert page.url.endswith("/")
+    held.pop(0).abort()
+    answered = 1
+    while answered < 6:
+        page.locator("[data-uploads] li", has_text="uploading").first.wait_for()
+        if held:
+            held.pop(0).fulfill(status=201, body=json.dumps({"key": "k", "page": None}))
+            answered += 1
+    page.locator("[data-uploads] summary", has_text="5 of 6 uploaded, 1 not").wait_for()
+    assert page.evaluate(leaves)
+    page.locator("[data-uploads] .bad").get_by_role("button", name="Send again").click()
+    page.locator("[data-uploads] summary", has_text="5 of 6 uploaded, 1 to go").wait_for()
+    held.pop(0).fulfill(status=201, body=json.dumps({"key": "k", "page": None}))
+    page.locator("[data-uploads] summary", has_text=re.compile("^6 of 6 uploaded$")).wait_for()
 
 
 def test_what_is_dragged_without_files_is_left_alone(page: Any) -> None:
@@ -228,3 +262,63 @@ def test_a_problem_behind_the_console_is_told(page: Any) -> None:
     page.goto("/")
     page.locator("[data-toast]", has_text="The stack is gone.").wait_for()
     page.locator("[data-live].off").wait_for()  # the connection has ended
+
+
+def test_a_dead_engine_looks_dead_and_takes_nothing_away(page: Any, ready: Run) -> None:
+    page.clock.install()
+    page.goto(f"/executions/{ready.name}/rerun")
+    editor, banner = page.locator("#input"), page.locator("[data-banner]")
+    editor.fill('{"mine": 1}')
+    page.route("**/alive", lambda route: route.abort())
+    page.get_by_role("link", name="Overview").click()
+    page.locator("[data-banner]:not([hidden])", has_text="The console does not answer.").wait_for()
+    start = page.get_by_role("button", name="Start", exact=True)
+    assert start.is_disabled()
+    page.clock.run_for(62_000)
+    assert "What is shown is 1 min" in banner.inner_text()
+    assert page.url.endswith("/rerun")
+    assert editor.input_value() == '{"mine": 1}'
+    page.unroute("**/alive")
+    page.clock.run_for(3_000)
+    banner.wait_for(state="hidden")
+    assert start.is_enabled()
+    page.route("**/alive", lambda route: route.fulfill(status=403))
+    page.clock.run_for(3_000)
+    page.locator("[data-banner] b", has_text="started anew: open the address").wait_for()
+    gone = json.dumps({"message": "The engine does not answer."})
+    page.unroute("**/alive")
+    page.route("**/alive", lambda route: route.fulfill(status=503, body=gone))
+    page.clock.run_for(3_000)
+    page.locator("[data-banner] b", has_text="The engine does not answer.").wait_for()
+
+
+def test_what_runs_is_followed_until_it_has_failed_and_asked_for_once(
+    page: Any, pipeline: Pipeline
+) -> None:
+    gate = threading.Event()
+    cause = json.dumps({"errorMessage": "No."})
+    pipeline.fail("MakePdf", "InvalidRequest", cause=cause, when=lambda _: gate.wait(120))
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    try:
+        page.goto("/")
+        file = {"name": "follow.jpg", "mimeType": "image/jpeg", "buffer": photo(64, 64)}
+        page.locator("[data-files]").set_input_files(file)
+        page.wait_for_url(re.compile("/executions/"))
+        page.locator("#state h2", has_text="MakePdf").wait_for()
+        page.locator("#head [data-since]", has_text=re.compile(r"\d s")).wait_for()
+        events = page.context.new_page()
+        events.goto(f"{page.url}/events")
+        seen = events.locator("#events tbody tr").count()
+    finally:
+        gate.set()
+    page.locator("#head .badge.is-failed").wait_for()
+    page.locator("#state h2", has_text="MakePdf").wait_for()
+    page.locator("#state .badge.is-failed").wait_for()
+    assert "state=" not in page.url, "the address changes only by a click"
+    events.locator(".type", has_text="ExecutionFailed").wait_for()
+    assert events.locator("#events tbody tr").count() > seen
+    states = [url for url in asked if re.search(r"/states/\d+$", url)]
+    assert len(states) <= 12, states
+    page.locator(".node[data-name=Prepare]").click()
+    page.wait_for_url(re.compile(r"state=\d+$"))

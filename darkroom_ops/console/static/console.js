@@ -1,5 +1,7 @@
-// What every page does: live parts, uploads, the chosen state, the editor. Without this script the
+// What every page does: live parts, the chosen state, the editor. Without this script the
 // pages can be read and their forms work.
+
+import { ask } from "./alive.js";
 
 const $ = (selector, within = document) => within.querySelector(selector);
 const $$ = (selector, within = document) => [...within.querySelectorAll(selector)];
@@ -20,7 +22,10 @@ function live(element) {
     element.setAttribute("aria-busy", "true"); // until it is as it is now
     source = new EventSource(element.dataset.stream);
     source.addEventListener("open", () => (pulse.className = "pulse on"));
-    source.addEventListener("error", () => (pulse.className = "pulse off"));
+    source.addEventListener("error", () => {
+      pulse.className = "pulse off";
+      ask();
+    });
     source.addEventListener("parts", (event) => {
       for (const [id, html] of Object.entries(JSON.parse(event.data))) bring(id, html);
       element.setAttribute("aria-busy", "false");
@@ -45,20 +50,34 @@ function live(element) {
     else if (!source) open();
   }
   document.addEventListener("visibilitychange", turn);
+  document.addEventListener("alive", () => {
+    if (source?.readyState !== EventSource.CLOSED) return; // it tries again by itself
+    close();
+    turn();
+  });
   addEventListener("pagehide", close);
   turn();
 }
 
 function bring(id, html) {
   const old = document.getElementById(id);
-  if (!old) return;
+  if (old) morph(old, html, "outerHTML");
+}
+
+function morph(old, html, morphStyle) {
   window.Idiomorph.morph(old, html, {
-    morphStyle: "outerHTML",
+    morphStyle,
     ignoreActiveValue: true,
     callbacks: {
-      // Pictures that could not be shown say so in their place, and what a person opened stays open.
-      beforeAttributeUpdated: (name, node) => !(name === "open" && node.tagName === "DETAILS"),
-      beforeNodeMorphed: (node) => !(node.nodeType === 1 && node.classList.contains("gone-frame")),
+      // What a person opened stays open; what cannot be done now, disabled.
+      beforeAttributeUpdated: (name, node) =>
+        !(name === "open" && node.tagName === "DETAILS") && name !== "disabled",
+      // Pictures that could not be shown say so in their place; a log stands until it is read anew.
+      beforeNodeMorphed: (node) => {
+        if (node.nodeType !== 1) return true;
+        if (node.dataset.loaded) node.dataset.load = node.dataset.loaded;
+        return !(node.dataset.loaded || node.classList.contains("gone-frame"));
+      },
     },
   });
 }
@@ -90,112 +109,89 @@ function pictures() {
   }
 }
 
-// ---------------------------------------------------------------------------- uploads
-
-async function send(files) {
-  const list = $("[data-uploads]");
-  let page = null;
-  for (const file of files) {
-    const line = document.createElement("li");
-    line.textContent = `${file.name}: uploading …`;
-    list.append(line);
-    try {
-      const answer = await fetch(`/uploads?name=${encodeURIComponent(file.name)}`, {
-        method: "POST",
-        headers: { accept: "application/json" },
-        body: file,
-      });
-      const said = await answer.json();
-      if (!answer.ok) throw new Error(said.message);
-      line.className = "good";
-      line.textContent = `${file.name}: uploaded`;
-      page = said.page;
-      if (page) {
-        const link = document.createElement("a");
-        link.href = page;
-        link.textContent = "Open its execution";
-        line.append(link);
-      }
-    } catch (error) {
-      line.className = "bad";
-      line.textContent = `${file.name}: ${error.message}`;
-      page = null;
-    }
-  }
-  if (files.length === 1 && page) location.assign(page);
-}
-
-function uploads() {
-  const input = $("[data-files]");
-  input.addEventListener("change", () => send([...input.files]));
-  let depth = 0;
-  const carries = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
-  addEventListener("dragenter", (event) => {
-    if (carries(event)) document.body.classList.toggle("dropping", ++depth > 0);
-  });
-  addEventListener("dragleave", (event) => {
-    if (carries(event)) document.body.classList.toggle("dropping", --depth > 0);
-  });
-  addEventListener("dragover", (event) => carries(event) && event.preventDefault());
-  addEventListener("drop", (event) => {
-    if (!carries(event)) return;
-    event.preventDefault();
-    depth = 0;
-    document.body.classList.remove("dropping");
-    send([...event.dataTransfer.files]);
-  });
-}
-
 // ---------------------------------------------------------------------------- the chosen state
 
 async function load(within) {
   for (const place of $$("[data-load]", within)) {
+    const address = place.dataset.load;
+    place.removeAttribute("data-load");
+    place.dataset.loaded = address;
     try {
-      const answer = await fetch(place.dataset.load, { headers: { accept: "text/html-part" } });
-      const text = answer.ok ? await answer.text() : null;
-      if (text === null) throw new Error((await answer.json()).message);
-      place.innerHTML = text;
+      const answer = await fetch(address, { headers: { accept: "text/html-part" } });
+      if (!answer.ok) throw new Error((await answer.json()).message);
+      morph(place, await answer.text(), "innerHTML");
     } catch (error) {
       place.textContent = `The log could not be read: ${error.message}`;
     }
-    place.removeAttribute("data-load");
   }
 }
 
-async function choose(id, { move = true } = {}) {
+let turns = 0;
+
+// Shows a passage through a state. What is scrolled and opened stays, where it is the same one.
+async function choose(id) {
   const panel = $("#state");
   const base = $("[data-base]").dataset.base;
-  const answer = await fetch(`${base}/states/${id}`, { headers: { accept: "text/html-part" } });
-  if (!answer.ok) return;
-  panel.innerHTML = await answer.text();
-  panel.dataset.chosen = id;
-  history.replaceState(null, "", `${base}?state=${id}`);
-  document.dispatchEvent(new CustomEvent("chosen", { detail: id }));
-  if (move) {
-    panel.focus({ preventScroll: true });
-    if (matchMedia("(max-width: 900px)").matches) panel.scrollIntoView({ block: "start" });
-    else panel.scrollTop = 0;
-    // From the timeline, far below, the panel is out of sight.
-    const box = panel.getBoundingClientRect();
-    if (box.bottom < 160) panel.scrollIntoView({ block: "start" });
+  const turn = ++turns;
+  const asked = { headers: { accept: "text/html-part" } };
+  const answer = await fetch(`${base}/states/${id}`, asked).catch(() => null);
+  if (!answer?.ok) {
+    if (!answer) ask();
+    return false;
   }
+  const text = await answer.text();
+  if (turn !== turns) return false; // another one was chosen meanwhile
+  if (panel.dataset.chosen === String(id)) morph(panel, text, "innerHTML");
+  else {
+    panel.innerHTML = text;
+    panel.scrollTop = 0;
+  }
+  panel.dataset.chosen = id;
+  document.dispatchEvent(new CustomEvent("chosen", { detail: id }));
   await load(panel);
+  return true;
+}
+
+function goTo(panel) {
+  panel.focus({ preventScroll: true });
+  if (matchMedia("(max-width: 900px)").matches) panel.scrollIntoView({ block: "start" });
+  // From the timeline, far below, the panel is out of sight.
+  if (panel.getBoundingClientRect().bottom < 160) panel.scrollIntoView({ block: "start" });
+}
+
+// Returns how a passage fares, as far as the page tells: what has ended never differs again.
+function fares(overlay, id) {
+  const passages = Object.values(overlay.nodes).flatMap((node) => node.passages);
+  return JSON.stringify(passages.find((each) => String(each.id) === String(id)) ?? null);
 }
 
 function states() {
-  document.addEventListener("click", (event) => {
+  const panel = $("#state");
+  const overlay = () => JSON.parse($("#overlay").textContent);
+  let picked = new URLSearchParams(location.search).has("state");
+  let seen = null;
+  document.addEventListener("click", async (event) => {
     const link = event.target.closest("[data-state]");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
     event.preventDefault();
-    choose(link.dataset.state);
+    const id = link.dataset.state;
+    picked = true;
+    seen = fares(overlay(), id);
+    if (!(await choose(id))) return;
+    history.replaceState(null, "", `${$("[data-base]").dataset.base}?state=${id}`);
+    goTo(panel);
   });
   const shown = $("#graph").dataset.selected;
-  if (shown) $("#state").dataset.chosen = shown;
-  load($("#state"));
-  // What is chosen may have gone on.
-  document.addEventListener("parts", () => {
-    const { chosen } = $("#state").dataset;
-    if (chosen) choose(chosen, { move: false });
+  if (shown) panel.dataset.chosen = shown;
+  seen = fares(overlay(), shown);
+  load(panel);
+  // Until a person chooses, what runs is shown, and in the end what failed.
+  document.addEventListener("parts", async () => {
+    const now = overlay();
+    const id = String((picked ? null : now.follow) ?? panel.dataset.chosen ?? "");
+    if (!id || (id === panel.dataset.chosen && fares(now, id) === seen)) return;
+    seen = fares(now, id);
+    await choose(id);
   });
 }
 
@@ -217,6 +213,7 @@ function editor(form) {
     } catch {
       verdict.textContent = "The console does not answer. Does it still run?";
       verdict.className = "verdict bad";
+      ask();
     }
   }
   input.addEventListener("input", () => {
@@ -252,6 +249,13 @@ document.addEventListener("submit", (event) => {
   if (question && !confirm(question)) event.preventDefault();
 });
 
+document.addEventListener("click", (event) => {
+  const place = event.target.closest("[data-again]")?.closest("[data-loaded]");
+  if (!place) return;
+  place.dataset.load = place.dataset.loaded;
+  load(place.parentElement);
+});
+
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
@@ -282,6 +286,6 @@ document.addEventListener("keydown", (event) => {
 
 pictures();
 $$("[data-stream]").forEach(live);
-if ($("[data-drop]")) uploads();
+if ($("[data-drop]")) import("./uploads.js");
 if ($("#state")) states();
 $$("[data-editor]").forEach(editor);

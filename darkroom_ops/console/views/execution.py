@@ -66,7 +66,8 @@ def values(context: Context, execution: Execution, tab: str = "overview") -> dic
         "execution": execution,
         "base": path_of(execution.arn),
         "outcome": ending(execution),
-        "overlay": asdict(graph.overlay(context.machine(execution), execution)),
+        "overlay": asdict(graph.overlay(context.machine(execution), execution))
+        | {"follow": _followed(execution)},
         "usd": cost.usd if cost else None,
         "pictures": pictures,
         "saving": lambda made: words.saving(made, original),
@@ -110,6 +111,14 @@ def _chosen(execution: Execution, asked: str | None) -> StateRun | None:
     if not execution.ended:
         return next((run for run in reversed(calls) if run.exited is None), None)
     return execution.failed_state or max(calls, key=lambda run: run.seconds or 0, default=None)
+
+
+def _followed(execution: Execution) -> int | None:
+    """Return the passage that a page shows by itself: what runs, and in the end what failed."""
+    if execution.ended:
+        return execution.failed_state.id if failure(execution) and execution.failed_state else None
+    runs = _chosen(execution, None)
+    return runs.id if runs else None
 
 
 def _state_of(request: Request, execution: Execution) -> StateRun:
@@ -161,7 +170,13 @@ def state_logs(request: Request) -> Response:
 
 def events(request: Request) -> Response:
     """Show an execution's history, event by event."""
-    context, execution = context_of(request), execution_of(request)
+    execution = execution_of(request)
+    return context_of(request).page("events.html", **event_values(request, execution))
+
+
+def event_values(request: Request, execution: Execution) -> dict[str, Any]:
+    """Return what the page of a history shows."""
+    context = context_of(request)
     every = history(context.deployment.stepfunctions, execution.arn)
     asked = request.query_params.get("from", "1")
     first = max(1, int(asked)) if asked.isdecimal() else 1
@@ -182,14 +197,13 @@ def events(request: Request) -> Response:
         }
         for event in every[first - 1 : first - 1 + EVENTS]
     ]
-    return context.page(
-        "events.html",
+    return {
         **values(context, execution, "events"),
-        rows=rows,
-        first=first,
-        total=len(every),
-        step=EVENTS,
-    )
+        "rows": rows,
+        "first": first,
+        "total": len(every),
+        "step": EVENTS,
+    }
 
 
 def _kind(event: str) -> str:

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 
 from darkroom_ops.console import stream
 from darkroom_ops.console.context import Context
@@ -93,3 +94,25 @@ def test_a_console_that_closes_sends_no_more(context: Context, paused: list[floa
     context.closing.set()
 
     assert streamed(context, ({"a": "1"}, False)) == []
+
+
+@pytest.mark.parametrize(
+    ("tab", "expected"),
+    [
+        ("", {"head", "pictures", "overlay", "timeline", "data"}),
+        ("?tab=other", {"head", "pictures", "overlay", "timeline", "data"}),
+        ("?tab=events&from=3", {"head", "events"}),
+        ("?tab=rerun", {"head"}),
+    ],
+)
+def test_each_tab_of_an_execution_is_live_in_its_parts(
+    client: TestClient, tab: str, expected: set[str]
+) -> None:
+    first, *_ = client.get(f"/live/executions/corrupt{tab}").text.split("\n\n")
+    sent = json.loads(first.partition("data: ")[2])
+    assert set(sent) == expected
+    for name, html in sent.items():
+        assert f'id="{name}"' in html
+    if "events" in sent:
+        assert 'id="e-3"' in sent["events"]
+        assert 'id="e-2"' not in sent["events"]

@@ -266,3 +266,22 @@ def test_the_reason_of_a_failure_is_said_once(client: TestClient) -> None:
     assert state_values(execution, failed)["error_message"] is None
     other = dataclasses.replace(execution, cause="Another.")
     assert state_values(other, failed)["error_message"] == execution.cause
+
+
+def test_a_page_follows_what_runs_and_rests_on_what_failed(context: Context) -> None:
+    def follows(execution: Execution) -> str | None:
+        asked = values(context, execution)["overlay"]["follow"]
+        return next((run.name for run in execution.states if run.id == asked), None)
+
+    assert follows(partly("complete", 9)) == "Prepare"
+    assert follows(partly("complete", 1)) is None
+    assert follows(recorded("corrupt")) == "Prepare"
+    assert follows(recorded("complete")) is None
+    assert follows(recorded("duplicate")) is None
+
+
+def test_what_runs_has_a_clock(context: Context, client: TestClient) -> None:
+    running = partly("complete", 9)
+    head = context.render("_execution_head.html", **values(context, running))
+    assert f'data-since="{running.started.isoformat()}"' in head
+    assert "data-since" not in client.get("/executions/complete").text
