@@ -242,12 +242,16 @@ class Environment:
 
     @property
     def ended(self) -> bool:
-        """Whether the process has ended; a zombie cannot be waited for while a thread is left."""
+        """Whether the process has ended; a zombie cannot be waited for while a thread is left.
+
+        A forked process may be gone before its fork server has told of it.
+        """
         if self.process.poll() is not None:
             return True
-        with contextlib.suppress(psutil.Error):
+        try:
             return bool(psutil.Process(self.process.pid).status() == psutil.STATUS_ZOMBIE)
-        return False
+        except psutil.NoSuchProcess:
+            return True
 
     def interrupt(self) -> None:
         """End the process and all it started; whoever waits for its reply gets an error."""

@@ -133,6 +133,7 @@ def test_a_process_that_nobody_has_waited_for_has_ended(
         process.pid = ended.pid
         assert process.poll() is None
         assert environment.ended
+    assert environment.ended  # gone, and its fork server has not told of it
     process.pid = os.getpid()
     assert not environment.ended
     process.code = 0
