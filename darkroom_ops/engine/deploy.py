@@ -18,8 +18,6 @@ from typing import Any
 
 import boto3
 import yaml
-from samtranslator.parser.parser import Parser
-from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import intrinsics_multi_constructor
 
 from darkroom_ops.engine import backends
@@ -122,6 +120,10 @@ def translate(
 
     Its files lie in the root; the code of functions and layers, by logical name, at the URIs.
     """
+    # A quarter of what importing the engine takes, and only deploying needs it.
+    from samtranslator.parser.parser import Parser
+    from samtranslator.translator.translator import Translator
+
     source = copy.deepcopy(source)
     for name, resource in source["Resources"].items():
         properties = resource.get("Properties", {})

@@ -10,7 +10,6 @@ from functools import cache
 from typing import Any
 
 import pytest
-from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
 from tests.conftest import ROOT
 from tests.support.stack import Json, cloudfront, of_type, references, source
@@ -173,6 +172,8 @@ def test_another_type_is_another_state_machine() -> None:
 
 def test_no_parameter_changes_what_a_named_resource_cannot_change() -> None:
     """Such an update fails with "already exists"; cfn-lint has what AWS says of each type."""
+    from cfnlint.schema import PROVIDER_SCHEMA_MANAGER  # a second, in every process of a run
+
     parameters = set(source()["Parameters"])
     checked = set()
     for name, each in {**stack(**OPTIONAL)["Resources"], **cloudfront()["Resources"]}.items():

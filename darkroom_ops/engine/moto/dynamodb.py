@@ -9,6 +9,7 @@ from typing import Any
 from moto.core.serialize import BaseJSONSerializer
 from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node
 from moto.dynamodb.parsing.expressions import UpdateExpressionParser
+from moto.dynamodb.parsing.validators import ActionCountValidator, OverlappingPathsValidator
 
 from darkroom_ops.engine.moto.hook import hook
 
@@ -66,6 +67,24 @@ def traverse(self: Any, node: Any, child_id: int = -1) -> Any:
         if parent:
             parent.children[child_id] = node
     return node
+
+
+@hook(
+    ActionCountValidator,
+    "verify_action_counts",
+    "Moto counts the clauses of an update once more for each of its parts.",
+)
+def count_clauses(self: Any, node: Any) -> Any:
+    return node if node.parent else count_clauses.original(self, node)
+
+
+@hook(
+    OverlappingPathsValidator,
+    "check_for_overlapping_paths",
+    "Moto compares the paths of an update once more for each of its parts.",
+)
+def compare_paths(self: Any, node: Any) -> Any:
+    return node if node.parent else compare_paths.original(self, node)
 
 
 @hook(Node, "__deepcopy__", "Moto copies every expression by way of pickle's protocol.")

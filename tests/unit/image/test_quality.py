@@ -10,7 +10,6 @@ from darkroom.image import quality
 from darkroom.image.encode import jpeg
 from darkroom.image.pixels import Pixels, from_bytes
 from PIL import Image, ImageFilter
-from ssimulacra2 import compute_ssimulacra2
 
 from benchmarks.photos import scene
 from tests.support.images import opened, picture
@@ -30,6 +29,8 @@ def best(image: Image.Image, *, graphic: bool = False, effort: Effort = "normal"
 
 def look(image: Image.Image, data: bytes) -> float:
     """Return the score of a JPEG; SSIMULACRA2 needs 256 pixels a side for all of its scales."""
+    from ssimulacra2 import compute_ssimulacra2  # imports SciPy
+
     shown = io.BytesIO()
     image.save(shown, "PNG", compress_level=0)
     return float(compute_ssimulacra2(shown, io.BytesIO(data)))

@@ -9,9 +9,9 @@ from unittest.mock import patch
 import pytest
 from botocore.exceptions import ClientError
 from moto.core.serialize import ResponseSerializer
-from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, UpdateExpressionSetAction
+from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node, UpdateExpressionSetAction
 from moto.dynamodb.parsing.expressions import ExpressionTokenizer, UpdateExpressionParser
-from moto.dynamodb.parsing.validators import ActionCountValidator
+from moto.dynamodb.parsing.validators import ActionCountValidator, OverlappingPathsValidator
 
 from darkroom_ops.engine.moto import dynamodb, hooks
 from tests.support.aws import client, empty_account
@@ -81,6 +81,8 @@ def test_what_is_wrong_with_an_expression_is_still_found(table: Any) -> None:
         update(table, "SET a = :a SET b = :a", a={"S": ""})
     with pytest.raises(ClientError, match="Two document paths overlap"):
         update(table, "SET a = :a, a = :a", a={"S": ""})
+    with pytest.raises(ClientError, match="Two document paths overlap"):
+        update(table, "SET a = :a, b = :a REMOVE c, b", a={"S": ""})
 
 
 def times_read(calls: int) -> int:
@@ -113,6 +115,19 @@ def test_a_traverser_asks_once_for_each_kind_of_node(lab: Lab) -> None:
     assert asked(ActionCountValidator()) == 0
 
 
+def looks(validator: Any) -> int:
+    """Return how often a validator looks through a small update's parts."""
+    tree = UpdateExpressionParser.make("SET a = :a, b = :b REMOVE c")
+    with patch.object(Node, "find_clauses", return_value=[]) as looked:
+        validator.traverse(tree)
+    return looked.call_count
+
+
+def test_a_whole_update_is_validated_at_once(lab: Lab) -> None:
+    """Looking for clauses of three kinds, and for the actions, whose paths are compared."""
+    assert (looks(ActionCountValidator()), looks(OverlappingPathsValidator({}))) == (3, 1)
+
+
 def test_a_copy_of_an_expression_stands_for_itself(lab: Lab) -> None:
     tree = UpdateExpressionParser.make("SET a = :a, b = :b")
     copied = copy.deepcopy(tree)
@@ -137,6 +152,16 @@ def test_plain_moto_reads_an_expression_every_time() -> bool:
 @probe(dynamodb.traverse)
 def test_plain_moto_asks_at_every_node() -> bool:
     return asked(ActionCountValidator()) > 10
+
+
+@probe(dynamodb.count_clauses)
+def test_plain_moto_counts_the_clauses_of_every_part() -> bool:
+    return looks(ActionCountValidator()) > 3
+
+
+@probe(dynamodb.compare_paths)
+def test_plain_moto_compares_the_paths_of_every_part() -> bool:
+    return looks(OverlappingPathsValidator({})) > 1
 
 
 @probe(dynamodb.serialize_structure)
