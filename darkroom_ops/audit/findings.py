@@ -47,9 +47,7 @@ TWICE = (
     "Its outputs are right, as both wrote the same. Report it: the claim should have kept the "
     "second away."
 )
-UNNAMED = (
-    "No record names it: an earlier run made it with other presets, or its record was deleted."
-)
+UNNAMED = "No record names it, and no earlier run of its image made it, or its record was deleted."
 
 SETTLED_SECONDS = 960.0
 """How long an upload may be on its way: a lease lasts so long, and no execution longer."""
@@ -95,7 +93,8 @@ class Auditor:
         self._progress = progress
         self._lock = threading.Lock()
         self.counts: collections.Counter[str] = collections.Counter()
-        """How many images were seen, by ``images`` and by outcome, and ``outputs``."""
+        """How many images were seen, by ``images`` and by outcome, ``outputs``, and ``replaced``:
+        those that an earlier run made and that no later one wrote over."""
 
     def findings(self) -> Iterator[Finding]:
         """Yield what is not as promised, while it is found."""
@@ -231,10 +230,22 @@ class Auditor:
             if record is not None and record.status != "COMPLETE":
                 continue  # its run has not ended in success: nobody takes these for done
             named = () if record is None else tuple(each.key for each in record.outputs)
-            if key not in named and modified <= self._since:
+            if key in named or modified > self._since:
+                continue
+            if record is not None and self._is_of_an_earlier_run(key, record):
+                self._count("replaced")
+            else:
                 delete = shell("aws", "s3", "rm", f"s3://{bucket}/{key}")
                 advice = f"Delete it if nothing uses it: {delete}"
                 yield Finding("orphaned output", bucket, key, UNNAMED, advice)
+
+    def _is_of_an_earlier_run(self, key: str, record: ImageRecord) -> bool:
+        """Return whether an output is left of a run before the recorded one, with other presets."""
+        stored = self._evidence.output(key)
+        if stored is None:
+            return True  # it has gone meanwhile
+        claim = stored.metadata.get("claim", "")
+        return claim.isdecimal() and int(claim) < record.claim
 
     # ------------------------------------------------------------------ executions and messages
 
@@ -261,7 +272,8 @@ class Auditor:
             return
         sent = self._sent.get(run.arn, 0)
         silent = run.outcome in {"ALREADY_PROCESSED", "SUPERSEDED"}
-        if sent > (0 if silent else 1):
+        # Each end that it was redriven after had an alert.
+        if sent > run.redriven + (0 if silent else 1):
             says = f"{sent} messages went out about an execution that ended as {run.outcome}."
             advice = "Its topic delivers at least once: if it is a repetition, nothing is to do."
             yield Finding("doubled", bucket, key, says, advice, run.arn)

@@ -75,7 +75,8 @@ class Execution:
     started: datetime.datetime
     stopped: datetime.datetime | None
     states: tuple[StateRun, ...]  # in the order of entering
-    redrives: tuple[Redrive, ...] = ()
+    redrives: tuple[Redrive, ...] = ()  # as the history tells them
+    redriven: int = 0  # how often, also where no history was read
     image: Image | None = None  # this, and what follows, of a complete execution
     renditions: tuple[Made, ...] = ()
     document: Made | None = None
@@ -161,6 +162,7 @@ def read(described: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> E
         stopped=described.get("stopDate") or last,
         states=states(events),
         redrives=redrives(events),
+        redriven=described.get("redriveCount", 0),
         image=image_of(made.get("image")),
         renditions=_all_made(made.get("renditions")),
         document=made_of(made.get("document"), "document"),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from darkroom_ops.audit.evidence import StackEvidence
+from darkroom_ops.audit.evidence import StackEvidence, mailbox
 from darkroom_ops.audit.findings import Auditor, Finding
 from darkroom_ops.cli.main import app
 from darkroom_ops.engine import Engine
@@ -221,3 +222,30 @@ def test_the_command_asks_the_engine_for_its_messages(
     )
     found = [each for each in json.loads(done.stdout)["findings"] if each["key"] == image["key"]]
     assert "2 messages went out" in str(found)
+
+
+def test_the_audit_is_quiet_after_a_stop_a_redrive_and_a_rerun_with_other_presets(
+    pipeline: Pipeline, engine: Engine
+) -> None:
+    reached, gate = threading.Event(), threading.Event()
+    pipeline.fail("MakePdf", "StorageError", times=0, when=lambda _: reached.set() or gate.wait(60))
+    source = pipeline.put(photo(64, 64), "ordinary.jpg")
+    assert reached.wait(60)
+    (arn,) = pipeline.executions(source["key"])
+    client = engine.deployment.stepfunctions
+    client.stop_execution(executionArn=arn, error="Stopped")
+    gate.set()
+    pipeline.reset()
+    pipeline.wait(arn)
+    assert engine.wait_idle(60)  # its alert goes out
+    client.redrive_execution(executionArn=arn)
+    assert pipeline.wait(arn).status == "SUCCEEDED"
+    only = [{"name": "poster", "width": 40}]
+    assert pipeline.start({"source": source, "presets": only}).status == "SUCCEEDED"
+    assert engine.wait_idle(60)
+
+    audit = auditor(engine, source, executions=True, messages=mailbox(engine.deployment))
+    found = [each for each in audit.findings() if each.key.startswith(source["key"])]
+
+    assert found == []
+    assert audit.counts["replaced"] == 3

@@ -513,12 +513,33 @@ def test_an_output_that_no_record_names_is_orphaned(world: World) -> None:
             "orphaned output",
             "outputs",
             key,
-            "No record names it: an earlier run made it with other presets, or its record was "
+            "No record names it, and no earlier run of its image made it, or its record was "
             "deleted.",
             "Delete it if nothing uses it: "
             "aws s3 rm 's3://outputs/uploads/photo.jpg/it'\"'\"'s old.jpg'",
         )
     ]
+
+
+@pytest.mark.parametrize(
+    ("claim", "found"),
+    [("2", 0), ("3", 1), ("4", 1), ("two", 1), ("", 1)],
+)
+def test_what_an_earlier_run_made_with_other_presets_is_ordinary(
+    world: World, claim: str, found: int
+) -> None:
+    """The record's claim is 3."""
+    key = "uploads/photo.jpg/poster.jpg"
+    world.objects[key] = dataclasses.replace(stored(5), metadata={"claim": claim})
+
+    assert [each.key for each in world.audited()] == [key] * found
+    assert world.counted()["replaced"] == 1 - found
+
+
+def test_an_output_that_goes_during_the_audit_is_not_orphaned(world: World) -> None:
+    world.objects["uploads/photo.jpg/gone.jpg"] = None  # type: ignore[assignment]
+
+    assert world.audited() == []
 
 
 @pytest.mark.parametrize(("written", "found"), [(NOON - SECOND, 2), (NOON, 2), (NOON + SECOND, 0)])
@@ -711,6 +732,27 @@ def test_each_execution_is_announced_as_often_as_it_should_be(
     if kind == "alert missing":
         assert found[0].says == "It failed, and no alert went out."
         assert "topics" in found[0].advice
+
+
+@pytest.mark.parametrize(
+    ("outcome", "redriven", "sent", "doubled"),
+    [
+        ("COMPLETE", 1, 2, False),
+        ("COMPLETE", 1, 3, True),
+        ("COMPLETE", 2, 3, False),
+        ("FAILED", 1, 2, False),
+        ("SUPERSEDED", 1, 1, False),
+        ("SUPERSEDED", 1, 2, True),
+    ],
+)
+def test_each_end_before_a_redrive_has_an_alert_of_its_own(
+    world: World, outcome: str, redriven: int, sent: int, doubled: bool
+) -> None:
+    world.runs = [dataclasses.replace(run("a", outcome), redriven=redriven)]
+
+    found = world.audited(executions=True, messages=lambda: {"a": sent})
+
+    assert [each.kind for each in found] == ["doubled"] * doubled
 
 
 def test_without_a_mailbox_nothing_is_said_of_messages(world: World) -> None:

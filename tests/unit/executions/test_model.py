@@ -559,3 +559,10 @@ def test_a_watcher_tells_each_start_and_each_end_once() -> None:
     # Two looks, 40 events, are the end of the corrupt one, and not yet of the other.
     assert told[0] == [("complete", None), ("corrupt", "FAILED")]
     assert [event for poll in told[1:] for event in poll] == [("complete", "COMPLETE")]
+
+
+def test_how_often_it_was_redriven_is_known_without_its_history() -> None:
+    described, _ = recording("redriven")
+
+    assert read(described, []).redriven == 1
+    assert recorded("complete").redriven == 0
