@@ -132,11 +132,11 @@ def _table(items: tuple[Listed, ...], screen: Console) -> Table:
 
     from darkroom_ops.cli import display
 
-    today = datetime.datetime.now().astimezone().date()
-    dated = any(each.started.astimezone().date() != today for each in items)
+    now = datetime.datetime.now().astimezone()
+    dated = any(each.started.astimezone().date() != now.date() for each in items)
     rows = []
     for each, short in zip(items, _short([item.name for item in items]), strict=True):
-        moment = words.moment(each.started)
+        moment = words.moment(each.started)[:19]  # the zone is in the head
         outcome = each.outcome or each.status
         label = Text(outcome.replace("_", " "), display.STYLES.get(outcome, "cyan"))
         if each.error:
@@ -155,7 +155,7 @@ def _table(items: tuple[Listed, ...], screen: Console) -> Table:
         )
     taken = sum(max(len(row[i]) for row in rows) + 2 for i in (0, 1, 2, 4, 5))
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for title in ("Started", "Execution", "Outcome", "Image"):
+    for title in (f"Started {now:%Z}", "Execution", "Outcome", "Image"):
         table.add_column(title, no_wrap=True)
     table.add_column("Took", justify="right", no_wrap=True)
     table.add_column("Cost", no_wrap=True)

@@ -68,8 +68,8 @@ def since(text: str) -> datetime.datetime:
 
 
 def moment(time: datetime.datetime) -> str:
-    """Return a time as ``2026-01-31 08:00:15``, in this machine's zone."""
-    return f"{time.astimezone():%Y-%m-%d %H:%M:%S}"
+    """Return a time as ``2026-01-31 08:00:15 CET``, in this machine's zone."""
+    return f"{time.astimezone():%Y-%m-%d %H:%M:%S %Z}"
 
 
 def dollars(usd: float) -> str:

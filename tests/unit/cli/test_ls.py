@@ -25,7 +25,8 @@ def test_a_list_has_a_line_for_each_and_says_whether_there_are_more(executions: 
 
     head, *rows, empty, more = text.splitlines()
     assert (code, empty) == (0, "")
-    assert head.split() == ["Started", "Execution", "Outcome", "Image", "Took", "Cost"]
+    zone = f"{datetime.datetime.now().astimezone():%Z}"
+    assert head.split() == ["Started", zone, "Execution", "Outcome", "Image", "Took", "Cost"]
     local = NOON.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     assert [" ".join(row.split()) for row in rows] == [
         f"{local} aaaaaaaa-1 COMPLETE uploads/aaaaaaaa-1.jpg 2.0 s $0.00050",

@@ -46,7 +46,7 @@ def said(executions: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_a_stack_that_is_well_takes_ten_lines(said: Any) -> None:
-    local = f"{NOON.astimezone():%Y-%m-%d %H:%M:%S}"
+    local = f"{NOON.astimezone():%Y-%m-%d %H:%M:%S %Z}"
 
     assert said() == [
         "started complete failed half within 95 % within cost",

@@ -285,3 +285,14 @@ def test_what_runs_has_a_clock(context: Context, client: TestClient) -> None:
     head = context.render("_execution_head.html", **values(context, running))
     assert f'data-since="{running.started.isoformat()}"' in head
     assert "data-since" not in client.get("/executions/complete").text
+
+
+def test_a_call_that_was_aborted_was_stopped_and_did_not_succeed(context: Context) -> None:
+    execution = recorded("redriven")
+    first = next(run for run in execution.states if run.rendition == "small")
+    given = {"execution": execution, "base": "/x"}
+
+    html = context.render("_state.html", **given, **state_values(execution, first))
+
+    assert '<td class="muted">stopped</td>' in html
+    assert ">succeeded</td>" not in html
