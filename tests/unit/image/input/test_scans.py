@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from darkroom.contract.errors import CorruptImage
 from darkroom.contract.presets import Preset
-from darkroom.image.input import scans
+from darkroom.image.input import restarts, scans
 from darkroom.image.mezzanine import Mezzanine, unpack
 from PIL import Image
 
@@ -35,6 +35,17 @@ ENDS = [PROGRESSIVE.rindex(b"\xff\xc4", 0, start) for start in SCANS]  # each ha
 def between(number: int, odd: bytes) -> bytes:
     """Return a progressive JPEG with bytes after a scan's data."""
     return PROGRESSIVE[: ENDS[number]] + odd + PROGRESSIVE[ENDS[number] :]
+
+
+INTERVALS = re.split(rb"(?=\xff[\xd0-\xd7])", RESTARTS)
+
+
+def restarted(odd: bytes, number: int | None = None) -> bytes:
+    """Return a JPEG with bytes before a restart marker, or before all of them."""
+    return b"".join(
+        part + odd * (i < len(INTERVALS) - 1 and number in {None, i})
+        for i, part in enumerate(INTERVALS)
+    )
 
 
 def mezzanine(data: bytes) -> Mezzanine:
@@ -102,6 +113,12 @@ def two_scans(*, keep: int = 3) -> bytes:
         PHOTO[:-2] + b"\1\2" * 200 + END,
         PROGRESSIVE[: ENDS[3] - 200] + PROGRESSIVE[ENDS[3] :],
         PHOTO.replace(b"JFIF\0\1", b"JFIF\0\2")[: DATA + 500] + END,
+        restarted(bytes(range(1, 18)), 3),
+        restarted(PHOTO[DATA : DATA + 200], 3),
+        restarted(b"abcd")[:-400] + END,
+        restarted(b"abcd")[:-2] + PHOTO[DATA : DATA + 400] + END,
+        b"".join(INTERVALS[:9]) + b"abcd" + b"".join(INTERVALS[9:10] + INTERVALS[11:]),
+        b"".join(INTERVALS[:8]) + INTERVALS[8][:-60] + b"".join(INTERVALS[9:]),
     ],
     ids=[
         *("60 % cut away", "10 % cut away", "60 % of progressive", "60 % with restarts"),
@@ -110,7 +127,9 @@ def two_scans(*, keep: int = 3) -> bytes:
         *("no third component", "one component of three", "much left over"),
         *("27 bytes after a scan", "many after a scan", "two values after a scan"),
         *("two values at the end", "the end of a scan"),
-        "lost behind a harmless oddity",
+        *("lost behind a harmless oddity", "17 bytes before a restart", "many before a restart"),
+        *("cut behind odd restarts", "left over behind odd restarts", "a restart is missing"),
+        "the end of an interval",
     ],
 )
 def test_lost_data_are_refused(data: bytes) -> None:
@@ -142,6 +161,10 @@ def test_lost_data_are_refused_where_the_picture_is_decoded_small() -> None:
         between(5, bytes(500)),
         between(5, b"abcd")[:-2] + b"abcd" + END,
         two_scans().replace(b"\xff\xda", b"abcd\xff\xda"),
+        restarted(b"a"),
+        restarted(bytes(range(1, 17))),
+        restarted(bytes(500)),
+        *(restarted(b"abcd", number) for number in (0, 1, 14)),
     ],
     ids=[
         *("no end marker", "no end marker, progressive", "a few bytes before the end"),
@@ -149,11 +172,14 @@ def test_lost_data_are_refused_where_the_picture_is_decoded_small() -> None:
         *("bytes between segments, progressive", "a version of JFIF", "two oddities"),
         *("bytes before a scan", "a few bytes after a scan", "padding after a scan"),
         *("a few bytes after two scans", "a few bytes after scans of one component each"),
+        *("a byte before restarts", "bytes before restarts", "padding before restarts"),
+        *("a few before the first restart", "the second", "the last"),
     ],
 )
 def test_what_is_harmless_is_shown_but_never_passed_on(data: bytes) -> None:
     several = two_scans() if data.count(b"\xff\xda") == 3 else PHOTO
     sound = PROGRESSIVE if b"\xff\xc2" in data else several
+    sound = RESTARTS if b"\xff\xdd" in data else sound
     assert shown(data) == shown(sound)
     assert mezzanine(sound).header.original is not None
     assert mezzanine(data).header.original is None
@@ -274,14 +300,14 @@ def test_without_a_scan_there_is_nothing_to_say(data: bytes) -> None:
 def test_what_is_told_before_the_first_scan(kind: int, progressive: bool) -> None:
     data = PHOTO.replace(b"\xff\xc0", bytes([0xFF, kind]))
     for between in (b"", b"\xff\x01", b"\xff\xd0", b"\xff\xd7\xff\xd8", b"\xff\xff"):
-        found = scans._frame(data[:20] + between + data[20:])
+        found = scans.read_frame(data[:20] + between + data[20:])
         start = DATA + len(between)
         assert found == (progressive, b"\1\2\3", start - 14, start, not progressive)
 
 
 @pytest.mark.parametrize("kind", [0xC3, 0xC5, 0xC8, 0xCB])
 def test_other_frames_are_left_to_the_decoder(kind: int) -> None:
-    found = scans._frame(PHOTO.replace(b"\xff\xc0", bytes([0xFF, kind])))
+    found = scans.read_frame(PHOTO.replace(b"\xff\xc0", bytes([0xFF, kind])))
     assert found is not None
     assert (found.components, found.progressive) == (b"", False)
 
@@ -368,7 +394,7 @@ def test_what_scans_must_hold_together(
         + bytes([first, last, bits])
         for components, first, last, bits in heads
     )
-    frame = scans._Frame(True, b"\1\2\3", 0, 0, False)
+    frame = scans.Frame(True, b"\1\2\3", 0, 0, False)
     for cut in [0, 1, 3] if whole else [0]:
         if whole and not cut:
             scans._check_scans(data, frame)
@@ -381,16 +407,61 @@ def test_what_scans_must_hold_together(
 def test_a_baseline_scan_holds_all_of_its_components(head: bytes) -> None:
     """Whatever it says of coefficients and bits, which mean something to others only."""
     scan = b"\xff\xda\0\x0c" + head
-    scans._check_scans(scan, scans._Frame(False, b"\1\2\3", 0, 0, False))
+    scans._check_scans(scan, scans.Frame(False, b"\1\2\3", 0, 0, False))
     with pytest.raises(CorruptImage):
-        scans._check_scans(scan, scans._Frame(False, b"\1\2\3\4", 0, 0, False))
+        scans._check_scans(scan, scans.Frame(False, b"\1\2\3\4", 0, 0, False))
 
 
 def test_a_frame_behind_fill_bytes_is_a_frame() -> None:
-    found = scans._frame(PHOTO.replace(b"\xff\xc0", b"\xff\xff\xff\xc0"))
+    found = scans.read_frame(PHOTO.replace(b"\xff\xc0", b"\xff\xff\xff\xc0"))
     assert found is not None
     assert found.components == b"\1\2\3"
 
 
 def test_what_has_no_structure_is_left_as_it_is() -> None:
     assert scans.without_spare(b"\xff\xd8\xff\xda") is None
+
+
+@pytest.mark.parametrize("odd", [b"a", bytes(range(1, 17)), bytes(40)])
+@pytest.mark.parametrize(
+    ("mode", "options"),
+    [
+        ("RGB", {"subsampling": 0, "restart_marker_blocks": 7}),
+        ("RGB", {"subsampling": 1, "restart_marker_rows": 1}),
+        ("RGB", {"subsampling": 2, "restart_marker_rows": 1}),
+        ("L", {"restart_marker_blocks": 3}),
+    ],
+)
+def test_what_is_left_over_before_restarts_is_told_in_every_kind(
+    mode: str, options: dict[str, int], odd: bytes
+) -> None:
+    data = encoded(scene(*SIZE, seed=2).convert(mode), quality=85, **options)
+    parts = re.split(rb"(?=\xff[\xd0-\xd7])", data)
+    assert len(parts) > 7
+    changed = odd.join(parts)
+    assert restarts.without_spare(changed) == restarts.without_spare(data)
+    assert shown(changed) == shown(data)
+    assert scans.sound(data)
+    assert not scans.sound(changed)
+
+
+@pytest.mark.parametrize(("most", "looked_at"), [(15, True), (14, False)])
+def test_how_many_restarts_are_looked_at(
+    most: int, looked_at: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restarts, "_MOST", most)
+    assert len(INTERVALS) == 16
+    assert (restarts.without_spare(restarted(b"a")) is not None) is looked_at
+
+
+@pytest.mark.parametrize(("blocks", "looked_at"), [(4093, True), (4094, False), (0, False)])
+def test_how_long_an_interval_may_be(blocks: int, looked_at: bool) -> None:
+    """libjpeg's pictures are 65,500 pixels wide at most, and these blocks 16."""
+    at = RESTARTS.index(b"\xff\xdd") + 4
+    data = RESTARTS[:at] + blocks.to_bytes(2, "big") + RESTARTS[at + 2 :]
+    assert (restarts.without_spare(data) is not None) is looked_at
+
+
+@pytest.mark.parametrize("data", [b"", PHOTO, PROGRESSIVE, two_scans(), b"\xff\xd8\xff\xda"])
+def test_without_restarts_nothing_is_left_over_before_them(data: bytes) -> None:
+    assert restarts.without_spare(data) is None

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from darkroom.contract.limits import Limits, check_sizes
 from darkroom.image.colour import profile_of, with_profile
 from darkroom.image.geometry import Size
-from darkroom.image.input import scans
+from darkroom.image.input import restarts, scans
 from darkroom.image.input.page import (
     Data,
     Opened,
@@ -68,13 +68,16 @@ def _judge(data: Data, header: Any, complaint: str) -> Page:
     """Return the page without what is harmless.
 
     That is a missing mark at the end, where nothing is missing before it, and bytes between its
-    scans: any number between segments, a few at the end of a scan's data.
+    scans: any number between segments, a few at the end of a scan's data or of a restart interval.
     """
     if _NO_END in complaint:
         return _page(bytes(data) + scans.END, header)
-    picture = scans.without_spare(data) if _LEFT_OVER.search(complaint) else None
+    picture = None
+    if _LEFT_OVER.search(complaint):
+        picture = restarts.without_spare(data) or scans.without_spare(data)
     if picture is None:
         refuse(complaint)
+    scans.check(picture)
     return _page(picture, header)
 
 

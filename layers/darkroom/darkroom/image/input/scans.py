@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from darkroom.contract.errors import CorruptImage
@@ -40,11 +41,11 @@ _AND_MORE = b"\xff\xfe\0\2" + END + bytes(8192)
 """A comment, before which libjpeg counts what is left over, but for what it has read ahead; and so
 many bytes that it reads as it does in the middle of a file."""
 
-_LEFT_OVER = re.compile(r"(\d+) extraneous bytes before marker 0xfe")
+_LEFT_OVER = re.compile(r"(\d+) extraneous bytes before marker 0x")
 
 _EIGHTH = 8
 
-_FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
+FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
 """Markers of frames that decoders know: baseline to progressive, Huffman or arithmetic."""
 
 _PROGRESSIVE = frozenset({0xC2, 0xCA})
@@ -52,6 +53,7 @@ _SCAN = 0xDA
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 _MARKER = re.compile(rb"\xff+[^\0\xff]")
 _AFTER_SCAN = re.compile(rb"\xff+[^\0\xd0-\xd7\xff]")
+_RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 _SCAN_MARKER = re.compile(rb"\xff\xda")
 _COEFFICIENTS = range(64)
 
@@ -60,7 +62,7 @@ _HEAD = 14
 """Of a scan of so many components, in bytes: behind its length (ITU-T T.81, B.2.3)."""
 
 
-class _Frame(NamedTuple):
+class Frame(NamedTuple):
     """What is told before the first scan, and by its head."""
 
     progressive: bool
@@ -76,7 +78,7 @@ def check(data: Data) -> None:
     It stops at the last block of a scan that holds the whole picture, whatever follows; and where
     whole scans are missing, it shows what the others have.
     """
-    frame = _frame(data)
+    frame = read_frame(data)
     if frame is None:
         return  # the decoder tells
     if not frame.single:
@@ -87,13 +89,15 @@ def check(data: Data) -> None:
 
 def sound(data: Data) -> bool:
     """Return whether a JPEG that was decoded gave no warning, and needed its very last byte."""
-    frame = _frame(data)
+    frame = read_frame(data)
     if frame is None:
         return False
     if not frame.single:
         return not _warns(bytes(data))
     end = _AFTER_SCAN.search(data, frame.data)
-    return end is not None and _warns(bytes(data[: end.start() - 1]) + END)
+    if end is None or (_RESTART.search(data, frame.data, end.start()) and _warns(bytes(data))):
+        return False
+    return _warns(bytes(data[: end.start() - 1]) + END)
 
 
 def without_spare(data: Data) -> bytes | None:
@@ -106,9 +110,8 @@ def without_spare(data: Data) -> bytes | None:
         return None
     scan = _SCAN_MARKER.search(whole)
     while scan is not None:
-        at = _end(whole, scan.end() + 2)
-        count = _LEFT_OVER.search(_complaint(whole[:at] + _AND_MORE))
-        spare = whole[at - int(count[1]) : at] if count else b""
+        at = end_of_scan(whole, scan.end() + 2)
+        spare = whole[at - left_over(whole[:at] + _AND_MORE) : at]
         whole = whole[: at - len(spare)] + whole[at:]
         if len(spare) > SPARE and spare.strip(spare[:1]):
             return None
@@ -116,7 +119,13 @@ def without_spare(data: Data) -> bytes | None:
     return whole
 
 
-def _check_scans(data: Data, frame: _Frame) -> None:
+def left_over(data: bytes) -> int:
+    """Return how many bytes libjpeg first says to be too many; 0 where it says something else."""
+    found = _LEFT_OVER.search(_complaint(data))
+    return int(found[1]) if found else 0
+
+
+def _check_scans(data: Data, frame: Frame) -> None:
     """Hold the scans of several against what they must hold together (ITU-T T.81, G.1)."""
     left = {(each, place) for each in frame.components for place in _COEFFICIENTS}
     for found in _SCAN_MARKER.finditer(data, frame.scan):
@@ -140,13 +149,13 @@ def _is_suspicious(data: Data, at: int) -> bool:
         odd = [i for i in sectors if part.find(255, i, i + _SECTOR) < 0]
         odd += [i for i in [part.find(_ZEROS)] if i >= 0]
         if odd:
-            return start + min(odd) < _end(data, at)  # behind it lies what phones add
+            return start + min(odd) < end_of_scan(data, at)  # behind it lies what phones add
     return False
 
 
 def _check_end(data: Data, at: int) -> None:
     """Refuse a scan of which much is left when the last block is decoded."""
-    head, scan = bytes(data[:at]), bytes(data[at : _end(data, at)])
+    head, scan = bytes(data[:at]), bytes(data[at : end_of_scan(data, at)])
     if _ends(head, scan):
         return
     used = scan.rstrip(scan[-1:])
@@ -156,7 +165,7 @@ def _check_end(data: Data, at: int) -> None:
     raise _incomplete("its data do not end where the picture does")
 
 
-def _end(data: Data, at: int) -> int:
+def end_of_scan(data: Data, at: int) -> int:
     """Return where the data of a scan end that begin somewhere."""
     found = _AFTER_SCAN.search(data, at)
     return found.start() if found else len(data)
@@ -184,20 +193,27 @@ def _complaint(data: bytes) -> str:
     return said()
 
 
-def _frame(data: Data) -> _Frame | None:
-    at, progressive, components = 2, False, b""
-    while (marker := _MARKER.search(data, at)) is not None:
-        kind, at = marker[0][-1], marker.end()
-        if kind in _STANDALONE:
-            continue
-        segment = bytes(data[at : at + int.from_bytes(data[at : at + 2], "big")])
-        if kind in _FRAMES:
+def read_frame(data: Data) -> Frame | None:
+    """Return what is told before the first scan; None where there is no scan."""
+    progressive, components = False, b""
+    for kind, at, segment in segments(data):
+        if kind in FRAMES:
             progressive, components = kind in _PROGRESSIVE, segment[8::3]
         elif kind == _SCAN:
             single = not progressive and segment[2:3] == bytes([len(components)])
-            return _Frame(progressive, components, at - 2, at + len(segment), single)
-        at += len(segment)
+            return Frame(progressive, components, at - 2, at + len(segment), single)
     return None
+
+
+def segments(data: Data) -> Iterator[tuple[int, int, bytes]]:
+    """Yield kind, place and contents, from their length on, of all segments to the first scan's."""
+    at, kind = 2, 0
+    while kind != _SCAN and (marker := _MARKER.search(data, at)) is not None:
+        kind, at = marker[0][-1], marker.end()
+        if kind not in _STANDALONE:
+            segment = bytes(data[at : at + int.from_bytes(data[at : at + 2], "big")])
+            yield kind, at, segment
+            at += len(segment)
 
 
 def _incomplete(reason: str) -> CorruptImage:
