@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from darkroom_ops.cli.command import LOOK, command
-from darkroom_ops.cli.options import Prefix, Since
+from darkroom_ops.cli.options import Error, Match, Prefix, Since, Step
 from darkroom_ops.cli.target import Target
 from darkroom_ops.present import words
 from darkroom_ops.present.failures import WrongUse
@@ -57,27 +57,32 @@ def ls(
     ] = None,
     since: Since = None,
     prefix: Prefix = None,
+    error: Error = None,
+    step: Step = None,
+    match: Match = None,
     limit: Annotated[int, typer.Option(min=1, metavar="NUMBER", help="The newest ones.")] = 20,
 ) -> int:
     """List executions, newest first: image, outcome, time, cost."""
     from darkroom_ops.cli import address, display
     from darkroom_ops.executions.client import Executions
+    from darkroom_ops.executions.listed import Filter
 
-    wanted = _status(status)
+    wanted = status_of(status)
     begin = since_of(since)
     deployment = target.deployment()
     if prefix is not None and prefix.startswith("s3://"):
         prefix = prefix.removeprefix("s3://").partition("/")[2]
+    only = Filter(status=wanted, prefix=prefix, since=begin, error=error, step=step, text=match)
     screen = target.screen()
     executions = Executions(deployment)
     with display.waiting(screen, "Reading executions"):
-        page = executions.recent(limit=limit, status=wanted, prefix=prefix, since=begin)
+        page = executions.recent(limit=limit, only=only)
     if target.json:
         rows = [as_dict(each) for each in page.items]
         print(json.dumps({"executions": rows, "more": page.next is not None}))
         return 0
     if not page.items:
-        narrowed = wanted or prefix or begin
+        narrowed = only != Filter()
         again = address.command(deployment, "run", "FILE")
         screen.print(
             "No execution fits." if narrowed else f"No executions yet. `{again}` makes one.",
@@ -114,7 +119,8 @@ def as_dict(each: Listed) -> dict[str, object]:
     }
 
 
-def _status(given: str | None) -> str | None:
+def status_of(given: str | None) -> str | None:
+    """Read ``--status``; WrongUse says what was expected."""
     if given is None:
         return None
     from darkroom_ops.executions.client import STATUSES

@@ -30,6 +30,7 @@ ExecutionName = Annotated[
         show_default=False,
     ),
 ]
+MaybeExecution = Annotated[str | None, ExecutionName.__metadata__[0]]
 Presets = Annotated[
     list[str] | None,
     typer.Option(
@@ -59,6 +60,37 @@ Prefix = Annotated[
     typer.Option(
         metavar="KEY", help="Only images whose key begins so: uploads/2026/.", show_default=False
     ),
+]
+Status = Annotated[
+    str | None,
+    typer.Option(
+        metavar="STATUS", help="Only those of this outcome, as `darkroom ls` takes it.",
+        show_default=False,
+    ),
+]  # fmt: skip
+Error = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Only those that failed with this error.",
+                 show_default=False),
+]  # fmt: skip
+Step = Annotated[
+    str | None,
+    typer.Option(metavar="STATE", help="Only those that failed in this state.",
+                 show_default=False),
+]  # fmt: skip
+Match = Annotated[
+    str | None,
+    typer.Option(metavar="TEXT", help="Only those with this in key, error or id, in any case.",
+                 show_default=False),
+]  # fmt: skip
+From = Annotated[
+    str | None,
+    typer.Option("--from", metavar="FILE", help="Many: those that a file names, one on each line; "
+                 "- for standard input.", show_default=False),
+]  # fmt: skip
+Yes = Annotated[bool, typer.Option("--yes", metavar="", help="Many: do not ask.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", metavar="", help="Say what would be done; do nothing.")
 ]
 
 

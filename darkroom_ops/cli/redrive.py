@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING
 
 from darkroom_ops.cli.command import WORK, command
-from darkroom_ops.cli.options import ExecutionName
+from darkroom_ops.cli.many import Chosen, many, one_or_many
+from darkroom_ops.cli.options import (
+    DryRun,
+    Error,
+    From,
+    Match,
+    MaybeExecution,
+    Prefix,
+    Since,
+    Status,
+    Step,
+    Yes,
+)
 from darkroom_ops.cli.target import Target
 from darkroom_ops.present import words
 from darkroom_ops.present.failures import WrongUse
@@ -19,8 +32,25 @@ SEEN_SECONDS = 10.0
 """How long AWS may take to say that a redriven execution runs."""
 
 
-@command("darkroom redrive 3f2a9c41", panel=WORK)
-def redrive(target: Target, execution: ExecutionName) -> int:
+@command(
+    "darkroom redrive 3f2a9c41",
+    "darkroom redrive --status timed_out --since 2h --dry-run",
+    panel=WORK,
+)
+def redrive(
+    target: Target,
+    execution: MaybeExecution = None,
+    *,
+    status: Status = None,
+    error: Error = None,
+    step: Step = None,
+    since: Since = None,
+    prefix: Prefix = None,
+    match: Match = None,
+    listed_in: From = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+) -> int:
     """Resume an execution where it stopped: one that timed out, was stopped, or died uncaught.
 
     A failure that the workflow caught cannot be resumed; `darkroom rerun` starts it anew. Exits
@@ -30,18 +60,27 @@ def redrive(target: Target, execution: ExecutionName) -> int:
 
     from darkroom_ops.cli import progress
 
+    chosen = Chosen(status, error, step, since, prefix, match, listed_in)
+    if one_or_many(execution, chosen, "redrive"):
+        return many(target, "redrive", chosen, dry_run=dry_run, yes=yes)
+    assert execution is not None  # noqa: S101 - one_or_many has said so
     deployment = target.deployment()
     stopped = target.execution(deployment, execution)
     check(deployment, stopped)
+    if dry_run:
+        if target.json:
+            print(json.dumps({"execution": stopped.arn, "resumed": False}))
+        target.screen().print("It would be resumed. Nothing is done: this is a dry run.")
+        return 0
     client, arn = deployment.stepfunctions, stopped.arn
     before = client.describe_execution(executionArn=arn).get("redriveCount", 0)
     try:
         client.redrive_execution(executionArn=arn)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ExecutionNotRedrivable":
+    except ClientError as refused:
+        if refused.response["Error"]["Code"] != "ExecutionNotRedrivable":
             raise
         raise WrongUse(
-            f"Step Functions cannot resume this execution: {error.response['Error']['Message']} "
+            f"Step Functions cannot resume this execution: {refused.response['Error']['Message']} "
             f"{_instead(deployment, stopped)}"
         ) from None
     _until_seen(deployment, arn, before)

@@ -17,7 +17,20 @@ from rich.text import Text
 
 from darkroom_ops.cli import inputs
 from darkroom_ops.cli.command import WORK, command
-from darkroom_ops.cli.options import ExecutionName, Presets, Watermark
+from darkroom_ops.cli.many import Chosen, many, one_or_many
+from darkroom_ops.cli.options import (
+    Error,
+    From,
+    Match,
+    MaybeExecution,
+    Prefix,
+    Presets,
+    Since,
+    Status,
+    Step,
+    Watermark,
+    Yes,
+)
 from darkroom_ops.cli.target import Target
 from darkroom_ops.present import words
 from darkroom_ops.present.failures import WrongUse
@@ -32,12 +45,20 @@ if TYPE_CHECKING:
     "darkroom rerun 3f2a9c41 --preset banner=1200x400,fit=cover --watermark 'Jane Doe'",
     "darkroom rerun s3://my-bucket/uploads/photo.jpg --newest",
     "darkroom rerun 3f2a9c41 --edit --dry-run",
+    "darkroom rerun --status failed --error StorageError --since 1h --dry-run",
     panel=WORK,
 )
 def rerun(
     target: Target,
-    execution: ExecutionName,
+    execution: MaybeExecution = None,
     *,
+    status: Status = None,
+    error: Error = None,
+    step: Step = None,
+    since: Since = None,
+    prefix: Prefix = None,
+    match: Match = None,
+    listed_in: From = None,
     preset: Presets = None,
     watermark: Watermark = None,
     notify: Annotated[
@@ -72,6 +93,7 @@ def rerun(
         bool,
         typer.Option("--dry-run", metavar="", help="Show and check the request; start nothing."),
     ] = False,
+    yes: Yes = False,
 ) -> int:
     """Run an execution's image again, changed where asked; shows the request first, then follows.
 
@@ -82,6 +104,15 @@ def rerun(
     from darkroom_ops.cli import progress
     from darkroom_ops.rerun import request_of, start
 
+    chosen = Chosen(status, error, step, since, prefix, match, listed_in)
+    if one_or_many(execution, chosen, "rerun"):
+        if preset or watermark is not None or notify is not None or fields or newest or edit:
+            raise WrongUse(
+                "Many are run again as they were: --preset, --watermark, --notify, --input, "
+                "--newest and --edit are for one. Nothing was started."
+            )
+        return many(target, "rerun", chosen, dry_run=dry_run, yes=yes)
+    assert execution is not None  # noqa: S101 - one_or_many has said so
     asked = inputs.fields_of(fields, preset, watermark, notify=notify)
     deployment = target.deployment()
     before = target.execution(deployment, execution)

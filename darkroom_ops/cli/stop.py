@@ -9,26 +9,60 @@ import typer
 from rich.text import Text
 
 from darkroom_ops.cli.command import WORK, command
-from darkroom_ops.cli.options import ExecutionName
+from darkroom_ops.cli.many import Chosen, many, one_or_many
+from darkroom_ops.cli.options import (
+    DryRun,
+    Error,
+    From,
+    Match,
+    MaybeExecution,
+    Prefix,
+    Since,
+    Status,
+    Step,
+    Yes,
+)
 from darkroom_ops.cli.target import Target
 from darkroom_ops.present import words
 from darkroom_ops.present.failures import WrongUse
 
 
-@command("darkroom stop 3f2a9c41 --reason 'wrong folder'", panel=WORK)
+@command(
+    "darkroom stop 3f2a9c41 --reason 'wrong folder'",
+    "darkroom stop --status running --prefix uploads/wrong/ --reason 'wrong folder'",
+    panel=WORK,
+)
 def stop(
     target: Target,
-    execution: ExecutionName,
+    execution: MaybeExecution = None,
     *,
     reason: Annotated[
         str | None,
         typer.Option(metavar="TEXT", help="For the alert and the record.", show_default=False),
     ] = None,
+    status: Status = None,
+    error: Error = None,
+    step: Step = None,
+    since: Since = None,
+    prefix: Prefix = None,
+    match: Match = None,
+    listed_in: From = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
 ) -> int:
     """Stop a running execution. Asks nothing; an alert tells people, and it can be resumed."""
     from darkroom_ops.cli import address
     from darkroom_ops.executions.model import STOPPED
 
+    chosen = Chosen(status, error, step, since, prefix, match, listed_in)
+    if one_or_many(execution, chosen, "stop"):
+        if not (reason or "").strip() and not dry_run:
+            raise WrongUse(
+                "Expected --reason TEXT: people who are alerted of many stops at once ask why. "
+                "Nothing was done."
+            )
+        return many(target, "stop", chosen, dry_run=dry_run, yes=yes, reason=reason or "")
+    assert execution is not None  # noqa: S101 - one_or_many has said so
     deployment = target.deployment()
     running = target.execution(deployment, execution)
     if running.ended:

@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import datetime
 import itertools
+import math
 import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -71,6 +72,9 @@ AT_ONCE = 8
 KEPT_LISTED, KEPT_WHOLE = 20_000, 200
 """Ended executions that are remembered: in short, and with their states."""
 
+
+TYPICAL = 10
+"""Executions whose cost stands for that of others: each takes its whole history."""
 
 ALL = Filter()
 """Every execution."""
@@ -208,6 +212,19 @@ class Executions:
         if described is None:
             raise NoSuchExecution(self._unknown(arn))
         return self._read(described)
+
+    def described(self, arn: str) -> Execution:
+        """Return an execution without its states: that takes one request."""
+        described = self._describe(arn)
+        if described is None:
+            raise NoSuchExecution(self._unknown(arn))
+        return read(described, [])
+
+    def typical_usd(self) -> float | None:
+        """Return what an image costs about: the mean of the newest complete ones."""
+        each = self.each(only=Filter(status="COMPLETE"), expected=TYPICAL)
+        prices = [e.usd for e in itertools.islice(each, TYPICAL) if e.usd is not None]
+        return math.fsum(prices) / len(prices) if prices else None
 
     def cost(self, execution: Execution) -> Cost | None:
         """Return what an execution cost; None when it called a function that is gone."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import itertools
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -26,7 +25,6 @@ from darkroom_ops.executions.client import Executions
 from darkroom_ops.executions.listed import FAILURES, Filter, Listed
 from darkroom_ops.overview import metrics
 from darkroom_ops.overview.figures import (
-    COMPLETE,
     SPANS,
     Failures,
     Window,
@@ -39,9 +37,6 @@ T = TypeVar("T")
 FAILED_AT_MOST = 200
 """Failures that are looked at on AWS, the newest: DescribeExecution is throttled per account, from
 300 at once down to 15 a second (Step Functions quotas)."""
-
-PRICED = 10
-"""Executions whose cost stands for that of the others on AWS: each takes its whole history."""
 
 RELEASED = datetime.timedelta(minutes=1)
 """How long after an execution's end Notify may need to release its claim."""
@@ -108,7 +103,7 @@ def overview(deployment: Deployment, executions: Executions) -> Overview:
     def count() -> tuple[Window, ...]:
         if local:
             return windows(everything or [], now)
-        return metrics.windows(deployment, now, _usd(executions))
+        return metrics.windows(deployment, now, executions.typical_usd())
 
     since = now - SPANS[-1].length
     everything: list[Listed] | None = None
@@ -137,13 +132,6 @@ def overview(deployment: Deployment, executions: Executions) -> Overview:
 def _failed(executions: Executions, since: datetime.datetime) -> list[Listed]:
     each = executions.each(only=Filter(status="FAILED", since=since), costs=False)
     return list(itertools.islice(each, FAILED_AT_MOST))
-
-
-def _usd(executions: Executions) -> float | None:
-    """Return what one execution costs about: the mean of the newest complete ones."""
-    each = executions.each(only=Filter(status=COMPLETE), expected=PRICED)
-    prices = [e.usd for e in itertools.islice(each, PRICED) if e.usd is not None]
-    return math.fsum(prices) / len(prices) if prices else None
 
 
 def _stuck(

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from darkroom_ops.cli.main import app
 from darkroom_ops.executions.client import ListPage, NoSuchExecution
 from darkroom_ops.executions.cost import Cost
-from darkroom_ops.executions.listed import Listed
+from darkroom_ops.executions.listed import Filter, Listed
 from darkroom_ops.executions.model import SourceObject
 
 NOON = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.UTC)
@@ -71,10 +71,16 @@ class Executions:
         more = len(self.items) > limit
         return ListPage(tuple(self.items[:limit]), self.items[limit - 1].arn if more else None)
 
-    def each(self, **narrowed: Any) -> Any:
+    def each(self, only: Filter | None = None, **narrowed: Any) -> Any:
         self.asked = narrowed
-        self.left = iter(self.items)
+        self.left = iter([each for each in self.items if only is None or only.wants(each)])
         return self.left
+
+    def described(self, arn: str) -> Any:
+        return self.whole[arn]
+
+    def typical_usd(self) -> float | None:
+        return 0.25
 
     def find(self, named: str) -> str:
         if named not in self.whole:

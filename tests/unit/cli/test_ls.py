@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from darkroom_ops.cli import ls
+from darkroom_ops.executions.listed import Filter
 from tests.unit.cli.conftest import ARN, NOON, darkroom, listed
 
 
@@ -95,13 +96,17 @@ def test_a_list_for_programs_has_all_fields(executions: Any) -> None:
 @pytest.mark.parametrize(
     ("words", "asked"),
     [
-        ([], {"status": None, "prefix": None, "since": None, "limit": 20}),
+        ([], {}),
         (["--status", "already-processed"], {"status": "ALREADY_PROCESSED"}),
         (["--status", "Timed out"], {"status": "TIMED_OUT"}),
         (["--prefix", "uploads/a"], {"prefix": "uploads/a"}),
         (["--prefix", "s3://bucket/uploads/a"], {"prefix": "uploads/a"}),
         (["--since", "2026-01-31T08:00+00:00"], {"since": NOON - datetime.timedelta(hours=4)}),
-        (["--limit", "7"], {"limit": 7}),
+        (
+            ["--error", "CorruptImage", "--step", "Prepare"],
+            {"error": "CorruptImage", "step": "Prepare"},
+        ),
+        (["--match", "Cat"], {"text": "Cat"}),
     ],
 )
 def test_what_is_typed_is_what_is_asked_for(
@@ -109,8 +114,8 @@ def test_what_is_typed_is_what_is_asked_for(
 ) -> None:
     code, text = darkroom("ls", *words)
 
-    assert executions.asked | asked == executions.asked
-    said = "No execution fits." if words and words[0] != "--limit" else "No executions yet."
+    assert executions.asked == {"limit": 20, "only": Filter(**asked)}
+    said = "No execution fits." if words else "No executions yet."
     assert (code, text.startswith(said)) == (0, True)
 
 
@@ -119,3 +124,9 @@ def test_a_time_that_is_none_is_refused() -> None:
 
     assert code == 2
     assert json.loads(text)["message"].startswith("--since: Expected how long ago")
+
+
+def test_a_list_holds_so_many(executions: Any) -> None:
+    darkroom("ls", "--limit", "7")
+
+    assert executions.asked["limit"] == 7

@@ -677,3 +677,16 @@ def test_many_are_read_of_the_engine_at_once(client: StepFunctions) -> None:
     assert len(list(Executions(at).each(costs=False))) == TOTAL
     assert client.asked["describe"] == TOTAL
     assert len(asked) == 2, "asked for once"
+
+
+def test_some_stand_for_the_cost_of_others(
+    executions: Executions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prices = itertools.count()
+    price = lambda *_: Cost((Item("x", 1, "unit", next(prices)),), PRICES)  # noqa: E731
+    monkeypatch.setattr("darkroom_ops.executions.cost.estimate", price)
+
+    assert executions.typical_usd() == 4.5  # of ten: 0, 1, … 9
+
+    executions._client.executions.clear()  # type: ignore[attr-defined]
+    assert executions.typical_usd() is None

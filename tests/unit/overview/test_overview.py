@@ -170,6 +170,9 @@ class Stack:
     def each(self, *, only: Filter, **_: Any) -> Any:
         return filter(only.wants, self.items)
 
+    def typical_usd(self) -> float:
+        return 0.5
+
     def _paginator(self, name: str) -> Any:
         def refuse(**_: Any) -> Any:
             message = f"u is not authorized to perform: cloudwatch:{name}"
@@ -225,9 +228,3 @@ def test_a_claim_that_nobody_released_is_found_without_reading_the_table(stack: 
     assert [each.image for each in seen.stuck or ()] == ["s3://bucket/uploads/stuck.jpg"]
     # Notify has a minute to release what has just ended.
     assert stack.asked == [f"bucket/uploads/{n}.jpg" for n in ("released", "stuck", "taken-over")]
-
-
-def test_on_aws_some_stand_for_the_cost_of_all(stack: Any) -> None:
-    assert read._usd(stack) == 0.5
-    stack.items = []
-    assert read._usd(stack) is None

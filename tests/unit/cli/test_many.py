@@ -1,0 +1,256 @@
+"""Many at once: told before, told after, and nothing half done without saying so."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from darkroom_ops import many
+from darkroom_ops.executions.model import read
+from tests.unit.cli.conftest import ARN, NOON, darkroom, listed
+
+RUNNING: dict[str, Any] = {"status": "RUNNING", "outcome": None}
+MINUTE = datetime.timedelta(minutes=1)
+
+
+class Stack:
+    """The executions of a stack, and what was done to them."""
+
+    def __init__(self, executions: Any) -> None:
+        self.executions = executions
+        self.done: list[tuple[str, str]] = []
+        self.refused: set[str] = set()
+        """The names of executions to which nothing can be done."""
+        self.records: dict[str, str] = {}
+        """The execution that a record names, by its image."""
+        at = executions.deployment
+        at.stepfunctions = SimpleNamespace(
+            start_execution=self._start, stop_execution=self._stop, redrive_execution=self._redrive
+        )
+        at.source_bucket_name, at.output_bucket_name = "bucket", "outputs"
+        at.images_table_name = "images"
+        at.dynamodb = SimpleNamespace(batch_get_item=self._records)
+        executions.find = lambda name: name if ":" in name else ARN + name
+
+    def add(self, name: str, *, caught: bool = True, **changed: Any) -> Any:
+        failed = {"outcome": "FAILED", "status": "FAILED", "error": "StorageError"}
+        each = listed(name, **(failed | changed))
+        source = {"bucket": "bucket", "key": f"uploads/{name}.jpg"}
+        described = {
+            "executionArn": each.arn, "name": name, "status": each.status, "startDate": NOON,
+            "input": json.dumps({"source": source} if each.source else 5),
+        }  # fmt: skip
+        whole = read(described, [])
+        self.executions.whole[each.arn] = SimpleNamespace(
+            **{n: getattr(whole, n) for n in ("arn", "name", "input", "status", "outcome")},
+            error=each.error, source=each.source, started=NOON, stopped=NOON, seconds=1.0,
+            caught=caught, states=(),
+        )  # fmt: skip
+        self.executions.items.append(each)
+        return each
+
+    def _do(self, what: str, name: str) -> None:
+        if name in self.refused:
+            raise ClientError({"Error": {"Code": "Throttling", "Message": "too much"}}, what)
+        self.done.append((what, name))
+
+    def _start(self, **given: str) -> dict[str, str]:
+        key = json.loads(given["input"])["source"]["key"]
+        name = key.rpartition("/")[2].removesuffix(".jpg")
+        self._do("rerun", name)
+        return {"executionArn": f"{ARN}again-{name}"}
+
+    def _stop(self, *, executionArn: str, error: str, cause: str) -> None:  # noqa: N803
+        assert error == "Stopped"
+        self._do(f"stop: {cause}", executionArn.removeprefix(ARN))
+
+    def _redrive(self, *, executionArn: str) -> None:  # noqa: N803
+        self._do("redrive", executionArn.removeprefix(ARN))
+
+    def _records(self, *, RequestItems: Any) -> Any:  # noqa: N803
+        images = [key["image"]["S"] for key in RequestItems["images"]["Keys"]]
+        return {
+            "Responses": {
+                "images": [
+                    {"image": {"S": image}, "execution": {"S": self.records[image]}}
+                    for image in images
+                    if image in self.records
+                ]
+            }
+        }
+
+
+@pytest.fixture
+def stack(executions: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Stack:
+    monkeypatch.setenv("DARKROOM_HOME", str(tmp_path))
+    return Stack(executions)
+
+
+def lines(text: str) -> list[str]:
+    return [" ".join(line.split()) for line in text.splitlines()]
+
+
+def test_a_dry_run_tells_what_would_be_done_and_does_nothing(stack: Stack) -> None:
+    stack.add("a")
+    stack.add("b", error="CorruptImage")
+    stack.add("c", status="SUCCEEDED", outcome="COMPLETE", error=None)
+
+    code, text = darkroom("rerun", "--status", "failed", "--error", "StorageError", "--dry-run")
+
+    assert (code, stack.done) == (0, [])
+    assert lines(text) == [
+        "1 execution to be run again, about $0.25 on AWS if all succeed",
+        "a uploads/a.jpg StorageError",
+        "Nothing is done: this is a dry run.",
+    ]
+
+
+def test_each_image_is_run_again_once_and_not_if_a_later_run_has_it(stack: Stack) -> None:
+    stack.add("a")
+    old = stack.add("old", started=NOON - MINUTE)
+    stack.executions.items[-1] = old = listed(
+        "old", "FAILED", status="FAILED", started=NOON - MINUTE,
+        source=stack.executions.items[0].source,
+    )  # fmt: skip
+    over, mine = stack.add("over"), stack.add("mine")
+    stack.add("running", **RUNNING)
+    stack.add("nameless", source=None)
+    stack.records = {
+        f"bucket/{over.source.key}": f"{ARN}later",
+        f"bucket/{mine.source.key}": mine.arn,
+    }
+
+    code, text = darkroom("rerun", "--match", "", "--since", "2020-01-01", "--yes", "--json")
+
+    found = json.loads(text)
+    assert code == 0
+    assert stack.done == [("rerun", "a"), ("rerun", "mine")]
+    assert [each["result"] for each in found["done"]] == [f"{ARN}again-a", f"{ARN}again-mine"]
+    assert {each["execution"]: each["why"] for each in found["skipped"]} == {
+        old.arn: "a newer one of the same image is chosen",
+        over.arn: "a later run has taken its image over",
+        f"{ARN}running": "it still runs",
+        f"{ARN}nameless": "its input names no image",
+    }
+    assert (found["left"], found["command"], found["cost_usd"]) == ([], None, 0.5)
+
+
+def test_what_could_not_be_done_is_told_with_the_command_that_goes_on(
+    stack: Stack, tmp_path: Path
+) -> None:
+    for name in "abc":
+        stack.add(name)
+    stack.refused = {"b"}
+
+    code, text = darkroom("rerun", "--status", "failed", "--yes")
+
+    assert (code, stack.done) == (1, [("rerun", "a"), ("rerun", "c")])
+    left = tmp_path / "left-to-rerun.txt"
+    assert lines(text)[-2:] == [
+        "2 executions run again.",
+        f"1 could not be. To go on with these: darkroom rerun --from {left} --stack photos",
+    ]
+    stack.refused = set()
+    code, text = darkroom("rerun", "--from", str(left), "--yes")
+    assert (code, stack.done[2:]) == (0, [("rerun", "b")])
+
+
+def test_when_nothing_works_the_rest_is_not_tried(stack: Stack) -> None:
+    names = [f"n{number}" for number in range(many.IN_A_ROW + 2)]
+    for name in names:
+        stack.add(name)
+    stack.refused = set(names[1:])
+
+    code, text = darkroom("rerun", "--status", "failed", "--yes")
+
+    assert (code, stack.done) == (1, [("rerun", "n0")])
+    assert "5 could not be. 1 not tried." in text
+
+
+def test_who_stops_it_hears_what_was_done_and_how_to_go_on(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "abc":
+        stack.add(name)
+    carry_out = many.carry_out
+
+    def interrupted(*given: Any) -> Iterator[Any]:
+        yield next(carry_out(*given))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(many, "carry_out", interrupted)
+
+    code, text = darkroom("rerun", "--status", "failed", "--yes")
+
+    assert (code, stack.done) == (130, [("rerun", "a")])
+    assert "1 execution run again." in text
+    assert "2 not tried. To go on with these: darkroom rerun --from" in text
+
+
+def test_many_stops_need_a_reason_and_carry_it(stack: Stack) -> None:
+    stack.add("a", **RUNNING, error=None)
+    stack.add("b")
+
+    assert darkroom("stop", "--prefix", "uploads/", "--reason", " ", "--yes")[0] == 2
+    assert stack.done == []
+    code, text = darkroom("stop", "--prefix", "uploads/", "--reason", "wrong folder", "--yes")
+
+    assert (code, stack.done) == (0, [("stop: wrong folder", "a")])
+    assert "1 left out: it has ended already" in lines(text)
+
+
+def test_only_what_can_be_resumed_is(stack: Stack) -> None:
+    stack.add("timed-out", status="TIMED_OUT", caught=False)
+    stack.add("caught")
+    stack.add("running", **RUNNING)
+    stack.add("fine", status="SUCCEEDED", outcome="COMPLETE", error=None)
+
+    code, text = darkroom("redrive", "--since", "2020-01-01", "--yes")
+
+    assert (code, stack.done) == (0, [("redrive", "timed-out")])
+    assert {line for line in lines(text) if "left out" in line} == {
+        "1 left out: the workflow caught its failure: re-run it",
+        "1 left out: it still runs",
+        "1 left out: it succeeded",
+    }
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["rerun"],
+        ["rerun", "a", "--status", "failed"],
+        ["rerun", "--status", "failed"],  # nobody to ask, and no --yes
+        ["rerun", "--status", "failed", "--preset", "x=1x1", "--yes"],
+        ["rerun", "--from", "/no/such/file", "--yes"],
+        ["redrive"],
+        ["stop", "--status", "running", "--yes"],
+    ],
+)
+def test_wrong_use_does_nothing(stack: Stack, words: list[str]) -> None:
+    stack.add("a")
+
+    code, text = darkroom(*words, "--json")
+
+    assert (code, stack.done) == (2, [])
+    assert json.loads(text.splitlines()[-1])["message"].startswith(("Expected", "Many are"))
+
+
+def test_more_than_a_few_are_counted_and_not_named(stack: Stack) -> None:
+    for number in range(12):
+        stack.add(f"n{number}")
+
+    assert "and 2 more" in lines(darkroom("rerun", "--status", "failed", "--dry-run")[1])
+
+
+def test_nothing_to_do_is_no_failure(stack: Stack) -> None:
+    code, text = darkroom("rerun", "--status", "failed")
+
+    assert (code, lines(text)) == (0, ["0 executions to be run again", "Nothing is done."])
