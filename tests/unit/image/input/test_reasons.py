@@ -57,6 +57,7 @@ NO_WORDS = ("vips", "pngload", "libpng", "heif: ", "tiff2", "error:", "scanline"
         ("RuntimeError: Failed to decode frame 0: Decoding of alpha plane failed", "a part of its"),
         ("OSError: image file is truncated (9 bytes not processed)", "it ends too early"),
         ("ValueError: invalid palette size", "its palette is damaged"),
+        ("icc: unable to load color profile", "its colour profile is damaged"),
         ("ZeroDivisionError: division by zero", "the size in its header is impossible"),
         ("SVG has an invalid size", "the size in its header is impossible"),
         ("error: unpack_from requires a buffer of at least 34 bytes", "it ends too early"),
@@ -89,6 +90,31 @@ def test_what_is_wrong_with_a_damaged_file(said: str, meant: str) -> None:
 )  # fmt: skip
 def test_what_is_unusual_about_a_sound_file(said: str, meant: str) -> None:
     assert reasons.kind(said).startswith(meant)
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("no element found: line 1, column 0", "it ends before the drawing does"),
+        ("not well-formed (invalid token)", "it has a character where none may be"),
+        ("syntax error", "it has a character where none may be"),
+        ("unclosed token", "a tag or a section does not end"),
+        ("mismatched tag", "its elements do not lie within each other"),
+        ("duplicate attribute", "an element has an attribute twice"),
+        ("junk after document element", "something follows the drawing"),
+        ("undefined entity &a;", "it names an entity that it does not define"),
+        ("recursive entity reference", "its entities grow without end"),
+        ("limit on input amplification factor breached", "its entities grow without end"),
+        ("out of memory", "its entities grow without end"),
+        ("unknown encoding", "it has another encoding than it says, or an unknown one."),
+        ("multi-byte encodings are not supported", "it has another encoding than it says"),
+        ("unbound prefix", "it uses a prefix that it does not define"),
+        ("XML declaration not well-formed", "its declaration is damaged"),
+        ("something else", "its markup is damaged"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_drawing(said: str, meant: str) -> None:
+    assert (reasons.xml(said) + ".").startswith(meant)
 
 
 @pytest.mark.parametrize(

@@ -298,3 +298,29 @@ def test_what_a_directory_does_not_tell_is_not_known() -> None:
     assert (found[262], found[277], found[338], found[258]) == ((2,), (4,), (2,), (8, 8, 8, 8))
     assert directories(data[:20], 2) == [{}, {}]
     assert directories(data, 2)[1] == {} or directories(data, 2)[0] == found
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_numbers_of_every_type_are_read(order: str) -> None:
+    """Where they fit into an entry they lie in it, otherwise it says where (TIFF 6.0, 2)."""
+    rest = struct.pack(order + "Q70H", 7, *range(70))
+    at = 8 + 2 + 8 * 12 + 4
+    entries = [
+        (258, 3, 70, struct.pack(order + "I", at + 8)),
+        (259, 1, 3, b"\5\6\7\0"),
+        (262, 4, 1, struct.pack(order + "I", 70_000)),
+        (277, 16, 1, struct.pack(order + "I", at)),
+        (338, 2, 4, b"text"),
+        (339, 17, 1, b"\1\0\0\0"),
+        (530, 3, 2, struct.pack(order + "HH", 4, 2)),
+        (256, 3, 1, b"\1\0\1\0"),
+    ]
+    data = (b"II" if order == "<" else b"MM") + struct.pack(order + "HIH", 42, 8, len(entries))
+    data += b"".join(struct.pack(order + "HHI", *entry[:3]) + entry[3] for entry in entries)
+    told = {0: (), 258: tuple(range(64)), 259: (5, 6, 7), 262: (70_000,), 277: (7,), 530: (4, 2)}
+    assert directories(data + bytes(4) + rest, 2) == [told, {}]
+    again = data + struct.pack(order + "I", 8) + rest
+    assert directories(again, 3) == [told] * 3
+    assert directories(memoryview(again)[:-13], 3) == [{}] * 3
+    made = relabelled(again, [0], 259, 9)
+    assert directories(made, 1) == [{**told, 259: (9, 6, 7)}]
