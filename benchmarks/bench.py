@@ -27,6 +27,7 @@ import look
 import photos
 import quality
 import output
+import stages
 
 HERE = Path(__file__).resolve().parent
 PEERS = HERE / "peers"
@@ -49,9 +50,10 @@ def main() -> None:
             print(f"{image.name} ({image.stat().st_size / 1e6:.1f} MB) …", file=sys.stderr)
             measured[image.name] = _measure(image, names, options, Path(scratch))
     _print_table(measured)
+    spent = _measure_stages(images)
     looks = _measure_looks(images)
     summary: dict[str, Any] = {"photos": {name: {"peers": each} for name, each in measured.items()}}
-    summary["looks"] = looks
+    summary |= {"stages": spent, "looks": looks}
     if YARDSTICK in names:
         _print_plot(measured)
         _compare(summary)
@@ -180,6 +182,15 @@ def _print_table(measured: dict[str, dict[str, Measured]]) -> None:
                 f"  {name:8} {row['cpu_s'] * 1e3:8.0f} {row['wall_s'] * 1e3:8.0f} "
                 f"{row['peak_mib']:6.0f} {row['bytes'] / 1e3:8.0f}   {psnr:24} {ssim}"
             )
+
+
+def _measure_stages(images: list[Path]) -> dict[str, dict[str, float]]:
+    """Measure and print where the pipeline's CPU time goes."""
+    spent = {image.name: stages.measure(image) for image in images}
+    print("\nWhere it goes, in CPU ms")
+    for name, parts in spent.items():
+        print(f"{name}\n  " + ", ".join(f"{part} {taken:.1f}" for part, taken in parts.items()))
+    return spent
 
 
 def _measure_looks(images: list[Path]) -> dict[str, Any]:

@@ -15,10 +15,6 @@ OPAQUE = 255
 STEP = 3.5
 """From this factor on, an image is halved on the way. At 4 libvips would average blocks of two."""
 
-STEP_PIXELS = 1_000_000
-"""From this size on, what was halved is kept before it is halved again: libvips computes a picture
-in bands of rows, and each step asks the one before it for a larger part of its rows at once."""
-
 _TURNS: dict[int, tuple[str, ...]] = {
     2: ("horizontal",),
     3: ("d180",),
@@ -90,9 +86,9 @@ def reduce_in_steps(image: Any, size: Size) -> Any:
         for side, wanted in zip((image.width, image.height), size, strict=True)
     )
     if far:
-        image = reduce_in_steps(image, (2 * size[0], 2 * size[1]))
-        if image.width * image.height >= STEP_PIXELS:
-            image = image.copy_memory()
+        # Kept, as libvips computes a picture in bands of rows, and each step asks the one before it
+        # for a larger part of its rows at once: 2 ms of 13 from 1200 pixels to 300.
+        image = reduce_in_steps(image, (2 * size[0], 2 * size[1])).copy_memory()
     return reduce(image, size)
 
 
