@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from darkroom.contract.advice import item_of
+
 Event = Mapping[str, Any]
 """As GetExecutionHistory has it."""
 
@@ -88,11 +90,7 @@ class StateRun:
     @property
     def makes(self) -> str:
         """What a Map item makes, as ``large (4000 x 3000, AVIF)``; empty when it is none."""
-        asked = self._rendition()
-        if self.rendition is None:
-            return ""
-        width, height, kind = (asked.get(name) for name in ("width", "height", "format"))
-        return f"{self.rendition} ({width} x {height}, {str(kind).upper()})"
+        return item_of(parsed(self.input)) if self.item is not None else ""
 
     def _rendition(self) -> Mapping[str, Any]:
         task = parsed(self.input) if self.item is not None else None

@@ -118,20 +118,28 @@ def test_the_alert_says_whether_trying_again_helps(
     assert "Source     Untouched." in email.text
 
 
+OVER = "The step Prepare did not finish in its time."
+NO_REASON = "The step Prepare gave no reason."
+
+
 @pytest.mark.parametrize(
-    ("error", "says"),
+    ("error", "says", "told"),
     [
-        ("Runtime.ExitError", "The step Prepare ran out of memory, or its process died."),
-        ("Sandbox.Timedout", "The step Prepare did not finish in its time."),
-        ("States.Timeout", "The step Prepare did not finish in its time."),
-        ("Lambda.AWSLambdaException", "The step Prepare gave no reason."),
+        (
+            "Runtime.ExitError",
+            "The step Prepare ran out of memory, or its process died.",
+            "Prepare ran out of memory, or its process died, in each of 2 attempts.",
+        ),
+        ("Sandbox.Timedout", OVER, "Prepare did not finish within 180 s, in each of 2 attempts."),
+        ("States.Timeout", OVER, "Prepare did not finish within 180 s, in each of 2 attempts."),
+        ("Lambda.AWSLambdaException", NO_REASON, NO_REASON),
     ],
 )
 def test_faults_of_the_platform_are_put_into_words(
-    pipeline: Pipeline, error: str, says: str
+    pipeline: Pipeline, error: str, says: str, told: str
 ) -> None:
     pipeline.fail("Prepare", error)
     source = {"bucket": pipeline.at.source_bucket_name, "key": "manual/platform.jpg"}
     run = pipeline.start({"source": source})
     assert run.cause == says
-    assert says in pipeline.inbox(run, "email")[0].text
+    assert told in pipeline.inbox(run, "email")[0].text

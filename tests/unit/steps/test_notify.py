@@ -742,3 +742,48 @@ def test_the_fail_states_are_those_of_the_machine() -> None:
     from tests.support.definition import states
 
     assert {ANNOUNCED, UNANNOUNCED} == set(states("Fail"))
+
+
+TASK = {"rendition": {"name": "large", "width": 9, "height": 8, "format": "avif"}}
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (json.dumps(TASK),
+         "Resize of large (9 x 8, AVIF) did not finish within 120 s, in 1 attempt."),
+        ('{"cut', "Resize did not finish within 120 s, in 1 attempt."),
+        (None, "Slow."),
+    ],
+)  # fmt: skip
+def test_the_alert_of_a_time_out_names_what_did_not_finish(
+    world: World, given: str | None, says: str
+) -> None:
+    world.make_the_rest()
+    entered = {"name": "Resize", "input": given}
+    events = [
+        {"id": 3, "previousEventId": 2, "taskTimedOutEventDetails": {"error": "States.Timeout"}},
+        {"id": 2, "previousEventId": 1, "taskScheduledEventDetails": {"timeoutInSeconds": 120}},
+        {"id": 1, "previousEventId": 0, "stateEnteredEventDetails": entered},
+    ]
+    client = MagicMock()
+    client.get_execution_history.return_value = {"events": events if given else []}
+    world.clients["stepfunctions"] = client
+    failure = {"state": "ResizeImages", "error": "StatesTimeout", "message": "Slow."}
+
+    assert announce(report(failure=failure), world.services, world.settings).published
+
+    (told,) = world.heard()
+    assert told["message"] == says
+
+
+def test_an_alert_goes_out_though_the_history_cannot_be_read(world: World) -> None:
+    """Express executions have none."""
+    world.make_the_rest()
+    refused = client_error("StateMachineTypeNotSupported")
+    world.clients["stepfunctions"] = MagicMock(**{"get_execution_history.side_effect": refused})
+    failure = {"state": "Prepare", "error": "Runtime.ExitError", "message": "It died."}
+
+    assert announce(report(failure=failure), world.services, world.settings).published
+
+    assert world.heard()[0]["message"] == "It died."

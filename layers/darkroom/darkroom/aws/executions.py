@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
+from msgspec import Struct
 
 from darkroom.aws.calls import delivering
 from darkroom.contract.arns import execution_arn
@@ -31,6 +32,20 @@ def patient_client() -> SFNClient:
             retries={"mode": "standard", "max_attempts": 3},
         ),
     )
+
+
+LOOKED_AT = 300
+"""Events of a history among which a failure is looked for, the newest first."""
+
+
+class FailedCall(Struct, frozen=True):
+    """A step that failed: its name and input, and how often it was tried in which time."""
+
+    step: str
+    input: str  # JSON
+    cause: str
+    attempts: int
+    limit: int | None  # in seconds
 
 
 class Executions:
@@ -63,6 +78,19 @@ class Executions:
         with delivering(f"The execution {arn}"):
             return self._stepfunctions.describe_execution(executionArn=arn)
 
+    def failed_call(self, arn: str, error: str) -> FailedCall | None:
+        """Return the step whose last call failed so, as the state machine calls the error."""
+        with delivering(f"The execution {arn}"):
+            history = self._stepfunctions.get_execution_history(
+                executionArn=arn, reverseOrder=True, maxResults=LOOKED_AT
+            )
+        events: dict[int, Any] = {event["id"]: event for event in history["events"]}
+        for event in events.values():
+            said = event.get("taskFailedEventDetails") or event.get("taskTimedOutEventDetails", {})
+            if said and said.get("error", "").replace("States.", "States") == error:
+                return _call_of(event, said.get("cause", ""), events)
+        return None
+
     def fail_state(self, arn: str) -> str | None:
         """Return the Fail state that an execution that FAILED ended in, if it did.
 
@@ -80,3 +108,15 @@ class Executions:
             if event["type"] == "FailStateEntered":
                 return event["stateEnteredEventDetails"]["name"]
         return None
+
+
+def _call_of(event: Any, cause: str, events: dict[int, Any]) -> FailedCall | None:
+    """Return the step that an event belongs to: that of the state which was entered before it."""
+    attempts, limit = 0, None
+    while event is not None:
+        if (scheduled := event.get("taskScheduledEventDetails")) is not None:
+            attempts, limit = attempts + 1, scheduled.get("timeoutInSeconds")
+        if (entered := event.get("stateEnteredEventDetails")) is not None:
+            return FailedCall(entered["name"], entered.get("input", ""), cause, attempts, limit)
+        event = events.get(event.get("previousEventId", 0))
+    return None

@@ -110,6 +110,16 @@ _EXHAUSTED = {
 }
 """What helps after errors that are retried once, since time or memory ran out."""
 
+
+def item_of(task: object) -> str:
+    """Return what a step's input asks it to make, as ``large (4000 x 3000, AVIF)``, if anything."""
+    asked = task.get("rendition") if isinstance(task, dict) else None
+    if not isinstance(asked, dict) or not isinstance(asked.get("name"), str):
+        return ""
+    size = f"{asked.get('width')} x {asked.get('height')}"
+    return f"{asked['name']} ({size}, {str(asked.get('format')).upper()})"
+
+
 _TIMED_OUT = re.compile(r"timed out after ([\d.]+) seconds")
 
 

@@ -16,7 +16,14 @@ from aws_lambda_powertools import Logger
 from darkroom.aws.records import Records
 from darkroom.aws.services import Services
 from darkroom.contract import keys
-from darkroom.contract.advice import UNCAUGHT, status_failure
+from darkroom.contract.advice import (
+    OUT_OF_MEMORY,
+    OUT_OF_TIME,
+    UNCAUGHT,
+    exhausted,
+    item_of,
+    status_failure,
+)
 from darkroom.contract.errors import DarkroomError, DeliveryError
 from darkroom.contract.model import parse
 from darkroom.contract.objects import StoredKey
@@ -70,6 +77,7 @@ def announce(payload: object, services: Services, settings: NotifySettings) -> A
             records.fail(report.image, report.execution, report.failure)
     else:
         report = parse(payload, Report)
+    report = _exact(report, services)
     mark = f"{report.outcome} {report.execution} {int(report.redrive_count)}"
     record = _record(report.image, records)
     if record.announced == mark:
@@ -202,6 +210,35 @@ def _image(payload: object, execution: str, source_bucket: str) -> str:
 
 
 # What follows must not keep an alert from going out: each part only logs its failure.
+
+
+def _json(text: str) -> object:
+    """Return what JSON says; None where the history has it not, or cut off."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return None
+
+
+def _exact(report: Report, services: Services) -> Report:
+    """Return a report that says what ran out of time or memory: the workflow knows the step."""
+    failure = report.failure
+    if failure is None or failure.error not in OUT_OF_TIME | OUT_OF_MEMORY:
+        return report
+    with _tolerated("the history could not be read"):
+        call = services.executions.failed_call(report.execution, failure.error)
+        if call is not None:
+            said = exhausted(
+                failure.error,
+                step=call.step,
+                item=item_of(_json(call.input)),
+                cause=call.cause,
+                limit=call.limit,
+                attempts=call.attempts,
+            )
+            exact = msgspec.structs.replace(failure, message=said or failure.message)
+            return msgspec.structs.replace(report, failure=exact)
+    return report
 
 
 def _record(image: str, records: Records) -> ImageRecord:
