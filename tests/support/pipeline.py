@@ -246,8 +246,9 @@ class Pipeline:
         return [m for m in about if m["outcome"] != "RESOLVED"]
 
     def inbox(self, run: Run, protocol: str) -> list[Message]:
-        """Return the e-mails or the SMS of an execution."""
-        return self._engine().inbox.messages(protocol=protocol, execution=run.arn)
+        """Return the e-mails or the SMS of an execution's end."""
+        about = self._engine().inbox.messages(protocol=protocol, execution=run.arn)
+        return [each for each in about if each.attributes.get("outcome") != "RESOLVED"]
 
     def take_dead_letter(self, about: str) -> Json:
         """Take the dead letter that has a text in it, and leave the others where they are."""
