@@ -7,6 +7,7 @@ import contextlib
 import io
 import os
 import re
+import resource
 import signal
 import struct
 import subprocess
@@ -408,6 +409,22 @@ class TestDecoderProcess:
         done = subprocess.run([sys.executable, "-W", "error", "-c", program], check=False)
         assert done.returncode == 0
 
+    def test_what_it_gave_up_is_not_missed_by_whoever_is_allowed_more(self) -> None:
+        used = []
+        for memory, length in ((300, 9), (300, 9), (200, 9), (300, 9), (300, 8), (301, 8)):
+            limits = {"max_memory": memory * 2**20, "max_bytes": length * 2**20}
+            decode(FILES["jpeg"], _spec(**limits))
+            process = parent.start()
+            most = resource.prlimit(process.pid, resource.RLIMIT_AS)[1]
+            used.append((process.pid, most // 2**20))
+        first, second, third, fourth, fifth, sixth = used
+        assert first == second == (first[0], 300 + 9 + 1024)
+        assert third == (first[0], 200 + 9 + 1024)
+        assert fourth[0] != third[0]
+        assert fourth[1] == first[1]
+        assert fifth == (fourth[0], 300 + 8 + 1024)
+        assert sixth[0] != fifth[0]
+
     def test_memory_beyond_its_address_space_is_an_error_of_its_own(self) -> None:
         """Even if nobody watched it."""
         program = """
@@ -417,9 +434,9 @@ from darkroom.image.sandbox.parent import Job
 from darkroom.image.spec import DecodeSpec
 from darkroom.contract.limits import Limits
 child.BESIDES = 0
-job = Job(DecodeSpec(presets=(), limits=Limits(max_memory=10**9)), 24)
+job = Job(DecodeSpec(presets=(), limits=Limits(max_memory=10**9, max_bytes=100)), 24)
 child._bound(job)
-print(resource.getrlimit(resource.RLIMIT_AS)[0])
+print(resource.getrlimit(resource.RLIMIT_AS))
 resource.setrlimit(resource.RLIMIT_AS, (5 * 10**8,) * 2)
 child._bound(job)
 print(resource.getrlimit(resource.RLIMIT_AS))
@@ -434,7 +451,11 @@ except MemoryError:
             text=True,
             check=True,
         )
-        assert done.stdout.splitlines() == ["1000000024", "(500000000, 500000000)", "no more"]
+        assert done.stdout.splitlines() == [
+            "(1000000024, 1000000100)",
+            "(500000000, 500000000)",
+            "no more",
+        ]
 
     def test_that_does_not_start_is_the_deployments_fault(
         self, monkeypatch: pytest.MonkeyPatch

@@ -62,12 +62,17 @@ def _harden() -> None:
 
 
 def _bound(job: Job) -> None:
-    """Take only the address space that a file may need; what is given up does not come back."""
+    """Take only the address space that a file may need.
+
+    What no file within these limits needs is given up for good, so that whoever takes this process
+    over cannot have it back. Larger limits get another process (:func:`parent.decode`).
+    """
     if sys.platform == "linux":
         _, most = resource.getrlimit(resource.RLIMIT_AS)
-        space = job.spec.limits.max_memory + job.length + BESIDES
-        space = space if most == resource.RLIM_INFINITY else min(space, most)
-        resource.setrlimit(resource.RLIMIT_AS, (space, most))
+        ever = job.spec.limits.max_memory + job.spec.limits.max_bytes + BESIDES
+        ever = ever if most == resource.RLIM_INFINITY else min(ever, most)
+        space = min(job.spec.limits.max_memory + job.length + BESIDES, ever)
+        resource.setrlimit(resource.RLIMIT_AS, (space, ever))
 
 
 def _follow(parent: int) -> None:

@@ -36,7 +36,7 @@ from darkroom.contract.errors import (
     ImageTooLarge,
     InvalidRequest,
 )
-from darkroom.contract.limits import MIB, check_bytes
+from darkroom.contract.limits import MIB, Limits, check_bytes
 from darkroom.contract.results import ImageInfo
 from darkroom.contract.text import shortened
 from darkroom.image.input.sniff import sniff
@@ -140,6 +140,7 @@ class DecoderProcess:
             )
         self._socket = ours
         self._ready = False
+        self._room: int | None = None
 
     @property
     def pid(self) -> int:
@@ -151,6 +152,7 @@ class DecoderProcess:
 
         A RuntimeError says that it does not start: the deployment is at fault, not the file.
         """
+        self._room = min(_room(spec.limits), self._room or _room(spec.limits))
         name = "max_drawing_seconds" if sniff(data) == "svg" else "max_decode_seconds"
         try:
             self._await_ready()
@@ -175,6 +177,10 @@ class DecoderProcess:
     def alive(self) -> bool:
         """Whether it can take a file."""
         return self._process.poll() is None and self._socket.fileno() >= 0
+
+    def has_room(self, limits: Limits) -> bool:
+        """Whether it can take what these limits allow: what earlier ones did not, it gave up."""
+        return self._room is None or _room(limits) <= self._room
 
     def _await_ready(self) -> None:
         if self._ready:
@@ -272,7 +278,16 @@ def decode(data: bytes, spec: DecodeSpec) -> Decoded:
     sniff(data)
     check(spec.presets, spec.watermark_images)
     with _one_at_a_time:
-        return start().decode(data, spec)
+        process = start()
+        if not process.has_room(spec.limits):
+            process.stop()
+            process = start()
+        return process.decode(data, spec)
+
+
+def _room(limits: Limits) -> int:
+    """Return what a file within these limits takes at most, in bytes, beside what any takes."""
+    return limits.max_memory + limits.max_bytes
 
 
 def _understood(body: bytes, file: BinaryIO | None) -> tuple[Reply, bytes]:
