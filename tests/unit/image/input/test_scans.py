@@ -208,6 +208,13 @@ def test_sound_files_are_sound(data: bytes) -> None:
     assert develop(data, SAME_SIZE)
 
 
+def test_one_byte_too_many_is_not_sound_and_counts_where_libjpeg_says_so() -> None:
+    assert not scans.sound(PHOTO[:-2] + b"a" + END)
+    assert scans.left_over(PHOTO) == 0
+    assert scans.left_over(restarted(b"abcd", 0)) == 4
+    assert scans.left_over(shortened(PHOTO, 0.5)) == 0
+
+
 def test_three_scans_show_all_colours() -> None:
     made = np.frombuffer(shown(two_scans()), np.uint8).astype(float)
     assert np.abs(made - array(opened(two_scans())).ravel()).mean() < 1
