@@ -8,19 +8,18 @@ from typing import Any
 
 from darkroom.contract.limits import Limits, check_sizes
 from darkroom.image.geometry import Size
-from darkroom.image.input import reasons, rle
-from darkroom.image.input.page import Data, Opened, Page, unsupported
+from darkroom.image.input import rle
+from darkroom.image.input.page import Data, Opened, Page
 from darkroom.image.pixels import from_bytes
 from darkroom.image.vips import vips
 
 _FILE_HEADER = 14
 _CORE_HEADER = 12
 _INFO_HEADER = 40
-_WITH_MASKS = 52
 _WITH_ALPHA = 56
 _OS2_HEADER = 64
-_PILLOWS = frozenset({_CORE_HEADER, _INFO_HEADER, _WITH_MASKS, _WITH_ALPHA, 64, 108, 124})
-"""Lengths of headers that Pillow knows."""
+_WINDOWS = frozenset({_INFO_HEADER, 52, _WITH_ALPHA})
+"""Lengths of headers that are shorter than OS/2's, and yet whole."""
 
 _BITFIELDS = 3
 _OPAQUE = 255
@@ -46,12 +45,7 @@ def read(data: Data, limits: Limits) -> Opened:
     masked = _masks(data)
     if masked is not None:
         return _by_masks(data, masked, limits)
-    try:
-        picture = BmpImagePlugin.BmpImageFile(io.BytesIO(data))
-    except OSError as error:
-        if "Unsupported" in str(error):
-            raise unsupported("bmp", reasons.kind(str(error))) from None
-        raise
+    picture = BmpImagePlugin.BmpImageFile(io.BytesIO(data))
     check_sizes([picture.size], limits)
 
     def draw(_: Size) -> Any:
@@ -64,7 +58,7 @@ def read(data: Data, limits: Limits) -> Opened:
 def _with_usual_header(data: bytes) -> bytes:
     """Return a bitmap whose header has a usual length; what OS/2 left out of it is zero."""
     (length,) = struct.unpack_from("<I", data, _FILE_HEADER)
-    if length in _PILLOWS or not _CORE_HEADER < length < _OS2_HEADER:
+    if length in _WINDOWS or not _CORE_HEADER < length < _OS2_HEADER:
         return data
     end = _FILE_HEADER + length
     header = data[_FILE_HEADER + 4 : end].ljust(_OS2_HEADER - 4, b"\0")
