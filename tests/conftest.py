@@ -39,8 +39,14 @@ def pytest_configure(config: pytest.Config) -> None:
 def engine() -> Iterator[Engine]:
     """The local engine, with the template deployed; retries do not wait."""
     from darkroom_ops.engine import Engine
+    from darkroom_ops.engine.engine import SUBSCRIBERS
 
-    with Engine(TEMPLATE, skip_waits=True) as running, pytest.MonkeyPatch.context() as patch:
+    # Each alert at once: tests share the engine, and would wait for each other's summaries.
+    parameters = SUBSCRIBERS | {"SummarySeconds": "0"}
+    with (
+        Engine(TEMPLATE, parameters=parameters, skip_waits=True) as running,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         # For commands that are told its endpoint only: they call it with the environment's keys.
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(name, running.deployment.exports[name])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import datetime
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from darkroom.contract.arns import parse
@@ -16,6 +17,10 @@ UNSUBSCRIBE = (
     "Please do not reply directly to this email."
 )
 """What SNS puts below every e-mail."""
+
+
+RESOLVED = "RESOLVED"
+"""The outcome of a message that is about the end of an earlier execution."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,14 @@ class Inbox:
 
     def __init__(self) -> None:
         self._messages: list[Message] = []
+        self._withheld: collections.Counter[str] = collections.Counter()
         self._lock = threading.Lock()
+
+    def withhold(self, attributes: Mapping[str, str]) -> None:
+        """Count an e-mail that a filter policy kept from its recipient: programs had it."""
+        with self._lock:
+            if "execution" in attributes and attributes.get("outcome") != RESOLVED:
+                self._withheld[attributes["execution"]] += 1
 
     def deliver(self, message: Message) -> None:
         """Add a message."""
@@ -80,10 +92,13 @@ class Inbox:
         ]
 
     def per_execution(self) -> collections.Counter[str]:
-        """Return how many e-mails each execution sent about its own outcome, by its ARN."""
+        """Return how many e-mails each execution sent about its own outcome, by its ARN.
+
+        With those that a filter policy kept back, as for a summary.
+        """
         arns = (
             message.execution
             for message in self.messages(protocol="email")
-            if message.attributes.get("outcome") != "RESOLVED"  # that is about an earlier one's
+            if message.attributes.get("outcome") != RESOLVED
         )
-        return collections.Counter(arn for arn in arns if arn is not None)
+        return collections.Counter(arn for arn in arns if arn is not None) + self._withheld

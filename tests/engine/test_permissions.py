@@ -205,6 +205,7 @@ def test_every_grant_is_used(pipeline: Pipeline, engine: Engine, monkeypatch: An
     _working_copies_that_are_gone(pipeline, engine)
     _unversioned_source(pipeline, engine)
     _lost_status_change(pipeline, engine)
+    _summary(pipeline, engine)
     _large_copy_that_breaks(pipeline, engine, monkeypatch)
 
     unused = sorted(
@@ -213,6 +214,17 @@ def test_every_grant_is_used(pipeline: Pipeline, engine: Engine, monkeypatch: An
         if grant.sid not in SERVICES_OWN
     )
     assert unused == [], "\n".join(unused)
+
+
+def _summary(pipeline: Pipeline, engine: Engine) -> None:
+    """Notify starts it with an alert; this one finds nothing to tell."""
+    at = engine.deployment
+    machine = at.state_machine_arn.replace("-image-pipeline", "-alert-summary")
+    given = {"window": "alert window/any", "seconds": 300, "outcome": "FAILED", "error": "Any",
+             "fault": "sender"}  # fmt: skip
+    notify = client_of(engine, at.notify_function_name, "stepfunctions")
+    run = notify.start_execution(stateMachineArn=machine, input=json.dumps(given))
+    assert pipeline.wait(run["executionArn"]).status == "SUCCEEDED"
 
 
 def _tagged_uploads(pipeline: Pipeline) -> None:

@@ -42,6 +42,7 @@ WATCHED: dict[str, tuple[dict[str, set[str]], str, int]] = {
     "DeadLettersOldAlarm": (
         {"AWS/SQS ApproximateAgeOfOldestMessage": {"EventsDeadLetterQueue"}}, "Maximum", 3600
     ),
+    "SummaryAlarm": ({"AWS/States ExecutionsFailed": {"AlertSummary"}}, "Sum", 300),
     "BufferOldAlarm": ({"AWS/SQS ApproximateAgeOfOldestMessage": {"BufferQueue"}}, "Maximum", 300),
 }  # fmt: skip
 DIMENSIONS = {

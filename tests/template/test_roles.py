@@ -55,6 +55,7 @@ GRANTS = {
         "s3:ListBucket OutputBucket",
         f"states:DescribeExecution {EXECUTIONS}",
         f"states:GetExecutionHistory {EXECUTIONS}",
+        "states:StartExecution arn:aws:states:REGION:ACCOUNT:stateMachine:STACK-alert-summary",
         "sqs:SendMessage EventsDeadLetterQueue",
     },
     "StartFunctionRole": {
@@ -81,9 +82,14 @@ GRANTS = {
         "logs:DescribeResourcePolicies *",
         "logs:DescribeLogGroups *",
     },
+    "AlertSummaryRole": {"lambda:InvokeFunction NotifyFunction"},
     "UploadRuleRole": {"states:StartExecution ImagePipeline"},
 }
-ASSUMED_BY = {"ImagePipelineRole": "states.amazonaws.com", "UploadRuleRole": "events.amazonaws.com"}
+ASSUMED_BY = {
+    "ImagePipelineRole": "states.amazonaws.com",
+    "AlertSummaryRole": "states.amazonaws.com",
+    "UploadRuleRole": "events.amazonaws.com",
+}
 ROLES = of_type(stack(BufferConcurrency="10"), "AWS::IAM::Role")
 
 

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+import yaml
 from darkroom import __version__
 from darkroom.aws.calls import CONFIG
 from darkroom.contract.limits import MIB, Limits
@@ -78,6 +79,10 @@ def test_no_log_group_comes_back_after_its_stack(name: str) -> None:
 SOURCE = {
     "Fn::If": ["CreatesSourceBucket", {"Ref": "SourceBucket"}, {"Ref": "ExistingSourceBucket"}]
 }
+SUMMARY_MACHINE = (
+    "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:stateMachine:"
+    "${AWS::StackName}-alert-summary"
+)
 CODE: dict[str, tuple[str, Any, Json]] = {
     # the folder, what it is told of the deployment, and the resource that each variable names
     "PrepareFunction": (
@@ -98,6 +103,7 @@ CODE: dict[str, tuple[str, Any, Json]] = {
             "NOTIFICATIONS_TOPIC": "NotificationsTopic", "ALERTS_TOPIC": "AlertsTopic",
             "IMAGES_TABLE": "ImagesTable", "SOURCE_BUCKET": SOURCE, "OUTPUT_BUCKET": "OutputBucket",
             "STACK": "AWS::StackName", "RUNBOOK": "RunbookAddress",
+            "SUMMARY_SECONDS": "SummarySeconds", "SUMMARY_MACHINE": {"Fn::Sub": SUMMARY_MACHINE},
         },
     ),
     "StartFunction": (
@@ -409,9 +415,8 @@ def test_people_are_told_when_they_asked_for_it(kind: str, protocol: str, topic:
     if success:
         theirs: Json = {"notify": ["true"]}
     else:
-        theirs = {
-            "fault": ["sender", "system"] if protocol == "email" else [{"Ref": f"{kind}Faults"}]
-        }
+        faults = ["sender", "system"] if protocol == "email" else [{"Ref": f"{kind}Faults"}]
+        theirs = {"fault": faults, "told": ["now"]}
     assert subscriptions.pop(f"{kind}Subscription") == expected | {
         "TopicArn": {"Ref": topic}, "FilterPolicy": theirs,
     }  # fmt: skip
@@ -433,7 +438,25 @@ def test_a_parameter_says_whose_faults_an_address_is_told_of(
     asked = stack.stack(**{kind: "any", f"{kind}Faults": value})
     faults = ["sender", "system"] if value == "both" else [{"Ref": f"{kind}Faults"}]
     subscription = stack.of_type(asked, "AWS::SNS::Subscription")[f"{kind}Subscription"]
-    assert subscription["FilterPolicy"] == {"fault": faults}
+    assert subscription["FilterPolicy"] == {"fault": faults, "told": ["now"]}
+
+
+def test_a_summary_follows_its_alert() -> None:
+    """Notify names the machine, as neither can be made before the other one."""
+    machine = RESOURCES["AlertSummary"]["Properties"]
+    assert SUMMARY_MACHINE.endswith(f":{machine['StateMachineName']['Fn::Sub']}")
+    assert machine["DefinitionSubstitutions"] == {
+        "NotifyFunctionArn": {"Fn::GetAtt": ["NotifyFunction", "Arn"]}
+    }
+    definition = yaml.safe_load((ROOT / "statemachine" / "alert_summary.asl.yaml").read_text())
+    collect, summarize = definition["States"]["Collect"], definition["States"]["Summarize"]
+    assert (collect["Type"], collect["Next"]) == ("Wait", "Summarize")
+    assert collect["Seconds"] == "{% $states.input.seconds %}"
+    # Time for the wait, and for every retry with its longest waits.
+    most = TEMPLATE_JSON["Parameters"]["SummarySeconds"]["MaxValue"]
+    (retrier,) = [e for e in summarize["Retry"] if "DeliveryError" in e["ErrorEquals"]]
+    assert "StorageError" in retrier["ErrorEquals"]
+    assert definition["TimeoutSeconds"] > most + retrier["MaxAttempts"] * retrier["MaxDelaySeconds"]
 
 
 def test_the_machine_is_traced_and_logs_to_its_group() -> None:

@@ -1,4 +1,4 @@
-"""The state machine's definition, by the two public checkers of the language.
+"""The state machines' definitions, by the two public checkers of the language.
 
 What neither catches (a ``States.ALL`` that is not last, an undefined variable, a ceiling below the
 interval, a misspelt integration or parameter) is in tests/template/test_asl.py.
@@ -16,19 +16,23 @@ from tools.checks.findings import Finding, Skipped
 from tools.checks.stack import ROOT
 
 CHECKERS = ROOT / "tools" / "checks" / "node"
-DEFINITION = ROOT / "statemachine" / "image_pipeline.asl.yaml"
+DEFINITIONS = sorted((ROOT / "statemachine").glob("*.asl.yaml"))
 
 
 def check() -> list[Finding]:
-    """Check the deployed definition."""
-    return findings(yaml.safe_load(DEFINITION.read_text()))
+    """Check the deployed definitions."""
+    return [
+        finding
+        for path in DEFINITIONS
+        for finding in findings(yaml.safe_load(path.read_text()), path.name)
+    ]
 
 
-def findings(definition: object) -> list[Finding]:
+def findings(definition: object, name: str = DEFINITIONS[0].name) -> list[Finding]:
     """Return what the checkers object to in a definition; they are Skipped without Node.js."""
     said = run("validate.mjs", definition)
     return [
-        Finding(tool, DEFINITION.name, message)
+        Finding(tool, name, message)
         for tool, _, message in (line.partition(": ") for line in said.splitlines())
     ]
 

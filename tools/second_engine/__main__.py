@@ -54,8 +54,8 @@ metric math."""
 Json = dict[str, Any]
 
 
-def adapted(source: Json, definition: Path, layer: Path) -> Json:
-    """Return a SAM template without what MiniStack lacks; its definition and layer lie elsewhere.
+def adapted(source: Json, definitions: Path, layer: Path) -> Json:
+    """Return a SAM template without what MiniStack lacks; its definitions and layer lie elsewhere.
 
     It reads a definition as JSON only. The layer has our own code: the packages are those of the
     Python that runs the functions, since those for Arm would not load here.
@@ -67,7 +67,8 @@ def adapted(source: Json, definition: Path, layer: Path) -> Json:
         if resource["Type"] in LACKS or "Metrics" in properties:
             continue
         if "DefinitionUri" in properties:
-            properties["DefinitionUri"] = str(definition)
+            name_of = Path(properties["DefinitionUri"]).name.removesuffix(".asl.yaml")
+            properties["DefinitionUri"] = str(definitions / f"{name_of}.json")
         if "ContentUri" in properties:
             properties["ContentUri"] = str(layer)
             resource.pop("Metadata", None)
@@ -102,11 +103,12 @@ def write() -> Path:
     ours = ROOT / "layers" / "darkroom" / "darkroom"
     skipped = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ours, OUT / "layer" / "python" / "darkroom", ignore=skipped)
-    definition = yaml.safe_load((ROOT / "statemachine" / "image_pipeline.asl.yaml").read_text())
-    (OUT / "definition.json").write_text(json.dumps(spelled_out(definition)))
+    for path in (ROOT / "statemachine").glob("*.asl.yaml"):
+        definition = spelled_out(yaml.safe_load(path.read_text()))
+        (OUT / f"{path.name.removesuffix('.asl.yaml')}.json").write_text(json.dumps(definition))
     source = read_template(ROOT / "template.yaml")
     template = OUT / "template.json"
-    template.write_text(json.dumps(adapted(source, OUT / "definition.json", OUT / "layer")))
+    template.write_text(json.dumps(adapted(source, OUT, OUT / "layer")))
     return template
 
 

@@ -31,7 +31,10 @@ def publish(self: Any, message: str, message_id: str, **given: Any) -> None:
         return
     attributes = given.get("message_attributes")
     matcher = self._filter_policy_matcher
+    named = {k: str(v["Value"]) for k, v in (attributes or {}).items()}
     if matcher is not None and not matcher.matches(attributes, message):
+        if self.protocol == "email":
+            services().inbox.withhold(named)
         return
     if given.get("message_structure") == "json":
         message = self._parse_message_structure(message, self.protocol)
@@ -43,7 +46,7 @@ def publish(self: Any, message: str, message_id: str, **given: Any) -> None:
             recipient=self.endpoint,
             subject=subject if self.protocol == "email" else None,
             text=message,
-            attributes={k: str(v["Value"]) for k, v in (attributes or {}).items()},
+            attributes=named,
             sender=self.topic.display_name or "AWS Notifications",
             subscription=self.arn,
             time=datetime.datetime.now(datetime.UTC),

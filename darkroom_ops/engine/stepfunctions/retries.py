@@ -1,4 +1,4 @@
-"""The waits between a state's retries: taken in `darkroom up`, only recorded in tests."""
+"""The waits between a state's retries, and of states: taken in `darkroom up`, skipped in tests."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ class RetryWaits:
 
     def __init__(self, *, skip: bool) -> None:
         self.seconds: list[float] = []
-        self._skip = skip
+        self.skip = skip
 
     def wait(self, seconds: float) -> None:
         """Wait before the next attempt, unless waits are skipped."""
         self.seconds.append(seconds)
-        if not self._skip:
+        if not self.skip:
             time.sleep(seconds)

@@ -85,3 +85,12 @@ def test_an_email_is_received_with_what_sns_puts_around_it() -> None:
 
 def test_an_sms_is_its_text() -> None:
     assert SMS.as_received() == "The text."
+
+
+def test_an_email_that_people_get_in_a_summary_counts_as_sent() -> None:
+    inbox = Inbox()
+    inbox.withhold({"execution": "arn:e1", "outcome": "FAILED"})
+    inbox.withhold({"execution": "arn:e1", "outcome": "RESOLVED"})
+    inbox.withhold({"outcome": "SUMMARY"})
+    assert inbox.per_execution() == {"arn:e1": 1}
+    assert inbox.messages() == []

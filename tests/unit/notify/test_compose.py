@@ -13,7 +13,7 @@ import pytest
 from darkroom.contract.advice import advise, status_failure
 from darkroom.contract.errors import DarkroomError, PermanentError, by_class, named
 from darkroom.contract.objects import Source, StoredKey
-from darkroom.contract.results import Backup, Failure, ImageInfo, Output, Report, Success
+from darkroom.contract.results import Backup, Failure, ImageInfo, Output, Report, Success, Window
 from darkroom.contract.text import SMS_CHARACTERS, SMS_UNICODE_CHARACTERS, fits_sms
 from darkroom.notify.compose import (
     LABEL_WIDTH,
@@ -22,6 +22,7 @@ from darkroom.notify.compose import (
     Message,
     compose,
     dumps,
+    summary,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -643,3 +644,80 @@ def test_what_ran_out_of_time_or_memory_is_not_just_run_again(error: str) -> Non
         f"Darkroom FAILED photo.jpg ({error}). Do: ask for less. Don't re-run as it is. 3036d378"
     )
     assert message.attributes["fault"] == "system"
+
+
+# ---------------------------------------------------------------------------- many at once
+
+
+def summarised(more: int = 0, count: int = 2, **changes: Any) -> Message:
+    window = Window("any", 300, "FAILED", "CorruptImage", "sender", "uploads/")
+    names = [f"{n}036d378-35f0-4b6b-8a7d-6a9a4d2f5a10" for n in range(count)]
+    alerts = [
+        {"execution": f"{ARN.format('execution')}:{name}", "image": f"my-photos/uploads/{n}.jpg"}
+        for n, name in enumerate(names)
+    ]
+    return summary(msgspec.structs.replace(window, **changes), alerts, more, stack="photos")
+
+
+def test_a_summary_in_full() -> None:
+    message = summarised(more=7)
+    assert (
+        message.email
+        == """\
+9 more images in uploads/, as the message before said:
+FAILED, CorruptImage.
+
+Try again? No. Upload an intact copy; that starts a run by itself.
+
+Each by its ID:
+
+darkroom rerun ID --newest --stack photos
+
+0036d378   uploads/0.jpg
+1036d378   uploads/1.jpg
+           and 7 more.
+
+All that failed:
+
+darkroom ls --status failed --stack photos"""
+    )
+    assert message.subject == "Darkroom: 9 more FAILED: CorruptImage: uploads/"
+    assert message.sms == (
+        "Darkroom 9 more FAILED: uploads/ (CorruptImage). Do: upload it again. Don't re-run."
+    )
+    assert message.attributes == {
+        "outcome": "SUMMARY", "error": "CorruptImage", "fault": "sender", "prefix": "uploads/",
+        "notify": "true", "told": "now",
+    }  # fmt: skip
+    assert (message.data["of"], message.data["count"]) == ("FAILED", 9)
+    assert len(message.data["alerts"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "says", "never"),
+    [
+        ({"outcome": "RESOLVED"}, "RESOLVED, CorruptImage.", "darkroom"),
+        ({"express": True}, "Try again? No. Upload an intact copy", "darkroom"),
+        ({"error": "StorageError"}, "\ndarkroom rerun ID --stack photos\n", "--newest"),
+        ({"error": "ExecutionAborted", "outcome": "ABORTED", "caught": False},
+         "Try again? Yes: resume it where it stopped", "--newest"),
+    ],
+)  # fmt: skip
+def test_a_summary_says_what_helps(changes: Json, says: str, never: str) -> None:
+    message = summarised(**changes)
+    assert says in message.email
+    assert never not in message.email
+    assert "more." not in message.email
+
+
+def test_a_summary_of_one_of_no_folder() -> None:
+    message = summarised(count=1, prefix="")
+    assert message.email.startswith("1 more image, as the message before said:\n")
+    assert message.sms.startswith("Darkroom 1 more FAILED: all (CorruptImage). Do: upload")
+    assert "prefix" not in message.attributes
+
+
+def test_an_sms_of_a_summary_says_what_to_do_whatever_the_folder() -> None:
+    message = summarised(prefix="猫" * 300 + "/")
+    assert fits_sms(message.sms)
+    assert ". Do: upload it again." in message.sms

@@ -58,6 +58,8 @@ class World:
             output_bucket=BUCKET,
             stack="photos",
             runbook="docs/operations.md",
+            summary_seconds=0,
+            summary_machine="arn:aws:states:us-east-1:123456789012:stateMachine:photos-alert-summary",
         )
 
     def make_the_rest(self) -> None:
@@ -252,6 +254,8 @@ def test_a_success_goes_to_one_topic_and_all_else_to_the_other(world: World) -> 
             output_bucket=BUCKET,
             stack="photos",
             runbook="",
+            summary_seconds=0,
+            summary_machine="any",
             **topics,
         )
         assert announce(report(outcome=outcome), world.services, settings).published
@@ -269,6 +273,166 @@ def test_a_success_lists_what_it_made_and_nothing_else(world: World) -> None:
     announce(report(**MADE), world.services, world.settings)
     (message,) = world.heard()
     assert (message["outputs"], message["renditions"]) == ([], [OUTPUT])
+
+
+# ---------------------------------------------------------------------------- many at once
+
+
+class Many:
+    """A stack whose alerts of one kind wait, and what it starts and publishes."""
+
+    def __init__(self, world: World, **settings: Any) -> None:
+        world.make_the_rest()
+        self.settings = msgspec.structs.replace(world.settings, summary_seconds=300, **settings)
+        self.steps, self.sns = MagicMock(), MagicMock()
+        clients = world.clients | {"stepfunctions": self.steps, "sns": self.sns}
+        self.services = Services(clients.__getitem__)
+
+    def fail(self, name: str, **changes: Any) -> None:
+        announce(self.report(name, **changes), self.services, self.settings)
+
+    def report(self, name: str, **changes: Any) -> Json:
+        key = f"uploads/{name}.jpg"
+        about = {
+            "execution": f"{EXECUTION}-{name}",
+            "input": {"source": {"bucket": "my-photos", "key": key}},
+            "image": f"my-photos/{key}",
+        }
+        return report(**about, **changes)
+
+    def summarize(self) -> bool:
+        """Do what the executions do that were started, when their time has come."""
+        given = [json.loads(c.kwargs["input"]) for c in self.steps.start_execution.call_args_list]
+        self.steps.start_execution.reset_mock()
+        done = [announce(each, self.services, self.settings) for each in given]
+        return any(each.published for each in done)
+
+    def told(self) -> list[tuple[str, str, str]]:
+        """Return what was published: outcome, execution or count, and when people are told."""
+        calls = [call.kwargs for call in self.sns.publish.call_args_list]
+        self.sns.publish.reset_mock()
+        return [
+            (
+                each["MessageAttributes"]["outcome"]["StringValue"],
+                each["MessageAttributes"].get("execution", {}).get("StringValue", "")[-1:],
+                each["MessageAttributes"]["told"]["StringValue"],
+            )
+            for each in calls
+        ]
+
+
+def test_many_broken_files_are_one_alert_at_once_and_one_summary(world: World) -> None:
+    """Programs hear of each at once, people of the first and then of all others in one."""
+    many = Many(world)
+    for number in range(37):
+        many.fail(str(number))
+    now, *later = many.told()
+    assert now == ("FAILED", "0", "now")
+    assert {told for _, _, told in later} == {"later"}
+    assert len(later) == 36
+    (started,) = many.steps.start_execution.call_args_list
+    assert started.kwargs["stateMachineArn"] == many.settings.summary_machine
+    assert json.loads(started.kwargs["input"])["seconds"] == 300
+    assert many.summarize()
+    (summary,) = many.sns.publish.call_args_list
+    assert summary.kwargs["TopicArn"] == many.settings.alerts_topic
+    assert summary.kwargs["Subject"] == "Darkroom: 36 more FAILED: CorruptImage: uploads/"
+    assert many.told() == [("SUMMARY", "", "now")]
+    many.fail("x")
+    assert many.told() == [("FAILED", "x", "now")]
+    assert not many.summarize()  # nothing came after it
+    assert many.told() == []
+
+
+def test_another_error_folder_or_end_is_told_at_once(world: World) -> None:
+    many = Many(world)
+    for change in (
+        {},
+        {"failure": {"state": "Prepare", "error": "UnsupportedImage", "message": "x"}},
+        {"failure": {"state": "Prepare", "error": "StorageError", "message": "x"}},
+        {"input": {"source": {"bucket": "my-photos", "key": "elsewhere/a.jpg"}}},
+    ):
+        announce(many.report("a") | change, many.services, many.settings)
+        many.services.records(TABLE).mark("my-photos/uploads/a.jpg", "x", "x")
+    assert [told for _, _, told in many.told()] == ["now"] * 4
+
+
+def test_what_helps_again_after_the_first_was_not_sent_is_sent_again_at_once(
+    world: World,
+) -> None:
+    many = Many(world)
+    many.sns.publish.side_effect = client_error("Throttled")
+    with pytest.raises(DeliveryError):
+        many.fail("a")
+    many.sns.publish.side_effect = None
+    many.fail("b")
+    many.fail("a")
+    *_, second, first = many.told()
+    assert second == ("FAILED", "b", "later")
+    assert first == ("FAILED", "a", "now")
+
+
+def test_an_alert_goes_out_at_once_if_nothing_can_be_kept_waiting(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = Many(world)
+    many.fail("a")
+    for raised in (client_error("ThrottlingException"), RuntimeError("a defect")):
+        monkeypatch.setattr("darkroom.aws.windows.Windows._updated", MagicMock(side_effect=raised))
+        many.fail("b")
+    assert [told for _, _, told in many.told()] == ["now"] * 3
+
+
+def test_who_waits_is_told_at_once_if_no_summary_can_be_started(world: World) -> None:
+    many = Many(world)
+    window = many.services.windows(TABLE)
+
+    def refuse(**_: Any) -> None:
+        # Another one comes between the opening and this.
+        window.join(
+            "alert window/FAILED sender CorruptImage uploads/",
+            json.dumps({"image": "my-photos/uploads/b.jpg", "execution": EXECUTION}),
+        )
+        raise client_error("AccessDeniedException")
+
+    many.steps.start_execution.side_effect = refuse
+    many.fail("a")
+    assert many.told() == [("SUMMARY", "", "now"), ("FAILED", "a", "now")]
+    many.steps.start_execution.side_effect = None
+    many.fail("c")
+    assert many.told() == [("FAILED", "c", "now")]
+
+
+def test_a_summary_that_cannot_be_sent_is_sent_when_it_is_tried_again(world: World) -> None:
+    many = Many(world)
+    many.fail("a")
+    many.fail("b")
+    (started,) = many.steps.start_execution.call_args_list
+    given = json.loads(started.kwargs["input"])
+    many.sns.publish.side_effect = client_error("Throttled")
+    with pytest.raises(DeliveryError):
+        announce(given, many.services, many.settings)
+    many.sns.publish.side_effect = None
+    many.told()
+    assert announce(given, many.services, many.settings).published
+    assert many.told() == [("SUMMARY", "", "now")]
+    assert not announce(given, many.services, many.settings).published
+
+
+def test_many_that_are_resolved_are_told_so_in_one_summary(world: World) -> None:
+    many = Many(world)
+    for name in "abc":
+        key = {"image": {"S": f"my-photos/uploads/{name}.jpg"}}
+        own = {"execution": {"S": f"{EXECUTION}-{name}"}, "alerted": {"S": "sender CorruptImage"}}
+        world.clients["dynamodb"].put_item(TableName=TABLE, Item=key | own)
+        announce(many.report(name, **MADE), many.services, many.settings)
+    alerts = [c for c in many.sns.publish.call_args_list if "told" in c.kwargs["MessageAttributes"]]
+    told = [c.kwargs["MessageAttributes"]["told"]["StringValue"] for c in alerts]
+    assert told == ["now", "later", "later"]
+    many.sns.publish.reset_mock()
+    assert many.summarize()
+    (summary,) = many.sns.publish.call_args_list
+    assert summary.kwargs["Subject"] == "Darkroom: 2 more RESOLVED: CorruptImage: uploads/"
 
 
 # ---------------------------------------------------------------------------- resolved
@@ -312,7 +476,7 @@ def test_that_it_is_resolved_goes_where_the_alert_went(world: World) -> None:
     assert "\nWas        StorageError\nImage      a.jpg\n" in json.loads(body)["email"]
     assert attributes == {
         "outcome": "RESOLVED", "error": "StorageError", "fault": "system", "notify": "true",
-        "execution": EXECUTION, "image": "my-photos/a.jpg",
+        "execution": EXECUTION, "image": "my-photos/a.jpg", "told": "now",
     }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ def test_what_it_lacks_is_left_out_and_the_rest_deployed() -> None:
         "Queries": {"Type": "AWS::Logs::QueryDefinition"},
         "Math": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Metrics": []}},
         "Plain": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"MetricName": "Errors"}},
-        "Machine": {"Type": "X", "Properties": {"DefinitionUri": "a.yaml", "Other": 1}},
+        "Machine": {"Type": "X", "Properties": {"DefinitionUri": "s/a.asl.yaml", "Other": 1}},
         "Layer": {"Type": "X", "Properties": {"ContentUri": "l"}, "Metadata": {"BuildMethod": "m"}},
         "Code": {"Type": "X", "Properties": {"CodeUri": "functions/resize"}},
         "Key": {"Type": "X"},
@@ -28,14 +28,14 @@ def test_what_it_lacks_is_left_out_and_the_rest_deployed() -> None:
     assert found == {
         "Resources": {
             "Plain": resources["Plain"],
-            "Machine": {"Type": "X", "Properties": {"DefinitionUri": "/d", "Other": 1}},
+            "Machine": {"Type": "X", "Properties": {"DefinitionUri": "/d/a.json", "Other": 1}},
             "Layer": {"Type": "X", "Properties": {"ContentUri": "/l"}},
             "Code": {"Type": "X", "Properties": {"CodeUri": str(second.ROOT / "functions/resize")}},
             "Key": {"Type": "X"},
         },
         "Outputs": {},
     }
-    assert resources["Machine"]["Properties"]["DefinitionUri"] == "a.yaml"  # the source is left
+    assert resources["Machine"]["Properties"]["DefinitionUri"] == "s/a.asl.yaml"  # it is left
 
 
 def test_what_it_ignores_is_done_by_states_of_their_own() -> None:

@@ -26,6 +26,9 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service impor
     state_task_service_dynamodb as dynamodb,
 )
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task import StateTask
+from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import (
+    WaitFunction,
+)
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.utils import boto_client
 from moto.stepfunctions.parser.mocking.mock_config import MockedResponseReturn, MockedResponseThrow
@@ -142,6 +145,12 @@ class RetryTime:
     def sleep(seconds: float) -> None:
         """Wait before the next attempt."""
         services().retries.wait(seconds)
+
+
+@hook(WaitFunction, "_wait_interval", "Moto takes the time of every Wait state; tests skip it.")
+def wait_interval(self: Any, env: Environment, wait_seconds: int) -> None:
+    if not services().retries.skip:
+        wait_interval.original(self, env=env, wait_seconds=wait_seconds)
 
 
 @hook(

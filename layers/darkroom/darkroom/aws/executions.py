@@ -62,6 +62,11 @@ class Executions:
             )
         return execution_arn(state_machine, name)
 
+    def start_summary(self, state_machine: str, given: str) -> None:
+        """Start the execution that tells, after some time, what waits in a window of alerts."""
+        with delivering(f"The state machine {state_machine}"):
+            self._stepfunctions.start_execution(stateMachineArn=state_machine, input=given)
+
     def run_express(self, state_machine: str, name: str, event: str) -> Started:
         """Run an Express execution to its end."""
         done = self._stepfunctions.start_sync_execution(

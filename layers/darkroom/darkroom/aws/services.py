@@ -14,6 +14,7 @@ from darkroom.aws.objects import Objects
 from darkroom.aws.queues import Queue
 from darkroom.aws.records import Records
 from darkroom.aws.topics import Topics
+from darkroom.aws.windows import Windows
 
 
 class Services:
@@ -38,6 +39,10 @@ class Services:
     def records(self, table: str) -> Records:
         """Return the images' records in a table."""
         return Records(self._dynamodb, table)
+
+    def windows(self, table: str) -> Windows:
+        """Return the windows of alerts in a table."""
+        return Windows(self._dynamodb, table)
 
     @cached_property
     def executions(self) -> Executions:

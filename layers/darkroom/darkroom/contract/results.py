@@ -175,6 +175,22 @@ class Report(Contract, frozen=True):
     notify: bool = True
 
 
+class Window(Contract, frozen=True):
+    """The input of the execution that summarises alerts of one kind, after so many seconds.
+
+    ``window`` is the key of its item; the others are what its alerts have in common.
+    """
+
+    window: str
+    seconds: int
+    outcome: str
+    error: str
+    fault: str
+    prefix: str = ""
+    caught: bool = True
+    express: bool = False
+
+
 class Announcement(Contract, frozen=True):
     """What Notify returns: whether it published a message now, and which."""
 

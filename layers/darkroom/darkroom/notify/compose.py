@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -21,7 +21,7 @@ from darkroom.contract.advice import UNCAUGHT, Advice, advise
 from darkroom.contract.arns import console_url, parse
 from darkroom.contract.model import dump
 from darkroom.contract.requests import rerun_request
-from darkroom.contract.results import Backup, Failure, Output, Report, Success
+from darkroom.contract.results import Backup, Failure, Output, Report, Success, Window
 from darkroom.contract.text import ascii_only, fits_sms, plain, shell, shortened, size
 
 if TYPE_CHECKING:  # the adapter loads boto3, which a composer of texts does not need
@@ -93,6 +93,59 @@ def resolved(report: Report, alerted: str) -> Message:
     return composer.resolved(whose, error or "unknown")
 
 
+def summary(
+    window: Window,
+    alerts: Sequence[Mapping[str, str]],
+    more: int,
+    *,
+    stack: str = "",
+    runbook: str = "",
+) -> Message:
+    """Put into words what happened as the alert before said: `alerts`, and so many more."""
+    count = len(alerts) + more
+    failed = window.outcome != "RESOLVED"
+    what = f"{count} more {window.outcome}"
+    where = f" in {plain(window.prefix)}" if window.prefix else ""
+    advice = advise(window.error, caught=window.caught) if failed else Advice("", ())
+    listing = ("ls", "--status", "failed", *(("--stack", stack) if stack else ()))
+    lines = [
+        f"{count} more {'image' if count == 1 else 'images'}{where}, as the message before said:",
+        f"{window.outcome}, {window.error}.",
+        "",
+    ]
+    if failed and not window.express:
+        newest = any(action == "rerun newest" for action, _ in advice.actions)
+        each = ("rerun", "ID", *(("--newest",) if newest else ()), *listing[3:])
+        lines += [_line("Try again?", advice.says), "", "Each by its ID:", ""]
+        lines += [shell("darkroom", *each), ""]
+    elif failed:
+        lines += [_line("Try again?", advice.says), ""]
+    # The bucket is the same for all.
+    images = ((each["image"].partition("/")[2], short_id(each["execution"])) for each in alerts)
+    lines += [f"{about:{LABEL_WIDTH}}{plain(image)}" for image, about in sorted(images)]
+    if more:
+        lines += [f"{'':{LABEL_WIDTH}}and {more} more."]
+    if more and failed and not window.express:
+        lines += ["", "All that failed:", "", shell("darkroom", *listing)]
+    if runbook and failed:
+        lines += ["", _line("Runbook", f"{runbook}#errors")]
+    start = f"Darkroom: {what}: {shortened(window.error, 40)}: "
+    do = f"Do: {advice.do}." if failed else "Nothing to do."
+    told = {"outcome": "SUMMARY", "error": window.error, "fault": window.fault}
+    prefix = {"prefix": window.prefix} if window.prefix else {}
+    return Message(
+        subject=start + shortened(ascii_only(window.prefix), SUBJECT_CHARACTERS - len(start)),
+        email="\n".join(lines),
+        sms=_fitting(
+            plain(window.prefix) or "all",
+            f"Darkroom {what}: {{}} ({shortened(window.error, 40)}). {do}",
+            f"{what}: {{}}. {do.partition('. ')[0].rstrip('.')}.",
+        ),
+        data=told | prefix | {"of": window.outcome, "count": count, "alerts": list(alerts)},
+        attributes=told | prefix | {"notify": "true", "told": "now"},
+    )
+
+
 def fault(report: Report) -> str:
     """Return whose a failure is to mend: the ``sender``'s or the ``system``'s.
 
@@ -103,6 +156,11 @@ def fault(report: Report) -> str:
     if failure is None or not failure.caught or (upload and failure.error == "InvalidRequest"):
         return "system"
     return "sender" if errors.is_senders(failure.error, failure.state) else "system"
+
+
+def is_express(report: Report) -> bool:
+    """Return whether an execution was of the Express machine, by the name that it has then."""
+    return report.state_machine.endswith("-express")
 
 
 def short_id(execution: str) -> str:
@@ -383,7 +441,7 @@ class _Composer:
 
     def ours(self, *words: str) -> str:
         """Return a `darkroom` command; none of Express, whose executions cannot be listed."""
-        if self.report.state_machine.endswith("-express"):
+        if is_express(self.report):
             return ""
         return shell("darkroom", *words, *(("--stack", self.stack) if self.stack else ()))
 

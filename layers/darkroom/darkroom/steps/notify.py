@@ -25,12 +25,20 @@ from darkroom.contract.advice import (
     status_failure,
 )
 from darkroom.contract.errors import DarkroomError, DeliveryError
-from darkroom.contract.model import parse
+from darkroom.contract.model import dump, parse
 from darkroom.contract.objects import StoredKey
 from darkroom.contract.record import ImageRecord
 from darkroom.contract.requests import rerun_request
-from darkroom.contract.results import Announcement, Failure, Number, Report
-from darkroom.notify.compose import alerted_of, compose, resolved
+from darkroom.contract.results import Announcement, Failure, Number, Report, Window
+from darkroom.notify.compose import (
+    Message,
+    alerted_of,
+    compose,
+    dumps,
+    is_express,
+    resolved,
+    summary,
+)
 from darkroom.steps.settings import NotifySettings
 
 logger = Logger()
@@ -64,6 +72,8 @@ def announce(payload: object, services: Services, settings: NotifySettings) -> A
     AccessDenied and DeliveryError are about SNS, or about Step Functions when asked about the
     execution.
     """
+    if isinstance(payload, Mapping) and "window" in payload:
+        return summarize(parse(payload, Window), services, settings)
     ended = time.time()
     records = services.records(settings.images_table)
     event = payload if isinstance(payload, Mapping) and "detail-type" in payload else None
@@ -89,12 +99,13 @@ def announce(payload: object, services: Services, settings: NotifySettings) -> A
         report,
         _outputs(report, services, settings),
         ended,
-        # The command finds an engine or emulator by itself, and looks for a stack that is named on
-        # AWS.
-        stack="" if "AWS_ENDPOINT_URL" in os.environ else settings.stack,
+        stack=_stack(settings),
         runbook=settings.runbook,
     )
-    topic = settings.notifications_topic if report.outcome == "COMPLETE" else settings.alerts_topic
+    topic = settings.notifications_topic
+    if report.outcome != "COMPLETE":
+        topic = settings.alerts_topic
+        message = _in_its_window(message, report, mark, services, settings)
     try:
         services.topics.publish(topic, message.subject, message.body(), message.attributes)
     except DarkroomError:
@@ -115,13 +126,98 @@ def _resolve(report: Report, alerted: str, services: Services, settings: NotifyS
     """
     if report.outcome != "COMPLETE" or not alerted:
         return
-    message = resolved(report, alerted)
+    mark = f"RESOLVED {report.execution} {int(report.redrive_count)}"
+    message = _in_its_window(resolved(report, alerted), report, mark, services, settings)
     records = services.records(settings.images_table)
     with _tolerated("that it is resolved could not be told"):
         services.topics.publish(
             settings.alerts_topic, message.subject, message.body(), message.attributes
         )
         records.resolve(report.image, report.execution)
+
+
+# ---------------------------------------------------------------------------- many at once
+
+
+def _in_its_window(
+    message: Message, report: Report, mark: str, services: Services, settings: NotifySettings
+) -> Message:
+    """Return a message that people get now, if it is the first of its kind, or in a summary.
+
+    Programs get each now, as its subscription may be about this one image. Whatever fails here,
+    people get it now: no alert is lost or late for the sake of having fewer.
+    """
+    told = "now"
+    if settings.summary_seconds:
+        try:
+            told = _told(
+                _window(message, report, settings), message, report, mark, services, settings
+            )
+        except Exception as error:  # noqa: BLE001 - nothing may keep an alert from going out
+            logger.warning("the alert could not wait for a summary: %s", error)
+    return msgspec.structs.replace(message, attributes=message.attributes | {"told": told})
+
+
+def _told(
+    window: Window,
+    message: Message,
+    report: Report,
+    mark: str,
+    services: Services,
+    settings: NotifySettings,
+) -> str:
+    windows = services.windows(settings.images_table)
+    if not windows.open(window.window, mark, window.seconds):
+        about = {"execution": report.execution, "image": message.attributes["image"]}
+        return "later" if windows.join(window.window, dumps(about)) else "now"
+    try:
+        services.executions.start_summary(settings.summary_machine, dumps(dump(window)))
+    except DarkroomError:
+        summarize(window, services, settings)  # nobody else would tell what has joined it meanwhile
+        raise
+    return "now"
+
+
+def _window(message: Message, report: Report, settings: NotifySettings) -> Window:
+    """Return the window of a message: of one outcome, error and folder."""
+    of = message.attributes
+    folder = of.get("prefix", "")
+    return Window(
+        window=f"alert window/{of['outcome']} {of['fault']} {of['error']} {folder}",
+        seconds=settings.summary_seconds,
+        outcome=of["outcome"],
+        error=of["error"],
+        fault=of["fault"],
+        prefix=folder,
+        caught=report.failure is None or report.failure.caught,
+        express=is_express(report),
+    )
+
+
+def summarize(window: Window, services: Services, settings: NotifySettings) -> Announcement:
+    """Tell what waits in a window, and close it.
+
+    It is forgotten when it has been told: if this fails in between, it is told again.
+    """
+    windows = services.windows(settings.images_table)
+    waiting = windows.close(window.window)
+    if not waiting.listed and not waiting.more:
+        return Announcement(published=False)
+    alerts = [msgspec.json.decode(each, type=dict[str, str]) for each in sorted(waiting.listed)]
+    message = summary(
+        window, alerts, waiting.more, stack=_stack(settings), runbook=settings.runbook
+    )
+    services.topics.publish(
+        settings.alerts_topic, message.subject, message.body(), message.attributes
+    )
+    with _tolerated("the alerts that were told could not be forgotten"):
+        windows.forget(window.window, waiting)
+    return Announcement(published=True, subject=message.subject)
+
+
+def _stack(settings: NotifySettings) -> str:
+    """Return the stack that commands name: none where they find an engine or emulator."""
+    return "" if "AWS_ENDPOINT_URL" in os.environ else settings.stack
 
 
 def _reserve(report: Report, mark: str, records: Records) -> None:

@@ -37,7 +37,10 @@ class BackupOriginalSettings(Struct, frozen=True):
 
 
 class NotifySettings(Struct, frozen=True):
-    """Environment of Notify: ARNs of the topics, names, and the runbook's address."""
+    """Environment of Notify: ARNs of the topics, names, and the runbook's address.
+
+    And how long alerts like one that went out wait for a summary, and what sends that.
+    """
 
     notifications_topic: str
     alerts_topic: str
@@ -46,6 +49,8 @@ class NotifySettings(Struct, frozen=True):
     output_bucket: str
     stack: str
     runbook: str
+    summary_seconds: int
+    summary_machine: str
 
 
 class StartSettings(Struct, frozen=True):

@@ -14,6 +14,9 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_parallel import br
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_dynamodb import (  # noqa: E501
     StateTaskServiceDynamoDB,
 )
+from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import (
+    WaitFunction,
+)
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.utils import boto_client
@@ -195,6 +198,16 @@ def test_plain_moto_catches_a_runtime_error() -> bool:
 def test_plain_moto_sleeps_through_the_waits_of_retries() -> bool:
     """The wait is a sleep: nobody else is asked."""
     return stopped().slept == [3]
+
+
+@probe(tasks.wait_interval)
+def test_plain_moto_takes_the_time_of_a_wait_state() -> bool:
+    """The wait is one for an event of the execution: nobody else is asked."""
+    environment, waiting = MagicMock(), MagicMock()
+    environment.is_running.return_value = False
+    WaitFunction._wait_interval(waiting, env=environment, wait_seconds=3)
+    environment.program_state_event.wait.assert_called_once_with(3)
+    return True
 
 
 @probe(tasks.is_mocked_mode)
