@@ -266,3 +266,38 @@ def test_a_bitmap_in_bits_is_weighed_and_held_to_its_length() -> None:
 def test_bitmaps_of_other_kinds_are_unsupported(data: bytes) -> None:
     with pytest.raises(UnsupportedImage, match="This variety of BMP is not supported"):
         develop(data)
+
+
+RUNS = bmp(b"\2\1\0\1", bits=8, compression=1, palette=bytes(range(256)) * 4)
+MASKED = bmp(bytes(8), masks=(1, 2, 4))
+ORDINARY = encoded(picture(2, 1), "BMP")
+
+
+@pytest.mark.parametrize(
+    ("data", "graphic"),
+    [(RUNS, True), (MASKED, False), (ORDINARY, False)],
+    ids=["runs", "bits", ""],
+)
+def test_what_is_told_of_a_bitmap_before_it_is_decoded(data: bytes, graphic: bool) -> None:
+    opened = open_image(data, "bmp", Limits(max_pixels=2))
+    assert (opened.format, opened.graphic) == ("bmp", graphic)
+    assert [(page.size, page.orientation) for page in opened.pages] == [((2, 1), 1)]
+    with pytest.raises(ImageTooLarge, match="2 by 1"):
+        open_image(data, "bmp", Limits(max_pixels=1))
+
+
+@pytest.mark.parametrize("data", [RUNS, MASKED], ids=["runs", "bits"])
+@pytest.mark.parametrize("size", [(0, 0), (0, 1), (-1, 1), (1, 0)])
+def test_a_bitmap_of_no_size_is_refused_by_its_header(data: bytes, size: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="its width or height is none"):
+        open_image(data[:18] + struct.pack("<ii", *size) + data[26:], "bmp", Limits())
+    open_image(data[:18] + struct.pack("<ii", 1, -1) + data[26:], "bmp", Limits())
+
+
+@pytest.mark.parametrize(("mode", "bands"), [("1", 1), ("L", 1), ("P", 3), ("RGB", 3)])
+def test_bitmaps_of_usual_kinds_keep_their_channels(mode: str, bands: int) -> None:
+    stored = picture(16, 12).convert(mode)
+    made = shown(encoded(stored, "BMP"))
+    assert made.shape == (12, 16, bands)
+    wanted = np.asarray(stored.convert("L" if bands == 1 else "RGB")).reshape(made.shape)
+    assert (made == wanted).all()
