@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from darkroom_ops import dlq
 from darkroom_ops.console.context import Context, context_of, execution_of
 from darkroom_ops.console.problems import problem
 from darkroom_ops.console.views.execution import editor_with, path_of
@@ -131,6 +132,18 @@ def _read(text: str) -> dict[str, Any]:
         raise InvalidRequest("Expected JSON, but this cannot be read as such.") from None
     parse_request(given)
     return dict(given)
+
+
+def dead_letters(request: Request) -> Response:
+    """Send the events that reached nobody once more; what cannot be sent stays, and is said."""
+    context = context_of(request)
+    failed = [each for each in dlq.redrive(context.deployment) if each.error is not None]
+    context.forget_overview()
+    if failed:
+        said = "; ".join(f"{each.message.about}: {each.error}" for each in failed)
+        return problem(request, 502, "Not all could be sent",
+                       f"{len(failed)} stay in the queue. {said}")  # fmt: skip
+    return RedirectResponse("/start", 303)
 
 
 def stop(request: Request) -> Response:

@@ -7,6 +7,8 @@ import datetime
 import itertools
 import json
 import threading
+import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -22,7 +24,10 @@ from darkroom_ops.console import graph
 from darkroom_ops.console.pictures import Pictures
 from darkroom_ops.deployment import Deployment, NotDeployed
 from darkroom_ops.executions.client import Executions
+from darkroom_ops.executions.facets import facets
+from darkroom_ops.executions.listed import Filter
 from darkroom_ops.executions.model import Execution
+from darkroom_ops.overview.read import Overview, overview
 from darkroom_ops.present import words
 from darkroom_ops.present.outcomes import LABELS, NOTES, ending
 
@@ -36,6 +41,12 @@ ENGINE_SECONDS = 0.3
 
 AWS_SECONDS = 2.0
 """How often AWS is asked: its calls are throttled per account."""
+
+FACETED = 5_000
+"""Executions, the newest, that are counted for the filters of the list."""
+
+FACET_SECONDS = 3.0
+"""How old those counts may be."""
 
 MACHINES = 500
 """Executions whose state machine is remembered."""
@@ -52,7 +63,38 @@ class Context:
         self.closing = threading.Event()
         self.seconds = ENGINE_SECONDS if deployment.endpoint else AWS_SECONDS
         self._machines: Recent[graph.Scope] = Recent(MACHINES)
+        self.overview_seconds = 5.0 if deployment.endpoint else 60.0
+        self._overview: tuple[float, Overview] | None = None
+        self._looking = threading.Lock()
+        self._facets: Recent[tuple[float, dict[str, Counter[str]]]] = Recent(20)
         self._templates = _templates(self)
+
+    def overview(self, *, wait: bool = True) -> Overview | None:
+        """Return the whole of the stack, some seconds old at most; None rather than wait for it."""
+        known = self._overview
+        if known is not None and time.monotonic() - known[0] < self.overview_seconds:
+            return known[1]
+        if not wait:
+            return None if known is None else known[1]
+        with self._looking:  # one look serves all who wait for it
+            if self._overview is known:
+                seen = overview(self.deployment, self.executions)
+                self._overview = (time.monotonic(), seen)
+            return self._overview and self._overview[1]
+
+    def forget_overview(self) -> None:
+        """Look anew the next time."""
+        self._overview = None
+
+    def facets(self, only: Filter) -> dict[str, Counter[str]]:
+        """Return how many of the newest executions there are of each kind, seconds old at most."""
+        known = self._facets.get(only)
+        if known is None or time.monotonic() - known[0] > FACET_SECONDS:
+            base = Filter(text=only.text)
+            newest = itertools.islice(self.executions.each(only=base, costs=False), FACETED)
+            found = facets(newest, only, datetime.datetime.now(datetime.UTC))
+            known = self._facets.put(only, (time.monotonic(), found))
+        return known[1]
 
     def read_ahead(self, most: int) -> None:
         """Read the newest executions, so that the first page does not wait for them."""
@@ -130,6 +172,7 @@ def _templates(context: Context) -> jinja2.Environment:
         folder=lambda key: key.rpartition("/")[0],
         ending=ending,
         clock=clock,
+        moment=lambda text: clock(datetime.datetime.fromisoformat(text)),
         pretty=pretty,
         outcome=lambda name: LABELS.get(name, name),
     )

@@ -11,7 +11,7 @@ from darkroom_ops.console import actions, stream
 from darkroom_ops.console.context import HERE, Context
 from darkroom_ops.console.problems import HANDLERS
 from darkroom_ops.console.security import SameOrigin, Token
-from darkroom_ops.console.views import alive, execution, executions, inbox
+from darkroom_ops.console.views import alive, execution, executions, inbox, start
 from darkroom_ops.ports import hosts
 
 _ONE = "/executions/{name:str}"
@@ -21,6 +21,9 @@ def create(context: Context, port: int, token: str) -> Starlette:
     """Return the application, for who has the token."""
     routes = [
         Route("/", executions.show, name="executions"),
+        Route("/start", start.show),
+        Route("/executions.csv", executions.as_csv),
+        Route("/dead-letters", actions.dead_letters, methods=["POST"]),
         Route("/find", executions.find),
         Route("/alive", alive.show),
         Route("/inbox", inbox.show),
@@ -36,6 +39,7 @@ def create(context: Context, port: int, token: str) -> Starlette:
         Route("/check", actions.check, methods=["POST"]),
         Route("/uploads", actions.upload, methods=["POST"]),
         Route("/live/executions", stream.of_executions),
+        Route("/live/start", stream.of_start),
         Route("/live/inbox", stream.of_inbox),
         Route(f"/live{_ONE}", stream.of_execution),
         Mount("/static", StaticFiles(directory=HERE / "static")),

@@ -59,7 +59,7 @@ def serving(
         target=context.read_ahead, args=(AHEAD,), name="console ahead", daemon=True
     ).start()
     try:
-        yield f"http://{HOST}:{number}/?token={token}"
+        yield f"http://{HOST}:{number}/start?token={token}"
     finally:
         context.closing.set()
         server.should_exit = True

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
 from darkroom_ops.console.context import Context, context_of, execution_of
-from darkroom_ops.console.views import execution, executions, inbox
+from darkroom_ops.console.views import execution, executions, inbox, start
 from darkroom_ops.present.failures import explain
 
 PING_SECONDS = 15.0
@@ -48,7 +48,8 @@ async def of_executions(request: Request) -> StreamingResponse:
     context = context_of(request)
 
     def look() -> tuple[Parts, bool]:
-        return {"list": context.render("_list.html", **executions.values(context, request))}, False
+        values = executions.values(context, request)
+        return {n: context.render(f"_{n}.html", **values) for n in ("list", "facets")}, False
 
     # The list reads every execution that is on it: less often than one execution is looked at.
     return _stream(context, look, 2 * context.seconds)
@@ -70,6 +71,16 @@ async def of_execution(request: Request) -> StreamingResponse:
         return {n: context.render(f"_execution_{n}.html", **values) for n in names}, now.ended
 
     return _stream(context, look, context.seconds)
+
+
+async def of_start(request: Request) -> StreamingResponse:
+    """Stream the start page."""
+    context = context_of(request)
+
+    def look() -> tuple[Parts, bool]:
+        return {"start": context.render("_start.html", **start.values(context))}, False
+
+    return _stream(context, look, context.overview_seconds)
 
 
 async def of_inbox(request: Request) -> StreamingResponse:

@@ -94,6 +94,10 @@ def overview(deployment: Deployment, executions: Executions) -> Overview:
         except ClientError as error:
             code = error.response["Error"].get("Code")
             unknown[what] = refused(what, error).says if code in REFUSALS else str(error)
+        except AttributeError as error:
+            if "has no output" not in str(error):
+                raise
+            unknown[what] = f"{error} Deploy this version, which has it."
         except (BotoCoreError, ResponseParserError, DarkroomError) as error:
             if isinstance(error, BotoCoreError) and not local:
                 raise  # no credentials, no network: nothing can be looked at

@@ -179,7 +179,10 @@ def test_axe_finds_nothing(
     page = opened(color_scheme=scheme, reduced_motion="reduce", bypass_csp=True)
     base, bad = f"/executions/{complete.name}", f"/executions/{failed.name}"
     # Every page once, every colour in both schemes: axe takes seconds for each.
-    paths = {"light": ["/", base, "/inbox"], "dark": [f"{base}/rerun", bad, f"{bad}/events"]}
+    paths = {
+        "light": ["/start", "/", base, "/inbox"],
+        "dark": ["/start", f"{base}/rerun", bad, f"{bad}/events"],
+    }
     for path in paths[scheme]:
         page.goto(path)
         if path.count("/") == 2:

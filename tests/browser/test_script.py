@@ -322,3 +322,29 @@ def test_what_runs_is_followed_until_it_has_failed_and_asked_for_once(
     assert len(states) <= 12, states
     page.locator(".node[data-name=Prepare]").click()
     page.wait_for_url(re.compile(r"state=\d+$"))
+
+
+def test_new_rows_wait_while_the_pointer_is_on_the_list(page: Any, pipeline: Pipeline) -> None:
+    pipeline.upload(photo(64, 64), "under-the-pointer.jpg")
+    page.goto("/")
+    row = page.locator("#list tbody tr").first
+    row.wait_for()
+    row.hover()
+    before = page.eval_on_selector_all("#list tr[id]", "all => all.map(row => row.id)")
+    pipeline.upload(photo(65, 64), "comes-later.jpg")
+    button = page.locator("[data-news] button")
+    button.wait_for()
+    assert button.inner_text() == "1 new"
+    assert page.eval_on_selector_all("#list tr[id]", "all => all.map(row => row.id)") == before
+    button.click()
+    page.locator("#list tbody tr", has_text="comes-later.jpg").wait_for()
+
+
+def test_a_number_of_the_start_page_leads_to_what_it_counts(page: Any, pipeline: Pipeline) -> None:
+    pipeline.upload(b"\xff\xd8\xff\xe0no picture", "counted.jpg")
+    page.goto("/start")
+    page.get_by_role("link", name="CorruptImage, last hour").click()
+    page.locator("#list tbody tr", has_text="counted.jpg").wait_for()
+    assert page.locator("#facet-error b").inner_text() == "CorruptImage"
+    names = page.locator("#list .error-name").all_inner_texts()
+    assert set(names) == {"CorruptImage"}

@@ -61,7 +61,28 @@ function live(element) {
 
 function bring(id, html) {
   const old = document.getElementById(id);
-  if (old) morph(old, html, "outerHTML");
+  if (old && !(id === "list" && held(old, html))) morph(old, html, "outerHTML");
+}
+
+// New rows wait while the pointer or the focus is on the list: nothing moves under a person's hand.
+function held(list, html) {
+  const rows = (within) => $$("tr[id]", within).map((row) => row.id);
+  const known = new Set(rows(list));
+  const next = new DOMParser().parseFromString(html, "text/html");
+  const fresh = rows(next).filter((id) => !known.has(id)).length;
+  const busy = list.matches(":hover, :focus-within") && known.size;
+  const news = $("[data-news]");
+  news.replaceChildren();
+  if (!fresh || !busy) return false;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = `${fresh} new`;
+  button.addEventListener("click", () => {
+    news.replaceChildren();
+    morph(list, html, "outerHTML");
+  });
+  news.append(button);
+  return true;
 }
 
 function morph(old, html, morphStyle) {

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
+import io
+import itertools
+from collections import Counter
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,11 +15,22 @@ from starlette.responses import RedirectResponse, Response
 
 from darkroom_ops.console.context import Context, context_of
 from darkroom_ops.console.views.execution import path_of
-from darkroom_ops.executions.client import STATUSES, ListPage, NoSuchExecution
+from darkroom_ops.executions.client import STATUSES, NoSuchExecution
+from darkroom_ops.executions.listed import Filter
+from darkroom_ops.present import words
 from darkroom_ops.present.outcomes import LABELS
 
 LISTED = 50
 """Executions on one page of the list."""
+
+CHOICES = 12
+"""Choices of a facet, the most frequent."""
+
+EXPORTED = 20_000
+"""Executions in an exported table, at most."""
+
+MENUS = (("Error", "error"), ("Step", "step"), ("Folder", "folder"), ("Started", "since"))
+"""Facets beside the outcome, by the filter's field."""
 
 FILTERS = ("RUNNING", "COMPLETE", "FAILED", "ALREADY_PROCESSED", "SUPERSEDED")
 """Which executions can be chosen in the list; FAILED includes those timed out or stopped."""
@@ -34,46 +50,88 @@ def values(context: Context, request: Request, *, costs: bool = True) -> dict[st
     Costs that are not remembered are found out on demand: they need each execution's history.
     """
     asked = request.query_params
-    status, text, after = asked.get("status") or None, asked.get("image", ""), asked.get("after")
-    status = status if status in STATUSES else None
-    page = _listed(context, status, text, after, costs=costs)
-    chosen = {name: value for name, value in (("status", status), ("image", text)) if value}
+    only, after = only_of(request), asked.get("after")
+    page = context.executions.recent(limit=LISTED, only=only, after=after, costs=costs)
+    names = ("status", "error", "step", "folder", "since", "image")
+    chosen = {n: v for n in names if (v := asked.get(n)) and (n != "status" or only.status)}
+    # On AWS, the counts follow with the live parts: the first look takes seconds.
+    counted = costs or context.deployment.endpoint is not None
+    counts = context.facets(only) if counted else {}
+
+    def query(**changed: str | None) -> str:
+        given = {k: v for k, v in {**chosen, **changed}.items() if v}
+        return urlencode(given, errors="replace")
 
     def address(**changed: str | None) -> str:
-        given = {k: v for k, v in {**chosen, **changed}.items() if v}
-        query = urlencode(given, errors="replace")
-        return f"/?{query}" if query else "/"
+        return f"/?{text}" if (text := query(**changed)) else "/"
 
+    def menu(title: str, name: str) -> tuple[str, str | None, str, list[tuple[str, str, int]]]:
+        found = counts.get(name, Counter()).most_common(CHOICES)
+        choices = [(value, address(**{name: value}), count) for value, count in found if count]
+        return title, chosen.get(name), address(**{name: None}), choices
+
+    by_status = counts.get("status")
     return {
         "here": "executions",
         "page": page,
-        "status": status,
-        "image": text,
+        "only": only,
+        "image": asked.get("image", ""),
         "after": after,
-        "filters": [(LABELS[name], address(status=name), name == status) for name in FILTERS],
+        "filters": [
+            (LABELS[name], address(status=name), name == only.status,
+             None if by_status is None else by_status[name])
+            for name in FILTERS
+        ],
+        "menus": [menu(title, name) for title, name in MENUS],
+        "kept": [(name, value) for name, value in chosen.items() if name != "image"],
+        "clear": bool(chosen),
+        "csv": f"/executions.csv?{query()}",
         "everything": address(status=None),
         "older": address(after=page.next) if page.next else None,
         "newest": address(),
-        "live": None if after else f"/live/executions?{urlencode(chosen)}",
+        "live": None if after else f"/live/executions?{query()}",
         "prefix": context.deployment.source_prefix,
         "bucket": context.deployment.source_bucket_name,
-    }
+    }  # fmt: skip
 
 
-def _listed(
-    context: Context, status: str | None, text: str, after: str | None, *, costs: bool
-) -> ListPage:
-    # People name an image as they uploaded it; keys have the source prefix before that.
-    prefix = context.deployment.source_prefix
-    wanted = [text] if text.startswith(prefix) or not text else [prefix + text, text]
-    page = ListPage((), None)
-    for each in wanted:
-        page = context.executions.recent(
-            limit=LISTED, status=status, prefix=each or None, after=after, costs=costs
-        )
-        if page.items:
-            break
-    return page
+def only_of(request: Request) -> Filter:
+    """Return the filter that an address asks for; what is none of it, it leaves out."""
+    asked = request.query_params
+    status = asked.get("status")
+    since = None
+    with contextlib.suppress(ValueError):
+        since = words.since(asked["since"]) if asked.get("since") else None
+    return Filter(
+        status=status if status in STATUSES else None,
+        error=asked.get("error") or None,
+        step=asked.get("step") or None,
+        folder=asked.get("folder") or None,
+        since=since and since.replace(second=0, microsecond=0),
+        text=asked.get("image") or None,
+    )
+
+
+def as_csv(request: Request) -> Response:
+    """Return the executions that fit, as a table for spreadsheets."""
+    each = context_of(request).executions.each(only=only_of(request))
+    text = io.StringIO()
+    table = csv.writer(text)
+    table.writerow(("name", "bucket", "key", "status", "outcome", "error", "step", "started",
+                    "seconds", "cost_usd"))  # fmt: skip
+    for one in itertools.islice(each, EXPORTED):
+        source = one.source
+        row = (one.name, source and source.bucket, source and source.key, one.status, one.outcome,
+               one.error, one.step, one.started.isoformat(), round(one.seconds, 3),
+               one.usd)  # fmt: skip
+        table.writerow("" if value is None else _harmless(str(value)) for value in row)
+    name = 'attachment; filename="executions.csv"'
+    return Response(text.getvalue(), media_type="text/csv", headers={"content-disposition": name})
+
+
+def _harmless(value: str) -> str:
+    """Return a value that a spreadsheet does not take for a formula (OWASP, CSV injection)."""
+    return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def find(request: Request) -> Response:

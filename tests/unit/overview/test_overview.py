@@ -228,3 +228,17 @@ def test_a_claim_that_nobody_released_is_found_without_reading_the_table(stack: 
     assert [each.image for each in seen.stuck or ()] == ["s3://bucket/uploads/stuck.jpg"]
     # Notify has a minute to release what has just ended.
     assert stack.asked == [f"bucket/uploads/{n}.jpg" for n in ("released", "stuck", "taken-over")]
+
+
+def test_a_stack_of_an_older_version_may_lack_an_output(stack: Any) -> None:
+    class Older(SimpleNamespace):
+        def __getattr__(self, name: str) -> str:
+            raise AttributeError(f"The stack 'photos' has no output {name}.")
+
+    given = {k: v for k, v in vars(stack.at).items() if k != "alarms_topic_arn"}
+
+    seen = read.overview(Older(**given), stack)  # type: ignore[arg-type]
+
+    assert seen.alarms is None
+    assert "alarms_topic_arn. Deploy this version" in seen.unknown["alarms"]
+    assert seen.dead_letters == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from starlette.testclient import TestClient
 from darkroom_ops.console.context import Context
 from darkroom_ops.console.views import executions
 from darkroom_ops.executions.client import ListPage
-from darkroom_ops.executions.listed import Listed
+from darkroom_ops.executions.listed import Filter, Listed
 from tests.unit.console.conftest import PREFIX
 from tests.unit.recorded import at, recorded
 
@@ -19,21 +20,23 @@ from tests.unit.recorded import at, recorded
 def listing(context: Context, *items: str, more: str | None = None) -> list[dict[str, Any]]:
     """Let the console list these executions; return what is asked of it."""
     asked: list[dict[str, Any]] = []
+    every = tuple(_listed(each) for each in items)
 
     def recent(**given: Any) -> ListPage:
         asked.append(given)
-        fits = [each for each in items if each.startswith(given["prefix"] or "")]
-        return ListPage(tuple(_listed(each) for each in fits), more)
+        return ListPage(tuple(filter(given["only"].wants, every)), more)
 
-    context.executions.recent = recent  # type: ignore[method-assign, assignment]
+    context.executions.recent = recent  # type: ignore[method-assign]
+    context.executions.each = lambda **_: iter(every)  # type: ignore[method-assign, assignment]
     return asked
 
 
 def _listed(key: str) -> Listed:
     execution = recorded("complete")
     values = {name: getattr(execution, name) for name in ("arn", "name", "status", "outcome")}
+    source = dataclasses.replace(execution.source, key=key)  # type: ignore[type-var]
     return Listed(
-        **values, error=None, source=execution.source, started=at(0), stopped=at(1),
+        **values, error=None, source=source, started=at(0), stopped=at(1),
         seconds=1.0, usd=0.1,
     )  # fmt: skip
 
@@ -46,23 +49,23 @@ def values(client: TestClient, context: Context, query: str = "") -> dict[str, A
 def test_the_list_links_to_its_filters_and_its_next_page(
     client: TestClient, context: Context
 ) -> None:
-    asked = listing(context, "uploads/a.jpg", more="arn:older")
+    asked = listing(context, "uploads/a.jpg", "uploads/b.jpg", more="arn:older")
 
-    found = values(client, context, "status=FAILED&image=uploads/a&after=arn:before")
+    found = values(client, context, "status=FAILED&image=A.JPG&error=X&after=arn:before")
 
-    assert asked == [
-        {"limit": 50, "status": "FAILED", "prefix": "uploads/a", "after": "arn:before",
-         "costs": True}
-    ]  # fmt: skip
-    assert found["older"] == "/?status=FAILED&image=uploads%2Fa&after=arn%3Aolder"
-    assert found["newest"] == "/?status=FAILED&image=uploads%2Fa"
-    assert found["everything"] == "/?image=uploads%2Fa"
-    assert found["live"] is None
-    assert [(label, chosen) for label, _, chosen in found["filters"]] == [
+    only = Filter(status="FAILED", text="A.JPG", error="X")
+    assert asked == [{"limit": 50, "only": only, "after": "arn:before", "costs": True}]
+    here = "status=FAILED&error=X&image=A.JPG"
+    assert found["older"] == f"/?{here}&after=arn%3Aolder"
+    assert (found["newest"], found["csv"]) == (f"/?{here}", f"/executions.csv?{here}")
+    assert found["everything"] == "/?error=X&image=A.JPG"
+    assert (found["live"], found["clear"]) == (None, True)
+    assert [(label, chosen) for label, _, chosen, _ in found["filters"]] == [
         ("Running", False), ("Complete", False), ("Failed", True),
         ("Already processed", False), ("Superseded", False),
     ]  # fmt: skip
-    assert found["filters"][0][1] == "/?status=RUNNING&image=uploads%2Fa"
+    assert found["filters"][0][1] == "/?status=RUNNING&error=X&image=A.JPG"
+    assert found["kept"] == [("status", "FAILED"), ("error", "X")]
 
 
 def test_the_first_page_is_live_and_the_last_has_no_next(
@@ -73,26 +76,60 @@ def test_the_first_page_is_live_and_the_last_has_no_next(
     found = values(client, context, "status=COMPLETE")
 
     assert (found["older"], found["live"]) == (None, "/live/executions?status=COMPLETE")
-    found = values(client, context, "status=NONSENSE")
-    assert (found["status"], found["newest"], found["everything"]) == (None, "/", "/")
+    found = values(client, context, "status=NONSENSE&since=nonsense")
+    assert (found["only"], found["newest"]) == (Filter(), "/?since=nonsense")
 
 
 @pytest.mark.parametrize(
-    ("typed", "tried"),
+    ("typed", "found"),
     [
         ("a.jpg", ["uploads/a.jpg"]),
-        ("uploads/a", ["uploads/a"]),
-        ("elsewhere/", ["uploads/elsewhere/", "elsewhere/"]),
-        ("", [None]),
+        ("JPG", ["uploads/a.jpg", "elsewhere/b.jpg"]),
+        ("ploads/", ["uploads/a.jpg"]),
+        ("BE04B212", ["uploads/a.jpg", "elsewhere/b.jpg"]),  # the execution's name
+        ("", ["uploads/a.jpg", "elsewhere/b.jpg"]),
+        ("nothing", []),
     ],
 )
-def test_an_image_is_found_as_it_was_uploaded_or_by_its_key(
-    client: TestClient, context: Context, typed: str, tried: list[str | None]
+def test_any_part_of_a_key_or_an_id_is_searched_in_any_case(
+    client: TestClient, context: Context, typed: str, found: list[str]
 ) -> None:
-    asked = listing(context, "uploads/a.jpg", "elsewhere/b.jpg")
+    listing(context, "uploads/a.jpg", "elsewhere/b.jpg")
 
-    assert values(client, context, f"image={typed}")["page"].items
-    assert [each["prefix"] for each in asked] == tried
+    page = values(client, context, f"image={typed}")["page"]
+
+    assert [each.source.key for each in page.items] == found
+
+
+def test_each_choice_has_its_count_under_what_else_is_chosen(
+    client: TestClient, context: Context
+) -> None:
+    listing(context, "uploads/a.jpg", "uploads/b.jpg", "elsewhere/c.jpg")
+
+    found = values(client, context, "folder=uploads")
+
+    menus = {title: (chosen, choices) for title, chosen, _, choices in found["menus"]}
+    assert menus["Folder"] == (
+        "uploads", [("uploads", "/?folder=uploads", 2), ("elsewhere", "/?folder=elsewhere", 1)],
+    )  # fmt: skip
+    assert menus["Error"] == (None, [])
+    assert [count for *_, count in found["filters"]] == [0, 2, 0, 0, 0]
+    assert values(client, context, "since=1h")["page"].items == ()  # they are older
+
+
+def test_a_table_for_spreadsheets_holds_what_fits_and_no_formulas(
+    client: TestClient, context: Context
+) -> None:
+    listing(context, "uploads/a.jpg", "=1+1.jpg")
+
+    answer = client.get("/executions.csv")
+
+    assert answer.headers["content-type"].startswith("text/csv")
+    head, one, two = answer.text.splitlines()
+    assert head.startswith("name,bucket,key,status,outcome,error,step,started,seconds,cost_usd")
+    assert one.startswith("be04b212-")
+    assert ",uploads/a.jpg,SUCCEEDED,COMPLETE,,," in one
+    assert ",'=1+1.jpg," in two
 
 
 def test_costs_follow_live_on_the_first_page_only(client: TestClient, context: Context) -> None:

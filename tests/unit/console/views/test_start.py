@@ -1,0 +1,107 @@
+"""The start page: the whole, and every number a link to what it counts."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from darkroom_ops.console import context as module
+from darkroom_ops.console.context import Context
+from darkroom_ops.console.views.start import chart
+from darkroom_ops.dlq import Sent
+from darkroom_ops.overview.figures import SPANS, Bar, Failures, Window
+from darkroom_ops.overview.read import Overview, StuckClaim
+from tests.unit.cli.test_status import WELL
+from tests.unit.console.conftest import OURS
+
+
+@pytest.fixture
+def look(context: Context, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Let the whole look so; count how often it is looked at."""
+    looks: list[Overview] = []
+
+    def let(**changed: Any) -> list[Overview]:
+        seen = dataclasses.replace(WELL, **changed)
+        monkeypatch.setattr(module, "overview", lambda *_: looks.append(seen) or seen)
+        context.forget_overview()
+        context.overview()
+        return looks
+
+    return let
+
+
+def test_every_number_leads_to_what_it_counts(client: TestClient, look: Any) -> None:
+    hour = Window(SPANS[0], 12, 7, 5, 2.0, 70.0, 0.5, (Bar(12, 7, 5),))
+    look(windows=(hour,), failures=(Failures("Corrupt & Image", {"week": 5}),))
+
+    page = client.get("/start").text
+
+    for address, shown in (
+        ("/?since=1h", "<b>12</b> started"),
+        ("/?status=COMPLETE&amp;since=1h", "<b>7</b> complete"),
+        ("/?status=FAILED&amp;since=1h", "<b>5</b> failed"),
+    ):
+        assert f'href="{address}">{shown}' in page
+    assert 'href="/?status=FAILED&amp;error=Corrupt+%26+Image&amp;since=7d"' in page
+    assert "Half within 2.0 s, 95 % within 1 min 10 s." in page
+    assert "About $0.50 on AWS." in page
+
+
+def test_what_waits_for_a_person_is_named(client: TestClient, look: Any) -> None:
+    look(
+        counted_by_aws=True, dead_letters=2, alarms=("The alarm <b> rings",),
+        stuck=(StuckClaim("s3://b/a.jpg", "arn:x"),), presets=None,
+        unknown={"presets": "Could not look at presets: needs ssm:GetParameter."},
+    )  # fmt: skip
+
+    page = client.get("/start").text
+
+    assert "2 events</b> reached nobody" in page
+    assert "The alarm &lt;b&gt; rings" in page
+    assert 'href="/find?q=arn%3Ax">s3://b/a.jpg' in page
+    assert "needs ssm:GetParameter." in page
+    assert 'href="/?status=SUCCEEDED&amp;since=7d"' in page
+
+
+def test_on_aws_the_page_does_not_wait_for_the_whole(
+    client: TestClient, context: Context, look: Any
+) -> None:
+    looks = look()
+    context.forget_overview()
+
+    assert "That takes a few seconds" in client.get("/start").text
+    assert len(looks) == 1
+    assert context.overview() is context.overview()
+    assert len(looks) == 2
+
+
+def test_dead_letters_are_sent_again(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, look: Any
+) -> None:
+    sent: list[Any] = []
+    monkeypatch.setattr("darkroom_ops.dlq.redrive", lambda _: sent)
+
+    answer = client.post("/dead-letters", headers=OURS)
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/start")
+    message = dataclasses.make_dataclass("M", ["about"])("s3://b/k")
+    sent.append(Sent(message, error="it is gone"))
+    answer = client.post("/dead-letters", headers=OURS)
+    assert (answer.status_code, "s3://b/k: it is gone" in answer.text) == (502, True)
+    assert client.post("/dead-letters").status_code == 403
+
+
+def test_a_chart_stands_on_the_ground_and_fits() -> None:
+    window = Window(SPANS[0], 0, 0, 0, None, None, None, (Bar(), Bar(10, 5, 2), Bar(4, 4)))
+
+    found = chart(window)
+
+    assert [(each["kind"], each["x"]) for each in found] == [
+        ("complete", 80), ("failed", 80), ("other", 80), ("complete", 160),
+    ]  # fmt: skip
+    assert [each["height"] for each in found[:3]] == [28, 11.2, 16.8]
+    assert (found[0]["y"] + found[0]["height"], found[2]["y"]) == (56, 0)
+    assert chart(dataclasses.replace(window, bars=())) == []
