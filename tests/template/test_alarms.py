@@ -15,11 +15,19 @@ SEES_UPLOADS = {"PrepareFunction"}
 
 WATCHED: dict[str, tuple[dict[str, set[str]], str, int]] = {
     # the metrics, each with the resources it is of; the statistic; its period in seconds
-    "FailingAlarm": ({"AWS/States ExecutionsFailed": {"ImagePipeline"}}, "Sum", 300),
+    "FailingAlarm": (
+        {
+            "AWS/States ExecutionsFailed": {"ImagePipeline"},
+            "Darkroom SenderFaults": {"AWS::StackName"},
+        },
+        "Sum",
+        300,
+    ),
     "FailureRateAlarm": (
         {
             "AWS/States ExecutionsFailed": {"ImagePipeline"},
             "AWS/States ExecutionsStarted": {"ImagePipeline"},
+            "Darkroom SenderFaults": {"AWS::StackName"},
         },
         "Sum",
         3600,
@@ -49,6 +57,7 @@ DIMENSIONS = {
     "AWS/States": "StateMachineArn",
     "AWS/Lambda": "FunctionName",
     "AWS/SQS": "QueueName",
+    "Darkroom": "service",
 }
 """What each service calls the resource of a metric."""
 
@@ -104,18 +113,27 @@ def computed(alarm: Json, value: Any) -> float:
         assert set(value) <= set(metrics(alarm))
         return float(sum(value.values()))
     assert set(value) == set(metrics(alarm))
-    names = {"IF": lambda condition, yes, no: yes if condition else no} | value
+    names = {
+        "IF": lambda condition, yes, no: yes if condition else no,
+        "FILL": lambda value, missing: missing if value is None else value,
+    } | value
     return float(eval(expression, {"__builtins__": {}}, names))  # noqa: S307 - the template's own
 
 
-def rate(failed: int, started: int) -> list[Json]:
-    return [{"failed": failed, "started": started}]
+def rate(failed: int, started: int, senders: int | None = None) -> list[Json]:
+    return [{"failed": failed, "started": started, "senders": senders}]
+
+
+def failing(failed: int, senders: int | None = None) -> list[Json]:
+    return [{"failed": failed, "senders": senders}]
 
 
 @pytest.mark.parametrize(
     ("name", "quiet", "loud"),
     [
-        ("FailingAlarm", [4], [5]),
+        ("FailingAlarm", failing(4), failing(5)),
+        ("FailingAlarm", failing(41, 37), failing(42, 37)),  # the senders' faults ring nowhere
+        ("FailureRateAlarm", rate(39, 100, 37), rate(43, 100, 37)),
         ("FailureRateAlarm", rate(2, 2), rate(3, 3)),  # two of two may be anything
         ("FailureRateAlarm", rate(5, 100), rate(6, 100)),
         ("TimedOutAlarm", [0], [1]),

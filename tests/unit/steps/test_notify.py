@@ -265,6 +265,7 @@ def test_a_success_goes_to_one_topic_and_all_else_to_the_other(world: World) -> 
 def test_an_announcement_tells_its_subject(world: World) -> None:
     told = announce(report(), world.services, world.settings)
     assert told.subject == "Darkroom: FAILED: CorruptImage: a.jpg"
+    assert told.fault == "sender"
 
 
 def test_a_success_lists_what_it_made_and_nothing_else(world: World) -> None:

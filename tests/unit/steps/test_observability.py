@@ -47,6 +47,7 @@ MADE = {
     ),
     "backup": Backup("bucket", "k", 9, "e"),
     "told": Announcement(published=True),
+    "sender": Announcement(published=True, fault="sender"),
     "silent": Announcement(published=False),
     "started": Started("arn", "RUNNING"),
 }  # fmt: skip
@@ -121,8 +122,9 @@ class Written:
         ("output", {"Outputs": ([1.0], "Count"), "BytesOut": ([7.0], "Bytes")}),
         ("prepared", {"Images": ([1.0], "Count"), "BytesIn": ([5.0], "Bytes")}),
         ("backup", {"Backups": ([1.0], "Count")}),
-        ("told", {"Messages": ([1.0], "Count")}),
-        ("silent", {"Messages": ([0.0], "Count")}),
+        ("told", {"Messages": ([1.0], "Count"), "SenderFaults": ([0.0], "Count")}),
+        ("sender", {"Messages": ([1.0], "Count"), "SenderFaults": ([1.0], "Count")}),
+        ("silent", {"Messages": ([0.0], "Count"), "SenderFaults": ([0.0], "Count")}),
     ],
 )
 def test_what_a_step_did_is_counted(

@@ -192,10 +192,14 @@ class Window(Contract, frozen=True):
 
 
 class Announcement(Contract, frozen=True):
-    """What Notify returns: whether it published a message now, and which."""
+    """What Notify returns: whether it published a message now, and which.
+
+    With whose fault a failure was: ``sender`` or ``system``.
+    """
 
     published: bool
     subject: str = ""
+    fault: str = ""
 
 
 class Started(Contract, frozen=True):

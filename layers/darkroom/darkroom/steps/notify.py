@@ -116,7 +116,8 @@ def announce(payload: object, services: Services, settings: NotifySettings) -> A
     with _tolerated("the record could not be marked as announced"):
         records.mark(report.image, report.execution, mark, alerted_of(report))
     _resolve(report, record.alerted, services, settings)
-    return Announcement(published=True, subject=message.subject)
+    whose = message.attributes.get("fault", "")
+    return Announcement(published=True, subject=message.subject, fault=whose)
 
 
 def _resolve(report: Report, alerted: str, services: Services, settings: NotifySettings) -> None:

@@ -65,6 +65,9 @@ def _count(result: Contract) -> None:
         metrics.add_metric(name="Backups", unit=MetricUnit.Count, value=1)
     elif isinstance(result, Announcement):
         metrics.add_metric(name="Messages", unit=MetricUnit.Count, value=int(result.published))
+        # Always, so that an alarm that subtracts it has a value.
+        senders = result.fault == "sender"
+        metrics.add_metric(name="SenderFaults", unit=MetricUnit.Count, value=int(senders))
 
 
 def _traced(handler: Handler) -> Handler:
