@@ -15,12 +15,11 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from starlette.testclient import TestClient
-from typer.testing import CliRunner
 
-from darkroom_ops.cli.main import app
 from darkroom_ops.console.context import Context
 from darkroom_ops.console.routes import create
 from darkroom_ops.engine import Engine
+from tests.support.cli import invoke
 from tests.support.pipeline import Pipeline
 
 FORM = "application/x-www-form-urlencoded"
@@ -204,7 +203,7 @@ def test_an_execution_that_cannot_be_shown_takes_no_other_with_it(
         ["cost"],
         ["dlq", "list"],
     ):
-        done = CliRunner().invoke(app, [*words, "--endpoint", engine.endpoint])
+        done = invoke([*words, "--endpoint", engine.endpoint])
         assert isinstance(done.exception, SystemExit | None), done.exception
         assert not any(sign in done.output for sign in "\x03\u202e")
         if words[0] == "ls":

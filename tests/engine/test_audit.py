@@ -9,12 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from darkroom_ops.audit.evidence import StackEvidence, mailbox
 from darkroom_ops.audit.findings import Auditor, Finding
-from darkroom_ops.cli.main import app
 from darkroom_ops.engine import Engine
+from tests.support.cli import invoke
 from tests.support.images import photo, truncated
 from tests.support.pipeline import Json, Pipeline
 
@@ -194,7 +193,7 @@ def _delete(pipeline: Pipeline, bucket: str, key: str) -> None:
 def test_the_command_tells_what_it_finds(pipeline: Pipeline, engine: Engine, image: Json) -> None:
     def run(*words: str) -> tuple[int, str]:
         given = ["audit", "--endpoint", engine.endpoint, "--prefix", image["key"], *words]
-        done = CliRunner().invoke(app, given)
+        done = invoke(given)
         return done.exit_code, done.stdout
 
     engine.wait_idle()
@@ -217,9 +216,7 @@ def test_the_command_asks_the_engine_for_its_messages(
 ) -> None:
     arn = pipeline.executions(image["key"])[0]
     engine.inbox.deliver(engine.inbox.messages(protocol="email", execution=arn)[0])
-    done = CliRunner().invoke(
-        app, ["audit", "--endpoint", engine.endpoint, "--prefix", image["key"], "--json"]
-    )
+    done = invoke(["audit", "--endpoint", engine.endpoint, "--prefix", image["key"], "--json"])
     found = [each for each in json.loads(done.stdout)["findings"] if each["key"] == image["key"]]
     assert "2 messages went out" in str(found)
 

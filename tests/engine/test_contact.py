@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from darkroom_ops.cli.main import app
 from darkroom_ops.deployment import Deployment
 from darkroom_ops.doctor.contact import SCENARIOS, Contact
 from darkroom_ops.engine import Engine
 from tests.conftest import ROOT
 from tests.engine.test_smoke import everything
+from tests.support.cli import invoke
 from tests.support.histories import differences, lines
 
 Json = dict[str, Any]
@@ -34,7 +33,7 @@ def contact(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> tuple[s
     before = everything(engine.deployment)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        done = CliRunner().invoke(app, ["doctor", "--contact", "--endpoint", engine.endpoint])
+        done = invoke(["doctor", "--contact", "--endpoint", engine.endpoint])
     assert engine.wait_idle()
     assert everything(engine.deployment) == before  # nothing is left behind
     assert done.exit_code == 1  # the engine has no TestState

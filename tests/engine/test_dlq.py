@@ -6,11 +6,10 @@ import json
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from darkroom_ops import dlq
-from darkroom_ops.cli.main import app
 from darkroom_ops.engine import Engine
+from tests.support.cli import invoke
 from tests.support.images import photo
 from tests.support.pipeline import Json, Pipeline, until
 
@@ -48,7 +47,7 @@ def lost(pipeline: Pipeline, engine: Engine) -> Json:
 def darkroom(pipeline: Pipeline, *words: str) -> tuple[int, Any]:
     """Run the command and return its exit code, and what it printed as JSON."""
     endpoint = ["--endpoint", str(pipeline.at.endpoint), "--json"]
-    done = CliRunner().invoke(app, [*words, *endpoint])
+    done = invoke([*words, *endpoint])
     return done.exit_code, json.loads(done.stdout)
 
 

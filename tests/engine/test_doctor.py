@@ -15,9 +15,7 @@ from typing import Any
 import pytest
 from moto.iam.models import iam_backends
 from moto.sns.models import sns_backends
-from typer.testing import CliRunner
 
-from darkroom_ops.cli.main import app
 from darkroom_ops.deployment import Deployment
 from darkroom_ops.doctor.examine import CHECKS, examine
 from darkroom_ops.doctor.findings import Finding
@@ -26,6 +24,7 @@ from darkroom_ops.engine.backends import ACCOUNT
 from darkroom_ops.engine.protocols import ServiceError
 from tests.conftest import ROOT
 from tests.support.aws_cli import carry_out
+from tests.support.cli import invoke
 from tests.support.pipeline import Json
 
 
@@ -54,7 +53,7 @@ def mended(at: Deployment, finding: Finding) -> None:
 
 
 def darkroom(at: Deployment, *words: str) -> tuple[int, str]:
-    done = CliRunner().invoke(app, ["doctor", "--endpoint", str(at.endpoint), *words])
+    done = invoke(["doctor", "--endpoint", str(at.endpoint), *words])
     return done.exit_code, done.stdout
 
 
@@ -108,9 +107,7 @@ def test_the_worst_comes_first_with_its_command(at: Deployment) -> None:
 
 
 def test_a_stack_that_is_not_there_is_exit_code_2(at: Deployment) -> None:
-    done = CliRunner().invoke(
-        app, ["doctor", "--endpoint", str(at.endpoint), "--stack", "nosuch", "--json"]
-    )
+    done = invoke(["doctor", "--endpoint", str(at.endpoint), "--stack", "nosuch", "--json"])
     assert done.exit_code == 2
     assert json.loads(done.stdout)["error"] == "NotDeployed"
 

@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from darkroom_ops.cli import address
-from darkroom_ops.cli.main import app
 from darkroom_ops.engine.stepfunctions.task_faults import Fault
 from darkroom_ops.executions.client import Executions
 from darkroom_ops.executions.model import Execution
+from tests.support.cli import invoke
 from tests.support.images import photo, truncated
 from tests.support.pipeline import Pipeline, Run, until
 
@@ -54,7 +53,7 @@ class Darkroom:
         """Run a command that is to end with a code; return what it prints."""
         at = self._pipeline.at
         where = ["--stack", at.stack, *(["--endpoint", at.endpoint] if at.endpoint else [])]
-        done = CliRunner().invoke(app, [*words, *where], input=typed)
+        done = invoke([*words, *where], input=typed)
         text: str = done.stdout if code != 2 or "--json" in words else done.stderr
         assert done.exit_code == code, (done.stdout, done.stderr, done.exception)
         assert not CONTROL.search(done.stdout + done.stderr)
@@ -589,8 +588,8 @@ def test_the_shell_completes_executions_and_outcomes(
     def offered(typed: str, endpoint: str | None = pipeline.at.endpoint) -> str:
         monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint or "")
         words = {"COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()) - 1)}
-        done = CliRunner().invoke(
-            app, [], prog_name="darkroom", env={"_DARKROOM_COMPLETE": "complete_bash", **words}
+        done = invoke(
+            [], prog_name="darkroom", env={"_DARKROOM_COMPLETE": "complete_bash", **words}
         )
         return str(done.stdout)
 

@@ -11,15 +11,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from darkroom.contract.record import ImageRecord
-from typer.testing import CliRunner
 
-from darkroom_ops.cli.main import app
 from darkroom_ops.deployment import Deployment
 from darkroom_ops.doctor import smoke
 from darkroom_ops.doctor.findings import Finding
 from darkroom_ops.doctor.smoke import Smoke, ended_by_signals
 from darkroom_ops.engine import Engine
 from darkroom_ops.engine.stepfunctions.task_faults import Fault
+from tests.support.cli import invoke
 
 
 @pytest.fixture
@@ -62,7 +61,7 @@ def only(at: Deployment) -> tuple[str, str]:
 
 
 def test_a_picture_goes_through_and_nothing_is_left(at: Deployment) -> None:
-    done = CliRunner().invoke(app, ["doctor", "--smoke", "--endpoint", str(at.endpoint)])
+    done = invoke(["doctor", "--smoke", "--endpoint", str(at.endpoint)])
     assert done.stdout.splitlines()[0] == (
         "✓ All is well: 18 checks of the stack darkroom, and a picture's way through it."
     )
@@ -200,6 +199,6 @@ def test_a_missing_permission_is_a_finding(at: Deployment, monkeypatch: pytest.M
 
     listen = Smoke._listen
     monkeypatch.setattr(Smoke, "_listen", lambda sent: (listen(sent), refuse(sent)))
-    done = CliRunner().invoke(app, ["doctor", "--smoke", "--endpoint", str(at.endpoint)])
+    done = invoke(["doctor", "--smoke", "--endpoint", str(at.endpoint)])
     assert done.stdout.splitlines()[0] == "? Could not look at smoke: needs s3:PutObject."
     assert done.exit_code == 1

@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 import yaml
 
-from darkroom_ops.cli.main import app
 from tests.conftest import ROOT
+from tests.support.cli import whole_command
 from tools.checks import smoke
 from tools.checks.__main__ import CHECKS
 
@@ -63,7 +62,7 @@ def options(command: Any) -> set[str]:
 def check(command: str) -> Any:
     """Parse a `darkroom` command as it would be, and return what it is a command of."""
     words = shlex.split(command.partition("|")[0])[1:]
-    found: Any = typer.main.get_command(app)
+    found = whole_command()
     context = None
     while words and hasattr(found, "commands"):
         if words[0].startswith("-"):
@@ -293,7 +292,7 @@ def leaves(group: Any) -> Iterator[Any]:
         yield from leaves(each) if hasattr(each, "commands") else [each]
 
 
-LEAVES = list(leaves(typer.main.get_command(app)))
+LEAVES = list(leaves(whole_command()))
 
 
 @pytest.mark.parametrize("command", LEAVES, ids=lambda command: command.name)

@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from typer.testing import CliRunner
 
 from darkroom_ops import dlq
-from darkroom_ops.cli.main import app
+from tests.support.cli import invoke
 
 Json = dict[str, Any]
 
@@ -402,7 +401,7 @@ def darkroom(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr("darkroom_ops.cli.address.connect", lambda *_: stack)
 
     def run(*words: str) -> tuple[int, str]:
-        done = CliRunner().invoke(app, ["dlq", *words])
+        done = invoke(["dlq", *words])
         return done.exit_code, done.stdout
 
     return run

@@ -9,13 +9,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from darkroom_ops.cli.main import app
 from darkroom_ops.executions.client import ListPage, NoSuchExecution
 from darkroom_ops.executions.cost import Cost
 from darkroom_ops.executions.listed import Filter, Listed
 from darkroom_ops.executions.model import SourceObject
+from tests.support.cli import invoke
 
 NOON = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.UTC)
 ARN = "arn:aws:states:us-east-1:123456789012:execution:pipeline:"
@@ -106,5 +105,5 @@ def executions(monkeypatch: pytest.MonkeyPatch) -> Executions:
 
 
 def darkroom(*words: str, typed: str | None = None) -> tuple[int, str]:
-    done = CliRunner().invoke(app, words, input=typed, env={"COLUMNS": "200"})
+    done = invoke(words, input=typed, env={"COLUMNS": "200"})
     return done.exit_code, done.stdout

@@ -12,11 +12,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from rich.console import Console
-from typer.testing import CliRunner
 
 from darkroom_ops.audit import evidence
 from darkroom_ops.audit.last import last
-from darkroom_ops.cli.main import app
+from tests.support.cli import invoke
 from tests.unit.audit.test_findings import (
     ARN,
     COMMAND,
@@ -58,7 +57,7 @@ class Darkroom:
         return {"Body": io.BytesIO(self.mailbox)}
 
     def __call__(self, *words: str) -> tuple[int, str]:
-        done = CliRunner().invoke(app, ["audit", *words])
+        done = invoke(["audit", *words])
         return done.exit_code, done.stdout
 
     def json(self, *words: str) -> tuple[int, Json]:

@@ -100,13 +100,14 @@ FILES: dict[str, Callable[[Bytes, bytes], bytes]] = {
         blocks(pixels), quality=100, subsampling=0, icc_profile=icc
     ),
     "AVIF": lambda pixels, icc: encoded(
-        blocks(pixels), "AVIF", quality=100, subsampling="4:4:4", icc_profile=icc
+        blocks(pixels), "AVIF", quality=100, subsampling="4:4:4", speed=10, icc_profile=icc
     ),
     "AVIF, alpha": lambda pixels, icc: encoded(
         blocks(with_alpha(pixels, 200)),
         "AVIF",
         quality=100,
         subsampling="4:4:4",
+        speed=10,
         icc_profile=icc,
     ),
 }
