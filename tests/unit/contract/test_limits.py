@@ -11,7 +11,6 @@ import msgspec
 import pytest
 from darkroom.contract.errors import ImageTooLarge
 from darkroom.contract.limits import Limits, check_bytes, check_sizes
-from darkroom.image.input import drawing
 from darkroom.image.input.openers import open_image
 from darkroom.image.input.sniff import sniff
 
@@ -141,35 +140,3 @@ def pages(count: int) -> bytes:
         data += b"".join(struct.pack("<HHIHxx", tag, 3, 1, value) for tag, value in tags.items())
         data += struct.pack("<I", following)
     return data
-
-
-def svg(inner: str) -> bytes:
-    return f'<svg xmlns="{drawing.SVG}" width="9" height="9">{inner}</svg>'.encode()
-
-
-def nested(levels: int) -> bytes:
-    return svg("<g>" * (levels - 1) + "</g>" * (levels - 1))
-
-
-def crowded(elements: int) -> bytes:
-    return svg("<g/>" * (elements - 1))
-
-
-def padded(size: int) -> bytes:
-    short = svg("")
-    return short + b" " * (size - len(short))
-
-
-@pytest.mark.parametrize(
-    ("passes", "refused", "words"),
-    [
-        (nested(128), nested(129), "128 levels"),
-        (crowded(200_000), crowded(200_001), "200,000 elements"),
-        (padded(10 * 1024 * 1024), padded(10 * 1024 * 1024 + 1), "limit is 10,485,760"),
-    ],
-    ids=["levels", "elements", "bytes"],
-)
-def test_a_drawing_has_limits_of_its_own(passes: bytes, refused: bytes, words: str) -> None:
-    assert drawing.read(passes).size == (9, 9)
-    with pytest.raises(ImageTooLarge, match=words):
-        drawing.read(refused)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Callable
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -247,30 +248,30 @@ def test_a_picture_is_drawn_once_it_is_embedded_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("largest", "larger", "words"),
+    ("made", "most", "words"),
     [
         (
-            svg("").ljust(10_485_760),
-            svg("").ljust(10_485_761),
+            lambda size: svg("").ljust(size),
+            10_485_760,
             "has 10,485,761 bytes, but the limit is 10,485,760",
         ),
         (
-            svg("", "<g/>" * 199_999),
-            svg("", "<g/>" * 200_000),
+            lambda elements: svg("", "<g/>" * (elements - 1)),
+            200_000,
             "nests more than 128 levels deep or has more than 200,000 elements",
         ),
         (
-            svg("", "<g>" * 127 + "</g>" * 127),
-            svg("", "<g>" * 128 + "</g>" * 128),
+            lambda levels: svg("", "<g>" * (levels - 1) + "</g>" * (levels - 1)),
+            128,
             "nests more than 128 levels deep or has more than 200,000 elements",
         ),
     ],
     ids=["bytes", "elements", "levels"],
 )
-def test_a_drawing_has_bounds(largest: bytes, larger: bytes, words: str) -> None:
-    assert drawing.read(largest).size == (300, 150)
+def test_a_drawing_has_bounds(made: Callable[[int], bytes], most: int, words: str) -> None:
+    assert drawing.read(made(most)).size == (300, 150)
     with pytest.raises(ImageTooLarge) as caught:
-        drawing.read(larger)
+        drawing.read(made(most + 1))
     assert str(caught.value) == (
         f"The SVG {words}. Simplify the drawing, or export it as PNG and upload that."
     )
