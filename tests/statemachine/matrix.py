@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+from tests.support.reading import parsed
 
 Data = dict[str, Any]
 
-MATRIX: Data = yaml.safe_load((Path(__file__).parent / "faults.yaml").read_text())
+MATRIX: Data = parsed((Path(__file__).parent / "faults.yaml").read_text())
 OVERCOME = "overcome"
 
 

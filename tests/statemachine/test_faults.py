@@ -12,13 +12,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import yaml
 from darkroom.contract.errors import DarkroomError, by_class
 
 from tests.conftest import ROOT
 from tests.statemachine.matrix import MATRIX, OVERCOME, Case, cases, sample, summary
 from tests.support.images import photo
 from tests.support.pipeline import Json, Pipeline, Run
+from tests.support.reading import parsed
 
 Canned = Callable[..., None]
 
@@ -217,7 +217,7 @@ def test_a_result_over_the_payload_limit_alerts(
 
 
 def test_the_matrix_has_every_task_and_every_error_of_the_code() -> None:
-    definition = yaml.safe_load((ROOT / "statemachine" / "image_pipeline.asl.yaml").read_text())
+    definition = parsed((ROOT / "statemachine" / "image_pipeline.asl.yaml").read_text())
     text = json.dumps(definition)
     tasks = {line["state"] for line in MATRIX["states"]}
     known = {error for kind in MATRIX["classes"].values() for error in kind["errors"]}

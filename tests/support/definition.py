@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
-
 from darkroom_ops.engine.stepfunctions import jsonata
 from tests.conftest import ROOT
+from tests.support.reading import parsed
 
 Json = dict[str, Any]
 
 SOURCE_BUCKET = "my-photos"
 
-DEFINITION: Json = yaml.safe_load(
+DEFINITION: Json = parsed(
     (ROOT / "statemachine" / "image_pipeline.asl.yaml")
     .read_text()
     .replace("${SourceBucketName}", SOURCE_BUCKET)

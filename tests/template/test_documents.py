@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.conftest import ROOT
 from tests.support.cli import whole_command
+from tests.support.reading import parsed
 from tools.checks import smoke
 from tools.checks.__main__ import CHECKS
 
@@ -222,7 +222,7 @@ def test_a_decision_says_when_it_was_made() -> None:
 
 def test_what_is_looked_at_before_a_commit_is_what_make_looks_at() -> None:
     """The same programs, so the same versions; only, they mend what they can."""
-    repos = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    repos = parsed((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
     hooks = [hook["entry"].split() for repo in repos for hook in repo["hooks"]]
     _, quick = make("--dry-run", "quick")
     looks = {tuple(each.split()[:2]) for each in quick.splitlines() if each.startswith(".venv/bin")}

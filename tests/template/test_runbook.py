@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-import yaml
 from darkroom.contract.errors import DarkroomError, by_class
 
 from tests.conftest import ROOT
+from tests.support.reading import parsed
 from tests.support.stack import of_type, translated
 
 RUNBOOK = (ROOT / "docs" / "operations.md").read_text()
@@ -46,7 +46,7 @@ def test_an_error_has_its_line(name: str) -> None:
 
 
 def test_every_option_is_explained() -> None:
-    parameters = yaml.safe_load(
+    parameters = parsed(
         re.search(r"Options\}\n\s+Parameters: (\[.+\])", (ROOT / "template.yaml").read_text())[1]  # type: ignore[index]
     )
     for name in (*parameters, "ExistingSourceBucket"):

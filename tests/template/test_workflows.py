@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.conftest import ROOT
+from tests.support.reading import parsed
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
@@ -34,7 +34,7 @@ def test_actions_are_pinned_by_commit(path: Path) -> None:
 
 def test_the_jobs_of_ci_share_the_gate_and_repeat_nothing() -> None:
     """Their targets are those of .ci/run; only the tests run on every supported Python."""
-    ci = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
+    ci = parsed((ROOT / ".github" / "workflows" / "ci.yml").read_text())
     ran = {
         name: [step["run"] for step in job["steps"] if "run" in step]
         for name, job in ci["jobs"].items()
@@ -54,7 +54,7 @@ def test_the_jobs_of_ci_share_the_gate_and_repeat_nothing() -> None:
 
 @pytest.fixture(scope="module")
 def deploying() -> Any:
-    return yaml.safe_load((ROOT / ".github" / "workflows" / "deploy.yml").read_text())
+    return parsed((ROOT / ".github" / "workflows" / "deploy.yml").read_text())
 
 
 def test_deploying_needs_a_role_and_no_key(deploying: Any) -> None:
@@ -142,7 +142,7 @@ def test_the_sam_cli_of_the_workflows_is_pinned(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def release() -> Any:
-    return yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())
+    return parsed((ROOT / ".github" / "workflows" / "release.yml").read_text())
 
 
 def steps(job: Any) -> dict[str, str]:
@@ -224,7 +224,7 @@ def test_a_wrong_tag_is_told_before_anything_is_installed(release: Any, tmp_path
 
 
 def test_every_pinned_package_is_watched() -> None:
-    dependabot = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text())
+    dependabot = parsed((ROOT / ".github" / "dependabot.yml").read_text())
     watched = {
         (each["package-ecosystem"], folder)
         for each in dependabot["updates"]

@@ -11,7 +11,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import yaml
 from botocore.exceptions import ClientError
 from starlette.testclient import TestClient
 
@@ -19,9 +18,10 @@ from darkroom_ops.console.context import Context
 from darkroom_ops.console.routes import create
 from darkroom_ops.executions.history import Attempt, StateRun
 from tests.conftest import ROOT
+from tests.support.reading import parsed
 from tests.unit.recorded import MEMORY, at, recording
 
-ASL = (ROOT / "statemachine/image_pipeline.asl.yaml").read_text()
+ASL = json.dumps(parsed((ROOT / "statemachine/image_pipeline.asl.yaml").read_text()))
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:pipeline"
 PREFIX = "arn:aws:states:eu-west-1:123456789012:execution:pipeline:"
 BASE = "http://127.0.0.1:4600"
@@ -47,9 +47,7 @@ class Stack:
         self.stepfunctions = SimpleNamespace(
             describe_execution=self._describe,
             get_paginator=lambda operation: SimpleNamespace(paginate=getattr(self, operation)),
-            describe_state_machine_for_execution=lambda **_: {
-                "definition": json.dumps(yaml.safe_load(ASL))
-            },
+            describe_state_machine_for_execution=lambda **_: {"definition": ASL},
             start_execution=self._start,
             stop_execution=lambda **given: self.done.append(("stop", given)),
             redrive_execution=lambda **given: self.done.append(("redrive", given)),

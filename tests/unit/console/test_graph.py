@@ -5,13 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import yaml
-
 from darkroom_ops.console import graph
 from tests.conftest import ROOT
+from tests.support.reading import parsed
 from tests.unit.recorded import partly, recorded
 
-ASL = yaml.safe_load((ROOT / "statemachine/image_pipeline.asl.yaml").read_text())
+ASL = parsed((ROOT / "statemachine/image_pipeline.asl.yaml").read_text())
 MACHINE = graph.read(ASL)
 
 
