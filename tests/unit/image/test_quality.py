@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
 import pytest
 from darkroom.contract.fields import Effort
 from darkroom.image import quality
@@ -79,29 +80,45 @@ def test_a_high_effort_takes_of_the_look_and_so_more_quality() -> None:
     assert best(SCENE, effort="high") == best(SCENE) + quality.TRELLIS
 
 
-def test_a_large_picture_is_looked_at_in_bands(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of 320 by 640 pixels in five: 48 rows of every 144, as far from the top as from the end."""
-    data = b"".join(bytes([row % 256]) * 320 for row in range(640))
-    tall = Image.frombytes("L", (320, 640), data)
-    monkeypatch.setattr(quality, "SAMPLE", 320 * 640 // 3 + 1)
-    seen = quality._parts(pixels(tall))
-    rows = list(seen.resize((1, seen.height), Image.Resampling.NEAREST).tobytes())
-    first = (640 - 48 * (3 * 3 + 1)) // 2
-    assert seen.size == (320, 4 * 48)
-    assert rows == [(first + 144 * at + row) % 256 for at in range(4) for row in range(48)]
+def test_of_a_large_picture_parts_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seven of 48 rows from top to bottom, to and fro between left and right."""
+    rows = np.arange(640, dtype=np.uint16)[:, None] * 1000 + np.arange(320)[None, :]
+    for shift in (0, 8):  # a byte of where each pixel lies at a time
+        large = Pixels((rows >> shift).astype(np.uint8).tobytes(), (320, 640), 1)
+        monkeypatch.setattr(quality, "SAMPLE", 7 * 48 * 81 + 335)
+        seen = np.asarray(quality._parts(large))
+        assert seen.shape == (7 * 48, 81)
+        for at, left in enumerate((0, 119, 239, 79, 199, 39, 159)):
+            top = (640 - 48) * at // 6
+            part = rows[top : top + 48, left : left + 81] >> shift
+            assert (seen[at * 48 : (at + 1) * 48] == part.astype(np.uint8)).all()
 
 
-def test_a_picture_that_is_small_or_low_is_looked_at_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("size", "seen"),
+    [
+        ((96, 96), (96, 96)),
+        ((97, 96), (96, 96)),  # two parts, one above the other
+        ((9216, 1), (9216, 1)),
+        ((9217, 1), (9216, 1)),
+        ((30, 400), (27, 7 * 48)),
+        ((5000, 30), (307, 30)),
+        ((3, 5000), (3, 7 * 48)),
+    ],
+)
+def test_of_a_picture_of_any_shape_no_more_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], seen: tuple[int, int]
+) -> None:
+    monkeypatch.setattr(quality, "SAMPLE", 96 * 96)
+    assert quality._parts(pixels(picture(*size))).size == seen
+
+
+def test_a_small_picture_is_looked_at_whole() -> None:
     low = picture(640, 40)
     assert quality._parts(pixels(low)).tobytes() == low.tobytes()
-    monkeypatch.setattr(quality, "SAMPLE", 640 * 40 - 1)
-    assert quality._parts(pixels(low)).tobytes() == low.tobytes()
-    monkeypatch.setattr(quality, "SAMPLE", 96 * 96)
-    assert quality._parts(pixels(picture(96, 96))).size == (96, 96)
-    assert quality._parts(pixels(picture(96, 97))).size == (96, 48)
 
 
-def test_bands_tell_what_the_whole_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parts_tell_what_the_whole_tells(monkeypatch: pytest.MonkeyPatch) -> None:
     large = pixels(scene(480, 480, seed=3).filter(ImageFilter.GaussianBlur(1)))
     monkeypatch.setattr(quality, "SAMPLE", 480 * 480)
     whole = quality.score(large, graphic=False)

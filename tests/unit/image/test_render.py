@@ -284,7 +284,7 @@ def test_a_rendition_tells_its_quality(wanted: dict[str, Any], told: int | None)
 def test_a_quality_is_told_from_the_rendition_itself(width: int, effort: str) -> None:
     """Whether Prepare made it, for the PDF too, or not."""
     wanted = preset(width=width, height=width, quality="auto", effort=effort, format="jpeg")
-    soft = NOISY.filter(ImageFilter.GaussianBlur(1))
+    soft = NOISY.filter(ImageFilter.GaussianBlur(0.7))
     pdf = PdfOptions(quality="auto")
     ((_, made),) = renditions(encoded(soft, "PNG"), wanted, pdf=pdf)
     assert made.quality == jpeg_quality(made.data)

@@ -41,6 +41,10 @@ QUANT_TABLE = 3
 took 4 to 7 % fewer bytes than with the tables of ITU-T T.81, annex K, and the same time."""
 
 
+THOROUGH_PIXELS = 10_000_000
+"""From here on, a high effort is no other: of noise a megapixel takes a second and a half."""
+
+
 class Encoded(Struct, frozen=True):
     """A finished file, its size in pixels; that of a PDF's first page is in points.
 
@@ -81,7 +85,7 @@ def jpeg(image: Any, quality: int, *, graphic: bool, effort: Effort = "normal") 
     full_chroma = graphic or quality >= FULL_CHROMA_QUALITY
     pixels = image.width * image.height
     whole = pixels < STREAMED_PIXELS
-    thorough = whole and effort == "high"
+    thorough = pixels < THOROUGH_PIXELS and effort == "high"
     return bytes(
         image.jpegsave_buffer(
             Q=quality,
