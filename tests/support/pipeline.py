@@ -250,6 +250,11 @@ class Pipeline:
         about = self._engine().inbox.messages(protocol=protocol, execution=run.arn)
         return [each for each in about if each.attributes.get("outcome") != "RESOLVED"]
 
+    def resolved(self, run: Run, protocol: str) -> list[Message]:
+        """Return the e-mails or the SMS that tell what an execution has resolved."""
+        about = self._engine().inbox.messages(protocol=protocol, execution=run.arn)
+        return [each for each in about if each.attributes.get("outcome") == "RESOLVED"]
+
     def take_dead_letter(self, about: str) -> Json:
         """Take the dead letter that has a text in it, and leave the others where they are."""
         url = self.at.events_dead_letter_queue_url
