@@ -113,7 +113,8 @@ def test_an_unmodified_aws_cli_would_find_everything(pipeline: Pipeline) -> None
     s3 = session.client("s3", endpoint_url=endpoint)
     stepfunctions = session.client("stepfunctions", endpoint_url=endpoint)
     bucket = next(b["Name"] for b in s3.list_buckets()["Buckets"] if "-sourcebucket-" in b["Name"])
-    (machine,) = stepfunctions.list_state_machines()["stateMachines"]
+    machines = stepfunctions.list_state_machines()["stateMachines"]
+    (machine,) = (each for each in machines if each["name"].endswith("-image-pipeline"))
     key = f"uploads/cli-{time.time_ns()}.jpg"
     s3.put_object(Bucket=bucket, Key=key, Body=photo())
 
