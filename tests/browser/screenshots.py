@@ -32,6 +32,10 @@ DESK, PHONE = {"width": 1320, "height": 1180}, {"width": 390, "height": 844}
 COLOURS = 256
 """A palette keeps each picture small enough to be looked at in a repository."""
 
+LOADED = """Promise.allSettled(
+  [...document.images].filter((image) => image.loading !== "lazy").map((image) => image.decode())
+)"""
+
 
 @dataclass(frozen=True)
 class Shot:
@@ -103,9 +107,7 @@ def take(page: Any, shot: Shot, target: Path, *, desk: bool) -> None:
     if shot.name == "rerun":
         page.get_by_role("button", name="Presets").click()
     # Not wait_for_function, which needs eval: the console's policy forbids that to everybody.
-    page.evaluate(
-        "Promise.all([...document.images].filter(i => i.loading !== 'lazy').map(i => i.decode()))"
-    )
+    page.evaluate(LOADED)  # a corrupt upload's preview may well be undecodable
     page.evaluate("document.fonts.ready")
     page.wait_for_timeout(700)  # thumbnails and log lines come after
     taken = page.locator(shot.part).screenshot() if shot.part else page.screenshot()
