@@ -41,7 +41,8 @@ def test_the_jobs_of_ci_share_the_gate_and_repeat_nothing() -> None:
     }
     gate = re.search(r"set -- (.+)", (ROOT / ".ci" / "run").read_text())
     assert gate is not None
-    (shared,) = ran["check"]
+    sam, shared = ran["check"]
+    assert sam == ".ci/sam"
     assert ran["test"] == [".ci/run test"]
     assert sorted([*shared.removeprefix(".ci/run ").split(), "test"]) == sorted(gate[1].split())
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]

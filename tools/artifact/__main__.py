@@ -24,6 +24,7 @@ from typing import Any
 
 from darkroom_ops.deployment import Deployment
 from darkroom_ops.engine import Engine
+from darkroom_ops.engine.engine import SUBSCRIBERS
 from darkroom_ops.engine.lambda_.environments import Start, start_process
 from tools.artifact import arm
 
@@ -40,6 +41,9 @@ SLOWER = 20
 
 PATIENCE = 600.0
 """Seconds for the build, and for all executions of a run."""
+
+OPTIONS = SUBSCRIBERS | {"BufferConcurrency": "2"}
+"""Each upload passes through the buffer, so that all functions of the template run."""
 
 NO_NETWORK = re.compile("Failed to fetch|error sending request")
 
@@ -115,7 +119,7 @@ def unexpected(results: Mapping[str, Result]) -> Iterator[str]:
 
 
 def build() -> tuple[Path, dict[str, Path]]:
-    """Build, and return the layer's folder and the functions', by the names of theirs."""
+    """Build, and return the folders as `built` does."""
     done = subprocess.run(
         ["make", "--no-print-directory", "build"],  # noqa: S607 - any make
         cwd=ROOT, capture_output=True, text=True, check=False, timeout=PATIENCE,
@@ -125,25 +129,30 @@ def build() -> tuple[Path, dict[str, Path]]:
     if done.returncode:
         raise RuntimeError(f"`make build` failed:\n{done.stdout}{done.stderr}")
     print(done.stdout.strip(), flush=True)
-    # Functions have no dependencies of their own: what the SAM CLI makes of them is a copy.
-    by_sam = shutil.which("sam") is not None
+    return built(by_sam=shutil.which("sam") is not None)
+
+
+def built(*, by_sam: bool) -> tuple[Path, dict[str, Path]]:
+    """Return the layer's folder and the functions', by the names of these in the stack.
+
+    Functions have no dependencies of their own: what the SAM CLI makes of them is a copy, in a
+    folder with the name that the template has for it.
+    """
+    sources = [path.parent for path in (ROOT / "functions").glob("*/app.py")]
     functions = {
-        path.name: SAM_BUILD / f"{_camel(path.name)}Function" if by_sam else path
-        for path in (ROOT / "functions").iterdir()
-        if (path / "app.py").is_file()
+        f"darkroom-{path.name.replace('_', '-')}": (
+            SAM_BUILD / f"{path.name.title().replace('_', '')}Function" if by_sam else path
+        )
+        for path in sources
     }
     return SAM_BUILD / "ImagingLayer" if by_sam else BUILD / "layer", functions
-
-
-def _camel(name: str) -> str:
-    return "".join(word.capitalize() for word in name.split("_"))
 
 
 def run(
     uploads: Mapping[str, bytes], start: Start, slower: int = 1
 ) -> tuple[dict[str, Result], str]:
     """Upload all, wait for their ends, and return these, and what Lambda reported, in words."""
-    with Engine(TEMPLATE, skip_waits=True, start=start) as engine:
+    with Engine(TEMPLATE, parameters=OPTIONS, skip_waits=True, start=start) as engine:
         for spec in engine.functions.specs():
             engine.functions.register(dataclasses.replace(spec, timeout=spec.timeout * slower))
         # One after the other: each has the processor. That the event is refused is no matter.
@@ -155,16 +164,21 @@ def run(
             at.s3.put_object(Bucket=at.source_bucket_name, Key=key, Body=data)
         if not engine.wait_idle(PATIENCE):
             raise RuntimeError(f"The executions did not end within {PATIENCE:.0f} s.")
+        arns = by_upload(engine.executions())
         ended = {
-            _name(given): at.stepfunctions.describe_execution(executionArn=arn)
-            for arn, given in engine.executions().items()
+            name: at.stepfunctions.describe_execution(executionArn=arns[name]) for name in uploads
         }
         results = {name: result(at, name, ended[name]) for name in uploads}
         return results, "\n".join(table(at, cold))
 
 
-def _name(given: Any) -> str:
-    return str(given["detail"]["object"]["key"]).rpartition("/")[2]
+def by_upload(executions: Mapping[str, Any]) -> dict[str, str]:
+    """Return the ARNs of executions by their upload's name; summaries of alerts have none."""
+    return {
+        given["detail"]["object"]["key"].rpartition("/")[2]: arn
+        for arn, given in executions.items()
+        if "detail" in given
+    }
 
 
 def result(at: Deployment, name: str, ended: Mapping[str, Any]) -> Result:
@@ -214,11 +228,10 @@ def main() -> int:
     began = time.monotonic()
     try:
         root = arm.install(BUILD / "arm")
-        layer, folders = build()
+        layer, functions = build()
         bytecode = BUILD / "arm" / "bytecode"
         shutil.rmtree(bytecode, ignore_errors=True)
-        names = {f"darkroom-{name.replace('_', '-')}": path for name, path in folders.items()}
-        sandbox = arm.Sandbox(root, layer, names, bytecode)
+        sandbox = arm.Sandbox(root, layer, functions, bytecode)
         found = probe(sandbox, "darkroom-prepare")
     except arm.Absent as absent:
         print(f"The run on Arm is left out: {absent}.")

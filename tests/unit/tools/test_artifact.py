@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from darkroom_ops.engine.deploy import read_template
 from tests.conftest import ROOT
 from tools.artifact import __main__ as artifact
 from tools.artifact import arm
@@ -61,6 +62,28 @@ def test_uploads_end_as_they_should() -> None:
     for name, wrong in {"a.jpg": LARGE, "hostile.png": corrupt, "corrupt.jpg": DONE}.items():
         (said,) = artifact.unexpected(good | {name: wrong})
         assert said.startswith(f"{name}: expected ")
+
+
+def test_what_the_sam_cli_built_is_what_the_template_names() -> None:
+    """Each function of the stack runs what was built for it, also the buffer's."""
+    resources = read_template(ROOT / "template.yaml")["Resources"]
+    named = {
+        each["Properties"]["FunctionName"]["Fn::Sub"].replace("${AWS::StackName}", "darkroom"): name
+        for name, each in resources.items()
+        if each["Type"] == "AWS::Serverless::Function"
+    }
+    layer, functions = artifact.built(by_sam=True)
+    assert {name: path.name for name, path in functions.items()} == named
+    assert resources[layer.name]["Type"] == "AWS::Serverless::LayerVersion"
+    _, sources = artifact.built(by_sam=False)
+    assert {name: path.relative_to(ROOT).as_posix() for name, path in sources.items()} == {
+        name: resources[logical]["Properties"]["CodeUri"] for name, logical in named.items()
+    }
+
+
+def test_an_execution_is_found_by_its_upload_and_a_summary_of_alerts_has_none() -> None:
+    upload = {"detail": {"object": {"key": "uploads/a.jpg"}}}
+    assert artifact.by_upload({"arn:a": upload, "arn:s": {"seconds": 300}}) == {"a.jpg": "arn:a"}
 
 
 @pytest.fixture
