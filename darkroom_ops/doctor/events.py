@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from darkroom.contract.arns import parse
 
-from darkroom_ops.doctor.findings import Finding, permits, with_statement
+from darkroom_ops.doctor.findings import Finding, Severity, permits, with_statement
 from darkroom_ops.doctor.stack import Stack
 
 EVENTS = "events.amazonaws.com"
@@ -216,7 +216,13 @@ def _may_send(stack: Stack, rule: Mapping[str, Any], arn: str, lost: str) -> Ite
 
 
 def missing(
-    stack: Stack, check: str, role: str, action: str, resource: str, says: str
+    stack: Stack,
+    check: str,
+    role: str,
+    action: str,
+    resource: str,
+    says: str,
+    severity: Severity = "broken",
 ) -> Iterator[Finding]:
     """Yield a finding when a role lacks a right, by IAM's own judgement.
 
@@ -230,7 +236,7 @@ def missing(
             PolicySourceArn=role, ActionNames=[action], ResourceArns=[resource]
         )["EvaluationResults"]
     except iam.exceptions.NoSuchEntityException:
-        yield Finding("broken", check, f"{says} Its role {name} is gone.", stack.undo_drift())
+        yield Finding(severity, check, f"{says} Its role {name} is gone.", stack.undo_drift())
         return
     if all(each["EvalDecision"] == "allowed" for each in results):
         return
@@ -238,7 +244,7 @@ def missing(
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     resource_name = parse(resource).name.rpartition("/")[2]  # a policy for each, as each is put
     yield Finding(
-        "broken",
+        severity,
         check,
         f"{says} Its role {name} lacks {action}.",
         stack.aws(
@@ -255,7 +261,7 @@ def missing(
 
 
 def steps(stack: Stack) -> Iterator[Finding]:
-    """Look whether the state machine may call what it calls, and Notify may publish."""
+    """Look whether state machines may call what they call, and Notify may tell people."""
     at, role = stack.at, stack.machine["roleArn"]
     for output in ("Prepare", "Resize", "MakePdf", "BackupOriginal", "Notify"):
         name = at.outputs[f"{output}FunctionName"]
@@ -277,20 +283,55 @@ def steps(stack: Stack) -> Iterator[Finding]:
         table,
         "The state machine may not write records: every image fails.",
     )
-    notify = stack.function(at.notify_function_name)["Configuration"]["Role"]
+    notify = stack.function(at.notify_function_name)["Configuration"]
     for topic in (at.notifications_topic_arn, at.alerts_topic_arn):
         yield from missing(
             stack,
             "steps",
-            notify,
+            notify["Role"],
             "sns:Publish",
             topic,
             f"Notify may not publish to {parse(topic).name}: nobody is told.",
         )
+    yield from _summary(stack, notify)
+
+
+def _summary(stack: Stack, notify: Mapping[str, Any]) -> Iterator[Finding]:
+    """Look whether Notify may start the summary of alerts, and that may call Notify."""
+    if stack.parameters.get("SummarySeconds", "0") == "0":
+        return
+    arn = notify["Environment"]["Variables"]["SUMMARY_MACHINE"]
+    name = parse(arn).name
+    alone = "people get each alert by itself, however many there are."
+    yield from missing(
+        stack,
+        "steps",
+        notify["Role"],
+        "states:StartExecution",
+        arn,
+        f"Notify may not start {name}: {alone}",
+        "warning",
+    )
+    stepfunctions = stack.at.stepfunctions
+    try:
+        machine = stepfunctions.describe_state_machine(stateMachineArn=arn)
+    except stepfunctions.exceptions.StateMachineDoesNotExist:
+        says = f"The state machine {name} is gone: {alone}"
+        yield Finding("warning", "steps", says, stack.undo_drift())
+        return
+    yield from missing(
+        stack,
+        "steps",
+        machine["roleArn"],
+        "lambda:InvokeFunction",
+        notify["FunctionArn"],
+        f"{name} may not call {notify['FunctionName']}: nobody is told of the alerts that wait for "
+        "their summary.",
+    )
 
 
 def buffer(stack: Stack) -> Iterator[Finding]:
-    """Look whether something takes the uploads out of the buffer, if there is one."""
+    """Look whether something takes the uploads out of the buffer, if there is one, and may."""
     if "BufferQueueUrl" not in stack.at.outputs:
         return
     if stack.parameters.get("BufferConcurrency", "0") == "0":
@@ -307,7 +348,18 @@ def buffer(stack: Stack) -> Iterator[Finding]:
             "Nothing takes uploads out of the buffer: they wait.",
             stack.undo_drift(),
         )
+    express = stack.parameters.get("WorkflowType") == "EXPRESS"
     for each in found:
+        start = stack.at.lambda_.get_function(FunctionName=each["FunctionArn"])["Configuration"]
+        yield from missing(
+            stack,
+            "buffer",
+            start["Role"],
+            "states:StartSyncExecution" if express else "states:StartExecution",
+            stack.at.state_machine_arn,
+            f"{start['FunctionName']} may not start {parse(stack.at.state_machine_arn).name}: "
+            "uploads end with the dead letters.",
+        )
         if each["State"] not in {"Enabled", "Enabling", "Updating", "Creating"}:
             yield Finding(
                 "broken",

@@ -9,7 +9,7 @@ import contextlib
 import json
 import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -19,6 +19,7 @@ from moto.sns.models import sns_backends
 from darkroom_ops.deployment import Deployment
 from darkroom_ops.doctor.examine import CHECKS, examine
 from darkroom_ops.doctor.findings import Finding
+from darkroom_ops.doctor.stack import Stack
 from darkroom_ops.engine import Engine
 from darkroom_ops.engine.backends import ACCOUNT
 from darkroom_ops.engine.protocols import ServiceError
@@ -228,6 +229,41 @@ def without_policies(role: str) -> Iterator[None]:
         policies.update(kept)
 
 
+@contextlib.contextmanager
+def lacking(role: str, sid: str) -> Iterator[None]:
+    """Take one statement from the policies of a role."""
+    policies = iam_backends[ACCOUNT]["aws"].get_role_by_arn(role).policies
+    kept = dict(policies)
+    for name, policy in kept.items():
+        document = policy if isinstance(policy, dict) else json.loads(policy)
+        left = [each for each in document["Statement"] if each.get("Sid") != sid]
+        policies[name] = json.dumps(document | {"Statement": left})
+    assert policies != kept
+    try:
+        yield
+    finally:
+        policies.clear()
+        policies.update(kept)
+
+
+@contextlib.contextmanager
+def setting(at: Deployment, function: str, **changed: str) -> Iterator[None]:
+    """Change environment variables of a function."""
+    told = at.lambda_.get_function_configuration(FunctionName=function)
+    kept = {name: str(value) for name, value in told["Environment"]["Variables"].items()}
+
+    def put(variables: Mapping[str, str]) -> None:
+        at.lambda_.update_function_configuration(
+            FunctionName=function, Environment={"Variables": dict(variables)}
+        )
+
+    put(kept | changed)
+    try:
+        yield
+    finally:
+        put(kept)
+
+
 def test_a_rule_that_may_not_start_the_state_machine(at: Deployment) -> None:
     (target,) = at.events.list_targets_by_rule(Rule="darkroom-upload")["Targets"]
     with without_policies(target["RoleArn"]):
@@ -275,6 +311,63 @@ def test_a_notify_that_may_not_publish(at: Deployment) -> None:
         )
         carry_out(at, first.mend)
         mended(at, second)
+
+
+@pytest.fixture
+def summaries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stack that tells of many alerts in one: in tests, each is told at once."""
+    monkeypatch.setattr(Stack, "parameters", {"SummarySeconds": "300"})
+
+
+def summary_machine(at: Deployment) -> Any:
+    """Return the state machine that tells of many alerts in one."""
+    machines = at.stepfunctions.list_state_machines()["stateMachines"]
+    (arn,) = (e["stateMachineArn"] for e in machines if e["name"] == "darkroom-alert-summary")
+    return at.stepfunctions.describe_state_machine(stateMachineArn=arn)
+
+
+@pytest.mark.usefixtures("summaries")
+def test_a_notify_that_may_not_start_the_summary_of_alerts(at: Deployment) -> None:
+    """It publishes and marks as before, so nothing else is wrong; and each alert goes out alone."""
+    role = at.lambda_.get_function(FunctionName=at.notify_function_name)["Configuration"]["Role"]
+    with lacking(role, "StartTheSummary"):
+        finding = only(at, "warning", "steps")
+        assert finding.says == (
+            "Notify may not start darkroom-alert-summary: people get each alert by itself, however "
+            f"many there are. Its role {role.rpartition('/')[2]} lacks states:StartExecution."
+        )
+        mended(at, finding)
+
+
+@pytest.mark.usefixtures("summaries")
+def test_a_summary_of_alerts_that_may_do_nothing(at: Deployment) -> None:
+    role = summary_machine(at)["roleArn"]
+    with without_policies(role):
+        finding = only(at, "broken", "steps")
+        assert finding.says == (
+            "darkroom-alert-summary may not call darkroom-notify: nobody is told of the alerts that"
+            f" wait for their summary. Its role {role.rpartition('/')[2]} lacks "
+            "lambda:InvokeFunction."
+        )
+        mended(at, finding)
+
+
+@pytest.mark.usefixtures("summaries")
+def test_a_summary_of_alerts_that_is_gone(at: Deployment) -> None:
+    name, gone = at.notify_function_name, "arn:aws:states:us-east-1:123456789012:stateMachine:gone"
+    with setting(at, name, SUMMARY_MACHINE=gone):
+        first, second = found(at, "steps")
+    assert first.says.startswith("Notify may not start gone: ")
+    assert second.says == (
+        "The state machine gone is gone: people get each alert by itself, however many there are."
+    )
+    assert (second.severity, second.mend[: len(UNDO)]) == ("warning", UNDO)
+
+
+def test_without_summaries_nobody_needs_a_right_to_them(at: Deployment) -> None:
+    assert Stack(at).parameters["SummarySeconds"] == "0"
+    with without_policies(summary_machine(at)["roleArn"]):
+        assert found(at, "steps") == []
 
 
 def test_a_rule_that_may_not_invoke_notify(at: Deployment) -> None:

@@ -259,18 +259,31 @@ def test_express_has_no_such_rates(account: Account) -> None:
 # ---------------------------------------------------------------------------- the buffer
 
 
-def mapped(account: Account, *states: str) -> None:
-    queue = ARN.format("sqs", "photos-buffer")
+def mapped(
+    account: Account, *states: str, decision: str = "allowed", workflow: str = "STANDARD"
+) -> None:
+    """A buffer's event source mappings, and what IAM says of their function's role."""
+    queue, function = ARN.format("sqs", "photos-buffer"), ARN.format("lambda", "function:start")
+    role, machine = ARN.format("iam", "role/start"), account.outputs["StateMachineArn"]
+    action = {"EXPRESS": "StartSyncExecution", "STANDARD": "StartExecution"}[workflow]
     account.outputs["BufferQueueUrl"] = "https://queue"
-    account.stack(BufferConcurrency="2")
+    account.stack(BufferConcurrency="2", WorkflowType=workflow)
     account.answers("sqs", "get_queue_attributes", {"Attributes": {"QueueArn": queue}})
-    mappings = [{"UUID": f"{each:-<36}", "State": each} for each in states]
+    mappings = [{"UUID": f"{each:-<36}", "State": each, "FunctionArn": function} for each in states]
     account.answers(
         "lambda",
         "list_event_source_mappings",
         {"EventSourceMappings": mappings},
         EventSourceArn=queue,
     )
+    for _ in states:
+        told = {"FunctionName": "photos-start", "Role": role}
+        account.answers("lambda", "get_function", {"Configuration": told}, FunctionName=function)
+        result = {"EvalActionName": f"states:{action}", "EvalDecision": decision}
+        account.answers(
+            "iam", "simulate_principal_policy", {"EvaluationResults": [result]},
+            PolicySourceArn=role, ActionNames=[f"states:{action}"], ResourceArns=[machine],
+        )  # fmt: skip
 
 
 @pytest.mark.parametrize("state", ["Enabled", "Enabling", "Updating", "Creating"])
@@ -288,6 +301,19 @@ def test_a_buffer_whose_mapping_is_disabled(account: Account) -> None:
     )
 
 
+@pytest.mark.parametrize("workflow", ["STANDARD", "EXPRESS"])
+def test_a_buffer_whose_function_may_start_nothing(account: Account, workflow: str) -> None:
+    mapped(account, "Enabled", decision="implicitDeny", workflow=workflow)
+    severity, says, mend = account.finding("buffer")
+    action = "StartExecution" if workflow == "STANDARD" else "StartSyncExecution"
+    assert severity == "broken"
+    assert says == (
+        "photos-start may not start photos: uploads end with the dead letters. Its role start lacks"
+        f" states:{action}."
+    )
+    assert mend.startswith("aws iam put-role-policy --role-name start --policy-name Doctor-states-")
+
+
 def test_a_buffer_that_nothing_empties(account: Account) -> None:
     mapped(account)
     severity, says, mend = account.finding("buffer")
@@ -299,7 +325,8 @@ def test_a_buffer_that_nothing_empties(account: Account) -> None:
     assert mend == (
         f"aws cloudformation create-change-set {about} --use-previous-template --deployment-mode "
         "REVERT_DRIFT --capabilities CAPABILITY_IAM --parameters "
-        f"ParameterKey=BufferConcurrency,UsePreviousValue=true {PLACE} && aws cloudformation wait "
+        "ParameterKey=BufferConcurrency,UsePreviousValue=true "
+        f"ParameterKey=WorkflowType,UsePreviousValue=true {PLACE} && aws cloudformation wait "
         f"change-set-create-complete {about} {PLACE} && aws cloudformation execute-change-set "
         f"{about} {PLACE}"
     )
