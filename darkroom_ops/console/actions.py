@@ -17,10 +17,10 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from darkroom_ops import dlq
 from darkroom_ops.console.context import Context, context_of, execution_of
 from darkroom_ops.console.problems import problem
-from darkroom_ops.console.views.execution import editor_with, path_of
+from darkroom_ops.console.views.execution import corrected_key, editor_with, path_of
 from darkroom_ops.executions.model import STOPPED, SourceObject
 from darkroom_ops.executions.watch import find_started
-from darkroom_ops.rerun import command, start
+from darkroom_ops.rerun import command, request_of, start
 
 MAX_INPUT = 256 * 1024
 """Step Functions takes an input of 262,144 bytes at most (its quotas)."""
@@ -47,7 +47,49 @@ async def _body(request: Request, limit: int) -> bytes:
 
 async def upload(request: Request) -> Response:
     """Put a file into the source bucket, as any upload, and name the execution that it starts."""
-    name = request.query_params.get("name", "").replace("\\", "/").rpartition("/")[2]
+    context = context_of(request)
+    name = _file_name(request)
+    data = await _accepted(request, name)
+    if isinstance(data, Response):
+        return data
+    key = context.deployment.source_prefix + name
+    return JSONResponse(await run_in_threadpool(_upload, context, key, data), 201)
+
+
+async def correct(request: Request) -> Response:
+    """Put a corrected copy under the key of an execution's image, and name its new execution."""
+    data = await _accepted(request, _file_name(request))
+    if isinstance(data, Response):
+        return data
+    return await run_in_threadpool(_correct, request, data)
+
+
+def _correct(request: Request, data: bytes) -> Response:
+    context, execution = context_of(request), execution_of(request)
+    key = corrected_key(context, execution)
+    if key is None:
+        return problem(
+            request, 422, "Nothing to correct",
+            f"Expected an execution of an image in {context.deployment.source_bucket_name}, this "
+            "stack's source bucket, but its input names none. Upload the image as a new one.",
+        )  # fmt: skip
+    if key.startswith(context.deployment.source_prefix):
+        return JSONResponse(_upload(context, key, data), 201)
+    # Only what lies below the prefix starts an execution by itself.
+    source, _ = _put(context, key, data)
+    named = {"bucket": source.bucket, "key": key}
+    if source.version_id is not None:
+        named["versionId"] = source.version_id
+    arn = start(context.deployment, request_of(execution) | {"source": named})
+    return JSONResponse({"key": key, "page": path_of(arn)}, 201)
+
+
+def _file_name(request: Request) -> str:
+    return request.query_params.get("name", "").replace("\\", "/").rpartition("/")[2]
+
+
+async def _accepted(request: Request, name: str) -> bytes | Response:
+    """Return the file that was sent, or what is wrong with it."""
     if not name:
         return problem(request, 422, "No name", "Expected a file with a name, but it has none.")
     limit = Limits().max_bytes
@@ -59,22 +101,25 @@ async def upload(request: Request) -> Response:
             f"{name} is larger than the {limit // MIB} MB that the pipeline accepts. Upload a "
             "smaller copy.",
         )  # fmt: skip
-    if not data:
-        return problem(
-            request, 422, "Empty", f"{name} is empty. Choose a file with an image in it."
-        )
-    return JSONResponse(await run_in_threadpool(_upload, context_of(request), name, data), 201)
+    return data or problem(
+        request, 422, "Empty", f"{name} is empty. Choose a file with an image in it."
+    )
 
 
-def _upload(context: Context, name: str, data: bytes) -> dict[str, Any]:
+def _put(context: Context, key: str, data: bytes) -> tuple[SourceObject, datetime.datetime]:
+    """Put an object into the source bucket; return it, and a moment before."""
+    bucket, began = context.deployment.source_bucket_name, datetime.datetime.now(datetime.UTC)
+    put = context.deployment.s3.put_object(Bucket=bucket, Key=key, Body=data)
+    return SourceObject(bucket, key, put.get("VersionId"), put["ETag"].strip('"')), began
+
+
+def _upload(context: Context, key: str, data: bytes) -> dict[str, Any]:
     deployment = context.deployment
-    bucket, key = deployment.source_bucket_name, deployment.source_prefix + name
-    began = datetime.datetime.now(datetime.UTC)
-    put = deployment.s3.put_object(Bucket=bucket, Key=key, Body=data)
+    source, began = _put(context, key, data)
     arn = find_started(
         deployment.stepfunctions,
         deployment.state_machine_arn,
-        SourceObject(bucket, key, put.get("VersionId"), put["ETag"].strip('"')),
+        source,
         began,
         seconds=STARTS_SECONDS,
         interval=context.seconds,

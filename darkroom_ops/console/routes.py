@@ -33,6 +33,7 @@ def create(context: Context, port: int, token: str) -> Starlette:
         Route(f"{_ONE}/events", execution.events),
         Route(f"{_ONE}/rerun", execution.editor),
         Route(f"{_ONE}/rerun", actions.rerun, methods=["POST"]),
+        Route(f"{_ONE}/source", actions.correct, methods=["POST"]),
         Route(f"{_ONE}/stop", actions.stop, methods=["POST"]),
         Route(f"{_ONE}/redrive", actions.redrive, methods=["POST"]),
         Route(f"{_ONE}/pictures/{{which:str}}", execution.picture),

@@ -307,6 +307,5 @@ document.addEventListener("keydown", (event) => {
 
 pictures();
 $$("[data-stream]").forEach(live);
-if ($("[data-drop]")) import("./uploads.js");
 if ($("#state")) states();
 $$("[data-editor]").forEach(editor);

@@ -1,6 +1,7 @@
 // Files that are dropped or chosen: sent four at a time, with one line for each.
 
 import { beforeLeaving } from "./alive.js";
+import { send as post } from "./send.js";
 
 const AT_ONCE = 4;
 const place = document.querySelector("[data-uploads]");
@@ -41,13 +42,7 @@ function add(file, line) {
 async function one(file, line) {
   say(line, file, "", "uploading …");
   try {
-    const answer = await fetch(`/uploads?name=${encodeURIComponent(file.name)}`, {
-      method: "POST",
-      headers: { accept: "application/json" },
-      body: file,
-    });
-    const said = await answer.json();
-    if (!answer.ok) throw Object.assign(new Error(said.message), { again: answer.status >= 500 });
+    const said = await post("/uploads", file);
     say(line, file, "good", "uploaded");
     counts.good++;
     if (!said.page) return null;
@@ -58,10 +53,9 @@ async function one(file, line) {
     line.append(link);
     return said.page;
   } catch (error) {
-    const silent = error instanceof TypeError; // fetch's, when nobody answers
-    say(line, file, "bad", silent ? "not uploaded, as the console did not answer." : error.message);
+    say(line, file, "bad", error.message);
     counts.bad++;
-    if (silent || error.again) button(line, "Send again", () => {
+    if (error.again) button(line, "Send again", () => {
       counts.bad--;
       add(file, line);
       work();

@@ -73,7 +73,10 @@ def values(context: Context, execution: Execution, tab: str = "overview") -> dic
         "saving": lambda made: words.saving(made, original),
         "share": lambda made: _share(made.bytes, original),
         "places": list(places(execution)),
-        "failure": failure(execution, logs.memory(context.deployment, execution)),
+        "failure": (failed := failure(execution, logs.memory(context.deployment, execution))),
+        "corrects": failed is not None
+        and failed["advice"].upload
+        and corrected_key(context, execution) is not None,
         "timeline": timeline.draw(execution, datetime.datetime.now(datetime.UTC)),
         "messages": deliveries(context.inbox, about=execution.arn) if context.inbox else None,
         "rerun_command": _command(context, execution),
@@ -90,6 +93,13 @@ def failure(execution: Execution, memory: str = "") -> dict[str, Any] | None:
         "cause": reason(execution, memory) or "It gave no reason.",
         "advice": advise(execution.error or "", caught=execution.caught),
     }
+
+
+def corrected_key(context: Context, execution: Execution) -> str | None:
+    """Return the key that a corrected copy of an execution's image goes under, if there is one."""
+    source = execution.source
+    ours = source is not None and source.bucket == context.deployment.source_bucket_name
+    return source.key if ours and source else None
 
 
 def _share(size: int, whole: int) -> float:

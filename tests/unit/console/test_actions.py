@@ -130,3 +130,96 @@ def test_an_upload_has_a_name_and_a_size(
     assert answer.status_code == code
     assert said is None or said in answer.json()["message"]
     assert len(stack.done) == (code == 201)
+
+
+CORRECT = "/executions/corrupt/source"
+
+
+def source_of(stack: Any, name: str) -> tuple[str, str]:
+    given = json.loads(stack.stepfunctions.describe_execution(executionArn=name)["input"])
+    return given["detail"]["bucket"]["name"], given["detail"]["object"]["key"]
+
+
+def test_a_corrected_copy_goes_under_the_very_key_and_its_execution_is_named(
+    client: TestClient, stack: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[Any] = []
+
+    def find(*given: Any, **_: Any) -> str:
+        looked.append(given[2])
+        return f"{PREFIX}found"
+
+    monkeypatch.setattr("darkroom_ops.console.actions.find_started", find)
+    bucket, key = source_of(stack, "corrupt")
+    stack.source_bucket_name, stack.source_prefix = bucket, key[:3]
+
+    answer = client.post(CORRECT, params={"name": "other.png"}, content=b"data", headers=OURS)
+
+    assert (answer.status_code, answer.json()) == (201, {"key": key, "page": "/executions/found"})
+    assert stack.done == [("put", {"Bucket": bucket, "Key": key, "Body": b"data"})]
+    assert (looked[0].key, looked[0].version_id) == (key, "v1")
+
+
+def test_a_corrected_copy_where_no_upload_starts_anything_is_run_as_was_asked(
+    client: TestClient, stack: Any
+) -> None:
+    bucket, key = source_of(stack, "corrupt")
+    stack.source_bucket_name, stack.source_prefix = bucket, "elsewhere/"
+    for put, named in (
+        ({"ETag": '"etag"', "VersionId": "v2"}, {"versionId": "v2"}),
+        ({"ETag": '"etag"'}, {}),
+    ):
+        stack.s3.put_object = lambda put=put, **_: put
+
+        answer = client.post(CORRECT, params={"name": "other.png"}, content=b"data", headers=OURS)
+
+        assert answer.json() == {"key": key, "page": "/executions/new%20one"}
+        assert stack.done == [("start", {"source": {"bucket": bucket, "key": key} | named})]
+        stack.done.clear()
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "ours", "code", "said"),
+    [
+        ("", b"x", True, 422, "Expected a file with a name"),
+        ("a.jpg", b"", True, 422, "a.jpg is empty"),
+        ("a.jpg", b"x" * 11, True, 413, "a.jpg is larger than the 0 MB"),
+        ("a.jpg", b"x", False, 422, "Expected an execution of an image in sources"),
+    ],
+)
+def test_a_corrected_copy_is_checked_as_any_upload(
+    client: TestClient,
+    stack: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    data: bytes,
+    ours: bool,
+    code: int,
+    said: str,
+) -> None:
+    limits = SimpleNamespace(max_bytes=10)
+    monkeypatch.setattr("darkroom_ops.console.actions.Limits", lambda: limits)
+    if ours:
+        stack.source_bucket_name, _ = source_of(stack, "corrupt")
+
+    answer = client.post(CORRECT, params={"name": name}, content=data, headers=OURS)
+
+    assert (answer.status_code, stack.done) == (code, [])
+    assert said in answer.json()["message"]
+    assert client.post(CORRECT, params={"name": "a.jpg"}, content=b"x").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("name", "ours", "offered"),
+    [("corrupt", True, True), ("corrupt", False, False), ("complete", True, False)],
+)
+def test_a_corrected_copy_is_asked_for_where_a_re_run_cannot_help(
+    client: TestClient, stack: Any, name: str, ours: bool, offered: bool
+) -> None:
+    if ours:
+        stack.source_bucket_name, _ = source_of(stack, name)
+
+    page = client.get(f"/executions/{name}").text
+
+    assert (f'data-corrects="/executions/{name}/source"' in page) is offered
+    assert ('<a class="button primary" href="/executions/' in page) is not offered

@@ -185,7 +185,8 @@ PASSES = "Yes, it may help: the cause is likely to pass."
     ],
 )  # fmt: skip
 def test_the_advice_is_what_helps(error: str, says: str, action: tuple[str, str], do: str) -> None:
-    assert advise(error, caught=True) == Advice(says, (action,), do)  # type: ignore[arg-type]
+    found = advise(error, caught=True)
+    assert (found.says, found.actions, found.do) == (says, (action,), do)
 
 
 def test_what_nothing_caught_is_resumed_or_run_again() -> None:
@@ -276,3 +277,9 @@ def test_what_ran_out_is_said_with_its_figures(
     error: str, facts: dict[str, Any], says: str | None
 ) -> None:
     assert exhausted(error, step="Resize", **facts) == says
+
+
+def test_another_file_helps_where_the_file_was_at_fault() -> None:
+    helped = {error for error in CAUGHT if advise(error, caught=True).upload}
+    assert helped == {*by_class(ImageError), "SourceNotFound"}
+    assert not advise("CorruptImage", caught=False).upload

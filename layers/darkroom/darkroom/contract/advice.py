@@ -33,6 +33,7 @@ class Advice(Struct, frozen=True):
     says: str
     actions: tuple[tuple[Action, str], ...]
     do: str = ""  # the same in an SMS: what to do, and behind a full stop what may be left out
+    upload: bool = False  # another file under the same key is what helps
 
     @property
     def redrive(self) -> bool:
@@ -164,7 +165,8 @@ def advise(error: str, *, caught: bool) -> Advice:
         return Advice(_EXHAUSTED[error], (_ONCE_DONE,), "ask for less. Don't re-run as it is")
     found = errors.named(error) or DarkroomError
     says, action, do = _BY_ERROR.get(found, _BY_ERROR[DarkroomError])
-    return Advice(says, (action,), do)
+    upload = issubclass(found, (errors.ImageError, errors.SourceNotFound))
+    return Advice(says, (action,), do, upload)
 
 
 def status_failure(status: str, error: str | None, cause: str | None) -> Failure:

@@ -1,0 +1,32 @@
+// A corrected copy of an image whose file was at fault: sent, and its execution opened.
+
+import { beforeLeaving } from "./alive.js";
+import { send } from "./send.js";
+
+let sending = false;
+
+addEventListener("beforeunload", (event) => {
+  if (sending) event.preventDefault();
+});
+beforeLeaving(() => !sending);
+
+document.addEventListener("change", async (event) => {
+  const input = event.target.closest("[data-corrects]");
+  const file = input?.files[0];
+  if (!file || sending) return;
+  const place = document.querySelector("[data-sent]");
+  place.className = "corrects";
+  place.textContent = `${file.name}: uploading …`;
+  sending = true;
+  try {
+    const { page } = await send(input.dataset.corrects, file);
+    sending = false;
+    if (page) location.assign(page);
+    else place.textContent = `${file.name}: uploaded. Its execution has not started yet.`;
+  } catch (error) {
+    place.className = "corrects bad";
+    place.textContent = `${file.name}: ${error.message}`;
+  }
+  sending = false;
+  input.value = ""; // so that the same file can be chosen once more
+});
