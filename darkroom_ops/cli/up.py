@@ -287,6 +287,10 @@ class _Screen:
             "darkroom run samples/rocket.jpg",
         ):
             self._say(f"  {example}")
+        self._say(
+            "\nAn AWS CLI before 2.13, or 1.29, asks AWS itself: give it "
+            f"--endpoint-url {engine.endpoint} too."
+        )
 
     def _left_out(self, engine: Engine) -> None:
         reasons: defaultdict[str, list[str]] = defaultdict(list)

@@ -258,6 +258,10 @@ def test_up_for_people_shows_names_and_examples(tmp_path: Path) -> None:
     assert not CONTROL.search(text)
     profile = tmp_path / "aws-config"
     assert f"  export AWS_CONFIG_FILE={profile} AWS_PROFILE=darkroom\n" in text
+    assert re.search(
+        r"AWS CLI before 2\.13, or 1\.29, asks AWS .+ --endpoint-url http://127\.0\.0\.1:\d+ too\.",
+        text,
+    )
     secret = re.search("aws_secret_access_key = (.+)", profile.read_text())
     assert secret is not None
     assert re.search(

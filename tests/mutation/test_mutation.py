@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("libcst", reason="it has no wheel for Intel Macs")
+
 from tests.mutation import definition
 from tests.mutation.areas import ROOT, files
 from tests.mutation.mutants import Source

@@ -44,11 +44,13 @@ def test_the_jobs_of_ci_share_the_gate_and_repeat_nothing() -> None:
     sam, shared = ran["check"]
     assert sam == ".ci/sam"
     assert ran["test"] == [".ci/run test"]
+    assert ran["mac"] == ["make demo", "make test"]  # what the README promises
+    assert ci["jobs"]["mac"]["strategy"]["matrix"]["machine"] == ["macos-15", "macos-15-intel"]
     assert sorted([*shared.removeprefix(".ci/run ").split(), "test"]) == sorted(gate[1].split())
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
     pythons = ci["jobs"]["test"]["strategy"]["matrix"]["python"]
     assert declared == f">={pythons[0]}"
-    assert pythons == ["3.11", "3.12", "3.13"]
+    assert pythons == ["3.11", "3.12", "3.13", "3.14"]
     assert "strategy" not in ci["jobs"]["check"]
     assert ci["permissions"] == {"contents": "read"}
 
