@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
+from darkroom.steps import start
 
+from darkroom_ops.engine.deploy import read_template
 from darkroom_ops.executions.cost import CALLS, PRICES, estimate
 from tests.conftest import ROOT
 from tests.unit.recorded import MEMORY, recorded
@@ -66,10 +68,12 @@ PRICE = {
     "an e-mail for each image, if wanted": PRICES.sns_email,
 }
 
+SQS_REQUEST = 0.40 / 1_000_000
+
 
 @pytest.mark.parametrize("workflow", ["Standard, as", "Express ("])
 def test_every_log_is_paid_for_when_it_is_written_and_when_it_is_searched(workflow: str) -> None:
-    """CloudWatch: $0.50 per GB taken in, $0.12 per GB scanned by a data protection policy."""
+    """$0.50 per GB taken in, $0.12 per GB scanned: docs/cost.md says who says so."""
     _, *lines = rows(COST.partition(f"## {workflow}")[2])
     logs = {what: (number(q.split()[0]), number(usd)) for what, q, _, usd in lines if "KB" in q}
     searched, price = logs.pop("Logs searched for secrets")
@@ -101,3 +105,34 @@ def test_a_bill_is_its_quantities_times_the_prices(workflow: str) -> None:
     assert (quantities["S3 writes and copies"], quantities["S3 reads"]) == (str(PUTS), str(GETS))
     for what in ("DynamoDB writes", "DynamoDB reads"):
         assert number(quantities[what]) == ESTIMATED[what]
+
+
+def test_the_buffer_costs_what_its_function_waits() -> None:
+    """SQS: $0.40 for a million requests. Start waits a whole number of its pauses."""
+    (row,) = re.findall(r"^\| `BufferConcurrency` \|.*", COST, flags=re.MULTILINE)
+    said = [float(each) for each in re.findall(r"\$(\d+\.\d+)", row)]
+    seconds, few, many = 1.5, 0.5, 10.0
+    assert f"{seconds} s of waiting each: it looks each {few} s" in row
+    assert f"at 100, each {many:.0f} s" in row
+    assert [max(start.SHORTEST_PAUSE, n / start.DESCRIBES_PER_SECOND) for n in (5, 100)] == [
+        few,
+        many,
+    ]
+    assert seconds % few == 0
+    memory = read_template(ROOT / "template.yaml")["Resources"]["StartFunction"]["Properties"][
+        "MemorySize"
+    ]
+    thousand = 1_000 * memory / 1024 * PRICES.lambda_gb_second
+    # Five pollers of Lambda, each of which waits 20 s for a message.
+    month = 5 * 30 * 86_400 / 20
+    assert said == [
+        pytest.approx(1_000 * 3 * SQS_REQUEST, rel=0.05),
+        pytest.approx(seconds * thousand, rel=0.05),
+        pytest.approx(many * thousand, rel=0.05),
+        pytest.approx(month * SQS_REQUEST, rel=0.05),
+    ]
+
+
+def test_what_the_buffer_gives_back_comes_again_when_its_function_asked() -> None:
+    text = (ROOT / "docs" / "engine.md").read_text()
+    assert f"(Start: after {start.SOONEST_AGAIN} s, then each time twice as long)" in text

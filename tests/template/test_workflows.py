@@ -73,9 +73,9 @@ def test_nothing_that_checks_or_builds_can_ask_for_credentials(deploying: Any) -
     assert list(steps(build)) == [".ci/sam", "make check", "make build", "Pack"]
     assert deploy["needs"] == "build"
     assert deploy["permissions"] == {"contents": "read", "id-token": "write"}
-    assert list(steps(deploy)) == [".ci/sam", "Unpack", "Deploy"]
+    assert list(steps(deploy)) == [".ci/sam", "make .venv/ops", "Unpack", "Deploy", "Doctor"]
     uses = [each.get("uses", each.get("name", "")).partition("@")[0] for each in deploy["steps"]]
-    assert uses[-2:] == ["aws-actions/configure-aws-credentials", "Deploy"]
+    assert uses[-3:] == ["aws-actions/configure-aws-credentials", "Deploy", "Doctor"]
 
 
 def test_what_was_built_is_what_is_deployed(
@@ -102,6 +102,21 @@ def test_what_was_built_is_what_is_deployed(
         "deploy", "--no-confirm-changeset", "--no-fail-on-empty-changeset",
         "--stack-name", "photos", "--parameter-overrides", "LogLevel=DEBUG", "CloudFront=yes",
     ]  # fmt: skip
+
+
+def test_the_doctor_looks_at_what_was_deployed_and_undoes_nothing(
+    deploying: Any, tmp_path: Path
+) -> None:
+    """With a `darkroom` that tells what it was asked, and finds something."""
+    command = tmp_path / ".venv" / "bin" / "darkroom"
+    command.parent.mkdir(parents=True)
+    command.write_text('#!/bin/sh\nprintf "%s\\n" "$@" > asked; exit 1')
+    command.chmod(0o755)
+    last = deploying["jobs"]["deploy"]["steps"][-1]
+    assert last["continue-on-error"] is True
+    with pytest.raises(subprocess.CalledProcessError):
+        run(last["run"], tmp_path, STACK_NAME="photos")
+    assert (tmp_path / "asked").read_text().split() == ["doctor", "--stack", "photos"]
 
 
 def test_the_role_is_for_the_environment_that_reviewers_guard() -> None:
