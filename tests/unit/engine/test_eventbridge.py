@@ -219,9 +219,12 @@ def test_an_execution_that_ended_before_its_start_was_answered_holds_nothing(wor
 
 def test_the_end_of_an_execution_that_no_event_started_leaves_nothing(world: World) -> None:
     world.aws.during_start = lambda _: world.router.execution_ended("another")
-    threading.Timer(0.05, world.router.execution_ended, ["execution-1"]).start()
     world.router.execution_ended("one more")
-    world.deliver({"Arn": MACHINE})
+    world.rules = [Rule([{"Arn": MACHINE}])]
+    world.router.put(EVENT)
+    until(lambda: "execution-1" in world.router._ended or None)
+    world.router.execution_ended("execution-1")
+    world.finish()
     assert world.router._ended == {}
     assert world.router._ended_early == set()
 
