@@ -8,6 +8,7 @@ fail here, as storage and services do at times.
 from __future__ import annotations
 
 import contextlib
+import datetime
 import io
 import json
 import logging
@@ -65,6 +66,7 @@ class Gateway:
         *,
         keys: Keys,
         hosts: frozenset[str],
+        now: Callable[[], datetime.datetime] = lambda: datetime.datetime.now(datetime.UTC),
     ) -> None:
         lock = threading.Lock()
         self._services = {
@@ -75,6 +77,7 @@ class Gateway:
         self._pages = pages
         self._keys = keys
         self._hosts = hosts
+        self._now = now
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve a request."""
@@ -132,6 +135,9 @@ class Gateway:
         if unread is not None:
             return unread
         secret, body = self._keys.secret_of(signature.principal), environ["wsgi.input"].getvalue()
+        untimely = signature.untimely(self._now())
+        if untimely is not None:
+            return ServiceError(*untimely)
         if signature.matches(environ, body, secret):
             return _unwritable(body) if "HTTP_X_AMZ_TARGET" in environ else None
         return ServiceError(

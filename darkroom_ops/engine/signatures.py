@@ -1,11 +1,14 @@
 """Who makes a call: the engine's access keys, and the signatures that are made with them.
 
 Sources: "Create a signed AWS API request" (IAM user guide) for Signature Version 4; "Signing and
-authenticating REST requests" (S3 user guide) for the addresses of version 2 that boto3 presigns.
+authenticating REST requests" (S3 user guide) for the addresses of version 2 that boto3 presigns;
+"Authenticating requests: using query parameters" (S3 API reference) for how long an address holds.
 """
 
 from __future__ import annotations
 
+import contextlib
+import datetime
 import functools
 import hashlib
 import hmac
@@ -14,6 +17,7 @@ import secrets
 import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 from wsgiref.types import WSGIEnvironment
 
 from botocore.auth import HmacV1QueryAuth
@@ -24,6 +28,43 @@ from darkroom_ops.deployment import OPERATOR
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 
+SKEW = datetime.timedelta(minutes=15)
+"""How far the time of a request may be from the service's."""
+
+WEEK = 604_800
+"""For how many seconds an address may be presigned, at most."""
+
+Refusal: TypeAlias = tuple[int, str, str]
+"""HTTP's status, and the code and the message of an error."""
+
+_EXPIRED: Refusal = (403, "AccessDenied", "Request has expired")
+_EARLY: Refusal = (403, "AccessDenied", "Request is not yet valid")
+_SKEWED: Refusal = (
+    403,
+    "RequestTimeTooSkewed",
+    "The difference between the request time and the current time is too large.",
+)
+_UNDATED: Refusal = (
+    403,
+    "AccessDenied",
+    "AWS authentication requires a valid Date or x-amz-date header",
+)
+_NO_NUMBER: Refusal = (
+    400,
+    "AuthorizationQueryParametersError",
+    "X-Amz-Expires should be a number",
+)
+_TOO_LONG: Refusal = (
+    400,
+    "AuthorizationQueryParametersError",
+    (
+        "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires "
+        f"must be less than {WEEK} seconds"
+    ),
+)
+
+_TIME = re.compile(r"\d{8}T\d{6}Z")
+_NUMBER = re.compile(r"[0-9]{1,12}")
 _CREDENTIAL = re.compile(
     r"(?P<key>[^/]+)/(?P<date>\d{8})/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request"
 )
@@ -58,12 +99,37 @@ class Signature:
     headers: tuple[str, ...]  # the names of those that are signed
     value: str
     presigned: bool = False
+    expires: str = ""  # of an address: seconds after its time; of version 2, since 1970
     version: int = 4
+
+    def untimely(self, now: datetime.datetime) -> Refusal | None:
+        """Return how it is refused at a time, as S3 and the other services say it; None if not."""
+        if self.version == 2:  # noqa: PLR2004 - the one before 4
+            ends = _number(self.expires)
+            return _EXPIRED if ends is None or now.timestamp() > ends else None
+        made = _moment(self.time)
+        if made is None:
+            return _UNDATED
+        if self.presigned and self.service == "s3":
+            return self._outlived(made, now)
+        if abs(now - made) <= SKEW:
+            return None
+        return _SKEWED if self.service == "s3" else _elsewhere(made, now)
+
+    def _outlived(self, made: datetime.datetime, now: datetime.datetime) -> Refusal | None:
+        seconds = _number(self.expires)
+        if seconds is None:
+            return _NO_NUMBER
+        if seconds > WEEK:
+            return _TOO_LONG
+        if made - now > SKEW:
+            return _EARLY
+        return _EXPIRED if now - made > datetime.timedelta(seconds=seconds) else None
 
     def matches(self, environ: WSGIEnvironment, body: bytes, secret: str) -> bool:
         """Return whether it was made of this request, with this secret access key."""
         if self.version == 2:  # noqa: PLR2004 - the one before 4
-            made = _version_2(environ, self.principal, secret)
+            made = _version_2(environ, self.principal, secret, self.expires)
         else:
             made = self._made(environ, body, secret)
         return hmac.compare_digest(made.encode(), self.value.encode())
@@ -108,12 +174,12 @@ def read(environ: WSGIEnvironment) -> Signature | None:
     if query.get("X-Amz-Algorithm") == ALGORITHM:
         given = {
             name: query.get(f"X-Amz-{name}", "")
-            for name in ("Credential", "SignedHeaders", "Signature")
+            for name in ("Credential", "SignedHeaders", "Signature", "Expires")
         }
         return _version_4(given, query.get("X-Amz-Date", ""), presigned=True)
     if "AWSAccessKeyId" in query and "Signature" in query:
-        who = query["AWSAccessKeyId"]
-        return Signature(who, "s3", "us-east-1", "", "", (), query["Signature"], version=2)
+        who, value, ends = query["AWSAccessKeyId"], query["Signature"], query.get("Expires", "")
+        return Signature(who, "s3", "us-east-1", "", "", (), value, expires=ends, version=2)
     return None
 
 
@@ -136,7 +202,32 @@ def _version_4(given: Mapping[str, str], time: str, *, presigned: bool) -> Signa
         headers=tuple(given.get("SignedHeaders", "").split(";")),
         value=given.get("Signature", ""),
         presigned=presigned,
+        expires=given.get("Expires", ""),
     )
+
+
+def _moment(text: str) -> datetime.datetime | None:
+    if _TIME.fullmatch(text):
+        with contextlib.suppress(ValueError):  # the 32nd of a month
+            return datetime.datetime.fromisoformat(text)
+    return None
+
+
+def _number(text: str) -> int | None:
+    return int(text) if _NUMBER.fullmatch(text) else None
+
+
+def _elsewhere(made: datetime.datetime, now: datetime.datetime) -> Refusal:
+    """Return what services other than S3 say of a time that is too far away."""
+    of, minutes = "%Y%m%dT%H%M%SZ", SKEW // datetime.timedelta(minutes=1)
+    says = (
+        f"Signature expired: {made:{of}} is now earlier than {now - SKEW:{of}} "
+        f"({now:{of}} - {minutes} min.)"
+        if made < now
+        else f"Signature not yet current: {made:{of}} is still later than {now + SKEW:{of}} "
+        f"({now:{of}} + {minutes} min.)"
+    )
+    return 403, "SignatureDoesNotMatch", says
 
 
 def _sorted(query: str) -> str:
@@ -163,7 +254,18 @@ def _signing_key(secret: str, date: str, region: str, service: str) -> bytes:
     return key
 
 
-def _version_2(environ: WSGIEnvironment, principal: str, secret: str) -> str:
+class _Address(HmacV1QueryAuth):
+    """Signs for the end that an address names, where botocore's signs for one in an hour."""
+
+    def __init__(self, credentials: Credentials, ends: int) -> None:
+        super().__init__(credentials)
+        self._ends = ends
+
+    def _get_date(self) -> str:
+        return str(self._ends)
+
+
+def _version_2(environ: WSGIEnvironment, principal: str, secret: str, expires: str) -> str:
     """Return the signature of a presigned address as boto3 makes it by default."""
     headers = HTTPHeaders()
     for name in ("content-md5", "content-type"):
@@ -172,11 +274,8 @@ def _version_2(environ: WSGIEnvironment, principal: str, secret: str) -> str:
     for key, value in environ.items():
         if key.startswith("HTTP_X_AMZ_"):
             headers[key.removeprefix("HTTP_").replace("_", "-").lower()] = value
-    query = dict(urllib.parse.parse_qsl(environ["QUERY_STRING"], keep_blank_values=True))
-    made: str = HmacV1QueryAuth(Credentials(principal, secret)).get_signature(
-        environ["REQUEST_METHOD"],
-        urllib.parse.urlsplit(raw_address(environ)),
-        dict(headers),
-        expires=query.get("Expires", ""),
-    )
+    address = urllib.parse.urlsplit(raw_address(environ))
+    auth = _Address(Credentials(principal, secret), _number(expires) or 0)
+    # What it takes is no mapping: it asks for all values of a header.
+    made: str = auth.get_signature(environ["REQUEST_METHOD"], address, headers)  # type: ignore[arg-type]
     return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import io
 import json
 import re
@@ -142,11 +143,13 @@ class Api:
         self.authorizer = Authorizer(self.policies, PLACE)
         self.asked: list[tuple[Call, str]] = []
         self.fault: ServiceFault | None = None
+        self.now: datetime.datetime | None = None
         self.gateway = gateway_to(
             self.server,
             self.authorizer,
             inject_fault=self.inject_fault,
             pages={"/own": lambda: {"é": 1}},
+            now=lambda: self.now or datetime.datetime.now(datetime.UTC),
         )
 
     def inject_fault(self, call: Call, invocation: str) -> ServiceFault | None:
