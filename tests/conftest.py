@@ -27,6 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, default=1, help="of the chaos test; 0 for a new one")
     parser.addoption("--every-fault", action="store_true", help="run the whole fault matrix")
     parser.addoption("--record-jsonata", action="store_true", help="keep a sample of evaluations")
+    parser.addoption("--latency", type=int, default=0, help="ms that the browser waits for answers")
     parser.addoption("--examples", type=int, help="files that the fuzz test tries of each format")
 
 

@@ -29,6 +29,9 @@ from tests.conftest import ROOT
 LIMIT_SECONDS = 3600.0
 """A run that takes longer hangs."""
 
+LATENCY_MILLISECONDS = 300
+"""Of each answer to the browser in the busy runs, which finds what is read before it is there."""
+
 SHOWN_LINES = 60
 """Of the output of a red run."""
 
@@ -111,6 +114,7 @@ def run(conditions: Conditions, given: list[str], folder: Path) -> Outcome:
     command = [
         *(sys.executable, "-m", "pytest", "-n", conditions.workers, "--dist", "worksteal"),
         *("-p", "randomly", f"--randomly-seed={conditions.seed}"),
+        *("--latency", str(LATENCY_MILLISECONDS if conditions.loaded else 0)),
         *("--junitxml", str(report), *given),
     ]
     started = time.monotonic()

@@ -10,8 +10,16 @@ from typing import Any
 
 import pytest
 
+try:
+    from playwright.sync_api import expect
+except ImportError:  # then no test gets a page
+    expect = None
+
 from darkroom_ops.console.serve import serving
 from tests.support.pipeline import Pipeline
+
+LIMIT_MILLISECONDS = 120_000
+"""What a page is waited for; only a page that hangs takes as long."""
 
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 """Debian's chromium-headless-shell first: it draws the same and takes half of the processor."""
@@ -35,6 +43,7 @@ def browser() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine: apt-get install chromium-headless-shell")
+    expect.set_options(timeout=LIMIT_MILLISECONDS)
     with playwright.sync_playwright() as driver:
         started = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield started
@@ -57,15 +66,21 @@ def measured(request: pytest.FixtureRequest) -> Measured:
 
 
 @pytest.fixture
-def page(browser: Any, console: str, measured: Measured) -> Iterator[Any]:
-    """A page whose errors fail the test."""
-    yield from _opened(browser, console, measured)
+def latency(request: pytest.FixtureRequest) -> int:
+    """Milliseconds that each answer takes on its way to a page."""
+    return int(request.config.getoption("--latency"))
 
 
 @pytest.fixture
-def phone(browser: Any, console: str, measured: Measured) -> Iterator[Any]:
+def page(browser: Any, console: str, measured: Measured, latency: int) -> Iterator[Any]:
+    """A page whose errors fail the test."""
+    yield from _opened(browser, console, measured, latency)
+
+
+@pytest.fixture
+def phone(browser: Any, console: str, measured: Measured, latency: int) -> Iterator[Any]:
     size = {"width": 360, "height": 740}
-    yield from _opened(browser, console, measured, viewport=size, has_touch=True)
+    yield from _opened(browser, console, measured, latency, viewport=size, has_touch=True)
 
 
 @pytest.fixture
@@ -89,10 +104,14 @@ def signed_in(browser: Any, console: str, **options: Any) -> Any:
     return context
 
 
-def _opened(browser: Any, console: str, measured: Measured, **options: Any) -> Iterator[Any]:
+def _opened(
+    browser: Any, console: str, measured: Measured, latency: int, **options: Any
+) -> Iterator[Any]:
     context = signed_in(browser, console, **options)
     found = context.new_page()
-    found.set_default_timeout(120_000)
+    found.set_default_timeout(LIMIT_MILLISECONDS)
+    slow = {"offline": False, "latency": latency, "downloadThroughput": -1, "uploadThroughput": -1}
+    context.new_cdp_session(found).send("Network.emulateNetworkConditions", slow)
     errors: list[str] = []
     found.on("pageerror", lambda error: errors.append(str(error)))
     # A breach of the content security policy is told in the browser's console.

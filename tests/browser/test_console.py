@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.browser.conftest import expect
 from tests.support.images import photo
 from tests.support.pipeline import Pipeline, Run
 
@@ -37,17 +38,17 @@ def test_an_upload_turns_the_graph_green_live(page: Any, pipeline: Pipeline) -> 
         page.wait_for_url(re.compile("/executions/"))
         page.locator(".node.is-succeeded[data-name=ResizeImages]").wait_for()
         page.locator(".node.is-running[data-name=MakePdf]").wait_for()
-        assert page.locator(".badge.is-running").first.inner_text() == "Running"
+        expect(page.locator(".badge.is-running").first).to_have_text("Running")
         page.evaluate("window.sameDocument = true")
     finally:
         gate.set()
     page.locator(".node.is-succeeded[data-name=NotifySuccess]").wait_for()
     page.locator("#head .badge.is-complete").wait_for()
     assert page.evaluate("window.sameDocument"), "the page was loaded anew"
-    assert page.locator(".node.is-running, .node.is-failed").count() == 0
-    assert page.locator(".dots .is-succeeded").count() == 3  # the Map's items
+    expect(page.locator(".node.is-running, .node.is-failed")).to_have_count(0)
+    expect(page.locator(".dots .is-succeeded")).to_have_count(3)  # the Map's items
     shown = page.locator("#pictures figure")
-    assert shown.count() == 5  # source, three renditions, PDF
+    expect(shown).to_have_count(5)  # source, three renditions, PDF
     # Not wait_for_function: as soon as it has to wait, it needs eval, which the policy forbids.
     page.evaluate(
         "Promise.all([...document.querySelectorAll('#pictures img')].map(i => i.decode()))"
@@ -63,10 +64,11 @@ def test_from_an_alert_to_a_new_rendition(page: Any, failed: Run) -> None:
     page.goto("/inbox")
     page.get_by_role("link", name=re.compile(r"FAILED: InvalidRequest.*broken")).first.click()
     message = page.locator(".message")
-    assert "stretch" in message.inner_text()
+    expect(message).to_contain_text("stretch")
     message.get_by_role("link", name="Open its execution").click()
     page.wait_for_url(re.compile(failed.name))
-    assert "Expected one of inside, cover, contain, fill" in page.locator(".why").first.inner_text()
+    said = page.locator(".why").first
+    expect(said).to_contain_text("Expected one of inside, cover, contain, fill")
     page.locator(".node.is-failed[data-name=Prepare]").wait_for()
     page.get_by_role("link", name="Re-run …").click()
     editor, verdict = page.locator("#input"), page.locator("[data-verdict]")
@@ -74,7 +76,7 @@ def test_from_an_alert_to_a_new_rendition(page: Any, failed: Run) -> None:
     editor.press("End")
     editor.type(" ")
     page.locator(".verdict.bad").wait_for()
-    assert verdict.inner_text() == failed.cause
+    expect(verdict).to_have_text(failed.cause)
     asked = json.loads(editor.input_value())
     asked["presets"] = [{"name": "poster", "width": 200, "height": 200, "fit": "cover"}]
     editor.fill(json.dumps(asked))
@@ -95,11 +97,11 @@ def test_a_state_shows_its_work(page: Any, complete: Run) -> None:
     panel = page.locator("#state")
     panel.get_by_role("link", name="medium").click()
     panel.locator("h2 em", has_text="medium").wait_for()
-    assert '"width": 600' in panel.inner_text()
+    expect(panel).to_contain_text('"width": 600')
     panel.locator(".logs", has_text="done").wait_for()
     page.locator("#timeline a", has_text="MakePdf").click()
     panel.locator("h2", has_text="MakePdf").wait_for()
-    assert "darkroom-make-pdf" in panel.inner_text()
+    expect(panel).to_contain_text("darkroom-make-pdf")
 
 
 def test_a_hostile_key_runs_nothing(page: Any, pipeline: Pipeline) -> None:
@@ -110,7 +112,7 @@ def test_a_hostile_key_runs_nothing(page: Any, pipeline: Pipeline) -> None:
         assert page.evaluate("window.hacked") is None
     page.goto(f"/executions/{run.name}")
     page.locator(".node.is-succeeded[data-name=NotifySuccess]").wait_for()
-    assert page.locator("h1").inner_text() == "script>.jpg"  # behind the last slash
+    expect(page.locator("h1")).to_have_text("script>.jpg")  # behind the last slash
     assert page.evaluate("window.hacked") is None
 
 
@@ -119,7 +121,7 @@ def test_everything_is_reached_by_keyboard(page: Any, complete: Run) -> None:
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
     page.keyboard.press("Enter")
-    assert page.evaluate("location.hash") == "#main"
+    page.wait_for_url("**#main")
     page.keyboard.press("/")
     page.keyboard.type(complete.arn)
     page.keyboard.press("Enter")
@@ -136,7 +138,7 @@ def test_everything_is_reached_by_keyboard(page: Any, complete: Run) -> None:
     assert {"ClaimImage", "Prepare", "Archive"} <= seen
     page.keyboard.press("Enter")
     page.locator("#state h2", has_text="Archive").wait_for()
-    assert page.evaluate("document.activeElement.id") == "state"
+    expect(page.locator("#state")).to_be_focused()
     # What was never entered is no stop on the way.
     assert page.locator(".node[data-name=ImageFailed][href]").count() == 0
 

@@ -149,7 +149,8 @@ async function load(within) {
 
 let turns = 0;
 
-// Shows a passage through a state. What is scrolled and opened stays, where it is the same one.
+// Shows a passage through a state, and returns whether; null if another answer is awaited by now. What
+// is scrolled and opened stays, where it is the same one.
 async function choose(id) {
   const panel = $("#state");
   const base = $("[data-base]").dataset.base;
@@ -161,7 +162,7 @@ async function choose(id) {
     return false;
   }
   const text = await answer.text();
-  if (turn !== turns) return false; // another one was chosen meanwhile
+  if (turn !== turns) return null; // another answer is awaited meanwhile
   if (panel.dataset.chosen === String(id)) morph(panel, text, "innerHTML");
   else {
     panel.innerHTML = text;
@@ -190,6 +191,7 @@ function states() {
   const panel = $("#state");
   const overlay = () => JSON.parse($("#overlay").textContent);
   let picked = new URLSearchParams(location.search).has("state");
+  let asked = null; // what is shown, or will be once its answer is here
   let seen = null;
   document.addEventListener("click", async (event) => {
     const link = event.target.closest("[data-state]");
@@ -197,22 +199,25 @@ function states() {
     event.preventDefault();
     const id = link.dataset.state;
     picked = true;
+    asked = id;
     seen = fares(overlay(), id);
     if (!(await choose(id))) return;
     history.replaceState(null, "", `${$("[data-base]").dataset.base}?state=${id}`);
     goTo(panel);
   });
   const shown = $("#graph").dataset.selected;
-  if (shown) panel.dataset.chosen = shown;
+  if (shown) asked = panel.dataset.chosen = shown;
   seen = fares(overlay(), shown);
   load(panel);
   // Until a person chooses, what runs is shown, and in the end what failed.
   document.addEventListener("parts", async () => {
     const now = overlay();
-    const id = String((picked ? null : now.follow) ?? panel.dataset.chosen ?? "");
-    if (!id || (id === panel.dataset.chosen && fares(now, id) === seen)) return;
+    const id = String((picked ? null : now.follow) ?? asked ?? "");
+    if (!id || (id === asked && fares(now, id) === seen)) return;
+    asked = id;
     seen = fares(now, id);
-    await choose(id);
+    // Refused, and nothing else asked for meanwhile: the next news ask again.
+    if ((await choose(id)) === false && asked === id) asked = panel.dataset.chosen ?? null;
   });
 }
 
@@ -221,7 +226,6 @@ function states() {
 function editor(form) {
   const input = $("#input", form);
   const verdict = $("[data-verdict]", form);
-  const first = input.value;
   let timer;
   async function check() {
     try {
@@ -257,10 +261,12 @@ function editor(form) {
       set(JSON.stringify({ ...value, ...JSON.parse(button.dataset.set) }, null, 2));
     });
   }
-  $("[data-reset]", form).addEventListener("click", () => set(first));
+  $("[data-reset]", form).addEventListener("click", () => set(input.defaultValue));
   input.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
   });
+  // Typed before this script was there, or kept by the browser when the page was loaded again.
+  if (input.value !== input.defaultValue) check();
 }
 
 // ---------------------------------------------------------------------------- everywhere

@@ -95,10 +95,12 @@ addEventListener("beforeunload", (event) => {
 beforeLeaving(() => !left());
 
 const input = document.querySelector("[data-files]");
-input.addEventListener("change", () => {
+function chosen() {
   send([...input.files]);
   input.value = ""; // so that the same files can be chosen once more
-});
+}
+input.addEventListener("change", chosen);
+if (input.files.length) chosen(); // before this script was there
 let depth = 0;
 const carries = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
 addEventListener("dragenter", (event) => {
