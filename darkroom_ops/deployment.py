@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import re
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -16,6 +17,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.utils import parse_timestamp
+from darkroom.contract.text import shell
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -34,6 +36,9 @@ DEFAULT_REGION = "us-east-1"
 
 OPERATOR = "darkroom"
 """The access key of whoever runs the engine; its secret is new on each machine."""
+
+PROFILE = "darkroom"
+"""The name of the profile in which AWS's clients find an engine that runs."""
 
 MESSAGES = ("darkroom", "messages")
 """Where the engine says how many messages went out about each execution, as an object of S3: so
@@ -56,7 +61,8 @@ class Deployment:
 
     The endpoint is the address of the engine or another emulator, None for AWS; the region is that
     of the environment, or us-east-1, when none is given. The engine's secret key, where it is
-    given, counts before the environment's credentials.
+    given, counts before the environment's credentials; the profile is the file that tells AWS's
+    clients of the engine.
     """
 
     s3: cached_property[S3Client] = _client("s3")
@@ -82,9 +88,11 @@ class Deployment:
         endpoint: str | None = None,
         region: str | None = None,
         secret_key: str | None = None,
+        profile: Path | None = None,
     ) -> None:
         self.stack = stack
         self.endpoint = endpoint
+        self.profile = profile
         session = boto3.session.Session()
         default = DEFAULT_REGION if endpoint else session.region_name or DEFAULT_REGION
         self.region: str = region or default
@@ -112,6 +120,17 @@ class Deployment:
             "AWS_ACCESS_KEY_ID": str(keys.access_key),
             "AWS_SECRET_ACCESS_KEY": str(keys.secret_key),
         }
+
+    def aws(self, *words: str) -> str:
+        """Return a command of the AWS CLI about this stack, as it is typed.
+
+        The endpoint stands beside the profile that has it, too: CLIs of before 2023 would ask AWS.
+        """
+        place = ["--endpoint-url", self.endpoint] if self.endpoint else []
+        typed = ["aws", *words, *place, "--region", self.region]
+        if self.profile is None:
+            return shell(*typed)
+        return f"AWS_CONFIG_FILE={shell(str(self.profile))} {shell(*typed, '--profile', PROFILE)}"
 
     def client(self, service: str) -> Any:
         """Return a boto3 client for a service."""

@@ -155,6 +155,10 @@ class StackEvidence:
         """Return the command that runs an image."""
         return command(self._at, {"source": {"bucket": bucket, "key": key}})
 
+    def removal(self, bucket: str, key: str) -> str:
+        """Return the command that removes an object."""
+        return self._at.aws("s3", "rm", f"s3://{bucket}/{key}")
+
     def _sha256(self, bucket: str, key: str) -> str:
         digest = hashlib.sha256()
         for chunk in self._at.s3.get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(1 << 20):

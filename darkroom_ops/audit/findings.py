@@ -18,7 +18,6 @@ from typing import Any, Literal, TypeVar
 
 from darkroom.contract.keys import record_key
 from darkroom.contract.record import ImageRecord, RecordedOutput
-from darkroom.contract.text import shell
 
 from darkroom_ops.audit.evidence import BATCH, StackEvidence, Upload
 from darkroom_ops.executions.model import RUNNING, Execution
@@ -235,8 +234,7 @@ class Auditor:
             if record is not None and self._is_of_an_earlier_run(key, record):
                 self._count("replaced")
             else:
-                delete = shell("aws", "s3", "rm", f"s3://{bucket}/{key}")
-                advice = f"Delete it if nothing uses it: {delete}"
+                advice = f"Delete it if nothing uses it: {self._evidence.removal(bucket, key)}"
                 yield Finding("orphaned output", bucket, key, UNNAMED, advice)
 
     def _is_of_an_earlier_run(self, key: str, record: ImageRecord) -> bool:

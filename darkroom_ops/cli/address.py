@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from darkroom.contract.text import shell
 
-from darkroom_ops.deployment import DEFAULT_REGION, DEFAULT_STACK, OPERATOR, Deployment
+from darkroom_ops.deployment import DEFAULT_REGION, DEFAULT_STACK, OPERATOR, PROFILE, Deployment
 from darkroom_ops.home import PROJECT, folder
 from darkroom_ops.ports import HOST
 from darkroom_ops.present.failures import WrongUse
@@ -27,9 +27,6 @@ from darkroom_ops.present.failures import WrongUse
 TEMPLATE = PROJECT / "template.yaml"
 
 CONNECT_SECONDS = 1.0
-
-PROFILE = "darkroom"
-"""The name of the profile that AWS's clients find in the file."""
 
 PRIVATE = 0o600
 
@@ -105,14 +102,18 @@ def connect(endpoint: str | None, stack: str | None) -> Deployment:
             f"{endpoint!r}."
         )
     if endpoint or stack:
-        return Deployment(stack or DEFAULT_STACK, endpoint, secret_key=_known_key(endpoint))
+        known = _known_key(endpoint)
+        profile = profile_file() if known else None
+        return Deployment(stack or DEFAULT_STACK, endpoint, secret_key=known, profile=profile)
     address = running()
     if address is None:
         raise WrongUse(
             "Expected a running engine, but none answers. Start one with `darkroom up` in another "
             "terminal, or name a stack on AWS with --stack."
         )
-    return Deployment(address.stack, address.endpoint, secret_key=address.secret_key)
+    return Deployment(
+        address.stack, address.endpoint, secret_key=address.secret_key, profile=profile_file()
+    )
 
 
 def command(deployment: Deployment, *words: str) -> str:

@@ -271,7 +271,8 @@ class _Screen:
         return Text(f"{now}  ", "dim").append(f"{what:<18}", style)
 
     def _examples(self, engine: Engine) -> None:
-        from darkroom_ops.cli.address import PROFILE, profile_file
+        from darkroom_ops.cli.address import profile_file
+        from darkroom_ops.deployment import PROFILE
 
         outputs = engine.deployment.outputs
         prefix = f"s3://{outputs['SourceBucketName']}/{outputs['SourcePrefix']}"

@@ -60,8 +60,7 @@ class Stack:
 
     def aws(self, *words: str) -> str:
         """Return a command of the AWS CLI about this stack's region, or the engine."""
-        place = ["--endpoint-url", self.at.endpoint] if self.at.endpoint else []
-        return shell("aws", *words, *place, "--region", self.at.region)
+        return self.at.aws(*words)
 
     def darkroom(self, *words: str) -> str:
         """Return a `darkroom` command about this stack."""

@@ -15,6 +15,9 @@ import pytest
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
+from darkroom_ops.deployment import OPERATOR, PROFILE, Deployment
+from darkroom_ops.doctor.events import rules
+from darkroom_ops.doctor.stack import Stack
 from tests.conftest import ROOT
 from tests.support.pipeline import Pipeline
 
@@ -26,7 +29,10 @@ OWN_CLI = ROOT / ".venv-aws" / "bin"
 
 @pytest.fixture(scope="module")
 def aws_cli(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
-    """The AWS CLI, version 1 or 2: returns what a command prints, as JSON where it is."""
+    """The AWS CLI, version 1 or 2: returns what a command prints, as JSON where it is.
+
+    Without a deployment, the command is what a shell makes of a text.
+    """
     program = shutil.which("aws", path=f"{OWN_CLI}{os.pathsep}{os.environ['PATH']}")
     if program is None:
         pytest.skip("no AWS CLI on this machine: .ci/run installs one, and so does AWS's installer")
@@ -35,13 +41,14 @@ def aws_cli(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
     config.write_text(f"[default]\nregion = us-east-1\noutput = json\ns3 =\n  {sizes}\n")
 
     def run(at: Any, *words: str) -> Any:
+        typed = ["sh", "-c", *words] if at is None else [program, *words]
         done = subprocess.run(
-            [program, *words],
+            typed,
             env={
-                "PATH": os.environ["PATH"],
+                "PATH": f"{Path(program).parent}{os.pathsep}{os.environ['PATH']}",
                 "HOME": str(config.parent),
                 "AWS_CONFIG_FILE": str(config),
-                **at.exports,
+                **(at.exports if at else {}),
                 "AWS_PAGER": "",
             },
             capture_output=True,
@@ -82,6 +89,22 @@ def test_a_large_file_by_the_aws_cli_starts_one_execution(
     said = aws_cli(pipeline.at, "s3", "cp", file, f"s3://{pipeline.at.source_bucket_name}/{key}")
     assert "upload:" in said
     assert started(pipeline, key) == ["CompleteMultipartUpload"]
+
+
+def test_what_the_doctor_says_is_pasted_into_any_shell(
+    pipeline: Pipeline, aws_cli: Callable[..., Any], tmp_path: Path
+) -> None:
+    at, engine = pipeline.at, pipeline.engine
+    assert engine is not None
+    (tmp_path / "aws-config").write_text(
+        f"[profile {PROFILE}]\nregion = us-east-1\naws_access_key_id = {OPERATOR}\n"
+        f"aws_secret_access_key = {engine.keys.secret}\n"
+    )
+    pasted = Deployment(at.stack, at.endpoint, profile=tmp_path / "aws-config")
+    at.events.disable_rule(Name=at.upload_rule_name)
+    (finding,) = (e for e in rules(Stack(pasted)) if e.check == "rules")
+    aws_cli(None, finding.mend)
+    assert list(rules(Stack(pasted))) == []
 
 
 def test_a_function_is_invoked_as_asked(pipeline: Pipeline) -> None:

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from moto.iam.models import iam_backends
 from moto.sns.models import sns_backends
 
+from darkroom_ops.cli.address import Address, announced
 from darkroom_ops.deployment import Deployment
 from darkroom_ops.doctor.examine import CHECKS, examine
 from darkroom_ops.doctor.findings import Finding
@@ -105,6 +109,26 @@ def test_the_worst_comes_first_with_its_command(at: Deployment) -> None:
         "says": "The rule darkroom-upload is disabled: uploads start nothing.",
         "mend": f"aws events enable-rule --name darkroom-upload {place}",
     }
+
+
+def test_a_command_for_the_engine_that_runs_is_pasted_as_it_is(
+    at: Deployment, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Into a shell that knows nothing of the engine, but runs `aws` with its profile."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("DARKROOM_HOME", str(tmp_path))
+    running = Address(engine.endpoint, at.stack, os.getpid(), engine.keys.secret)
+    at.events.disable_rule(Name=at.upload_rule_name)
+    with announced(running):
+        _, said = darkroom(at, "--json")
+        (finding,) = (e for e in json.loads(said)["findings"] if e["severity"] == "broken")
+        config, *typed = shlex.split(finding["mend"])
+        monkeypatch.setenv(*config.split("="))
+        assert typed[-2:] == ["--profile", "darkroom"]
+        session = boto3.session.Session(profile_name="darkroom")
+        session.client("events").enable_rule(Name=typed[typed.index("--name") + 1])
+    assert found(at, "rules") == []
 
 
 def test_a_stack_that_is_not_there_is_exit_code_2(at: Deployment) -> None:

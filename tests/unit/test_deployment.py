@@ -216,3 +216,29 @@ def test_by_default_it_is_the_stack_that_sam_deploys_in_us_east_1(
     at = Deployment()
 
     assert (at.stack, at.endpoint, at.region) == (sam["stack_name"], None, "us-east-1")
+
+
+# ---------------------------------------------------------------------------- commands
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "profile", "typed"),
+    [
+        (None, None, "aws sns list-topics --region eu-west-1"),
+        (ENDPOINT, None, f"aws sns list-topics --endpoint-url {ENDPOINT} --region eu-west-1"),
+        (
+            ENDPOINT,
+            Path("/home/it's me/aws-config"),
+            (
+                """AWS_CONFIG_FILE='/home/it'"'"'s me/aws-config' aws sns list-topics """
+                f"--endpoint-url {ENDPOINT} --region eu-west-1 --profile darkroom"
+            ),
+        ),
+    ],
+)
+@pytest.mark.usefixtures("keyless")
+def test_a_command_of_the_aws_cli_says_where_and_by_whose_keys(
+    endpoint: str | None, profile: Path | None, typed: str
+) -> None:
+    at = Deployment("photos", endpoint, "eu-west-1", profile=profile)
+    assert at.aws("sns", "list-topics") == typed

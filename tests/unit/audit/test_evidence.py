@@ -336,3 +336,8 @@ def test_the_command_names_the_image_and_the_stack(evidence: StackEvidence) -> N
     assert evidence.command("source", "a b.jpg") == (
         "darkroom run 's3://source/a b.jpg' --stack photos"
     )
+
+
+def test_an_object_is_removed_where_the_stack_is(at: SimpleNamespace) -> None:
+    at.aws = lambda *words: f"aws {' '.join(words)} there"
+    assert StackEvidence(at).removal("outputs", "a.jpg") == "aws s3 rm s3://outputs/a.jpg there"  # type: ignore[arg-type]

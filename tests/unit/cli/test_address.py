@@ -121,6 +121,17 @@ def test_commands_have_the_keys_of_the_engine_that_runs(
         assert secret_of(connect(second.endpoint, None)) == "own"
 
 
+def test_commands_name_the_profile_of_the_engine_that_runs_and_of_no_other(
+    engines: tuple[Address, Address],
+) -> None:
+    first, second = engines
+    with announced(first):
+        assert connect(None, None).profile == profile_file()
+        assert connect(first.endpoint, None).profile == profile_file()
+        assert connect(second.endpoint, None).profile is None
+        assert connect(None, "photos").profile is None
+
+
 def test_nobody_else_may_read_the_keys(engines: tuple[Address, Address]) -> None:
     before = os.umask(0)
     try:
