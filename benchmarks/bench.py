@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import shutil
 import statistics
@@ -28,6 +27,7 @@ import photos
 import quality
 import output
 import stages
+from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 PEERS = HERE / "peers"
@@ -35,6 +35,9 @@ PEERS = HERE / "peers"
 YARDSTICK = "sharp"
 NAMES = ("pipeline", YARDSTICK, "libvips", "pillow")
 SIZES = ("300", "600", "1200")
+ORDINARY = 6_000_000
+GOALS = {"ordinary": 0.70, "large": 0.40}
+"""Of CPU beside sharp's, in geometric mean: photos of up to so many pixels, and larger ones."""
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif", ".tif", ".tiff"}
 
 Measured = dict[str, Any]
@@ -52,8 +55,8 @@ def main() -> None:
     _print_table(measured)
     spent = _measure_stages(images)
     looks = _measure_looks(images)
-    summary: dict[str, Any] = {"photos": {name: {"peers": each} for name, each in measured.items()}}
-    summary |= {"stages": spent, "looks": looks}
+    found = {each.name: {"pixels": _pixels(each), "peers": measured[each.name]} for each in images}
+    summary: dict[str, Any] = {"photos": found, "stages": spent, "looks": looks}
     if YARDSTICK in names:
         _print_plot(measured)
         _compare(summary)
@@ -105,6 +108,11 @@ def _images(given: Path | None, scratch: Path) -> list[Path]:
     return made
 
 
+def _pixels(image: Path) -> int:
+    with Image.open(image) as opened:
+        return opened.width * opened.height
+
+
 def _measure(
     image: Path, names: list[str], options: argparse.Namespace, scratch: Path
 ) -> dict[str, Measured]:
@@ -152,20 +160,23 @@ def _run(name: str, image: Path, repeats: int, scratch: Path) -> Measured:
 
 def _compare(summary: dict[str, Any]) -> None:
     """Add to the summary how the pipeline stands beside sharp."""
-    ratios = []
+    ratios: dict[str, list[float]] = {kind: [] for kind in GOALS}
     for photo in summary["photos"].values():
         ours, sharp = photo["peers"]["pipeline"], photo["peers"][YARDSTICK]
-        ratios.append(ours["cpu_s"] / sharp["cpu_s"])
+        ratio = ours["cpu_s"] / sharp["cpu_s"]
+        ratios["ordinary" if photo["pixels"] <= ORDINARY else "large"].append(ratio)
         photo |= {
-            "cpu_ratio_to_sharp": round(ratios[-1], 3),
+            "cpu_ratio_to_sharp": round(ratio, 3),
             "wall_ratio_to_sharp": round(ours["wall_s"] / sharp["wall_s"], 3),
+            "bytes_ratio_to_sharp": round(ours["bytes"] / sharp["bytes"], 3),
             "peak_mib": ours["peak_mib"],
             "psnr": {
                 side: {"ours": ours["psnr"][side], "sharp": sharp["psnr"][side]} for side in SIZES
             },
         }
-    geomean = math.exp(statistics.fmean(math.log(ratio) for ratio in ratios))
-    summary["geomean_cpu_ratio_to_sharp"] = round(geomean, 3)
+    summary["geomean_cpu_ratio_to_sharp"] = {
+        kind: round(statistics.geometric_mean(each), 3) for kind, each in ratios.items() if each
+    }
 
 
 def _print_table(measured: dict[str, dict[str, Measured]]) -> None:
@@ -221,14 +232,17 @@ def _print_plot(measured: dict[str, dict[str, Measured]]) -> None:
 
 
 def _print_goals(summary: dict[str, Any]) -> None:
-    worst = max(photo["cpu_ratio_to_sharp"] for photo in summary["photos"].values())
-    sizes = [pair for photo in summary["photos"].values() for pair in photo["psnr"].values()]
+    photos_of = summary["photos"].values()
+    sizes = [pair for photo in photos_of for pair in photo["psnr"].values()]
     least = min(pair["ours"] for pair in sizes)
     better = sum(pair["ours"] >= pair["sharp"] for pair in sizes)
-    mean = summary["geomean_cpu_ratio_to_sharp"]
-    print(
-        f"\nCPU beside sharp: {mean:.2f} geometric mean (goal ≤ 0.50), {worst:.2f} worst (≤ 1.20)"
-    )
+    worst = max(photo["cpu_ratio_to_sharp"] for photo in photos_of)
+    most = max(photo["bytes_ratio_to_sharp"] for photo in photos_of)
+    print("\nBeside sharp")
+    for kind, mean in summary["geomean_cpu_ratio_to_sharp"].items():
+        print(f"CPU: {mean:.2f} geometric mean of the {kind} photos (goal ≤ {GOALS[kind]:.2f})")
+    print(f"CPU: {worst:.2f} worst (≤ 1.20)")
+    print(f"Bytes of the three JPEGs: {most:.2f} worst (≤ 1.02)")
     print(f"PSNR: {least:.1f} dB at least (≥ 45), at or above sharp in {better} of {len(sizes)}")
 
 

@@ -89,6 +89,8 @@ def _shown(image: Any, placement: Placement, at: Point) -> Any:
     from darkroom.image.pixels import reduce_in_steps
 
     scaled = reduce_in_steps(image, placement.whole)
+    if placement.shown == placement.whole:
+        return scaled
     return scaled.crop(*placement.corner(at), *placement.shown)
 
 

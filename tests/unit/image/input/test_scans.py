@@ -363,6 +363,9 @@ NO_255 = b"\xfe" * 4096
         ((b"\xff\0" * 8191) + END + bytes(99), False),
         ((b"\xff\0" * 20000) + bytes(32) + END, True),
         ((b"\xff\0" * 20000) + END + NO_255 * 2, False),
+        ((bytes(range(224)) * 19)[:4096], True),
+        ((bytes(range(225)) * 19)[:4096], False),  # more than text has: a photo may be so
+        (b"\xff\0" + bytes(range(255)) * 17 + NO_255 * 2, True),
         (b"", False),
     ],
 )

@@ -31,8 +31,12 @@ _ZEROS = bytes(32)
 """What a lost sector, or a transfer that was broken off, leaves in a file. Few pictures have it."""
 
 _SECTOR = 4096
-"""So many bytes of a picture hold 16 of value 255 on average, and none in one of ten million cases.
-Text, or anything else that some program wrote over a picture, holds none."""
+"""So many bytes of a picture hold 16 of value 255 on average. Text, or most else that some program
+wrote over a picture, holds none."""
+
+_TEXT = 224
+"""A sector without 255 is suspicious where it has so many values at most: UTF-8 has 213 without
+control characters. Of 36 sound photos four have sectors without 255, all of 250 values and more."""
 
 _AT_ONCE = MIB
 """So many bytes are looked at without a copy of the whole file."""
@@ -147,6 +151,7 @@ def _is_suspicious(data: Data, at: int) -> bool:
         part = bytes(data[start : start + _AT_ONCE + len(_ZEROS)])
         sectors = range(0, len(part) - _SECTOR + 1, _SECTOR)
         odd = [i for i in sectors if part.find(255, i, i + _SECTOR) < 0]
+        odd = [i for i in odd if len(set(part[i : i + _SECTOR])) <= _TEXT]
         odd += [i for i in [part.find(_ZEROS)] if i >= 0]
         if odd:
             return start + min(odd) < end_of_scan(data, at)  # behind it lies what phones add
