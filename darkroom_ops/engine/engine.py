@@ -15,12 +15,11 @@ from typing import Any, Self
 
 import boto3
 from moto.moto_api._internal.models import moto_api_backend
-from moto.moto_server.werkzeug_app import MotoRequestHandler
-from werkzeug.serving import BaseWSGIServer, make_server
 
 from darkroom_ops.deployment import DEFAULT_REGION, DEFAULT_STACK, LEDGER, MESSAGES, Deployment
 from darkroom_ops.engine import backends, eventbridge
 from darkroom_ops.engine.authorization import Authorizer
+from darkroom_ops.engine.connections import Server
 from darkroom_ops.engine.deploy import Deployed, deploy
 from darkroom_ops.engine.gateway import Gateway
 from darkroom_ops.engine.inbox import Inbox
@@ -55,11 +54,7 @@ DEPLOYER = "engine"
 
 POLL_SECONDS = 0.02
 
-IDLE_SECONDS = 60
-"""How long the server waits for a client: for its next request, or for the rest of one."""
-
 QUIET = {
-    "werkzeug": logging.ERROR,  # logs every request
     "moto": logging.ERROR,  # warns of the resource types it lacks; `left_out` names them
     "moto.stepfunctions": logging.CRITICAL,  # logs every failed state; the history has it
     "samtranslator.metrics": logging.ERROR,  # warns that nobody collects its metrics
@@ -205,8 +200,7 @@ class Engine:
         self.router.close()
         self.event_sources.close()
         self.functions.close()
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.close()
         hooks.uninstall()
 
     def _deploy(self, template: Path, stack: str, parameters: Mapping[str, str] | None) -> Deployed:
@@ -219,29 +213,13 @@ class Engine:
             self.functions.register(spec)
         return deployed
 
-    def _serve(self, gateway: Gateway) -> BaseWSGIServer:
+    def _serve(self, gateway: Gateway) -> Server:
         for name, level in QUIET.items():
             logging.getLogger(name).setLevel(level)
         warnings.filterwarnings("ignore", message="Tried to parse .* not supported by moto")
         os.environ["MOTO_PORT"] = str(self.port)
         moto_api_backend.reset()
-        fd = self._socket.fileno()
-        server = make_server(
-            HOST, self.port, gateway, threaded=True, request_handler=_KeepAlive, fd=fd
-        )
-        self._socket.close()  # the server has its own copy of the descriptor
-        threading.Thread(target=server.serve_forever, name="engine", daemon=True).start()
-        return server
-
-
-class _KeepAlive(MotoRequestHandler):  # type: ignore[misc]
-    """Connections stay open, as AWS's do: a new one for each call costs more than the call."""
-
-    protocol_version = "HTTP/1.1"
-    timeout = IDLE_SECONDS
-
-    def log_error(self, *_: object) -> None:
-        """Say nothing of those who are late or speak no HTTP."""
+        return Server(self._socket, gateway)
 
 
 def _wait_until(condition: Callable[[], bool], seconds: float) -> bool:
