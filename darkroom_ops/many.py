@@ -6,6 +6,7 @@ import collections
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -18,6 +19,7 @@ from darkroom_ops.deployment import Deployment
 from darkroom_ops.executions.client import AT_ONCE, Executions
 from darkroom_ops.executions.listed import FAILURES, Listed
 from darkroom_ops.executions.model import RUNNING, STOPPED
+from darkroom_ops.home import folder
 from darkroom_ops.rerun import request_of, start
 
 Action = Literal["rerun", "redrive", "stop"]
@@ -96,6 +98,19 @@ def _one(
         return Done(each, each.arn)
     except (ClientError, BotoCoreError, DarkroomError) as error:
         return Done(each, error=str(error))
+
+
+def kept(action: Action) -> Path:
+    """Return the file that names what was left to be done the last time."""
+    return folder() / f"left-to-{action}.txt"
+
+
+def keep(action: Action, left: Iterable[Listed]) -> Path:
+    """Write down what is left to be done, for `--from`."""
+    path = kept(action)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{each.arn}\n" for each in left))
+    return path
 
 
 # ---------------------------------------------------------------------------- what cannot be done

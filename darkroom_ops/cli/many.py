@@ -15,6 +15,7 @@ from rich.text import Text
 from darkroom_ops.cli.target import Target
 from darkroom_ops.present import words
 from darkroom_ops.present.failures import FAILED, INTERRUPTED, WrongUse
+from darkroom_ops.present.outcomes import DONE
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 NAMED = 10
 """Executions that are named before they are touched; of more, the number tells."""
-
-VERBS = {"rerun": "run again", "redrive": "resumed", "stop": "stopped"}
 
 
 @dataclass(frozen=True)
@@ -133,7 +132,7 @@ def _show(screen: Console, planned: Plan) -> None:
         costs = ", about what it costs nobody knows yet"
         if planned.usd is not None:
             costs = f", about {words.dollars(planned.usd)} on AWS if all succeed"
-    screen.print(Text(f"{number} to be {VERBS[planned.action]}{costs}", "bold"), soft_wrap=True)
+    screen.print(Text(f"{number} to be {DONE[planned.action]}{costs}", "bold"), soft_wrap=True)
     for each in planned.able[:NAMED]:
         key = each.source.key if each.source else "(names no image)"
         said = words.plain(f"  {each.name}  {key}  {each.error or each.outcome or each.status}")
@@ -174,16 +173,17 @@ def _end(
 ) -> int:
     """Say what was and was not done, and how to go on."""
     from darkroom_ops.cli import address
+    from darkroom_ops.many import keep
 
     good = [each for each in done if each.error is None]
     finished = {each.listed.arn for each in good}
     left = [each for each in planned.able if each.arn not in finished]
     failed = len(done) - len(good)
-    verb = VERBS[planned.action]
+    verb = DONE[planned.action]
     screen.print(Text(f"{words.count(len(good), 'execution')} {verb}.", "bold"))
     again = ""
     if left:
-        path = _keep(planned.action, left)
+        path = keep(planned.action, left)
         words_ = ("--reason", "…") if planned.action == "stop" else ()
         again = address.command(deployment, planned.action, "--from", str(path), *words_)
         untried = len(left) - failed
@@ -199,16 +199,6 @@ def _end(
     if interrupted:
         return INTERRUPTED
     return FAILED if left else 0
-
-
-def _keep(action: Action, left: list[Listed]) -> Path:
-    """Write down what is left to be done."""
-    from darkroom_ops.home import folder
-
-    path = folder() / f"left-to-{action}.txt"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(f"{each.arn}\n" for each in left))
-    return path
 
 
 def _as_dict(planned: Plan) -> dict[str, Any]:

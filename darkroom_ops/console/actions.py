@@ -35,7 +35,8 @@ class TooLarge(Exception):
     """A request's body is larger than it may be."""
 
 
-async def _body(request: Request, limit: int) -> bytes:
+async def body(request: Request, limit: int) -> bytes:
+    """Return the body of a request; TooLarge if it is longer than so many bytes."""
     parts, length = [], 0
     async for part in request.stream():
         length += len(part)
@@ -94,7 +95,7 @@ async def _accepted(request: Request, name: str) -> bytes | Response:
         return problem(request, 422, "No name", "Expected a file with a name, but it has none.")
     limit = Limits().max_bytes
     try:
-        data = await _body(request, limit)
+        data = await body(request, limit)
     except TooLarge:
         return problem(
             request, 413, "Too large",
@@ -130,7 +131,7 @@ def _upload(context: Context, key: str, data: bytes) -> dict[str, Any]:
 async def check(request: Request) -> Response:
     """Say what is wrong with an input, in the words that the workflow would use."""
     try:
-        given = _read((await _body(request, MAX_INPUT)).decode(errors="replace"))
+        given = _read((await body(request, MAX_INPUT)).decode(errors="replace"))
     except TooLarge:
         return JSONResponse({"message": TOO_LONG})
     except InvalidRequest as error:
@@ -143,7 +144,7 @@ async def check(request: Request) -> Response:
 async def rerun(request: Request) -> Response:
     """Start an execution with the input of the editor."""
     try:
-        fields = parse_qs((await _body(request, 4 * MAX_INPUT)).decode(errors="replace"))
+        fields = parse_qs((await body(request, 4 * MAX_INPUT)).decode(errors="replace"))
     except TooLarge:
         return problem(request, 413, "Too long", TOO_LONG)
     text = fields.get("input", [""])[0].replace("\r\n", "\n")
@@ -191,12 +192,19 @@ def dead_letters(request: Request) -> Response:
     return RedirectResponse("/start", 303)
 
 
-def stop(request: Request) -> Response:
-    """Stop an execution."""
+async def stop(request: Request) -> Response:
+    """Stop an execution, for the reason that is given."""
+    try:
+        fields = parse_qs((await body(request, MAX_INPUT)).decode(errors="replace"))
+    except TooLarge:
+        return problem(request, 413, "Too long", TOO_LONG)
+    reason = " ".join(fields.get("reason", [""])[0].split())
+    return await run_in_threadpool(_stop, request, reason or "Stopped in the console")
+
+
+def _stop(request: Request, reason: str) -> Response:
     context, arn = context_of(request), execution_of(request).arn
-    context.deployment.stepfunctions.stop_execution(
-        executionArn=arn, error=STOPPED, cause="Stopped in the console"
-    )
+    context.deployment.stepfunctions.stop_execution(executionArn=arn, error=STOPPED, cause=reason)
     return RedirectResponse(path_of(arn), 303)
 
 

@@ -21,6 +21,7 @@ from starlette.responses import HTMLResponse
 
 from darkroom_ops.cache import Recent
 from darkroom_ops.console import graph
+from darkroom_ops.console.bulk import Bulks
 from darkroom_ops.console.pictures import Pictures
 from darkroom_ops.deployment import Deployment, NotDeployed
 from darkroom_ops.executions.client import Executions
@@ -61,6 +62,7 @@ class Context:
         self.pictures = Pictures(deployment)
         self.inbox = inbox
         self.closing = threading.Event()
+        self.bulks = Bulks()
         self.seconds = ENGINE_SECONDS if deployment.endpoint else AWS_SECONDS
         self._machines: Recent[graph.Scope] = Recent(MACHINES)
         self.overview_seconds = 5.0 if deployment.endpoint else 60.0
@@ -86,10 +88,15 @@ class Context:
         """Look anew the next time."""
         self._overview = None
 
-    def facets(self, only: Filter) -> dict[str, Counter[str]]:
-        """Return how many of the newest executions there are of each kind, seconds old at most."""
+    def facets(self, only: Filter, *, wait: bool = True) -> dict[str, Counter[str]]:
+        """Return how many of the newest executions there are of each kind, seconds old at most.
+
+        Rather than wait, it returns what was last counted, or nothing.
+        """
         known = self._facets.get(only)
-        if known is None or time.monotonic() - known[0] > FACET_SECONDS:
+        if known is None and not wait:
+            return {}
+        if known is None or (wait and time.monotonic() - known[0] > FACET_SECONDS):
             base = Filter(text=only.text)
             newest = itertools.islice(self.executions.each(only=base, costs=False), FACETED)
             found = facets(newest, only, datetime.datetime.now(datetime.UTC))

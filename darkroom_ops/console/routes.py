@@ -11,10 +11,11 @@ from darkroom_ops.console import actions, stream
 from darkroom_ops.console.context import HERE, Context
 from darkroom_ops.console.problems import HANDLERS
 from darkroom_ops.console.security import SameOrigin, Token
-from darkroom_ops.console.views import alive, execution, executions, inbox, start
+from darkroom_ops.console.views import alive, bulk, execution, executions, inbox, start
 from darkroom_ops.ports import hosts
 
 _ONE = "/executions/{name:str}"
+_BULK = "/bulk/{id:str}"
 
 
 def create(context: Context, port: int, token: str) -> Starlette:
@@ -23,6 +24,12 @@ def create(context: Context, port: int, token: str) -> Starlette:
         Route("/", executions.show, name="executions"),
         Route("/start", start.show),
         Route("/executions.csv", executions.as_csv),
+        Route("/bulk", bulk.plan, methods=["POST"]),
+        Route(_BULK, bulk.show),
+        Route(f"{_BULK}/begin", bulk.begin, methods=["POST"]),
+        Route(f"{_BULK}/stop", bulk.stop, methods=["POST"]),
+        Route(f"{_BULK}/rest", bulk.rest, methods=["POST"]),
+        Route(f"{_BULK}/outcomes.csv", bulk.as_csv),
         Route("/dead-letters", actions.dead_letters, methods=["POST"]),
         Route("/find", executions.find),
         Route("/alive", alive.show),
@@ -40,6 +47,7 @@ def create(context: Context, port: int, token: str) -> Starlette:
         Route("/check", actions.check, methods=["POST"]),
         Route("/uploads", actions.upload, methods=["POST"]),
         Route("/live/executions", stream.of_executions),
+        Route(f"/live{_BULK}", stream.of_bulk),
         Route("/live/start", stream.of_start),
         Route("/live/inbox", stream.of_inbox),
         Route(f"/live{_ONE}", stream.of_execution),

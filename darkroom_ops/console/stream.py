@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
 from darkroom_ops.console.context import Context, context_of, execution_of
-from darkroom_ops.console.views import execution, executions, inbox, start
+from darkroom_ops.console.views import bulk, execution, executions, inbox, start
 from darkroom_ops.present.failures import explain
 
 PING_SECONDS = 15.0
@@ -49,7 +49,9 @@ async def of_executions(request: Request) -> StreamingResponse:
 
     def look() -> tuple[Parts, bool]:
         values = executions.values(context, request)
-        return {n: context.render(f"_{n}.html", **values) for n in ("list", "facets")}, False
+        # Behind the first page, rows stay; how many there are follows.
+        names = ("list", "pager", "facets") if values["top"] else ("pager", "facets")
+        return {n: context.render(f"_{n}.html", **values) for n in names}, False
 
     # The list reads every execution that is on it: less often than one execution is looked at.
     return _stream(context, look, 2 * context.seconds)
@@ -69,6 +71,17 @@ async def of_execution(request: Request) -> StreamingResponse:
             values = execution.values(context, now, tab)
         names = PARTS.get(tab, PARTS["overview"])
         return {n: context.render(f"_execution_{n}.html", **values) for n in names}, now.ended
+
+    return _stream(context, look, context.seconds)
+
+
+async def of_bulk(request: Request) -> StreamingResponse:
+    """Stream an action on many until it ends."""
+    context, doing = context_of(request), bulk.bulk_of(request)
+
+    def look() -> tuple[Parts, bool]:
+        ended = doing.phase == "ended"  # before it is drawn: what is drawn last is the end
+        return {"bulk": context.render("_bulk.html", **bulk.values(context, doing))}, ended
 
     return _stream(context, look, context.seconds)
 

@@ -12,9 +12,11 @@ import datetime
 import itertools
 import math
 import re
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -28,6 +30,7 @@ from darkroom_ops.cache import Recent
 from darkroom_ops.deployment import LEDGER, Deployment
 from darkroom_ops.executions import cost
 from darkroom_ops.executions.cost import Cost
+from darkroom_ops.executions.index import Index
 from darkroom_ops.executions.listed import (
     FAILURES,
     OUTCOMES,
@@ -69,7 +72,10 @@ BATCH = 25
 AT_ONCE = 8
 """Requests at once: DescribeExecution and GetExecutionHistory are throttled per account."""
 
-KEPT_LISTED, KEPT_WHOLE = 20_000, 200
+FOLDED = 10
+"""How many executions a page may hold for each of its lines, at most."""
+
+KEPT_LISTED, KEPT_WHOLE = 30_000, 200
 """Ended executions that are remembered: in short, and with their states."""
 
 
@@ -90,6 +96,16 @@ class ListPage:
 
     items: tuple[Listed, ...]
     next: str | None  # the place to give as `after` for the part that follows; None at the end
+    newer: str | None = None  # the place to give as `before` for the part in front; None at the top
+    same: Mapping[str, int] = field(default_factory=dict)
+    """How many more a line stands for, by its ARN: uploads of its image that needed no work."""
+    looked: int = 0  # executions that were looked at
+    cut: bool = False  # whether patience ended before enough were found
+
+    @property
+    def count(self) -> int:
+        """How many executions its lines stand for."""
+        return len(self.items) + sum(self.same.values())
 
 
 class Executions:
@@ -103,6 +119,8 @@ class Executions:
         self._whole: Recent[Execution] = Recent(KEPT_WHOLE)
         self._priced: Recent[Cost] = Recent(KEPT_LISTED)
         self._has_ledger = deployment.endpoint is not None
+        self._index: Index | None = None
+        self._indexing = threading.Lock()
 
     def recent(
         self,
@@ -112,21 +130,55 @@ class Executions:
         prefix: str | None = None,
         since: datetime.datetime | None = None,
         after: str | None = None,
+        before: str | None = None,
         costs: bool = True,
         only: Filter = ALL,
+        fold: bool = False,
+        patience: float | None = None,
     ) -> ListPage:
-        """Return a part of the list, so many at most, newest first.
+        """Return a part of the list, so many lines at most, newest first.
 
-        `after` is the `next` of the part before; :meth:`each` says what the others are.
+        `after` and `before` are the `next` and the `newer` of another part; :meth:`each` says what
+        the others are. With `fold`, those that were processed already stand on one line for each
+        image. With `patience`, in seconds, it ends when they have passed, and says so: what it has
+        looked at it knows the next time.
         """
         only = _narrowed(only, status, prefix, since)
-        each = self._each(only, after, costs=costs, expected=limit + 1)
-        items = tuple(itertools.islice(each, limit + 1))
-        more = len(items) > limit
-        return ListPage(
-            tuple(taken for _, taken in items[:limit]),
-            _place(items[limit - 1][0]) if more and limit else None,
-        )
+        if before is not None:
+            return self._in_front(before, only, limit, costs=costs, fold=fold)
+        end = None if patience is None else time.monotonic() + patience
+        rows, looked, last = _Rows(limit, fold=fold), 0, None
+        for item, taken in self._looked(only, after, costs=costs, expected=limit + 1):
+            if taken is not None and not rows.add(item, taken):
+                return rows.page(last, newer=after is not None, looked=looked)
+            looked, last = looked + 1, item
+            if end is not None and time.monotonic() > end:
+                return rows.page(item, newer=after is not None, looked=looked, cut=True)
+        return rows.page(None, newer=after is not None, looked=looked)
+
+    def _in_front(
+        self, place: str, only: Filter, limit: int, *, costs: bool, fold: bool
+    ) -> ListPage:
+        """Return the part of the list that ends in front of a place."""
+        front = [
+            (item, taken)
+            for item, taken in self._looked(only, None, costs=False, expected=LISTED, until=place)
+            if taken is not None
+        ]
+        rows, whole = _Rows(limit, fold=fold, backwards=True), True
+        for item, taken in reversed(front):
+            if not rows.add(item, taken):
+                whole = False
+                break
+        page = rows.page(rows.last, newer=not whole, looked=len(front))
+        if not costs:
+            return page
+        item_of = {taken.arn: item for item, taken in front}
+        with ThreadPoolExecutor(AT_ONCE, "executions") as pool:
+            taken_anew = pool.map(
+                lambda each: self._take(item_of[each.arn], only, costs=True) or each, page.items
+            )
+            return dataclasses.replace(page, items=tuple(taken_anew))
 
     def each(
         self,
@@ -148,32 +200,35 @@ class Executions:
         what ended last; what runs is among them by its start.
         """
         only = _narrowed(only, status, prefix, since)
-        each = self._each(only, after, costs=costs, expected=expected)
-        yield from (taken for _, taken in each)
+        each = self._looked(only, after, costs=costs, expected=expected)
+        yield from (taken for _, taken in each if taken is not None)
 
-    def _each(
+    def _looked(
         self,
         only: Filter,
         after: str | None,
         *,
         costs: bool,
         expected: int,
-    ) -> Iterator[tuple[Mapping[str, Any], Listed]]:
+        until: str | None = None,
+    ) -> Iterator[tuple[Mapping[str, Any], Listed | None]]:
+        """Yield what is looked at, with its line if it is wanted, as far as the place `until`."""
         status = only.status
         if status is not None and status not in STATUSES:
             raise ValueError(f"Expected one of {', '.join(STATUSES)}, but received {status!r}.")
-        narrowed = only != ALL or after is not None
+        narrowed = only != ALL or after is not None or until is not None
         most = LISTED_LOCALLY if self._deployment.endpoint else LISTED
         size = most if narrowed else min(most, max(1, expected))
-        items = self._items(status, size)
+        items = self._items(status, size, every=narrowed or expected > most)
         if after is not None:
             items = _behind(after, items)
+        if until is not None:
+            items = _in_front_of(until, items)
         if only.since is not None:
             items = started_since(only.since, items)
 
-        def take(item: Mapping[str, Any]) -> tuple[Mapping[str, Any], Listed] | None:
-            taken = self._take(item, only, costs=costs)
-            return None if taken is None else (item, taken)
+        def take(item: Mapping[str, Any]) -> tuple[Mapping[str, Any], Listed | None]:
+            return item, self._take(item, only, costs=costs)
 
         with ThreadPoolExecutor(AT_ONCE, "executions") as pool:
             while batch := list(itertools.islice(items, min(BATCH, max(1, expected)))):
@@ -181,7 +236,7 @@ class Executions:
                 if self._has_ledger and len(self._unknown_of(batch, ended=True)) > AT_ONCE:
                     self._read_ledger()
                 known = not self._unknown_of(batch)
-                yield from filter(None, (map if known else pool.map)(take, batch))
+                yield from (map if known else pool.map)(take, batch)
 
     def _unknown_of(
         self, batch: list[Mapping[str, Any]], *, ended: bool = False
@@ -190,7 +245,17 @@ class Executions:
         unknown = (item for item in batch if self._listed.get(_key(item)) is None)
         return [item for item in unknown if not ended or item["status"] != RUNNING]
 
-    def _read_ledger(self) -> None:
+    def _indexed(self) -> Index | None:
+        """Return the index of all executions; None where the engine has no ledger."""
+        with self._indexing:
+            if self._index is None and (lines := self._read_ledger()) is not None:
+                machine = self._deployment.state_machine_arn
+                ours = execution_arn(machine, "")
+                mine = (line for line in lines if line.listed.arn.startswith(ours))
+                self._index = Index(self._client, machine, mine)
+            return self._index
+
+    def _read_ledger(self) -> list[Line] | None:
         """Remember all that the engine says has ended: that is one request, for whatever number."""
         bucket, key = LEDGER
         try:
@@ -198,13 +263,14 @@ class Executions:
             lines = msgspec.json.decode(answer["Body"].read(), type=list[Line])
         except (ClientError, BotoCoreError, msgspec.DecodeError):
             self._has_ledger = False  # another emulator
-            return
+            return None
         for line in lines:
             each = line.listed
             key_ = (each.arn, each.status, each.stopped, line.redrives)
             self._listed.put(key_, _Known(each, costed=True))
             if line.cost is not None:
                 self._priced.put((each.arn, each.stopped), line.cost)
+        return lines
 
     def get(self, arn: str) -> Execution:
         """Return an execution with its states, as far as it has come."""
@@ -261,8 +327,19 @@ class Executions:
         named = ((i["name"], i["status"]) for i in items if i["name"].startswith(beginning))
         return list(itertools.islice(named, limit))
 
-    def _items(self, status: str | None, size: int) -> Iterator[Mapping[str, Any]]:
-        """Yield what ListExecutions says, newest first, narrowed as far as that alone can tell."""
+    def _items(
+        self, status: str | None, size: int, *, every: bool = False
+    ) -> Iterator[Mapping[str, Any]]:
+        """Yield what ListExecutions says, newest first, narrowed as far as that alone can tell.
+
+        Where `every` one may be looked at, an engine is asked for all in one request, and from then
+        on for what is new.
+        """
+        if self._has_ledger and (every or self._index) and (index := self._indexed()):
+            said = "SUCCEEDED" if status in OUTCOMES else status
+            wanted = FAILURES if said == "FAILED" else {said}
+            yield from (i for i in index.items() if said is None or i["status"] in wanted)
+            return
         only: dict[str, Any] = {}
         if status in OUTCOMES:
             only["statusFilter"] = "SUCCEEDED"
@@ -357,6 +434,69 @@ class _Known:
     costed: bool
 
 
+class _Rows:
+    """The lines of a page, as they are found: from the newest on, or backwards."""
+
+    def __init__(self, limit: int, *, fold: bool, backwards: bool = False) -> None:
+        self._limit = limit
+        self._fold = fold
+        self._backwards = backwards
+        self._found: list[tuple[Mapping[str, Any], Listed]] = []
+        self._lines = 0
+        self._images: set[tuple[str, str]] = set()
+
+    def add(self, item: Mapping[str, Any], taken: Listed) -> bool:
+        """Take an execution; return whether there was room for it."""
+        image = self._image(taken)
+        if image is None or image not in self._images:
+            if self._lines == self._limit:
+                return False
+            self._lines += 1
+        if len(self._found) == self._limit * FOLDED:
+            return False
+        if image is not None:
+            self._images.add(image)
+        self._found.append((item, taken))
+        return True
+
+    def _image(self, taken: Listed) -> tuple[str, str] | None:
+        """Return the image that an execution is folded by."""
+        if not self._fold or taken.outcome != "ALREADY_PROCESSED" or taken.source is None:
+            return None
+        return taken.source.bucket, taken.source.key
+
+    @property
+    def last(self) -> Mapping[str, Any] | None:
+        """The oldest of them."""
+        found = self._found[:1] if self._backwards else self._found[-1:]
+        return found[0][0] if found else None
+
+    def page(
+        self, last: Mapping[str, Any] | None, *, newer: bool, looked: int, cut: bool = False
+    ) -> ListPage:
+        """Return the page; behind `last` there are more."""
+        found = self._found[::-1] if self._backwards else self._found
+        lines: list[Listed] = []
+        stands: dict[tuple[str, str], str] = {}
+        same: dict[str, int] = {}
+        for _, taken in found:
+            image = self._image(taken)
+            if image is not None and image in stands:
+                same[stands[image]] = same.get(stands[image], 0) + 1
+                continue
+            if image is not None:
+                stands[image] = taken.arn
+            lines.append(taken)
+        return ListPage(
+            tuple(lines),
+            None if last is None else _place(last),
+            _place(found[0][0]) if newer and found else None,
+            same,
+            looked,
+            cut,
+        )
+
+
 def _key(said: Mapping[str, Any]) -> tuple[object, ...]:
     """Return the execution, with what changes when an ended one is redriven."""
     return said["executionArn"], said["status"], said.get("stopDate"), said.get("redriveCount", 0)
@@ -367,19 +507,38 @@ def _place(item: Mapping[str, Any]) -> str:
     return f"{newest(item).isoformat()} {item['executionArn']}"
 
 
-def _behind(place: str, items: Iterator[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """Yield what stands behind a place of the list; nothing if it is none."""
+def _read_place(place: str) -> tuple[datetime.datetime, str] | None:
+    """Return the time and the ARN of a place; None if it is none."""
     text, _, arn = place.partition(" ")
     try:
-        moment = datetime.datetime.fromisoformat(text).astimezone()
+        return datetime.datetime.fromisoformat(text).astimezone(), arn
     except ValueError:
+        return None
+
+
+def _behind(place: str, items: Iterator[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Yield what stands behind a place of the list; nothing if it is none."""
+    if (read_ := _read_place(place)) is None:
         return
+    moment, arn = read_
     passed = False
     for item in items:
-        time = newest(item)
-        if time < moment or (time == moment and passed):
+        time_ = newest(item)
+        if time_ < moment or (time_ == moment and passed):
             yield item
-        passed |= (time, item["executionArn"]) == (moment, arn)
+        passed |= (time_, item["executionArn"]) == (moment, arn)
+
+
+def _in_front_of(place: str, items: Iterator[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Yield what stands in front of a place of the list; nothing if it is none."""
+    if (read_ := _read_place(place)) is None:
+        return
+    moment, arn = read_
+    for item in items:
+        time_ = newest(item)
+        if time_ < moment or (time_ == moment and item["executionArn"] == arn):
+            return
+        yield item
 
 
 def _narrowed(

@@ -21,21 +21,29 @@ SPANS = {"1h": 1, "24h": 24, "7d": 168}
 """How far back, as `--since` takes it, in hours."""
 
 
+TOTAL = "total"
+"""The name under which all that fit are counted."""
+
+
 def facets(
     listed: Iterable[Listed], only: Filter, now: datetime.datetime
 ) -> dict[str, Counter[str]]:
     """Count executions by each facet: those that fit all that is chosen in the other facets."""
-    items = list(listed)
-    found = {}
-    for name, value in FACETS.items():
-        others = dataclasses.replace(only, **{name: None})
-        found[name] = Counter(v for e in items if others.wants(e) and (v := value(e)) is not None)
-    others = dataclasses.replace(only, since=None)
-    begun = [each.started for each in items if others.wants(each)]
-    found["since"] = Counter(
-        {
-            name: sum(started >= now - datetime.timedelta(hours=hours) for started in begun)
-            for name, hours in SPANS.items()
-        }
-    )
+    spans = {name: now - datetime.timedelta(hours=hours) for name, hours in SPANS.items()}
+    found: dict[str, Counter[str]] = {name: Counter() for name in (*FACETS, "since", TOTAL)}
+    alone = {name: Filter(**{name: getattr(only, name)}) for name in (*FACETS, "since")}
+    # What is chosen in no facet wants all: only what is chosen is asked.
+    chosen = [(name, each) for name, each in alone.items() if each != Filter()]
+    rest = dataclasses.replace(only, **dict.fromkeys(alone))
+    for each in listed:
+        if rest != Filter() and not rest.wants(each):
+            continue
+        against = {name for name, one in chosen if not one.wants(each)}
+        if not against:
+            found[TOTAL][TOTAL] += 1
+        for name, value_of in FACETS.items():
+            if against <= {name} and (value := value_of(each)) is not None:
+                found[name][value] += 1
+        if against <= {"since"}:
+            found["since"].update(name for name, begin in spans.items() if each.started >= begin)
     return found

@@ -27,6 +27,10 @@ NOTES = {
 """What an outcome without outputs means."""
 
 
+DONE = {"rerun": "run again", "redrive": "resumed", "stop": "stopped"}
+"""What has been done to an execution, by the action."""
+
+
 class _Ended(Protocol):
     @property
     def status(self) -> str: ...

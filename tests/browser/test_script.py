@@ -157,6 +157,30 @@ def test_stopping_is_asked_about_first(page: Any, ready: Run) -> None:
     assert asked == ["Stop it?"]
 
 
+def test_a_stop_has_a_reason(page: Any, ready: Run) -> None:
+    page.goto(f"/executions/{ready.name}")
+    answers: list[str | None] = [None, "wrong folder"]
+
+    def answer(dialog: Any) -> None:
+        said = answers.pop(0)
+        dialog.accept(said) if said else dialog.dismiss()
+
+    page.on("dialog", answer)
+    submit = """() => {
+      document.querySelector("form[data-why]")?.remove();
+      const form = document.createElement("form");
+      form.dataset.why = "Say why:";
+      form.innerHTML = '<input name="reason" value="none">';
+      document.body.append(form);
+      form.addEventListener("submit", (event) => event.preventDefault());
+      form.requestSubmit();
+      return form.elements.reason.value;
+    }"""
+    assert page.evaluate(submit) == "none"
+    assert page.evaluate(submit) == "wrong folder"
+    assert answers == []
+
+
 def test_a_command_is_copied(page: Any, ready: Run) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(f"/executions/{ready.name}")

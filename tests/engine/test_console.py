@@ -74,7 +74,7 @@ def test_the_list_shows_filters_and_links(client: TestClient, complete: Run, fai
         found = client.get("/", params={"image": text}).text
         assert address(complete) in found
         assert address(failed) not in found
-    assert "No execution matches" in client.get("/", params={"image": "nothing like it"}).text
+    assert "No matches for text nothing" in client.get("/", params={"image": "nothing"}).text
 
 
 def test_every_answer_is_shut_off_from_other_sites(client: TestClient, complete: Run) -> None:

@@ -70,7 +70,14 @@ addEventListener("click", async (event) => {
 addEventListener("submit", async (event) => {
   if (event.defaultPrevented) return;
   event.preventDefault();
-  if (await ask()) event.target.submit();
+  const { target, submitter } = event;
+  if (!(await ask())) return;
+  if (submitter?.name) {
+    const said = document.createElement("input"); // which button it was, is not sent by submit()
+    Object.assign(said, { type: "hidden", name: submitter.name, value: submitter.value });
+    target.append(said);
+  }
+  target.submit();
 });
 
 document.addEventListener("parts", tick);

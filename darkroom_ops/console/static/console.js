@@ -50,6 +50,15 @@ function live(element) {
     else if (!source) open();
   }
   document.addEventListener("visibilitychange", turn);
+  // A look that takes long is a person's to end: what was found stays.
+  element.addEventListener("click", (event) => {
+    const place = event.target.closest("[data-stop-looking]")?.parentElement;
+    if (!place) return;
+    close();
+    document.removeEventListener("visibilitychange", turn);
+    element.setAttribute("aria-busy", "false");
+    place.remove();
+  });
   document.addEventListener("alive", () => {
     if (source?.readyState !== EventSource.CLOSED) return; // it tries again by itself
     close();
@@ -272,8 +281,13 @@ function editor(form) {
 // ---------------------------------------------------------------------------- everywhere
 
 document.addEventListener("submit", (event) => {
-  const { confirm: question } = event.target.dataset;
+  const { confirm: question, why } = event.target.dataset;
   if (question && !confirm(question)) event.preventDefault();
+  if (!why) return;
+  const { reason } = event.target.elements;
+  const said = prompt(why, reason.value);
+  if (said === null) event.preventDefault();
+  else reason.value = said;
 });
 
 document.addEventListener("click", (event) => {

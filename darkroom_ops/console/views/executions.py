@@ -7,21 +7,26 @@ import csv
 import io
 import itertools
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from darkroom_ops.console.context import Context, context_of
+from darkroom_ops.console.context import FACETED, Context, context_of
 from darkroom_ops.console.views.execution import path_of
-from darkroom_ops.executions.client import STATUSES, NoSuchExecution
+from darkroom_ops.executions.client import STATUSES, ListPage, NoSuchExecution
+from darkroom_ops.executions.facets import TOTAL
 from darkroom_ops.executions.listed import Filter
 from darkroom_ops.present import words
 from darkroom_ops.present.outcomes import LABELS
 
 LISTED = 50
 """Executions on one page of the list."""
+
+PATIENCE = 1.5
+"""Seconds after which a page shows what was found so far; it goes on looking live."""
 
 CHOICES = 12
 """Choices of a facet, the most frequent."""
@@ -38,25 +43,30 @@ FILTERS = ("RUNNING", "COMPLETE", "FAILED", "ALREADY_PROCESSED", "SUPERSEDED")
 
 def show(request: Request) -> Response:
     """Show the list."""
-    context = context_of(request)
-    # Costs need each execution's history: what is not remembered follows with the live parts.
-    live = "after" not in request.query_params
-    return context.page("executions.html", **values(context, request, costs=not live))
+    return context_of(request).page(
+        "executions.html", **values(context_of(request), request, live=False)
+    )
 
 
-def values(context: Context, request: Request, *, costs: bool = True) -> dict[str, Any]:
+def values(context: Context, request: Request, *, live: bool = True) -> dict[str, Any]:
     """Return what the list shows, for the filters in an address.
 
-    Costs that are not remembered are found out on demand: they need each execution's history.
+    Costs need each execution's history, and counts all executions: of the first page, what is not
+    remembered of them follows with the live parts.
     """
     asked = request.query_params
-    only, after = only_of(request), asked.get("after")
-    page = context.executions.recent(limit=LISTED, only=only, after=after, costs=costs)
-    names = ("status", "error", "step", "folder", "since", "image")
+    only, place = only_of(request), {n: v for n in ("after", "before") if (v := asked.get(n))}
+    page = context.executions.recent(
+        limit=LISTED, only=only, costs=live or bool(place), patience=PATIENCE,
+        fold="each" not in asked, after=place.get("after"), before=place.get("before"),
+    )  # fmt: skip
+    # The top of the list by whatever way is its first page, which is live.
+    top = not place or ("before" in place and page.newer is None)
+    names = ("status", "error", "step", "folder", "since", "image", "each")
     chosen = {n: v for n in names if (v := asked.get(n)) and (n != "status" or only.status)}
-    # On AWS, the counts follow with the live parts: the first look takes seconds.
-    counted = costs or context.deployment.endpoint is not None
-    counts = context.facets(only) if counted else {}
+    # What is counted anew follows with the live parts; on AWS, the first count does, too.
+    known = context.facets(only, wait=live)
+    counts = known or (context.facets(only) if context.deployment.endpoint else {})
 
     def query(**changed: str | None) -> str:
         given = {k: v for k, v in {**chosen, **changed}.items() if v}
@@ -70,13 +80,16 @@ def values(context: Context, request: Request, *, costs: bool = True) -> dict[st
         choices = [(value, address(**{name: value}), count) for value, count in found if count]
         return title, chosen.get(name), address(**{name: None}), choices
 
+    first, last = _numbers(
+        "" if top else asked.get("seen", ""), page, front="before" in place and not top
+    )
+    here = {} if top else {**place, "seen": asked.get("seen")}
     by_status = counts.get("status")
     return {
         "here": "executions",
         "page": page,
         "only": only,
         "image": asked.get("image", ""),
-        "after": after,
         "filters": [
             (LABELS[name], address(status=name), name == only.status,
              None if by_status is None else by_status[name])
@@ -84,15 +97,44 @@ def values(context: Context, request: Request, *, costs: bool = True) -> dict[st
         ],
         "menus": [menu(title, name) for title, name in MENUS],
         "kept": [(name, value) for name, value in chosen.items() if name != "image"],
-        "clear": bool(chosen),
+        "clear": _said(chosen),
         "csv": f"/executions.csv?{query()}",
+        "query": query(),
         "everything": address(status=None),
-        "older": address(after=page.next) if page.next else None,
+        "first": first,
+        "last": last,
+        "total": counts[TOTAL][TOTAL] if counts else None,
+        "faceted": FACETED,
+        "older": address(after=page.next, seen=str(last)) if page.next else None,
+        "newer": address(before=page.newer, seen=str(first - 1)) if page.newer else None,
         "newest": address(),
-        "live": None if after else f"/live/executions?{query()}",
+        "top": top,
+        "each_of": lambda one: address(
+            status="ALREADY_PROCESSED", image=one.source.key, each="1"
+        ),
+        "live": f"/live/executions?{query(**here)}",
         "prefix": context.deployment.source_prefix,
         "bucket": context.deployment.source_bucket_name,
     }  # fmt: skip
+
+
+def _numbers(seen: str, page: ListPage, *, front: bool) -> tuple[int, int]:
+    """Return which executions a page shows, counted from 1: `seen` stand in front of its place."""
+    before = int(seen) if seen.isdecimal() else 0
+    if front:
+        return max(1, before - page.count + 1), max(before, page.count)
+    return before + 1, before + page.count
+
+
+def _said(chosen: Mapping[str, str]) -> str:
+    """Say what a list is narrowed by, as a person would; nothing if it is not."""
+    words_ = {"status": "status", "error": "error", "step": "step", "folder": "folder",
+              "since": "since", "image": "text"}  # fmt: skip
+    return ", ".join(
+        f"{words_[name]} {LABELS.get(value, value) if name == 'status' else value}"
+        for name, value in chosen.items()
+        if name in words_
+    )
 
 
 def only_of(request: Request) -> Filter:
@@ -124,12 +166,12 @@ def as_csv(request: Request) -> Response:
         row = (one.name, source and source.bucket, source and source.key, one.status, one.outcome,
                one.error, one.step, one.started.isoformat(), round(one.seconds, 3),
                one.usd)  # fmt: skip
-        table.writerow("" if value is None else _harmless(str(value)) for value in row)
+        table.writerow("" if value is None else harmless(str(value)) for value in row)
     name = 'attachment; filename="executions.csv"'
     return Response(text.getvalue(), media_type="text/csv", headers={"content-disposition": name})
 
 
-def _harmless(value: str) -> str:
+def harmless(value: str) -> str:
     """Return a value that a spreadsheet does not take for a formula (OWASP, CSV injection)."""
     return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 

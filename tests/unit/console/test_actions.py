@@ -25,6 +25,14 @@ def test_stopping_and_redriving(client: TestClient, stack: Any) -> None:
     assert stack.done == []
 
 
+def test_a_stop_says_why(client: TestClient, stack: Any) -> None:
+    client.post("/executions/complete/stop", data={"reason": " wrong\nfolder "}, headers=OURS)
+    assert stack.done.pop()[1]["cause"] == "wrong folder"
+    long = {"reason": "x" * 262_144}
+    assert client.post("/executions/complete/stop", data=long, headers=OURS).status_code == 413
+    assert stack.done == []
+
+
 GOOD = {"source": {"bucket": "sources", "key": "uploads/a.jpg"}}
 
 

@@ -690,3 +690,98 @@ def test_some_stand_for_the_cost_of_others(
 
     executions._client.executions.clear()  # type: ignore[attr-defined]
     assert executions.typical_usd() is None
+
+
+def line_of_item(item: dict[str, Any]) -> Line:
+    return Line(listed(read(item, [])), item.get("redriveCount", 0), None)
+
+
+def again(number: int, image: int) -> dict[str, Any]:
+    """Return one that had nothing to do, as its image had been processed."""
+    source = {"source": {"bucket": "bucket", "key": f"uploads/{image}.jpg"}}
+    return execution(number, outcome="ALREADY_PROCESSED") | {"input": json.dumps(source)}
+
+
+def test_what_was_processed_already_stands_on_one_line_for_each_image(
+    client: StepFunctions, executions: Executions
+) -> None:
+    client.executions[1:7] = [again(n, image) for n, image in enumerate((1, 2, 1, 1, 2, 3), 1)]
+
+    page = executions.recent(limit=5, fold=True)
+
+    assert numbers(page) == [0, 1, 2, 6, 7]
+    assert page.same == {client.executions[1]["executionArn"]: 2,
+                         client.executions[2]["executionArn"]: 1}  # fmt: skip
+    assert page.count == 8
+    assert numbers(executions.recent(limit=2, fold=True, after=page.next)) == [8, 9]
+    assert numbers(executions.recent(limit=5)) == [0, 1, 2, 3, 4]
+
+
+def test_a_page_folds_so_many_and_no_more(client: StepFunctions, executions: Executions) -> None:
+    client.executions[:] = [again(number, 1) for number in range(TOTAL)]
+
+    page = executions.recent(limit=2, fold=True)
+
+    assert (numbers(page), page.count) == ([0], 20)
+    assert numbers(executions.recent(limit=2, fold=True, after=page.next)) == [20]
+
+
+def test_pages_lead_back_as_they_led_on(executions: Executions) -> None:
+    first = executions.recent(limit=5)
+    second = executions.recent(limit=5, after=first.next)
+    third = executions.recent(limit=5, after=second.next)
+
+    assert (first.newer, numbers(third)) == (None, [10, 11, 12, 13, 14])
+    back = executions.recent(limit=5, before=third.newer)
+    assert numbers(back) == numbers(second)
+    assert [each.usd for each in back.items] == [each.usd for each in second.items]
+    assert numbers(executions.recent(limit=5, after=back.next)) == numbers(third)
+    top = executions.recent(limit=5, before=back.newer, costs=False)
+    assert (numbers(top), top.newer) == (numbers(first), None)
+    short = executions.recent(limit=9, before=back.newer)
+    assert (numbers(short), short.newer) == (numbers(first), None)
+    assert numbers(executions.recent(limit=5, before="nonsense")) == []
+
+
+def test_a_look_ends_when_patience_does_and_goes_on_from_there(
+    client: StepFunctions, executions: Executions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.executions[90] = execution(90, "FAILED")
+    clock = itertools.count()
+    monkeypatch.setattr("darkroom_ops.executions.client.time.monotonic", lambda: next(clock))
+    only = Filter(text="/90.jpg")
+
+    page = executions.recent(only=only, patience=10)
+
+    assert (page.items, page.cut, page.looked) == ((), True, 11)
+    page = executions.recent(only=only, patience=1000, after=page.next)
+    assert (numbers(page), page.cut, page.next) == ([90], False, None)
+    assert page.looked == TOTAL - 11
+    assert executions.recent(limit=5, patience=1000).looked == 5
+
+
+def test_an_engine_is_asked_for_all_once_when_any_may_be_looked_at(client: StepFunctions) -> None:
+    lines = [msgspec.to_builtins(line_of_item(each)) for each in client.executions]
+    other = msgspec.to_builtins(line_of_item(execution(7)))
+    other["listed"]["arn"] = "arn:aws:states:eu-west-1:123456789012:execution:other:0"
+    asked: list[str] = []
+
+    def get_object(**_: str) -> dict[str, Any]:
+        asked.append("ledger")
+        return {"Body": io.BytesIO(json.dumps([*lines, other]).encode())}
+
+    at: Any = SimpleNamespace(
+        stepfunctions=client, lambda_=None, state_machine_arn=MACHINE, stack="darkroom",
+        endpoint="http://127.0.0.1:4599", region="us-east-1",
+        s3=SimpleNamespace(get_object=get_object),
+    )  # fmt: skip
+    found = Executions(at)
+
+    assert numbers(found.recent(limit=3, costs=False)) == [0, 1, 2]
+    assert asked == [], "the newest few need no more than they are"
+    assert len(list(found.each(only=Filter(text="jpg"), costs=False))) == TOTAL
+    assert len(list(found.each(only=Filter(status="SUCCEEDED"), costs=False))) == TOTAL
+    assert list(found.each(only=Filter(status="RUNNING"), costs=False)) == []
+    assert list(found.each(only=Filter(status="FAILED"), costs=False)) == []
+    assert len(list(found.each(only=Filter(status="COMPLETE"), costs=False))) == TOTAL
+    assert asked == ["ledger"]

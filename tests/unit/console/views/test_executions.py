@@ -54,12 +54,16 @@ def test_the_list_links_to_its_filters_and_its_next_page(
     found = values(client, context, "status=FAILED&image=A.JPG&error=X&after=arn:before")
 
     only = Filter(status="FAILED", text="A.JPG", error="X")
-    assert asked == [{"limit": 50, "only": only, "after": "arn:before", "costs": True}]
+    assert asked == [
+        {"limit": 50, "only": only, "costs": True, "patience": 1.5, "fold": True,
+         "after": "arn:before", "before": None}
+    ]  # fmt: skip
     here = "status=FAILED&error=X&image=A.JPG"
-    assert found["older"] == f"/?{here}&after=arn%3Aolder"
+    assert found["older"] == f"/?{here}&after=arn%3Aolder&seen=0"
     assert (found["newest"], found["csv"]) == (f"/?{here}", f"/executions.csv?{here}")
     assert found["everything"] == "/?error=X&image=A.JPG"
-    assert (found["live"], found["clear"]) == (None, True)
+    assert found["live"] == f"/live/executions?{here}&after=arn%3Abefore"
+    assert found["clear"] == "status Failed, error X, text A.JPG"
     assert [(label, chosen) for label, _, chosen, _ in found["filters"]] == [
         ("Running", False), ("Complete", False), ("Failed", True),
         ("Already processed", False), ("Superseded", False),
@@ -161,3 +165,75 @@ def test_a_search_for_what_is_not_there_says_so(client: TestClient, typed: str) 
     if typed.startswith("execution"):
         typed = f"{typed}?"
     assert client.get("/find", params={"q": typed}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "first", "last", "older", "newer"),
+    [
+        ("", 1, 2, "after=old&seen=2", None),
+        ("after=here&seen=50", 51, 52, "after=old&seen=52", "before=new&seen=50"),
+        ("before=here&seen=50", 49, 50, "after=old&seen=50", "before=new&seen=48"),
+        ("before=here&seen=nonsense", 1, 2, "after=old&seen=2", "before=new&seen=0"),
+    ],
+)
+def test_pages_are_counted_and_lead_in_both_directions(
+    client: TestClient,
+    context: Context,
+    query: str,
+    first: int,
+    last: int,
+    older: str,
+    newer: str | None,
+) -> None:
+    lines = tuple(map(_listed, ("a", "b")))
+    page = ListPage(lines, "old", "new" if newer else None)
+    context.executions.recent = lambda **_: page  # type: ignore[method-assign]
+    context.executions.each = lambda **_: iter(lines * 30)  # type: ignore[method-assign, assignment]
+
+    found = values(client, context, query)
+
+    assert (found["first"], found["last"], found["total"]) == (first, last, 60)
+    assert found["older"] == f"/?{older}"
+    assert found["newer"] == (newer and f"/?{newer}")
+    html = context.render("_pager.html", **found)
+    assert f"{first} to {last} of 60" in html
+
+
+def test_the_page_at_the_top_is_live_whichever_way_led_there(
+    client: TestClient, context: Context
+) -> None:
+    listing(context, "a")
+
+    found = values(client, context, "before=here&seen=7")
+
+    assert (found["top"], found["first"], found["live"]) == (True, 1, "/live/executions?")
+
+
+def test_a_look_that_takes_long_says_how_far_it_is_and_can_be_stopped(
+    client: TestClient, context: Context
+) -> None:
+    page = ListPage((_listed("a"),), "far", looked=1250, cut=True)
+    context.executions.recent = lambda **_: page  # type: ignore[method-assign]
+    context.executions.each = lambda **_: iter(())  # type: ignore[method-assign, assignment]
+
+    html = context.render("_pager.html", **values(client, context, "error=X"))
+
+    assert "Looked through 1,250 executions; 1 match so far." in html
+    assert "data-stop-looking" in html
+    assert "Look further" in html
+
+
+def test_one_line_stands_for_the_uploads_that_needed_no_work(
+    client: TestClient, context: Context
+) -> None:
+    one = dataclasses.replace(_listed("uploads/a b.jpg"), outcome="ALREADY_PROCESSED")
+    page = ListPage((one,), None, same={one.arn: 11})
+    context.executions.recent = lambda **_: page  # type: ignore[method-assign]
+    context.executions.each = lambda **_: iter(())  # type: ignore[method-assign, assignment]
+
+    found = values(client, context)
+
+    html = context.render("_list.html", **found)
+    assert "and 11 more" in html
+    assert "/?status=ALREADY_PROCESSED&amp;image=uploads%2Fa+b.jpg&amp;each=1" in html
+    assert found["last"] == 12

@@ -1,0 +1,271 @@
+"""Many executions at once: a plan first, then how far it is, and what became of each."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from starlette.testclient import TestClient
+
+from darkroom_ops.console.context import Context
+from darkroom_ops.executions.listed import Listed
+from darkroom_ops.executions.model import SourceObject
+from tests.unit.console.conftest import OURS, PREFIX
+from tests.unit.recorded import at
+
+WAIT = 30.0
+
+
+def line(name: str, status: str = "RUNNING") -> Listed:
+    return Listed(
+        arn=f"{PREFIX}{name}", name=name, status=status, outcome=None, error=None,
+        source=SourceObject("sources", f"uploads/{name}.jpg"), started=at(0), stopped=None,
+        seconds=1.0, usd=None,
+    )  # fmt: skip
+
+
+class Lines:
+    """The list of a stack, what is stopped of it, and what cannot be."""
+
+    def __init__(self, context: Context, home: Path) -> None:
+        self.context = context
+        self.home = home
+        self.lines: list[Listed] = []
+        self.stopped: list[tuple[str, str]] = []
+        self.refused: set[str] = set()
+        self.gate: threading.Event | None = None
+        """Until it is set, nothing more is stopped."""
+        context.executions.each = self.each  # type: ignore[method-assign, assignment]
+        context.deployment.stepfunctions.stop_execution = self._stop  # type: ignore[method-assign]
+
+    def each(self, **given: Any) -> Iterator[Listed]:
+        return (each for each in list(self.lines) if given["only"].wants(each))
+
+    def _stop(self, *, executionArn: str, error: str, cause: str) -> None:  # noqa: N803
+        assert error == "Stopped"
+        name = executionArn.removeprefix(PREFIX)
+        if self.gate is not None:
+            assert self.gate.wait(WAIT)
+        if name in self.refused:
+            raise ClientError({"Error": {"Code": "Throttling", "Message": "too much"}}, "Stop")
+        self.stopped.append((name, cause))
+
+
+@pytest.fixture
+def lines(context: Context, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Lines:
+    monkeypatch.setenv("DARKROOM_HOME", str(tmp_path))
+    return Lines(context, tmp_path)
+
+
+def begin(client: TestClient, lines: Lines, query: str = "", **form: Any) -> str:
+    """Plan an action on all that match; return its address."""
+    given = {"action": "stop", "all": "1"} | form
+    answer = client.post(f"/bulk?{query}", data=given, headers=OURS)
+    assert answer.status_code == 303
+    address: str = answer.headers["location"]
+    wait(lines, address)
+    return address
+
+
+def wait(lines: Lines, address: str) -> Any:
+    bulk = lines.context.bulks.get(address.rpartition("/")[2])
+    assert bulk is not None
+    bulk.wait(WAIT)
+    return bulk
+
+
+def text(client: TestClient, address: str) -> str:
+    html = client.get(address, headers={"accept": "text/html"}).text.partition("<main")[2]
+    words = " ".join(re.sub("<[^>]+>", " ", html).split())
+    return re.sub(r" (?=[,.])", "", words)
+
+
+def test_a_plan_says_how_many_and_why_others_are_left_out_and_does_nothing(
+    client: TestClient, lines: Lines
+) -> None:
+    lines.lines = [line("a"), line("b"), line("c", "SUCCEEDED")]
+
+    address = begin(client, lines)
+
+    said = text(client, address)
+    assert "Stop 2 executions?" in said
+    assert "2 executions will be stopped." in said
+    assert "1 it has ended already" in said
+    assert "uploads/a.jpg" in said
+    assert lines.stopped == []
+
+
+def test_what_was_planned_is_done_with_its_reason_and_told(
+    client: TestClient, lines: Lines
+) -> None:
+    lines.lines = [line("a"), line("b")]
+    address = begin(client, lines)
+    lines.lines.append(line("too late"))
+
+    assert client.post(f"{address}/begin", data={"reason": " "}, headers=OURS).status_code == 422
+    assert lines.stopped == []
+    for _ in range(2):  # twice is as once
+        answer = client.post(f"{address}/begin", data={"reason": "wrong  folder"}, headers=OURS)
+        assert (answer.status_code, answer.headers["location"]) == (303, address)
+        wait(lines, address)
+
+    assert lines.stopped == [("a", "wrong folder"), ("b", "wrong folder")]
+    said = text(client, address)
+    assert "2 executions stopped" in said
+    assert "Go on" not in said
+    table = client.get(f"{address}/outcomes.csv").text.splitlines()
+    assert table == ["name,key,outcome,execution,why", f"a,uploads/a.jpg,stopped,{PREFIX}a,",
+                     f"b,uploads/b.jpg,stopped,{PREFIX}b,"]  # fmt: skip
+
+
+def test_who_stops_it_sees_what_is_left_and_can_go_on(client: TestClient, lines: Lines) -> None:
+    lines.lines = [line(name) for name in "abc"]
+    lines.gate = threading.Event()
+    address = begin(client, lines)
+    client.post(f"{address}/begin", data={"reason": "no"}, headers=OURS)
+
+    assert "Stop: 0 of 3" in text(client, address)
+    assert "3 to go" in text(client, address)
+    client.post(f"{address}/stop", headers=OURS)
+    lines.gate.set()
+    wait(lines, address)
+
+    assert lines.stopped == [("a", "no")]
+    said = text(client, address)
+    assert "1 execution stopped, 2 not tried." in said
+    assert "Go on with 2 executions" in said
+    left = lines.home / "left-to-stop.txt"
+    assert f"darkroom stop --from {left} --reason no --stack photos" in said
+    assert left.read_text() == f"{PREFIX}b\n{PREFIX}c\n"
+    rows = client.get(f"{address}/outcomes.csv").text.splitlines()
+    assert rows[2:] == ["b,uploads/b.jpg,not tried,,", "c,uploads/c.jpg,not tried,,"]
+
+    answer = client.post(f"{address}/rest", headers=OURS)
+    wait(lines, answer.headers["location"])
+    assert "Stop 2 executions?" in text(client, answer.headers["location"])
+
+
+def test_what_could_not_be_done_says_why(client: TestClient, lines: Lines) -> None:
+    lines.lines = [line("a"), line("b")]
+    lines.refused = {"a"}
+    address = begin(client, lines)
+    client.post(f"{address}/begin", data={"reason": "no"}, headers=OURS)
+    wait(lines, address)
+
+    said = text(client, address)
+    assert "1 execution stopped, 1 could not be" in said
+    assert "too much" in said
+    assert "not tried" not in said
+    assert ",not done,,An error occurred" in client.get(f"{address}/outcomes.csv").text
+
+
+def test_when_nothing_works_the_rest_is_not_tried(client: TestClient, lines: Lines) -> None:
+    lines.lines = [line(name) for name in "abcdefg"]
+    lines.refused = set("abcdefg")
+    address = begin(client, lines)
+    client.post(f"{address}/begin", data={"reason": "no"}, headers=OURS)
+    wait(lines, address)
+
+    said = text(client, address)
+    assert "5 could not be, 2 not tried" in said
+    assert "5 could not be done one after the other" in said
+
+
+def test_a_plan_can_be_left(client: TestClient, lines: Lines) -> None:
+    lines.lines = [line("a")]
+    address = begin(client, lines)
+
+    client.post(f"{address}/stop", headers=OURS)
+    client.post(f"{address}/begin", data={"reason": "no"}, headers=OURS)
+    wait(lines, address)
+
+    assert lines.stopped == []
+    assert "0 executions stopped" in text(client, address)
+
+
+def test_a_look_that_takes_long_says_how_far_it_is_and_can_be_cancelled(
+    client: TestClient, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("darkroom_ops.console.views.bulk.PLANS_SECONDS", 0)
+    gate = threading.Event()
+
+    def slowly(**_: Any) -> Iterator[Listed]:
+        yield line("a")
+        assert gate.wait(WAIT)
+        yield line("b")
+
+    lines.context.executions.each = slowly  # type: ignore[method-assign, assignment]
+    answer = client.post("/bulk", data={"action": "stop", "all": "1"}, headers=OURS)
+    address = answer.headers["location"]
+
+    assert "Stop: looking …" in text(client, address)
+    client.post(f"{address}/stop", headers=OURS)
+    gate.set()
+    wait(lines, address)
+
+    assert "Cancelled Nothing was done." in text(client, address)
+
+
+def test_chosen_rows_are_those_that_are_named(
+    client: TestClient, lines: Lines, context: Context
+) -> None:
+    address = begin(client, lines, action="redrive", all=[], execution=["complete"])
+
+    said = text(client, address)
+    assert "Redrive 0 executions?" in said
+    assert "1 it succeeded" in said
+
+
+def test_what_cannot_be_planned_says_why(client: TestClient, lines: Lines) -> None:
+    address = begin(client, lines, all=[], execution=["no-such-one"])
+
+    assert "has none named" in text(client, address)
+
+
+@pytest.mark.parametrize(
+    ("form", "code", "said"),
+    [
+        ({"action": "stop"}, 422, "Choose executions"),
+        ({"action": "erase", "all": "1"}, 422, "Expected one of rerun, redrive, stop"),
+        ({"action": "stop", "execution": "x" * 4 * 262_144}, 413, "too many"),
+    ],
+)
+def test_wrong_use_plans_nothing(
+    client: TestClient, lines: Lines, form: dict[str, str], code: int, said: str
+) -> None:
+    answer = client.post("/bulk", data=form, headers=OURS)
+
+    assert (answer.status_code, said in answer.json()["message"]) == (code, True)
+
+
+def test_a_filter_narrows_what_all_means(client: TestClient, lines: Lines) -> None:
+    lines.lines = [line("a"), dataclasses.replace(line("b"), error="X")]
+
+    assert "Stop 1 execution?" in text(client, begin(client, lines, "error=X"))
+
+
+def test_other_sites_do_nothing_and_what_is_gone_is_not_found(
+    client: TestClient, lines: Lines
+) -> None:
+    lines.lines = [line("a")]
+    address = begin(client, lines)
+    for path in ("/bulk", f"{address}/begin", f"{address}/stop", f"{address}/rest"):
+        assert client.post(path, data={"reason": "no"}).status_code == 403
+    assert client.get("/bulk/none").status_code == 404
+    assert client.get("/live/bulk/none").status_code == 404
+
+
+def test_the_page_is_live_until_the_end(client: TestClient, lines: Lines) -> None:
+    address = begin(client, lines)
+    client.post(f"{address}/stop", headers=OURS)
+
+    events = client.get(f"/live{address}").text
+
+    assert events.endswith("event: done\ndata: {}\n\n")
+    assert "0 executions stopped" in events

@@ -1,0 +1,66 @@
+"""All executions of an engine: asked for once, and then only for what is new."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from darkroom_ops.executions.index import PAGE, SLACK, Index
+from darkroom_ops.executions.listed import Line
+from tests.unit.executions.test_client import MACHINE, NOON, StepFunctions, execution, line_of_item
+
+
+def indexed(items: list[dict[str, Any]], ended: int) -> tuple[StepFunctions, Index]:
+    """Return an index that begins with the oldest so many."""
+    client = StepFunctions(items)
+    lines: list[Line] = [line_of_item(each) for each in items[len(items) - ended :]]
+    return client, Index(client, MACHINE, lines)  # type: ignore[arg-type]
+
+
+def names(index: Index) -> list[str]:
+    return [each["name"] for each in index.items()]
+
+
+def test_what_has_ended_is_not_asked_for_again() -> None:
+    items = [execution(number) for number in range(4 * PAGE)]
+    client, index = indexed(items, 4 * PAGE)
+    client.asked.clear()
+
+    assert names(index) == [each["name"] for each in items]
+    assert client.asked == {"list": 1}
+
+
+def test_what_starts_ends_or_is_redriven_is_seen_at_the_front() -> None:
+    items = [execution(number) for number in range(3 * PAGE)]
+    items[100] = execution(100, "RUNNING")
+    client, index = indexed(items, 49)
+    names(index)
+    later = NOON + datetime.timedelta(hours=1)
+    ended = items[100] | {"status": "SUCCEEDED", "stopDate": later}
+    new = execution(0) | {"executionArn": "arn:new", "name": "new", "startDate": later,
+                          "stopDate": later + SLACK}  # fmt: skip
+    client.executions = [new, ended, *items[:100], *items[101:]]
+    client.asked.clear()
+
+    assert names(index)[:3] == ["new", ended["name"], items[0]["name"]]
+    assert index.items()[1]["status"] == "SUCCEEDED"
+    assert len(index.items()) == 3 * PAGE + 1
+    assert client.asked["list"] == 3
+
+
+def test_what_was_seen_late_is_not_missed() -> None:
+    items = [execution(number) for number in range(3)]
+    client, index = indexed(items, 3)
+    names(index)
+    late = execution(0) | {"executionArn": "arn:late", "name": "late",
+                           "stopDate": items[0]["stopDate"] - SLACK}  # fmt: skip
+    client.executions = [items[0], late, *items[1:]]
+
+    assert names(index)[:2] == [items[0]["name"], "late"]
+
+
+def test_none_at_all() -> None:
+    client, index = indexed([], 0)
+    assert index.items() == []
+    client.executions = [execution(1)]
+    assert names(index) == [execution(1)["name"]]
