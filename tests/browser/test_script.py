@@ -14,6 +14,27 @@ from tests.browser.conftest import expect
 from tests.support.images import photo
 from tests.support.pipeline import Pipeline, Run
 
+
+class Held:
+    """Requests of a page that are kept until they may go on."""
+
+    def __init__(self, page: Any, address: str) -> None:
+        self._kept: list[Any] = []
+        self._free = False
+        page.route(address, self._take)
+
+    def _take(self, route: Any) -> None:
+        if self._free:
+            route.continue_()
+        else:
+            self._kept.append(route)
+
+    def let_go(self) -> None:
+        self._free = True
+        for route in self._kept:
+            route.continue_()
+
+
 THEME = "() => document.documentElement.dataset.theme"
 
 
@@ -98,6 +119,26 @@ def test_files_are_sent_four_at_a_time_and_no_link_leaves_meanwhile(page: Any, r
     page.locator("[data-uploads] summary", has_text="5 of 6 uploaded, 1 to go").wait_for()
     held.pop(0).fulfill(status=201, body=json.dumps({"key": "k", "page": None}))
     page.locator("[data-uploads] summary", has_text=re.compile("^6 of 6 uploaded$")).wait_for()
+
+
+def test_what_is_done_before_the_script_is_there_counts(page: Any, ready: Run) -> None:
+    for script, path in (
+        ("**/static/uploads.js", "/"),
+        ("**/static/console.js", f"/executions/{ready.name}/rerun"),
+    ):
+        held = Held(page, script)
+        with page.expect_request(script):
+            page.goto(path, wait_until="commit")
+        if path == "/":
+            file = {"name": "early.jpg", "mimeType": "image/jpeg", "buffer": photo(64, 64)}
+            page.locator("[data-files]").set_input_files([file, file])
+        else:
+            page.locator("#input").fill("{")
+        held.let_go()
+        if path == "/":
+            page.locator("[data-uploads] summary", has_text="2 of 2 uploaded").wait_for()
+        else:
+            page.locator(".verdict.bad").wait_for()
 
 
 def test_what_is_dragged_without_files_is_left_alone(page: Any) -> None:
@@ -328,11 +369,14 @@ def test_what_runs_is_followed_until_it_has_failed_and_asked_for_once(
     pipeline.fail("MakePdf", "InvalidRequest", cause=cause, when=lambda _: gate.wait(120))
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
+    late = Held(page, "**/states/*")
     try:
         page.goto("/")
         file = {"name": "follow.jpg", "mimeType": "image/jpeg", "buffer": photo(64, 64)}
         page.locator("[data-files]").set_input_files(file)
         page.wait_for_url(re.compile("/executions/"))
+        page.locator(".node.is-running[data-name=MakePdf]").wait_for()
+        late.let_go()
         page.locator("#state h2", has_text="MakePdf").wait_for()
         page.locator("#head [data-since]", has_text=re.compile(r"\d s")).wait_for()
         events = page.context.new_page()
