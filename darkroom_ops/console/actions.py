@@ -17,7 +17,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from darkroom_ops import dlq
 from darkroom_ops.console.context import Context, context_of, execution_of
 from darkroom_ops.console.problems import problem
-from darkroom_ops.console.views.execution import corrected_key, editor_with, path_of
+from darkroom_ops.console.views.execution import corrected_key, path_of
+from darkroom_ops.console.views.rerun import editor_with
 from darkroom_ops.executions.model import STOPPED, SourceObject
 from darkroom_ops.executions.watch import find_started
 from darkroom_ops.rerun import command, request_of, start

@@ -155,6 +155,7 @@ def _templates(context: Context) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.policies["json.dumps_kwargs"] = {}  # as a person would order it, not by letters
     deployment = context.deployment
     environment.globals.update(
         stack=deployment.stack,

@@ -11,7 +11,15 @@ from darkroom_ops.console import actions, stream
 from darkroom_ops.console.context import HERE, Context
 from darkroom_ops.console.problems import HANDLERS
 from darkroom_ops.console.security import SameOrigin, Token
-from darkroom_ops.console.views import alive, bulk, execution, executions, inbox, start
+from darkroom_ops.console.views import (
+    alive,
+    bulk,
+    execution,
+    executions,
+    inbox,
+    rerun,
+    start,
+)
 from darkroom_ops.ports import hosts
 
 _ONE = "/executions/{name:str}"
@@ -38,7 +46,7 @@ def create(context: Context, port: int, token: str) -> Starlette:
         Route(f"{_ONE}/states/{{id:int}}", execution.state),
         Route(f"{_ONE}/states/{{id:int}}/logs", execution.state_logs),
         Route(f"{_ONE}/events", execution.events),
-        Route(f"{_ONE}/rerun", execution.editor),
+        Route(f"{_ONE}/rerun", rerun.editor),
         Route(f"{_ONE}/rerun", actions.rerun, methods=["POST"]),
         Route(f"{_ONE}/source", actions.correct, methods=["POST"]),
         Route(f"{_ONE}/stop", actions.stop, methods=["POST"]),

@@ -105,7 +105,7 @@ def take(page: Any, shot: Shot, target: Path, *, desk: bool) -> None:
         page.locator(".messages .alert a").first.click()
         page.locator(".message .body").wait_for()
     if shot.name == "rerun":
-        page.get_by_role("button", name="Presets").click()
+        page.get_by_role("button", name="Ask for others").click()
     # Not wait_for_function, which needs eval: the console's policy forbids that to everybody.
     page.evaluate(LOADED)  # a corrupt upload's preview may well be undecodable
     page.evaluate("document.fonts.ready")

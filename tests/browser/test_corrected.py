@@ -8,8 +8,8 @@ import time
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
 
+from tests.browser.conftest import expect
 from tests.support.images import photo, truncated
 from tests.support.pipeline import Pipeline, Run
 

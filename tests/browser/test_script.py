@@ -151,34 +151,6 @@ def test_what_is_dragged_without_files_is_left_alone(page: Any) -> None:
     assert page.locator("body.dropping, [data-uploads] li").count() == 0
 
 
-def test_the_editor_helps(page: Any, ready: Run) -> None:
-    page.goto(f"/executions/{ready.name}/rerun")
-    editor = page.locator("#input")
-    before = editor.input_value()
-    page.get_by_role("button", name="Silent").click()
-    page.locator("[data-command]", has_text=re.compile(r'"notify": ?false')).wait_for()
-    assert json.loads(editor.input_value()) == json.loads(before) | {"notify": False}
-    page.get_by_role("button", name="Undo all").click()
-    assert editor.input_value() == before
-    editor.fill("{")
-    page.locator(".verdict.bad").wait_for()
-    expect(editor).to_have_attribute("aria-invalid", "true")
-    page.get_by_role("button", name="Watermark").click()
-    expect(page.locator("[data-toast]")).to_have_text("Make the input valid JSON first.")
-    assert editor.input_value() == "{"
-    page.route("**/check", lambda route: route.abort())
-    editor.fill("{}")
-    page.locator(".verdict", has_text="The console does not answer.").wait_for()
-    page.evaluate(
-        "document.addEventListener('submit',"
-        " e => { e.preventDefault(); window.submitted = document.activeElement.id; })"
-    )
-    editor.press("Enter")
-    assert page.evaluate("window.submitted") is None  # a line of its own
-    editor.press("Control+Enter")
-    assert page.evaluate("window.submitted") == "input"
-
-
 def test_stopping_is_asked_about_first(page: Any, ready: Run) -> None:
     page.goto(f"/executions/{ready.name}")
     asked: list[str] = []

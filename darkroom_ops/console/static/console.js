@@ -1,4 +1,4 @@
-// What every page does: live parts, the chosen state, the editor. Without this script the
+// What every page does: live parts, the chosen state. Without this script the
 // pages can be read and their forms work.
 
 import { ask } from "./alive.js";
@@ -230,54 +230,6 @@ function states() {
   });
 }
 
-// ---------------------------------------------------------------------------- the editor
-
-function editor(form) {
-  const input = $("#input", form);
-  const verdict = $("[data-verdict]", form);
-  let timer;
-  async function check() {
-    try {
-      const answer = await fetch("/check", { method: "POST", body: input.value });
-      const { message, command } = await answer.json();
-      verdict.textContent = message ?? "This input is valid.";
-      verdict.className = `verdict ${message ? "bad" : "good"}`;
-      input.setAttribute("aria-invalid", String(Boolean(message)));
-      if (command) $("[data-command]", form).textContent = command;
-    } catch {
-      verdict.textContent = "The console does not answer. Does it still run?";
-      verdict.className = "verdict bad";
-      ask();
-    }
-  }
-  input.addEventListener("input", () => {
-    clearTimeout(timer);
-    timer = setTimeout(check, 250);
-  });
-  function set(text) {
-    input.value = text;
-    check();
-  }
-  for (const button of $$("[data-set]", form)) {
-    button.addEventListener("click", () => {
-      let value;
-      try {
-        value = JSON.parse(input.value);
-      } catch {
-        toast("Make the input valid JSON first.");
-        return;
-      }
-      set(JSON.stringify({ ...value, ...JSON.parse(button.dataset.set) }, null, 2));
-    });
-  }
-  $("[data-reset]", form).addEventListener("click", () => set(input.defaultValue));
-  input.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
-  });
-  // Typed before this script was there, or kept by the browser when the page was loaded again.
-  if (input.value !== input.defaultValue) check();
-}
-
 // ---------------------------------------------------------------------------- everywhere
 
 document.addEventListener("submit", (event) => {
@@ -328,4 +280,3 @@ document.addEventListener("keydown", (event) => {
 pictures();
 $$("[data-stream]").forEach(live);
 if ($("#state")) states();
-$$("[data-editor]").forEach(editor);

@@ -1,4 +1,4 @@
-"""One execution: its overview, states, log lines, events, pictures, and the editor of a re-run."""
+"""One execution: its overview, states, log lines, events and pictures."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ from darkroom.contract.advice import STATUS_ERRORS, advise
 from darkroom.contract.arns import parse
 from darkroom.contract.errors import InvalidRequest
 from darkroom.contract.formats import PDF_TYPE
-from darkroom.contract.model import dump
-from darkroom.contract.presets import parse_presets
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from darkroom_ops import logs, presets, rerun
+from darkroom_ops import logs, rerun
 from darkroom_ops.console import graph, timeline
 from darkroom_ops.console.context import Context, context_of, execution_of
 from darkroom_ops.console.pictures import NoPicture, places, shown
@@ -232,39 +230,6 @@ def _details(event: Any) -> dict[str, Any]:
         for key, value in details.items()
         if not key.endswith("Details")
     }
-
-
-def editor(request: Request) -> Response:
-    """Show the editor of a re-run's input."""
-    execution = execution_of(request)
-    try:
-        text = words.pretty(rerun.request_of(execution))
-    except InvalidRequest as error:
-        return editor_with(request, execution, "{}", str(error))
-    return editor_with(request, execution, text, None)
-
-
-def editor_with(
-    request: Request, execution: Execution, text: str, message: str | None, code: int = 200
-) -> Response:
-    """Return the editor with a text in it, and what is wrong with that, if anything."""
-    context = context_of(request)
-    return context.page(
-        "rerun.html",
-        code,
-        **values(context, execution, "rerun"),
-        text=text,
-        message=message,
-        presets=_deployed(context),
-    )
-
-
-def _deployed(context: Context) -> list[dict[str, Any]]:
-    """Return the deployed presets, to start a change from; none when they are not valid."""
-    try:
-        return [dump(each) for each in parse_presets(presets.get(context.deployment).text)]
-    except InvalidRequest:
-        return []
 
 
 def picture(request: Request) -> Response:

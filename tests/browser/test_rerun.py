@@ -1,0 +1,252 @@
+"""The page of a re-run: the form beside the JSON, and what is said before it is started."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.browser.conftest import expect
+from tests.support.images import photo
+from tests.support.pipeline import Pipeline, Run
+
+NINE = [
+    "top-left", "top", "top-right", "left", "center", "right", "bottom-left", "bottom",
+    "bottom-right",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def ready(deployed: Pipeline) -> Run:
+    return deployed.upload(photo(), "ready.jpg")
+
+
+@pytest.fixture
+def editor(page: Any, ready: Run) -> Any:
+    page.goto(f"/executions/{ready.name}/rerun")
+    return page
+
+
+def given(page: Any) -> Any:
+    return json.loads(page.locator("#input").input_value())
+
+
+def says(page: Any, what: dict[str, Any]) -> None:
+    """Expect the input to have these fields beside its source."""
+    found = given(page)
+    del found["source"]
+    assert found == what
+
+
+def put(page: Any, **fields: Any) -> None:
+    page.locator("#input").fill(json.dumps({"source": given(page)["source"]} | fields))
+
+
+def valid(page: Any) -> None:
+    expect(page.locator("[data-verdict]")).to_have_text("This input is valid.")
+
+
+def row(page: Any, number: int) -> Any:
+    return page.locator("[data-rows] > li").nth(number)
+
+
+def test_renditions_are_rows_that_are_added_changed_and_removed(editor: Any) -> None:
+    assert "presets" not in given(editor)
+    expect(editor.locator("[data-deployed]")).to_contain_text("small, medium, large")
+    editor.get_by_role("button", name="Ask for others").click()
+    expect(editor.locator("[data-rows] > li")).to_have_count(3)
+    expect(row(editor, 0).get_by_label("Name")).to_be_focused()
+    first = row(editor, 0)
+    first.get_by_label("Name").fill("hero")
+    first.get_by_label("Width").fill("120")
+    first.get_by_label("Height").fill("")
+    first.locator("[data-kind=format]").select_option("webp")
+    first.get_by_label("Quality").fill("65")
+    editor.get_by_role("button", name="Remove medium").click()
+    expect(editor.get_by_role("button", name="Remove large")).to_be_focused()
+    editor.get_by_role("button", name="Add a rendition").click()
+    added = row(editor, 2)
+    expect(added.get_by_label("Name")).to_be_focused()
+    added.get_by_label("Fit").select_option("cover")
+    added.get_by_label("Position").select_option("top")
+    added.locator("[data-kind=auto]").check()
+    expect(added.get_by_label("Quality")).to_be_disabled()
+    says(
+        editor,
+        {
+            "presets": [
+                {"name": "hero", "width": 120, "format": "webp", "quality": 65},
+                {"name": "large", "width": 1200, "height": 1200},
+                {"name": "rendition-3", "width": 300, "height": 300, "fit": "cover",
+                 "position": "top", "quality": "auto"},
+            ]
+        },
+    )  # fmt: skip
+    valid(editor)
+    expect(first.locator("legend")).to_have_text("hero")
+    added.locator("[data-kind=auto]").uncheck()
+    added.get_by_label("Position").select_option("point")
+    added.get_by_label("From the left").fill("0.25")
+    assert given(editor)["presets"][2]["position"] == {"x": 0.25, "y": 0.5}
+    added.get_by_label("Fit").select_option("inside")
+    assert given(editor)["presets"][2] == {
+        "name": "rendition-3", "width": 300, "height": 300, "fit": "inside",
+    }  # fmt: skip
+    expect(added.get_by_label("Position")).to_be_hidden()
+    for name in ("hero", "large", "rendition-3"):
+        editor.get_by_role("button", name=f"Remove {name}").click()
+    expect(editor.get_by_role("button", name="Ask for others")).to_be_focused()
+    says(editor, {})
+
+
+def test_a_format_may_be_several(editor: Any) -> None:
+    put(editor, presets=[{"name": "a", "width": 9}])
+    shown = row(editor, 0)
+    several = shown.get_by_role("group", name="Formats")
+    expect(several).to_be_hidden()
+    shown.locator("[data-kind=format]").select_option("several")
+    several.get_by_role("checkbox", name="avif").check()
+    assert given(editor)["presets"] == [{"name": "a", "width": 9, "format": ["auto", "avif"]}]
+    several.get_by_role("checkbox", name="auto").uncheck()
+    assert given(editor)["presets"][0]["format"] == ["avif"]
+    shown.locator("[data-kind=format]").select_option("png")
+    expect(several).to_be_hidden()
+    assert given(editor)["presets"][0]["format"] == "png"
+
+
+def test_the_form_follows_the_json_and_keeps_what_it_does_not_know(editor: Any) -> None:
+    preset = {"name": "a", "width": 9, "effort": "high", "format": ["jpeg", "webp"], "new": [1]}
+    put(editor, presets=[preset], future={"x": 1})
+    shown = row(editor, 0)
+    expect(shown.get_by_label("Width")).to_have_value("9")
+    expect(shown.locator("[data-others]")).to_have_text("Also in the JSON: effort, new")
+    expect(shown.get_by_role("checkbox", name="webp")).to_be_checked()
+    expect(shown.get_by_role("checkbox", name="png")).not_to_be_checked()
+    shown.get_by_label("Width").fill("10")
+    says(editor, {"presets": [preset | {"width": 10}], "future": {"x": 1}})
+    # What is none of the choices, and no number, is shown as it is.
+    put(editor, presets=[{"name": "a", "width": "wide", "fit": "stretch", "position": 5}])
+    expect(shown.get_by_label("Width")).to_have_value("wide")
+    expect(shown.get_by_label("Fit")).to_have_value("stretch")
+    expect(shown.get_by_label("Position")).to_have_value("5")
+    expect(editor.locator("[data-verdict]")).to_contain_text("presets[0].width")
+    shown.get_by_label("Fit").select_option("cover")
+    put(editor, presets=[5, {"name": "b", "width": 1}])
+    expect(row(editor, 0).get_by_label("Width")).to_be_disabled()
+    expect(row(editor, 1).get_by_label("Width")).to_have_value("1")
+    put(editor, presets="all")
+    expect(editor.locator("[data-odd]").first).to_contain_text("is no list")
+    editor.get_by_role("button", name="Use the deployed ones").click()
+    says(editor, {})
+    expect(editor.get_by_role("button", name="Ask for others")).to_be_focused()
+
+
+def test_invalid_json_leaves_the_form_as_it_was(editor: Any) -> None:
+    put(editor, presets=[{"name": "a", "width": 9}])
+    width = row(editor, 0).get_by_label("Width")
+    expect(width).to_have_value("9")
+    text = editor.locator("#input")
+    for broken in ("{", "[]", "5"):
+        text.fill(broken)
+        expect(width).to_be_disabled()
+        expect(width).to_have_value("9")
+        expect(editor.locator("[data-verdict]")).to_contain_text("Expected")
+        expect(text).to_have_attribute("aria-invalid", "true")
+    editor.get_by_role("button", name="Undo all").click()
+    expect(editor.get_by_role("button", name="Ask for others")).to_be_enabled()
+    valid(editor)
+    expect(text).to_have_attribute("aria-invalid", "false")
+
+
+def test_a_watermark_is_placed_on_nine_fields(editor: Any) -> None:
+    kind = editor.get_by_label("On every rendition")
+    kind.select_option("text")
+    says(editor, {"watermark": {"text": "© Darkroom"}})
+    editor.get_by_label("Text", exact=True).fill("Mine")
+    grid = editor.get_by_role("group", name="Position")
+    assert [each.get_attribute("aria-label") for each in grid.get_by_role("radio").all()] == NINE
+    expect(grid.get_by_role("radio", name="bottom-right")).to_be_checked()
+    grid.get_by_role("radio", name="bottom-right").focus()
+    editor.keyboard.press("ArrowLeft")
+    editor.get_by_label("Opacity").fill("0.8")
+    editor.get_by_label("Colour").fill("#ff0000")
+    mark = {"text": "Mine", "position": "bottom", "opacity": 0.8, "color": "#ff0000"}
+    says(editor, {"watermark": mark})
+    valid(editor)
+    kind.select_option("image")
+    bucket = given(editor)["source"]["bucket"]
+    editor.get_by_label("Key").fill("logo.png")
+    del mark["text"]
+    says(editor, {"watermark": {"image": {"bucket": bucket, "key": "logo.png"}} | mark})
+    expect(editor.get_by_label("Colour")).to_be_hidden()
+    kind.select_option("")
+    says(editor, {})
+
+
+def test_the_pdf_and_the_message_are_asked_for(editor: Any) -> None:
+    own = editor.get_by_label("With options of its own")
+    own.check()
+    says(editor, {"pdf": {}})
+    editor.locator("[data-pdf] select").first.select_option("A4")
+    editor.get_by_label("Margin, points").fill("36")
+    editor.locator("[data-pdf]").locator("[data-kind=auto]").check()
+    editor.get_by_label("Metadata").select_option("none")
+    editor.get_by_label("Tell people").uncheck()
+    pdf = {"pageSize": "A4", "margin": 36, "quality": "auto", "metadata": "none"}
+    says(editor, {"pdf": pdf, "notify": False})
+    expect(editor.locator("[data-command]")).to_contain_text(re.compile(r'"notify": ?false'))
+    own.uncheck()
+    editor.get_by_label("Tell people").check()
+    says(editor, {})
+
+
+def test_nothing_is_started_by_a_slip_of_the_keyboard(editor: Any) -> None:
+    editor.evaluate(
+        "document.addEventListener('submit',"
+        " e => { e.preventDefault(); e.stopPropagation(); window.submitted = true; }, true)"
+    )
+    editor.get_by_role("button", name="Ask for others").click()
+    editor.keyboard.press("Enter")
+    editor.locator("#input").press("Enter")  # a line of its own
+    assert editor.evaluate("window.submitted") is None
+    row(editor, 0).get_by_label("Name").press("Control+Enter")
+    assert editor.evaluate("window.submitted")
+
+
+def test_a_console_that_does_not_answer_is_said(editor: Any) -> None:
+    editor.route("**/check", lambda route: route.abort())
+    editor.locator("#input").fill("{}")
+    expect(editor.locator("[data-verdict]")).to_contain_text("The console does not answer.")
+
+
+def test_the_form_fits_a_phone(phone: Any, ready: Run) -> None:
+    phone.goto(f"/executions/{ready.name}/rerun")
+    phone.get_by_role("button", name="Ask for others").tap()
+    phone.get_by_label("On every rendition").select_option("text")
+    phone.get_by_label("With options of its own").check()
+    shown = row(phone, 0)
+    shown.get_by_label("Fit").select_option("cover")
+    shown.get_by_label("Position").select_option("point")
+    shown.locator("[data-kind=format]").select_option("several")
+    expect(shown.get_by_label("From the top")).to_be_visible()
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 360
+    expect(phone.get_by_role("button", name="Start")).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_the_form(opened: Callable[..., Any], ready: Run, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page = opened(color_scheme=scheme, reduced_motion="reduce", bypass_csp=True)
+    page.goto(f"/executions/{ready.name}/rerun")
+    page.get_by_role("button", name="Ask for others").click()
+    page.get_by_label("On every rendition").select_option("text")
+    page.get_by_label("With options of its own").check()
+    row(page, 0).get_by_label("Fit").select_option("cover")
+    row(page, 0).locator("[data-kind=format]").select_option("several")
+    valid(page)
+    found = axe.run(page).response["violations"]
+    told = [(each["id"], [node["html"][:120] for node in each["nodes"]][:3]) for each in found]
+    assert told == []
