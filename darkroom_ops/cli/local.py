@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from samtranslator.model.exceptions import InvalidDocumentException
 
 from darkroom_ops.cli.address import TEMPLATE
+from darkroom_ops.engine.data.store import Unusable
 from darkroom_ops.engine.deploy import read_template
 from darkroom_ops.engine.engine import SUBSCRIBERS, Engine
 from darkroom_ops.engine.parameters import read
@@ -21,12 +22,13 @@ def start(
     template: Path = TEMPLATE,
     secret_key: str | None = None,
     parameters: Sequence[str] = (),
+    data: Path | None = None,
 ) -> Engine:
     """Return a running engine with the template deployed, with parameters as ``Name=Value``.
 
     It has a new secret key if none is given. WrongUse says that there is no template, or why it
-    cannot be deployed so; PortInUse, that something listens on the port, of which 0 means any free
-    one.
+    cannot be deployed so, or keep its data in that folder; PortInUse, that something listens on the
+    port, of which 0 means any free one.
     """
     if not template.exists():
         raise WrongUse(
@@ -39,8 +41,8 @@ def start(
         raise WrongUse(str(error)) from error
     given = SUBSCRIBERS | values
     try:
-        return Engine(template, port=port, secret_key=secret_key, parameters=given)
-    except RuntimeError as error:
+        return Engine(template, port=port, secret_key=secret_key, parameters=given, data=data)
+    except (RuntimeError, Unusable) as error:
         raise WrongUse(str(error)) from error
     except InvalidDocumentException as error:
         reasons = [error.message, *(cause.message for cause in error.causes)]

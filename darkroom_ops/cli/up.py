@@ -11,6 +11,7 @@ import shlex
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -54,6 +55,7 @@ FIRST = {
     "darkroom up",
     "darkroom up --port 5000",
     "darkroom up --parameter BufferConcurrency=5",
+    "darkroom up --data ~/darkroom",
     "darkroom up --json | jq -r 'select(.event) | .outcome'",
     panel=MACHINE,
     stack=False,
@@ -70,6 +72,14 @@ def up(
             show_default=False,
         ),
     ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="A folder that keeps objects, records and histories until the next start.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> int:
     """Run the local engine: AWS on this machine, with the template deployed. Ctrl-C ends it."""
     from darkroom_ops.cli import address
@@ -78,7 +88,7 @@ def up(
 
     with (
         interruptible() as stop,
-        _started(port, parameter or []) as engine,
+        _started(port, parameter or [], data) as engine,
         serving(engine.deployment, engine.inbox) as console,
     ):
         here = address.Address(
@@ -104,20 +114,27 @@ def up(
 
 
 @contextlib.contextmanager
-def _started(port: int | None, parameters: list[str]) -> Iterator[Engine]:
+def _started(port: int | None, parameters: list[str], data: Path | None) -> Iterator[Engine]:
     from darkroom_ops.cli.address import secret_key
     from darkroom_ops.cli.local import start
+    from darkroom_ops.engine.data.keeper import Unwritten
     from darkroom_ops.ports import PortInUse, usual_or_any
 
+    folder = data and data.expanduser().absolute()
     try:
         secret = secret_key()
         engine = usual_or_any(
-            lambda number: start(number, secret_key=secret, parameters=parameters), port, PORT
+            lambda number: start(number, secret_key=secret, parameters=parameters, data=folder),
+            port,
+            PORT,
         )
     except PortInUse as error:
         raise WrongUse(str(error)) from error
-    with engine:
-        yield engine
+    try:
+        with engine:
+            yield engine
+    except Unwritten as error:
+        raise WrongUse(str(error)) from error
 
 
 class _Watch(threading.Thread):
@@ -145,8 +162,8 @@ class _Watch(threading.Thread):
         machine = deployment.state_machine_arn
         described = deployment.stepfunctions.describe_state_machine(stateMachineArn=machine)
         listed = described["type"] != "EXPRESS"
-        watcher = Watcher(deployment.stepfunctions, machine)
-        delivered = 0
+        watcher = Watcher(deployment.stepfunctions, machine, self._engine.kept.executions)
+        delivered = self._engine.kept.messages
         while not self._stop_event.wait(POLL_SECONDS):
             # Messages first: that of an execution's end is there before the end is seen.
             messages = self._engine.inbox.messages()[delivered:]
@@ -176,6 +193,10 @@ class _Lines:
                 "stack": engine.deployment.stack,
                 "outputs": engine.deployment.outputs,
                 "left_out": dict(engine.deployed.left_out),
+                "kept": {
+                    "executions": len(engine.kept.executions),
+                    "unplaced": dict(engine.kept.unplaced),
+                },
                 "pid": os.getpid(),
             }
         )
@@ -236,6 +257,7 @@ class _Screen:
             self._say(Text(f"  {label:<15}", "dim").append(value, "default"))
         self._examples(engine)
         self._left_out(engine)
+        self._kept(engine)
         self._say("\nExecutions and messages, as they happen (Ctrl-C ends the engine):\n")
 
     def execution(self, execution: Execution) -> None:
@@ -301,6 +323,12 @@ class _Screen:
             self._say("\nThe template declares these, and the engine leaves them out:\n")
         for reason, names in sorted(reasons.items()):
             self._say(f"  {reason}: {', '.join(sorted(names))}")
+
+    def _kept(self, engine: Engine) -> None:
+        if engine.kept.executions:
+            self._say(f"\nKept from before: {len(engine.kept.executions)} executions.")
+        for resource, count in sorted(engine.kept.unplaced.items()):
+            self._say(f"\nKept, but the template has no place for it: {count} of {resource}.")
 
 
 def _source(execution: Execution) -> str | None:

@@ -10,6 +10,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,6 +21,8 @@ from darkroom_ops.deployment import DEFAULT_REGION, DEFAULT_STACK, LEDGER, MESSA
 from darkroom_ops.engine import backends, eventbridge
 from darkroom_ops.engine.authorization import Authorizer
 from darkroom_ops.engine.connections import Server
+from darkroom_ops.engine.data.keeper import Keeper
+from darkroom_ops.engine.data.store import Store
 from darkroom_ops.engine.deploy import Deployed, deploy
 from darkroom_ops.engine.gateway import Gateway
 from darkroom_ops.engine.inbox import Inbox
@@ -29,6 +32,7 @@ from darkroom_ops.engine.lambda_.functions import Functions
 from darkroom_ops.engine.ledger import Ledger
 from darkroom_ops.engine.moto import hooks, server
 from darkroom_ops.engine.moto.hook import Services
+from darkroom_ops.engine.moto.state import EngineState
 from darkroom_ops.engine.permissions import Place
 from darkroom_ops.engine.protocols import InjectFault
 from darkroom_ops.engine.roles import Roles
@@ -61,16 +65,28 @@ QUIET = {
 }
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What was there when the engine started, from an earlier one."""
+
+    executions: frozenset[str] = frozenset()  # the ARNs of those that had ended
+    messages: int = 0
+    unplaced: Mapping[str, int] = field(default_factory=dict)
+    """How much stays in the folder for want of its resource in the template, by the resource."""
+
+
 class Engine:
     """A running engine, with a SAM template deployed. Close it, or use it as a context manager.
 
     It listens on 127.0.0.1, where port 0 is any free one. Without template parameters, every kind
     of subscriber is there. Without a secret key, it makes one. Waits of retries can be skipped and
     only recorded, for tests. `start` starts the functions' processes elsewhere than under this
-    Python.
+    Python. What it holds is kept in a folder, `data`, and is there again at the next start.
 
     Raises
     ------
+    Unusable
+        The folder is another's, damaged, or in use.
     PortInUse
         Something listens on the port.
     RuntimeError
@@ -87,6 +103,7 @@ class Engine:
         skip_waits: bool = False,
         start: Start | None = None,
         secret_key: str | None = None,
+        data: Path | None = None,
     ) -> None:
         self.keys = Keys(secret_key)
         self.inbox = Inbox()
@@ -121,6 +138,7 @@ class Engine:
             may_poll=self.authorizer.function_may_poll,
             waiting=backends.messages,
         )
+        self._keeper: Keeper | None = None
         self._closed = False
         ledger = Ledger(
             DEFAULT_REGION,
@@ -139,6 +157,9 @@ class Engine:
         )
         with contextlib.ExitStack() as undo:
             undo.callback(self._socket.close)
+            self._store = None if data is None else Store(data)
+            if self._store is not None:
+                undo.callback(self._store.close)
             services = Services(
                 endpoint=self.endpoint,
                 keys=self.keys,
@@ -157,6 +178,7 @@ class Engine:
             undo.pop_all()
         try:
             self.deployed = self._deploy(template, stack, parameters)
+            self.kept = self._restore()
         except BaseException:
             self.close()
             raise
@@ -197,6 +219,14 @@ class Engine:
         if self._closed:
             return
         self._closed = True
+        with contextlib.ExitStack() as last:
+            last.callback(self._end)
+            if self._keeper is not None:  # first: what is under way fails without functions
+                self._keeper.close()
+            elif self._store is not None:
+                self._store.close()
+
+    def _end(self) -> None:
         self.router.close()
         self.event_sources.close()
         self.functions.close()
@@ -212,6 +242,15 @@ class Engine:
         for spec in deployed.functions:
             self.functions.register(spec)
         return deployed
+
+    def _restore(self) -> Kept:
+        if self._store is None:
+            return Kept()
+        state = EngineState(DEFAULT_REGION, self.inbox, self.router)
+        keeper = Keeper(self._store, state)
+        unplaced = keeper.restore()
+        self._keeper = keeper
+        return Kept(frozenset(state.ended), state.messages, unplaced)
 
     def _serve(self, gateway: Gateway) -> Server:
         for name, level in QUIET.items():

@@ -16,6 +16,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -59,6 +60,16 @@ MAX_INPUT = 248 * 1024
 _sequence = itertools.count()
 
 
+@dataclass(frozen=True)
+class Undelivered:
+    """An event on its way to a target of a rule, or to a function that is invoked for it."""
+
+    event: Any
+    rule: str = ""  # its ARN
+    target: str = ""  # the target's ID in the rule
+    function: str = ""  # its ARN, when there is no rule
+
+
 class EventRouter:
     """Takes events to the targets of the rules that match them.
 
@@ -89,6 +100,7 @@ class EventRouter:
         self._starting = 0
         self._lock = threading.Lock()
         self._pending: set[Future[None]] = set()
+        self._undelivered: dict[str, Undelivered] = {}
         self._closed = False
 
     def put(self, event: dict[str, Any]) -> None:
@@ -101,17 +113,36 @@ class EventRouter:
         if self._closed or rule.state != "ENABLED" or not rule.event_pattern.matches_event(event):
             return
         for target in rule.targets:
-            with self._lock:
-                future = self._executor.submit(self._deliver, rule.arn, target, event)
-                self._pending.add(future)
-            future.add_done_callback(self._forget)
+            self._submit(Undelivered(event, rule.arn, target.get("Id", "")), target)
 
     def invoke(self, function: str, body: str) -> None:
         """Have a function invoked soon, by its ARN, as Lambda does for an asynchronous call."""
+        self._submit(Undelivered(body, function=function))
+
+    def undelivered(self) -> dict[str, Undelivered]:
+        """Return what has reached no target yet, each under a name of its own."""
         with self._lock:
-            future = self._executor.submit(self._invoke, function, body)
+            return dict(self._undelivered)
+
+    def deliver(self, again: Undelivered) -> None:
+        """Deliver what an earlier router had not; without its rule and target, it is dropped."""
+        if again.function:
+            self._submit(again)
+        for rule in list(self._rules()):
+            for target in rule.targets if rule.arn == again.rule else ():
+                if target.get("Id", "") == again.target:
+                    self._submit(again, target)
+
+    def _submit(self, given: Undelivered, target: dict[str, Any] | None = None) -> None:
+        name = str(uuid.uuid4())
+        with self._lock:
+            self._undelivered[name] = given
+            if target is None:
+                future = self._executor.submit(self._invoke, given.function, given.event)
+            else:
+                future = self._executor.submit(self._deliver, name, given.rule, target, given.event)
             self._pending.add(future)
-        future.add_done_callback(self._forget)
+        future.add_done_callback(lambda done: self._forget(done, name))
 
     def execution_ended(self, arn: str) -> None:
         """Let the next waiting event start its execution."""
@@ -135,14 +166,17 @@ class EventRouter:
             ended.set()
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    def _forget(self, future: Future[None]) -> None:
+    def _forget(self, future: Future[None], name: str) -> None:
         with self._lock:
             self._pending.discard(future)
+            self._undelivered.pop(name, None)
         error = None if future.cancelled() else future.exception()
         if error is not None and not self._closed:
             LOG.error("an event could not be delivered", exc_info=error)
 
-    def _deliver(self, rule_arn: str, target: dict[str, Any], event: dict[str, Any]) -> None:
+    def _deliver(
+        self, name: str, rule_arn: str, target: dict[str, Any], event: dict[str, Any]
+    ) -> None:
         transformer = target.get("InputTransformer")
         payload = self._transform(transformer, event) if transformer else event
         body = json.dumps(payload, ensure_ascii=False)
@@ -151,7 +185,7 @@ class EventRouter:
                 return
             try:
                 self._authorizer.check_delivery(rule_arn, target)
-                self._call(target["Arn"], body)
+                self._call(name, target["Arn"], body)
             except ClientError as error:
                 if error.response["Error"]["Code"] in FINAL_CODES or attempt == ATTEMPTS - 1:
                     self._send_to_dlq(rule_arn, target, event, error, attempt)
@@ -160,10 +194,13 @@ class EventRouter:
             else:
                 return
 
-    def _call(self, arn: str, body: str) -> None:
+    def _call(self, name: str, arn: str, body: str) -> None:
         service = parse(arn).service
         if service == "states":
-            self._start(arn, body).wait()
+            ended = self._start(arn, body)
+            with self._lock:
+                self._undelivered.pop(name, None)  # from now on there is the execution
+            ended.wait()
         elif service == "lambda":
             self._invoke(arn, body)
         elif service == "sns":

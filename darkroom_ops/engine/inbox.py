@@ -73,6 +73,11 @@ class Inbox:
             if "execution" in attributes and attributes.get("outcome") != RESOLVED:
                 self._withheld[attributes["execution"]] += 1
 
+    def withheld(self) -> collections.Counter[str]:
+        """Return how many e-mails were kept from their recipients, by the execution's ARN."""
+        with self._lock:
+            return self._withheld.copy()
+
     def deliver(self, message: Message) -> None:
         """Add a message."""
         with self._lock:
@@ -101,4 +106,4 @@ class Inbox:
             for message in self.messages(protocol="email")
             if message.attributes.get("outcome") != RESOLVED
         )
-        return collections.Counter(arn for arn in arns if arn is not None) + self._withheld
+        return collections.Counter(arn for arn in arns if arn is not None) + self.withheld()

@@ -152,13 +152,16 @@ def _same(source: SourceObject | None, upload: SourceObject) -> bool:
 
 
 class Watcher:
-    """Yields executions as they start and as they end, newest state only."""
+    """Yields executions as they start and as they end, newest state only.
 
-    def __init__(self, client: SFNClient, machine: str) -> None:
+    Those that had ended before, by their ARNs, are no news.
+    """
+
+    def __init__(self, client: SFNClient, machine: str, before: Iterable[str] = ()) -> None:
         self._client = client
         self._machine = machine
         self._running: set[str] = set()
-        self._ended: set[str] = set()
+        self._ended: set[str] = set(before)
 
     def poll(self) -> list[Execution]:
         """Return what started or ended since the last call, oldest first, without states."""

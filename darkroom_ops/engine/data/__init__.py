@@ -1,0 +1,1 @@
+"""What an engine keeps in a folder from one start to the next."""

@@ -1,0 +1,148 @@
+"""What changes is kept, and only that; what has no place stays; a full disk is told once."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from darkroom_ops.engine.data import keeper as module
+from darkroom_ops.engine.data.keeper import Held, Keeper, NoPlace, Unwritten
+from darkroom_ops.engine.data.store import Entry, Key, Store
+from tests.support.pipeline import until
+
+
+class Things:
+    """Names with numbers; those in `strange` have no place, and `under_way` is added at resume."""
+
+    def __init__(self, *strange: str, under_way: str = "") -> None:
+        self.numbers: dict[str, int] = {}
+        self.strange = strange
+        self.under_way = under_way
+
+    def held(self) -> Iterator[Held]:
+        for name, number in dict(self.numbers).items():
+            entry = None if number < 0 else Entry("thing", name, {"number": number})
+            yield Held(("thing", name), number, lambda entry=entry: entry)  # type: ignore[misc]
+
+    def restore(self, entries: Iterable[Entry]) -> Iterator[tuple[Key, NoPlace | None]]:
+        for each in entries:
+            if each.name in self.strange:
+                yield (each.kind, each.name), NoPlace("the shelf")
+            else:
+                self.numbers[each.name] = each.document["number"]
+                yield (each.kind, each.name), None
+
+    def resume(self) -> None:
+        if self.under_way:
+            self.numbers[self.under_way] = 1
+
+
+class Written(Store):
+    """A store that tells what is written, and fails while it is told to."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.writes: list[Any] = []
+        self.full = False
+
+    def write(self, changed: Iterable[Entry], gone: Iterable[Key]) -> None:
+        changed, gone = list(changed), list(gone)
+        self.writes.append(([each.name for each in changed], [name for _, name in gone]))
+        if self.full:
+            raise sqlite3.OperationalError("database or disk is full")
+        super().write(changed, gone)
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Iterator[tuple[Keeper, Things, Written]]:
+    store, things = Written(tmp_path), Things()
+    keeper = Keeper(store, things)
+    yield keeper, things, store
+    keeper.close()
+
+
+def test_only_what_changed_is_written(kept: tuple[Keeper, Things, Written]) -> None:
+    keeper, things, store = kept
+    things.numbers.update(a=1, b=1, vanished=-1)
+    keeper.save()
+    keeper.save()
+    things.numbers.update(b=2)
+    del things.numbers["a"]
+    keeper.save()
+    assert store.writes == [(["a", "b"], []), (["b"], ["a"])]
+    assert [(each.name, each.document) for each in store.read()] == [("b", {"number": 2})]
+
+
+def test_the_next_start_has_it_and_writes_nothing_anew(tmp_path: Path) -> None:
+    things = Things()
+    keeper = Keeper(Store(tmp_path), things)
+    assert keeper.restore() == {}
+    things.numbers.update(a=1, b=2)
+    keeper.close()
+
+    store, again = Written(tmp_path), Things()
+    keeper = Keeper(store, again)
+    keeper.restore()
+    keeper.close()
+    assert again.numbers == {"a": 1, "b": 2}
+    assert store.writes == []
+
+
+def test_what_has_no_place_waits_for_a_template_that_has_it(tmp_path: Path) -> None:
+    keeper = Keeper(Store(tmp_path), things := Things())
+    things.numbers.update(a=1, odd=2)
+    keeper.close()
+
+    keeper = Keeper(Store(tmp_path), fewer := Things("odd"))
+    assert keeper.restore() == {"the shelf": 1}
+    fewer.numbers.clear()
+    keeper.close()
+
+    keeper = Keeper(Store(tmp_path), things := Things())
+    keeper.restore()
+    keeper.close()
+    assert things.numbers == {"odd": 2}
+
+
+def test_what_goes_on_at_a_start_is_kept_at_once(tmp_path: Path) -> None:
+    keeper = Keeper(store := Written(tmp_path), Things(under_way="new"))
+    keeper.restore()
+    assert store.writes == [(["new"], [])]
+    keeper.close()
+
+
+def test_a_full_disk_is_told_once_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    keeper = Keeper(store := Written(tmp_path), things := Things())
+    monkeypatch.setattr(module, "SAVE_SECONDS", 0.001)
+    monkeypatch.setattr(module, "SHARE", 0)
+    keeper.restore()
+    store.full = True
+    things.numbers.update(a=1)
+    with caplog.at_level(logging.WARNING):
+        until(lambda: len(store.writes) > 3 or None)
+    assert [each.getMessage() for each in caplog.records] == [
+        f"nothing new is kept in {store.folder}: database or disk is full"
+    ]
+    store.full = False
+    keeper.close()
+    keeper = Keeper(Store(tmp_path), again := Things())
+    keeper.restore()
+    keeper.close()
+    assert again.numbers == {"a": 1}
+
+
+def test_what_cannot_be_written_at_the_end_is_told(tmp_path: Path) -> None:
+    keeper = Keeper(store := Written(tmp_path), things := Things())
+    keeper.restore()
+    store.full = True
+    things.numbers.update(a=1)
+    with pytest.raises(Unwritten, match=r"what changed last to .*disk is full.*before is there"):
+        keeper.close()
+    Store(tmp_path).close()  # it is unlocked all the same
