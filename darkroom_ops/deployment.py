@@ -21,6 +21,7 @@ from darkroom.contract.text import shell
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_lambda import LambdaClient
@@ -142,9 +143,19 @@ class Deployment:
             service, endpoint_url=self.endpoint, config=config
         )
 
+    @property
+    def stack_id(self) -> str:
+        """The stack's ARN: a stack that is deployed anew under the same name has another."""
+        return self._described["StackId"]
+
     @cached_property
     def outputs(self) -> dict[str, str]:
         """The stack's outputs."""
+        found = self._described.get("Outputs", [])
+        return {each["OutputKey"]: each["OutputValue"] for each in found}
+
+    @cached_property
+    def _described(self) -> StackTypeDef:
         where = self.endpoint or f"region {self.region}"
         try:
             (stack,) = self.cloudformation.describe_stacks(StackName=self.stack)["Stacks"]
@@ -154,7 +165,7 @@ class Deployment:
                 f"{str(error).rstrip('.')}. Start the local engine with `darkroom up`, or name a "
                 "stack with --stack."
             ) from error
-        return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
+        return stack
 
     def __getattr__(self, name: str) -> str:
         """Return an output by its snake_case name: ``source_bucket_name``."""

@@ -14,7 +14,7 @@ from darkroom.contract.errors import DarkroomError
 from darkroom.contract.keys import record_key
 from darkroom.contract.requests import parse_request
 
-from darkroom_ops.audit.evidence import BATCH, StackEvidence
+from darkroom_ops.audit.evidence import StackEvidence
 from darkroom_ops.deployment import Deployment
 from darkroom_ops.executions.client import AT_ONCE, Executions
 from darkroom_ops.executions.listed import FAILURES, Listed
@@ -133,12 +133,10 @@ def _not_rerun(
             image = record_key(each.source.bucket, each.source.key)
             if newest.setdefault(image, each) is not each:
                 found[each.arn] = "a newer one of the same image is chosen"
-    evidence, images = StackEvidence(deployment), sorted(newest)
-    for first in range(0, len(images), BATCH):
-        for image, record in evidence.records(images[first : first + BATCH]).items():
-            each = newest[image]
-            if each.status in FAILURES and record.execution not in {"", each.arn}:
-                found[each.arn] = "a later run has taken its image over"
+    for image, record in StackEvidence(deployment).records(newest).items():
+        each = newest[image]
+        if each.status in FAILURES and record.execution not in {"", each.arn}:
+            found[each.arn] = "a later run has taken its image over"
     return found
 
 

@@ -108,17 +108,18 @@ class StackEvidence:
                 yield item["Key"], item["LastModified"]
 
     def records(self, images: Iterable[str]) -> dict[str, ImageRecord]:
-        """Return records by their key; those that there are. At most :data:`BATCH` at a time."""
+        """Return records by their key; those that there are."""
         table = self._at.images_table_name
         wanted: Any = [{"image": {"S": image}} for image in sorted(set(images))]
         records: dict[str, ImageRecord] = {}
         while wanted:
+            now, wanted = wanted[:BATCH], wanted[BATCH:]
             done = self._at.dynamodb.batch_get_item(
-                RequestItems={table: {"Keys": wanted, "ConsistentRead": True}}
+                RequestItems={table: {"Keys": now, "ConsistentRead": True}}
             )
             records |= {each.image: each for each in map(decoded, done["Responses"].get(table, []))}
             left: Any = done.get("UnprocessedKeys", {})
-            wanted = left.get(table, {}).get("Keys", [])
+            wanted += left.get(table, {}).get("Keys", [])
         return records
 
     @_none_if_gone

@@ -41,6 +41,6 @@ def last(deployment: Deployment) -> LastAudit | None:
 
 
 def _path(deployment: Deployment) -> Path:
-    # The bucket's name is the stack's own in all of AWS: another engine or account has another.
-    whose = hashlib.sha256(deployment.source_bucket_name.encode()).hexdigest()[:16]
+    # Engines share their names with one another, but each start makes another stack.
+    whose = hashlib.sha256(deployment.stack_id.encode()).hexdigest()[:16]
     return folder() / "audits" / f"{whose}.json"

@@ -15,7 +15,7 @@ from darkroom.contract.keys import record_key
 from darkroom.contract.presets import Preset, parse_presets
 
 from darkroom_ops import presets
-from darkroom_ops.audit.evidence import BATCH, StackEvidence
+from darkroom_ops.audit.evidence import StackEvidence
 from darkroom_ops.audit.last import LastAudit, last
 from darkroom_ops.deployment import Deployment
 from darkroom_ops.doctor import trouble
@@ -147,14 +147,11 @@ def _stuck(
         for each in reversed(failed)
         if each.source is not None and each.stopped is not None and now - each.stopped > RELEASED
     }
-    evidence = StackEvidence(deployment)
     found = []
-    names = sorted(suspects)
-    for start in range(0, len(names), BATCH):
-        for image, record in evidence.records(names[start : start + BATCH]).items():
-            each = suspects[image]
-            if record.status == "IN_PROGRESS" and record.execution == each.arn and each.source:
-                found.append(StuckClaim(f"s3://{each.source.bucket}/{each.source.key}", each.arn))
+    for image, record in sorted(StackEvidence(deployment).records(suspects).items()):
+        each = suspects[image]
+        if record.status == "IN_PROGRESS" and record.execution == each.arn and each.source:
+            found.append(StuckClaim(f"s3://{each.source.bucket}/{each.source.key}", each.arn))
     return tuple(found)
 
 

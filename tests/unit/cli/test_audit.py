@@ -41,7 +41,11 @@ class Darkroom:
     def __init__(self, world: World, patch: pytest.MonkeyPatch) -> None:
         s3 = SimpleNamespace(get_object=self._get)
         self.deployment = SimpleNamespace(
-            endpoint="http://engine", source_prefix="uploads/", source_bucket_name="bucket", s3=s3
+            endpoint="http://engine",
+            stack_id="stack",
+            source_prefix="uploads/",
+            source_bucket_name="bucket",
+            s3=s3,
         )
         self.mailbox: bytes | Exception = b"{}"
         self.asked: list[tuple[str, str]] = []

@@ -136,7 +136,7 @@ def test_an_audit_is_remembered_for_its_stack(
     from darkroom_ops.audit.last import keep, last
 
     monkeypatch.setenv("DARKROOM_HOME", str(tmp_path / "home"))
-    mine, other = (SimpleNamespace(source_bucket_name=name) for name in ("mine", "other"))
+    mine, other = (SimpleNamespace(stack_id=name) for name in ("mine", "other"))
     assert last(mine) is None  # type: ignore[arg-type]
 
     keep(mine, 5, {"lost": 1})  # type: ignore[arg-type]

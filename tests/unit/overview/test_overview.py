@@ -158,7 +158,8 @@ class Stack:
         )
         self.at: Any = SimpleNamespace(
             endpoint=None, outputs={}, stack="photos", region="us-east-1",
-            source_bucket_name="bucket", output_bucket_name="out", images_table_name="images",
+            stack_id="stack", source_bucket_name="bucket", output_bucket_name="out",
+            images_table_name="images",
             events_dead_letter_queue_url="https://q", sqs=sqs, state_machine_arn="machine",
             alarms_topic_arn="arn:aws:sns:us-east-1:123456789012:photos-alarms",
             presets_parameter_name="presets",

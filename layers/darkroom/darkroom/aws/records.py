@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from botocore.exceptions import ClientError
 
-from darkroom.aws.calls import classified, code
+from darkroom.aws import items
+from darkroom.aws.calls import classified
 from darkroom.contract.record import ImageRecord
 
 if TYPE_CHECKING:
@@ -109,27 +110,13 @@ class Records:
         update: str,
         condition: str,
         values: Mapping[str, Any],
-        names: Mapping[str, str] | None = None,
+        names: Mapping[str, str] = MappingProxyType({}),
     ) -> Mapping[str, Any]:
         """Write, and return nothing; if the condition does not hold, return the item there is."""
-        named: dict[str, Any] = {"ExpressionAttributeNames": names} if names else {}
         with classified(f"The record of {image}"):
-            try:
-                self._dynamodb.update_item(
-                    TableName=self._table,
-                    Key={"image": {"S": image}},
-                    UpdateExpression=update,
-                    ConditionExpression=condition,
-                    ExpressionAttributeValues=values,
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                    **named,
-                )
-            except ClientError as error:
-                if code(error) != "ConditionalCheckFailedException":
-                    raise
-                item: Mapping[str, Any] = error.response.get("Item", {})  # type: ignore[assignment]
-                return item
-        return {}
+            table = self._table
+            item = items.update(self._dynamodb, table, image, update, condition, values, names)
+        return item or {}
 
 
 def decoded(item: Mapping[str, Any]) -> ImageRecord:

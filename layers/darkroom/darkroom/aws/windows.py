@@ -9,10 +9,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
 from msgspec import Struct
 
-from darkroom.aws.calls import classified, code
+from darkroom.aws import items
+from darkroom.aws.calls import classified
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -84,20 +84,8 @@ class Windows:
 
     def _updated(self, window: str, update: str, condition: str, values: dict[str, Any]) -> bool:
         """Write, and return whether the condition held."""
-        named = {"#until": "until"} if "#until" in update + condition else {}
-        names: dict[str, Any] = {"ExpressionAttributeNames": named} if named else {}
+        names = {"#until": "until"} if "#until" in update + condition else {}
         with classified(f"The alerts of {window}"):
-            try:
-                self._dynamodb.update_item(
-                    TableName=self._table,
-                    Key={"image": {"S": window}},
-                    UpdateExpression=update,
-                    ConditionExpression=condition,
-                    ExpressionAttributeValues=values,
-                    **names,
-                )
-            except ClientError as error:
-                if code(error) != "ConditionalCheckFailedException":
-                    raise
-                return False
-        return True
+            table = self._table
+            item = items.update(self._dynamodb, table, window, update, condition, values, names)
+        return item is None
