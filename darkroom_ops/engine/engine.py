@@ -18,7 +18,7 @@ import boto3
 from moto.moto_api._internal.models import moto_api_backend
 
 from darkroom_ops.deployment import DEFAULT_REGION, DEFAULT_STACK, LEDGER, MESSAGES, Deployment
-from darkroom_ops.engine import backends, eventbridge
+from darkroom_ops.engine import backends, descriptors, eventbridge
 from darkroom_ops.engine.authorization import Authorizer
 from darkroom_ops.engine.connections import Server
 from darkroom_ops.engine.data.keeper import Keeper
@@ -105,6 +105,7 @@ class Engine:
         secret_key: str | None = None,
         data: Path | None = None,
     ) -> None:
+        descriptors.allow()
         self.keys = Keys(secret_key)
         self.inbox = Inbox()
         self.faults = Faults()

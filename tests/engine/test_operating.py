@@ -434,7 +434,8 @@ def test_rerun_from_an_editor(
     darkroom: Darkroom, pipeline: Pipeline, good: Run, tmp_path: Path, monkeypatch: Any
 ) -> None:
     script = tmp_path / "editor"
-    script.write_text('#!/bin/sh\nsed -i \'s/"source"/"notify": false, "source"/\' "$1"\n')
+    edit = 's/"source"/"notify": false, "source"/'
+    script.write_text(f'#!/bin/sh\nsed \'{edit}\' "$1" > "$1.new" && mv "$1.new" "$1"\n')
     script.chmod(0o700)
     monkeypatch.setenv("VISUAL", shlex.quote(str(script)))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
+import selectors
 import signal
 import socket
 import struct
@@ -31,6 +31,9 @@ INIT_SECONDS = 60.0
 
 CHECK_SECONDS = 0.1
 """How often a running environment's memory is looked at."""
+
+SPARES = 4
+"""Processes that wait to be environments, where none can be forked. Each holds 50 MB."""
 
 CHUNK_BYTES = 1 << 16
 PROC = "/proc"
@@ -87,7 +90,9 @@ class ForkedProcess:
         """Wait for the end of the process and return its exit code; killed, if nobody knows."""
         with self._lock:
             if self._code is None:
-                if not select.select([self._status], [], [], timeout)[0]:
+                selector = selectors.PollSelector()
+                selector.register(self._status, selectors.EVENT_READ)
+                if not selector.select(timeout):
                     raise subprocess.TimeoutExpired("environment", timeout or 0)
                 code = os.read(self._status, NUMBER.size)
                 os.close(self._status)
@@ -105,14 +110,14 @@ class ForkServer:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-u", str(RUNTIME), *preload],
+                [sys.executable, "-u", str(RUNTIME), "fork", *preload],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 env=dict(variables),
                 start_new_session=True,
             )
 
-    def fork(self, folder: Path, variables: Mapping[str, str]) -> ForkedProcess:
+    def start(self, folder: Path, variables: Mapping[str, str]) -> ForkedProcess:
         """Fork a process, with its variables in a folder; EnvironmentFailed if this is gone."""
         request = json.dumps({"variables": dict(variables), "folder": str(folder)})
         pipes = [os.pipe() for _ in range(4)]
@@ -158,6 +163,44 @@ def start_process(
     )
 
 
+class SpareProcesses:
+    """Some processes that have imported what every function needs, and wait to be environments.
+
+    For systems without a fork server. One that is taken is replaced while it begins its work.
+    """
+
+    def __init__(self, preload: Sequence[str], variables: Mapping[str, str]) -> None:
+        self._command = (sys.executable, "-u", str(RUNTIME), "wait", *preload)
+        self._variables = variables
+        self._lock = threading.Lock()
+        self._waiting = [self._start() for _ in range(SPARES)]
+
+    def start(self, folder: Path, variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        """Return a process, which goes on with its variables in a folder."""
+        with self._lock:
+            process = self._waiting.pop(0)
+            self._waiting.append(self._start())
+        request = json.dumps({"variables": dict(variables), "folder": str(folder)})
+        assert process.stdin is not None  # noqa: S101 - it is started with pipes
+        with contextlib.suppress(BrokenPipeError):  # it is gone: then no reply comes
+            process.stdin.write(request.encode() + b"\n")
+            process.stdin.flush()
+        return process
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can start more: always, since each that is taken is replaced."""
+        return True
+
+    def close(self) -> None:
+        """End those that wait."""
+        while self._waiting:
+            Environment("", self._waiting.pop()).kill()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        return start_process(RUNTIME.parent, self._variables, self._command)
+
+
 Start = Callable[[Path, Mapping[str, str]], subprocess.Popen[bytes] | ForkedProcess]
 """Starts an environment's process, for the folder of a function's code and its variables."""
 
@@ -197,15 +240,18 @@ class Environment:
         out, err = self.process.stdout, self.process.stderr
         assert out is not None and err is not None  # noqa: S101, PT018 - it is started with pipes
         deadline = time.monotonic() + seconds
-        open_pipes = {out.fileno(): self.replies, err.fileno(): self.log}
+        # Not `select`, which knows no descriptor above 1,023; and poll itself takes none.
+        pipes = selectors.PollSelector()
+        pipes.register(out, selectors.EVENT_READ, self.replies)
+        pipes.register(err, selectors.EVENT_READ, self.log)
         checked = time.monotonic()
         while b"\n" not in self.replies or (end is not None and end not in self.log):
             if time.monotonic() > deadline:
                 text = f"Task timed out after {seconds:.2f} seconds"
                 raise EnvironmentFailed("Sandbox.Timedout", text)
-            for pipe in select.select(list(open_pipes), [], [], CHECK_SECONDS)[0]:
-                chunk = os.read(pipe, CHUNK_BYTES)
-                open_pipes[pipe].extend(chunk)
+            for pipe, _ in pipes.select(CHECK_SECONDS):
+                chunk = os.read(pipe.fd, CHUNK_BYTES)
+                pipe.data.extend(chunk)
                 if not chunk:
                     raise EnvironmentFailed("Runtime.ExitError", self._exit_words())
             if limit_bytes is not None and time.monotonic() - checked >= CHECK_SECONDS:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import os
 import subprocess
@@ -19,6 +18,7 @@ from darkroom_ops.engine.lambda_.environments import (
     EnvironmentFailed,
     ForkServer,
     FunctionSpec,
+    SpareProcesses,
     Start,
     check_memory,
     start_process,
@@ -26,6 +26,10 @@ from darkroom_ops.engine.lambda_.environments import (
 
 CLOSE_SECONDS = 5.0
 """How long a killed environment may take to be gone."""
+
+MAX_IDLE = 24
+"""Environments that are kept for later, of all functions together: as many as four cores ever use.
+Each holds memory and three file descriptors of this process."""
 
 MIB = 1024 * 1024
 
@@ -48,8 +52,9 @@ class Functions:
 
     So many invocations run at once as there are slots; the others wait, which counts for no
     function's timeout. A function that a queue is polled for takes none: it has a limit of its own,
-    and may wait for others. Environments are forked with modules preloaded, where the system can;
-    with none, each starts from nothing, with `start`. Each has the secret key of its name.
+    and may wait for others. The environments used last stay warm. Each begins with modules
+    preloaded, forked where the system can; with none, from nothing, with `start`. Each has the
+    secret key of its name.
     """
 
     def __init__(
@@ -62,15 +67,17 @@ class Functions:
         secret_of: Callable[[str], str] = str,
     ) -> None:
         self._secret_of = secret_of
-        self._preload = preload if hasattr(os, "pidfd_open") else ()
+        self._preload = preload
         self._start = start
-        self._fork_server: ForkServer | None = None
+        self._preloaded: ForkServer | SpareProcesses | None = None
         self._endpoint = endpoint
         self._region = region
-        self._slots = threading.BoundedSemaphore(slots or (os.cpu_count() or 1) + 1)
+        slots = slots or (os.cpu_count() or 1) + 1
+        self._slots = threading.BoundedSemaphore(slots)
+        self._max_idle = max(MAX_IDLE, 2 * slots)
         self._lock = threading.Lock()
         self._specs: dict[str, FunctionSpec] = {}
-        self._idle: dict[str, list[Environment]] = {}
+        self._idle: list[Environment] = []  # the one used last at the end
         self._busy: set[Environment] = set()
         self._closed = threading.Event()
 
@@ -78,7 +85,8 @@ class Functions:
         """Make a function known, in place of an earlier one of its name."""
         with self._lock:
             self._specs[spec.name] = spec
-            stale = self._idle.pop(spec.name, [])
+            stale = [each for each in self._idle if each.function == spec.name]
+            self._idle = [each for each in self._idle if each.function != spec.name]
         for environment in stale:
             environment.kill()
 
@@ -105,7 +113,7 @@ class Functions:
     def pids(self) -> dict[int, str]:
         """Return the ids of all processes, each with the name of its function."""
         with self._lock:
-            alive = [*self._busy, *itertools.chain(*self._idle.values())]
+            alive = [*self._busy, *self._idle]
         return {each.process.pid: each.function for each in alive}
 
     def invoke(self, name: str, event: Any) -> Invocation:
@@ -123,8 +131,8 @@ class Functions:
         """End every environment; invocations under way end as killed."""
         with self._lock:
             self._closed.set()
-            idle, busy = [*itertools.chain(*self._idle.values())], list(self._busy)
-            self._idle.clear()
+            idle, busy = self._idle, list(self._busy)
+            self._idle = []
         for each in busy:
             each.interrupt()
         for each in idle:
@@ -133,8 +141,8 @@ class Functions:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 each.process.wait(timeout=CLOSE_SECONDS)
         with self._lock:
-            if self._fork_server is not None:
-                self._fork_server.close()
+            if self._preloaded is not None:
+                self._preloaded.close()
 
     def _run(
         self, spec: FunctionSpec, environment: Environment, request_id: str, event: Any
@@ -164,17 +172,18 @@ class Functions:
         with self._lock:
             if self._closed.is_set():
                 raise _stopping()
-            idle = self._idle.setdefault(spec.name, [])
-            while idle:
-                environment = idle.pop()
+            for environment in [each for each in self._idle[::-1] if each.function == spec.name]:
+                self._idle.remove(environment)
                 if not environment.ended:
                     environment.init_seconds = None
                     self._busy.add(environment)
                     return environment
                 environment.kill()
-            if self._preload and (self._fork_server is None or not self._fork_server.alive):
-                self._fork_server = ForkServer(self._preload, self._variables(spec))
-        start = self._fork_server.fork if self._fork_server else self._start
+            if self._preload and (self._preloaded is None or not self._preloaded.alive):
+                # macOS has neither what it takes, nor libraries that survive a fork.
+                kind = ForkServer if hasattr(os, "pidfd_open") else SpareProcesses
+                self._preloaded = kind(self._preload, self._variables(spec))
+        start = self._preloaded.start if self._preloaded else self._start
         environment = Environment.start(spec, self._variables(spec), start)
         with self._lock:
             if not self._closed.is_set():
@@ -189,8 +198,10 @@ class Functions:
             self._busy.discard(environment)
             # A function that was registered again meanwhile needs new environments.
             if spec is not None and not self._closed.is_set() and self._specs[spec.name] == spec:
-                self._idle.setdefault(spec.name, []).append(environment)
-                return
+                self._idle.append(environment)
+                if len(self._idle) <= self._max_idle:
+                    return
+                environment = self._idle.pop(0)
         environment.kill()
 
     def _variables(self, spec: FunctionSpec) -> dict[str, str]:

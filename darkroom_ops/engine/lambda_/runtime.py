@@ -5,7 +5,8 @@ weighs. Requests come as JSON lines on standard input. Replies go to the origina
 what the function prints goes to standard error, which the engine keeps as its log. The process ends
 with its input, or with its engine.
 
-With names of modules as arguments it imports those, and forks environments that have them already.
+With ``fork`` and names of modules as arguments it imports those, and forks environments that have
+them already; with ``wait`` and such names it becomes one itself, when it is told which.
 
 Error payloads are those of the Lambda Python runtime: ``errorType``, ``errorMessage``,
 ``requestId``, ``stackTrace`` (Lambda developer guide, "Python function errors").
@@ -18,7 +19,7 @@ import gc
 import importlib
 import json
 import os
-import select
+import selectors
 import socket
 import struct
 import sys
@@ -95,22 +96,21 @@ def serve_forks(preload: list[str]) -> None:
     and one for the process id and, when it has ended, the exit code. Only imports have run before a
     fork: no thread, no function's settings. Ends with the socket.
     """
-    for name in preload:
-        with contextlib.suppress(ImportError):
-            importlib.import_module(name)
+    _import(preload)
     gc.freeze()
     requests = socket.socket(fileno=os.dup(0))
-    environments: dict[int, tuple[int, int]] = {}
+    selector = selectors.PollSelector()
+    selector.register(requests, selectors.EVENT_READ)
     while True:
-        ready, _, _ = select.select([requests.fileno(), *environments], [], [])
-        for each in ready:
-            if each in environments:
-                pid, status = environments.pop(each)
+        for each, _ in selector.select():
+            if each.data is not None:
+                pid, status = each.data
+                selector.unregister(each.fd)
                 code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
                 with contextlib.suppress(BrokenPipeError):
                     os.write(status, NUMBER.pack(code))
                 os.close(status)
-                os.close(each)
+                os.close(each.fd)
                 continue
             body, descriptors, _, _ = socket.recv_fds(requests, MAX_REQUEST_BYTES, 4)
             if not body:
@@ -119,20 +119,36 @@ def serve_forks(preload: list[str]) -> None:
             pid = os.fork()
             if pid == 0:
                 requests.detach()
-                _become_environment(json.loads(body), streams)
+                _leave_fork_server(streams)
+                _become_environment(json.loads(body))
                 return
             with contextlib.suppress(BrokenPipeError):
                 os.write(status, NUMBER.pack(pid))
-            environments[os.pidfd_open(pid)] = (pid, status)
+            selector.register(os.pidfd_open(pid), selectors.EVENT_READ, (pid, status))
             for stream in streams:
                 os.close(stream)
 
 
-def _become_environment(request: dict[str, Any], streams: list[int]) -> None:
+def wait_for_request(preload: list[str]) -> None:
+    """Import modules, and become the environment that the first line of standard input tells."""
+    _import(preload)
+    _become_environment(json.loads(sys.stdin.readline() or sys.exit()))
+
+
+def _import(names: list[str]) -> None:
+    for name in names:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+
+
+def _leave_fork_server(streams: list[int]) -> None:
     os.setsid()
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
     os.closerange(len(streams), os.sysconf("SC_OPEN_MAX"))
+
+
+def _become_environment(request: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(request["variables"])
     os.chdir(request["folder"])
@@ -239,6 +255,7 @@ def _end_with(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:]:
-        serve_forks(sys.argv[1:])
+    _, *_how = sys.argv
+    if _how:
+        {"fork": serve_forks, "wait": wait_for_request}[_how[0]](_how[1:])
     serve()

@@ -6,13 +6,15 @@ With real processes: tests/engine/test_environments.py.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,8 +22,15 @@ from typing import Any
 import psutil
 import pytest
 
+from darkroom_ops.engine import descriptors
 from darkroom_ops.engine.lambda_ import environments
-from darkroom_ops.engine.lambda_.environments import Environment, EnvironmentFailed, FunctionSpec
+from darkroom_ops.engine.lambda_.environments import (
+    Environment,
+    EnvironmentFailed,
+    ForkedProcess,
+    FunctionSpec,
+)
+from tests.support.processes import lives
 
 Json = dict[str, Any]
 
@@ -129,7 +138,8 @@ def test_a_process_that_nobody_has_waited_for_has_ended(
     environment: Environment, process: Process
 ) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
-        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+        while lives(ended.pid):
+            pass
         process.pid = ended.pid
         assert process.poll() is None
         assert environment.ended
@@ -138,6 +148,53 @@ def test_a_process_that_nobody_has_waited_for_has_ended(
     assert not environment.ended
     process.code = 0
     assert environment.ended
+
+
+@pytest.fixture
+def beyond_select() -> Iterator[Callable[[int], int]]:
+    """Give a descriptor a number that ``select`` cannot wait for, and close it in the end."""
+    descriptors.allow()
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < 2048:
+        pytest.skip("so many files may not be open here")
+    made: list[int] = []
+
+    def move(descriptor: int) -> int:
+        made.append(fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 1024))
+        return made[-1]
+
+    yield move
+    for each in made:
+        with contextlib.suppress(OSError):
+            os.close(each)
+
+
+def test_many_files_may_be_open(
+    environment: Environment, process: Process, beyond_select: Callable[[int], int]
+) -> None:
+    replies, log = beyond_select(process.stdout.fileno()), beyond_select(process.stderr.fileno())
+    process.stdout.close()
+    process.stderr.close()
+    process.stdout = os.fdopen(replies, "rb", closefd=False)
+    process.stderr = os.fdopen(log, "rb", closefd=False)
+    os.write(process.out, b'{"a": 1}\n')
+    os.write(process.err, b"text\nend 1\n")
+    assert environment.reply(1, None, b"end 1") == {"a": 1}
+    assert environment.take_log(b"end 1") == "text\n"
+
+
+def test_a_forked_process_is_waited_for_with_many_files_open(
+    process: Process, beyond_select: Callable[[int], int]
+) -> None:
+    read, write = os.pipe()
+    streams = (os.dup(each.fileno()) for each in (process.stdin, process.stdout, process.stderr))
+    forked = ForkedProcess(7, *streams, beyond_select(read))
+    os.close(read)
+    assert forked.poll() is None
+    os.write(write, environments.NUMBER.pack(3))
+    os.close(write)
+    assert (forked.wait(), forked.poll()) == (3, 3)
+    for stream in (forked.stdin, forked.stdout, forked.stderr):
+        stream.close()
 
 
 def test_a_log_may_be_any_bytes(environment: Environment) -> None:

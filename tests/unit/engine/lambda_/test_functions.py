@@ -220,11 +220,33 @@ def test_a_function_that_does_not_start_is_a_failed_invocation(
 
 def test_an_environment_that_ended_while_idle_is_replaced(pool: Functions, staff: Staff) -> None:
     pool.invoke("resize", {})
-    (idle,) = pool._idle["resize"]
+    (idle,) = pool._idle
     idle.ended = True
     pool.invoke("resize", {})
     assert staff.killed == [idle]
     assert pool.pids() == {2: "resize"}
+
+
+def test_so_many_stay_warm_of_all_functions_together(
+    staff: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that were used last; and each that ends a use is as good as new."""
+    monkeypatch.setattr(functions, "MAX_IDLE", 3)
+    pool = Functions("http://engine", "r", slots=1)
+    names = ["a", "b", "c", "d"]
+    for name in names:
+        pool.register(dataclasses.replace(SPEC, name=name))
+    for name in ("a", "b", "c", "a", "d"):
+        pool.invoke(name, {})
+    assert [environment.function for environment in staff.killed] == ["b"]
+    assert sorted(pool.pids().values()) == ["a", "c", "d"]
+    pool.invoke("b", {})
+    assert [environment.function for environment in staff.killed] == ["b", "c"]
+
+
+@pytest.mark.parametrize(("slots", "idle"), [(12, 24), (13, 26)])
+def test_more_stay_warm_where_more_run_at_once(slots: int, idle: int) -> None:
+    assert Functions("http://engine", "r", slots=slots)._max_idle == idle
 
 
 def test_a_function_registered_anew_gets_new_environments(pool: Functions, staff: Staff) -> None:
@@ -363,7 +385,7 @@ class Forks:
         self.alive, self.closed = True, False
         Forks.made.append(self)
 
-    def fork(self, *_: object) -> Any:
+    def start(self, *_: object) -> Any:
         raise NotImplementedError
 
     def close(self) -> None:
@@ -386,7 +408,7 @@ def test_environments_are_forked_from_one_process_with_the_modules(
         pool.register(dataclasses.replace(SPEC, name=name))
         pool.invoke(name, {})
     (forking,) = forks
-    assert [each for _, _, each in staff.started] == [forking.fork] * 2
+    assert [each for _, _, each in staff.started] == [forking.start] * 2
     assert forking.preload == ("json", "csv")
     assert forking.variables["AWS_ACCESS_KEY_ID"] == "resize"
     pool.close()
@@ -399,15 +421,32 @@ def test_what_forks_is_replaced_when_it_is_gone(staff: Staff, forks: list[Forks]
         pool.register(dataclasses.replace(SPEC, name=name))
         pool.invoke(name, {})
         forks[-1].alive = False
-    assert [each for _, _, each in staff.started] == [each.fork for each in forks]
+    assert [each for _, _, each in staff.started] == [each.start for each in forks]
     assert len(forks) == 2
 
 
-def test_nothing_is_forked_where_the_system_cannot(
+def test_spare_processes_are_taken_where_nothing_can_be_forked(
     staff: Staff, forks: list[Forks], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    class Spares(Forks):
+        pass
+
+    monkeypatch.setattr(functions, "SpareProcesses", Spares)
     monkeypatch.delattr(os, "pidfd_open")
     pool = Functions("http://engine", "r", preload=("json",))
+    for name in ("resize", "other"):
+        pool.register(dataclasses.replace(SPEC, name=name))
+        pool.invoke(name, {})
+    (spares,) = forks
+    assert isinstance(spares, Spares)
+    assert [each for _, _, each in staff.started] == [spares.start] * 2
+    assert spares.preload == ("json",)
+    pool.close()
+    assert spares.closed
+
+
+def test_without_modules_to_preload_nothing_waits(staff: Staff, forks: list[Forks]) -> None:
+    pool = Functions("http://engine", "r")
     pool.register(SPEC)
     pool.invoke("resize", {})
     assert forks == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -15,8 +16,14 @@ from typing import Any
 
 import pytest
 
-from darkroom_ops.engine.lambda_ import runtime
-from darkroom_ops.engine.lambda_.environments import Environment, EnvironmentFailed, ForkServer
+from darkroom_ops.engine.lambda_ import environments, runtime
+from darkroom_ops.engine.lambda_.environments import (
+    Environment,
+    EnvironmentFailed,
+    ForkServer,
+    SpareProcesses,
+)
+from tests.unit.engine.lambda_.test_environments import SPEC
 
 Json = dict[str, Any]
 
@@ -151,7 +158,7 @@ def handler(event, context):
     return {
         "preloaded": "colorsys" in sys.modules, "environment": dict(os.environ),
         "folder": os.getcwd(), "pid": os.getpid(), "session": os.getsid(0), "parent": os.getppid(),
-        "open": len(os.listdir("/proc/self/fd")),
+        "open": len(os.listdir("/dev/fd")),
     }
 """
 
@@ -181,7 +188,7 @@ def asked(environment: Environment, event: Any) -> Json:
 
 
 def forked(forking: ForkServer, folders: tuple[Path, Path], **more: str) -> Environment:
-    process = forking.fork(folders[0], variables(folders, **more))
+    process = forking.start(folders[0], variables(folders, **more))
     environment = Environment("sample", process)
     assert environment.reply(30, None) == {"ready": True}
     return environment
@@ -228,11 +235,68 @@ def test_nothing_is_forked_by_what_is_gone(forking: ForkServer, folders: tuple[P
     forking._process.wait()
     assert not forking.alive
     with pytest.raises(EnvironmentFailed, match="The fork server is gone") as died:
-        forking.fork(folders[0], variables(folders))
+        forking.start(folders[0], variables(folders))
     assert died.value.kind == "Lambda.ServiceException"
     environment.interrupt()
     assert environment.process.wait(30) == -9  # nobody knows: it is taken for killed
     environment.kill()
+
+
+# ---------------------------------------------------------------------------- waiting
+
+
+@pytest.fixture
+def spares(folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[SpareProcesses]:
+    monkeypatch.setattr(environments, "SPARES", 2)
+    (folders[0] / "app.py").write_text(FORKED_APP)
+    made = SpareProcesses(
+        ("colorsys", "no_such_module"), {"PATH": os.environ["PATH"], "OWN": "waiting"}
+    )
+    yield made
+    made.close()
+
+
+def test_a_spare_process_becomes_an_environment_and_is_replaced(
+    spares: SpareProcesses, folders: tuple[Path, Path]
+) -> None:
+    """As if it were started, but for what it has imported already."""
+    first, second = (each.pid for each in spares._waiting)
+    environment = Environment.start(
+        dataclasses.replace(SPEC, code=folders[0]), variables(folders, OWN="first"), spares.start
+    )
+    answer = asked(environment, {})
+    assert answer["environment"] == variables(folders, OWN="first")
+    assert answer["folder"] == str(folders[0])
+    assert answer["session"] == answer["pid"] == environment.process.pid == first
+    assert answer["preloaded"] is True
+    assert spares._waiting[0].pid == second
+    assert len(spares._waiting) == 2
+    assert spares.alive
+    environment.kill()
+
+
+def test_a_spare_process_that_is_gone_is_told_and_the_next_one_taken(
+    spares: SpareProcesses, folders: tuple[Path, Path]
+) -> None:
+    spares._waiting[0].kill()
+    spares._waiting[0].wait()
+    spec, given = dataclasses.replace(SPEC, code=folders[0]), variables(folders)
+    with pytest.raises(EnvironmentFailed, match="signal: killed"):
+        Environment.start(spec, given, spares.start)
+    Environment.start(spec, given, spares.start).kill()
+
+
+def test_a_spare_process_ends_with_its_input(spares: SpareProcesses) -> None:
+    """So it ends with its engine, even when that is killed."""
+    process = spares._waiting.pop()
+    assert process.communicate(timeout=60) == (b"", b"")
+    assert process.returncode == 0
+
+
+def test_spare_processes_end_when_they_are_not_wanted_any_more(spares: SpareProcesses) -> None:
+    waiting = list(spares._waiting)
+    spares.close()
+    assert [each.returncode for each in waiting] == [-9, -9]
 
 
 # ---------------------------------------------------------------------------- in this process

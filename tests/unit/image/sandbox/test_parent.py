@@ -8,6 +8,7 @@ import socket
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -41,6 +42,13 @@ def test_a_message_without_a_file(ends: tuple[socket.socket, socket.socket]) -> 
     body, received = receive(ends[1])
     assert b"length" in body
     assert received is None
+
+
+def test_a_message_without_a_file_takes_no_descriptors_along() -> None:
+    """An ancillary message without descriptors is what macOS may refuse."""
+    sent: list[bytes] = []
+    send(SimpleNamespace(sendall=sent.append), Reply(length=7), None)  # type: ignore[arg-type]
+    assert len(sent[1]) == int.from_bytes(sent[0], "big")
 
 
 @pytest.mark.parametrize("in_memory", [True, False])

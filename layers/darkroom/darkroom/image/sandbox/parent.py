@@ -95,8 +95,11 @@ def shared_file() -> BinaryIO:
 def send(sock: socket.socket, message: Struct, file: BinaryIO | None) -> None:
     """Send a message, and with it an open file."""
     body = msgspec.msgpack.encode(message)
-    files = [file.fileno()] if file else []
-    socket.send_fds(sock, [len(body).to_bytes(4, "big")], files)
+    head = len(body).to_bytes(4, "big")
+    if file:
+        socket.send_fds(sock, [head], [file.fileno()])
+    else:  # macOS may refuse an ancillary message without descriptors
+        sock.sendall(head)
     sock.sendall(body)
 
 
