@@ -201,9 +201,21 @@ def bmp(
     return b"BM" + struct.pack("<I4sI", 0, b"odd!", 14 + len(info)) + info + pixels
 
 
+def core(pixels: bytes, size: tuple[int, int]) -> bytes:
+    """Return a bitmap of 24 bits with the header of OS/2 1: shorter than where others tell more."""
+    return b"BM" + struct.pack("<I4sIIHHHH", 0, b"odd!", 26, 12, *size, 1, 24) + pixels
+
+
 @pytest.mark.parametrize(
     ("data", "wanted"),
     [
+        (core(b"\1\2\10\0\1\0\0\0\3\0\0\0", (3, 1)), [[8, 2, 1], [0, 1, 0], [3, 0, 0]]),
+        (core(b"\1\2\40\0\3\0\0\0\3\0\0\0", (3, 1)), [[32, 2, 1], [0, 3, 0], [3, 0, 0]]),
+        (bmp(struct.pack("<II", 7, 0xF0), header=52, masks=(0xF0, 0, 7)),
+         [[0, 0, 255], [255, 0, 0]]),
+        (bmp(struct.pack("<II", 0xF07, 0x10F0), header=56, masks=(0xF0, 0, 7, 0xFF00)),
+         [[0, 0, 255, 15], [255, 0, 0, 16]]),
+        (bmp(struct.pack("<II", 1 << 30, 1), masks=(1 << 30, 1, 1)), [[255, 0, 0], [0, 255, 255]]),
         (bmp(struct.pack("<HH", 0x7C00, 0x03E0), bits=16, masks=(0x7C00, 0x03E0, 0x1F)),
          [[255, 0, 0], [0, 255, 0]]),
         (bmp(struct.pack("<HH", 0xF800, 0x0410), bits=16, masks=(0xF800, 0x07E0, 0x1F)),

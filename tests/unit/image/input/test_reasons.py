@@ -85,6 +85,7 @@ def test_what_is_wrong_with_a_damaged_file(said: str, meant: str) -> None:
          "it needs a newer version of its format"),
         ("OSError: Unsupported BMP compression (9)", "its pixels are compressed in a way that"),
         ("VipsJpeg: Empty JPEG image (DNL not supported)", "its height is told only behind its"),
+        ("Sampling factors too large for interleaved scan", "its colours have one sample for"),
         ("Unsupported ink", "it is of a kind that is not read"),
     ],
 )  # fmt: skip

@@ -215,6 +215,15 @@ def test_one_byte_too_many_is_not_sound_and_counts_where_libjpeg_says_so() -> No
     assert scans.left_over(shortened(PHOTO, 0.5)) == 0
 
 
+def test_what_is_left_over_within_the_scans_of_a_progressive_picture_is_refused() -> None:
+    """Its intervals cannot be looked at alone: each refines what others have."""
+    sound = encoded(scene(160, 120, seed=1), progressive=True, restart_marker_blocks=20)
+    assert shown(sound) == shown(encoded(scene(160, 120, seed=1), progressive=True))
+    at = sound.index(b"\xff\xd0")
+    with pytest.raises(CorruptImage, match="its parts are damaged or out of order"):
+        develop(sound[:at] + b"abcd" + sound[at:], SAME_SIZE)
+
+
 def test_three_scans_show_all_colours() -> None:
     made = np.frombuffer(shown(two_scans()), np.uint8).astype(float)
     assert np.abs(made - array(opened(two_scans())).ravel()).mean() < 1

@@ -49,7 +49,7 @@ def read(data: Data, limits: Limits) -> Opened:
     check_sizes([picture.size], limits)
 
     def draw(_: Size) -> Any:
-        mode = {"1": "L", "L": "L", "RGBA": "RGBA"}.get(picture.mode, "RGB")
+        mode = "L" if picture.mode in {"1", "L"} else "RGB"
         return from_bytes(picture.convert(mode).tobytes(), picture.size, len(mode))
 
     return Opened("bmp", (Page(picture.size, 1, draw),), graphic=picture.mode == "P")
@@ -146,8 +146,5 @@ def _channel(stored: Any, mask: int) -> Any:
     """Return the values in some bits, from none to 255."""
     if not mask:
         return (stored * 0).cast("uchar")
-    low = mask & -mask
-    top = mask // low
     signed = mask - (1 << 32) if mask >> 31 else mask  # as libvips takes its numbers
-    found = (stored & signed).cast("uint") / low
-    return (found * (_OPAQUE / top)).rint().cast("uchar")
+    return ((stored & signed).cast("uint") * (_OPAQUE / mask)).rint().cast("uchar")

@@ -10,11 +10,9 @@ from typing import NamedTuple
 from darkroom.image.input.page import Data
 
 BITS, COMPRESSION, PHOTOMETRIC, SAMPLES = 258, 259, 262, 277
-EXTRA_SAMPLES, SAMPLE_FORMAT, SUBSAMPLING = 338, 339, 530
+EXTRA_SAMPLES, SAMPLE_FORMAT = 338, 339
 
-_READ = frozenset(
-    {BITS, COMPRESSION, PHOTOMETRIC, SAMPLES, EXTRA_SAMPLES, SAMPLE_FORMAT, SUBSAMPLING}
-)
+_READ = frozenset({BITS, COMPRESSION, PHOTOMETRIC, SAMPLES, EXTRA_SAMPLES, SAMPLE_FORMAT})
 _NUMBERS = {1: "B", 3: "H", 4: "I", 16: "Q"}
 """Types of whole numbers, and how :mod:`struct` calls them."""
 

@@ -13,9 +13,11 @@ MAX_LOGGED = 1000
 """Of what a library says, in characters: one damaged file can make it say the same for hours."""
 
 _UNSUPPORTED = re.compile(
-    r"unsupported|not supported|not been built in|samples out of range", re.IGNORECASE
+    r"unsupported|not supported|not been built in|samples out of range|sampling factors too large",
+    re.IGNORECASE,
 )
-"""What libraries say of sound files that they cannot read, as TIFFs of 64 bits."""
+"""What libraries say of sound files that they cannot read, as TIFFs of 64 bits. Factors that give a
+unit more than 10 blocks are too large (ITU-T T.81, B.2.3), as those of 4:1:0 in 4 by 4."""
 
 _DAMAGED = re.compile(
     r"corrupt|invalid input|unsupported marker type 0x(?!de|df|f7)", re.IGNORECASE
@@ -27,6 +29,7 @@ _KINDS = (
     (r"dnl", "its height is told only behind its pixels"),
     (r"marker type|sof type|jpeg process", "its pixels are coded in a way that few programs read"),
     (r"data precision|samples out of range|\bbits", "its samples have an unusual number of bits"),
+    (r"sampling", "its colours have one sample for more than 8 pixels"),
     (r"version|item property", "it needs a newer version of its format"),
     (r"compression|codec|decompress", "its pixels are compressed in a way that is not read"),
     (r"", "it is of a kind that is not read"),

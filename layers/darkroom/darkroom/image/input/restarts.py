@@ -41,7 +41,7 @@ def without_spare(data: Data) -> bytes | None:
         part = made[place]
         used = len(part) - _count(head, part)
         made[place], spare = part[:used], part[used:]
-        if len(spare) > scans.SPARE and spare.strip(spare[:1]):
+        if scans.is_much(spare):
             return None
     return whole[: frame.data] + b"".join(made) + scans.END
 

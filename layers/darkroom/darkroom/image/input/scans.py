@@ -117,10 +117,15 @@ def without_spare(data: Data) -> bytes | None:
         at = end_of_scan(whole, scan.end() + 2)
         spare = whole[at - left_over(whole[:at] + _AND_MORE) : at]
         whole = whole[: at - len(spare)] + whole[at:]
-        if len(spare) > SPARE and spare.strip(spare[:1]):
+        if is_much(spare):
             return None
         scan = _SCAN_MARKER.search(whole, at - len(spare))
     return whole
+
+
+def is_much(spare: bytes) -> bool:
+    """Return whether what is left over is more than encoders leave, or than one fills up with."""
+    return len(spare) > SPARE and bool(spare.strip(spare[:1]))
 
 
 def left_over(data: bytes) -> int:

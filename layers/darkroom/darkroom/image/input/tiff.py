@@ -17,7 +17,6 @@ from darkroom.image.input.ifd import (
     PHOTOMETRIC,
     SAMPLE_FORMAT,
     SAMPLES,
-    SUBSAMPLING,
     Directory,
     changed,
     directories,
@@ -48,9 +47,6 @@ _WEIGHED, _PLAIN = 1, 2
 _JPEG = 7
 _COMPRESSIONS = frozenset({1, 2, 3, 4, 5, _JPEG, 8, 32766, 32771, 32773, 32809, 32946, 50001})
 """None, fax, LZW, JPEG, deflate, NeXT, packbits, ThunderScan and WebP, as libvips is built."""
-
-_MOST_BLOCKS = 8
-"""Of lightness, beside two of colour, in one unit of a JPEG (ITU-T T.81, B.2.3)."""
 
 _FEW_BITS = frozenset({1, 2, 4})
 _FLOAT = 3
@@ -111,9 +107,6 @@ def _check_kind(directory: Directory) -> None:
         raise unsupported("tiff", f"its colours are of kind {kind} (photometric interpretation)")
     if compression not in _COMPRESSIONS:
         raise unsupported("tiff", f"its data are compressed by method {compression}")
-    across, down = (*directory.get(SUBSAMPLING, ()), 1, 1)[:2]
-    if kind == _YCBCR and compression == _JPEG and across * down > _MOST_BLOCKS:
-        raise unsupported("tiff", f"its colours have 1 sample for {across} by {down} pixels")
     if bits % 8 and (samples > 1 or bits not in _FEW_BITS):
         raise unsupported("tiff", f"its samples have {bits} bits")
 
