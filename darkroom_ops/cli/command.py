@@ -12,11 +12,37 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from darkroom_ops.cli.target import Target
 from darkroom_ops.present.failures import explained
 
 MACHINE, WORK, LOOK, REPAIR = "On this machine", "Process images", "Look", "Put right"
+
+
+def _shown(parameters: list[Any]) -> list[Any]:
+    """Have the help name no types beside names that say what is meant: `<bool>` helps nobody."""
+    for each in parameters:
+        said = None if each.param_type_name == "argument" else each.metavar
+        each.display_type_rich = lambda *_, said=said, **__: said
+    return parameters
+
+
+class Command(TyperCommand):
+    """A command whose help is for people."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return what can be typed."""
+        return _shown(super().get_params(ctx))
+
+
+class Group(TyperGroup):
+    """A command with commands of its own, whose help is for people."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return what can be typed."""
+        return _shown(super().get_params(ctx))
+
 
 F = TypeVar("F", bound=Callable[..., int])
 
@@ -65,4 +91,4 @@ def add(app: typer.Typer, function: Callable[..., int]) -> None:
     run.__name__, run.__doc__ = function.__name__, function.__doc__
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {each.name: each.annotation for each in parameters}
-    app.command(**{k: v for k, v in settings.items() if v is not None})(run)
+    app.command(cls=Command, **{k: v for k, v in settings.items() if v is not None})(run)

@@ -134,6 +134,10 @@ def _estimates(
         return [(outcome, price) for outcome, price in estimates if price is not None]
 
 
+NARROW = 72
+"""Columns of a screen that is too narrow for all that a bill says."""
+
+
 def _print(screen: Console, deployment: Deployment, sums: dict[str, Sum]) -> None:
     from darkroom_ops.cli import display
 
@@ -146,17 +150,24 @@ def _print(screen: Console, deployment: Deployment, sums: dict[str, Sum]) -> Non
     screen.print(title)
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
     kind = "An image" if about == COMPLETE else f"An execution ({_name(about)})"
+    # On a narrow screen, the price of one is left out: that of 1,000 says the same.
+    narrow = screen.is_terminal and screen.width < NARROW
     for name, justify in (
         (f"  {kind}", "left"), ("", "right"), ("", "left"), ("Each", "left"), ("1,000", "left"),
     ):  # fmt: skip
-        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+        if not (narrow and name == "Each"):
+            table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+
+    def add(what: str | Text, number: str, unit: str, each: str, many: str | Text) -> None:
+        table.add_row(what, number, unit, *(() if narrow else (each,)), many)
+
     for item in sorted(chosen.items, key=lambda each: -each.usd):
         usd_each = item.usd / chosen.executions
-        table.add_row(
+        add(
             f"  {item.what}", f"{item.quantity / chosen.executions:.2f}", item.unit,
             words.dollars(usd_each), words.dollars(usd_each * THOUSAND),
         )  # fmt: skip
-    table.add_row(
+    add(
         Text("  Together", "bold"), "", "", words.dollars(chosen.each),
         Text(words.dollars(chosen.each * THOUSAND), "bold"),
     )  # fmt: skip
@@ -165,7 +176,9 @@ def _print(screen: Console, deployment: Deployment, sums: dict[str, Sum]) -> Non
     for outcome, each in sums.items():
         label = Text(f"  {_name(outcome):<18}", display.STYLES.get(outcome, ""))
         label.append(f"{words.count(each.executions, 'execution'):<16}", "default")
-        label.append(f"{words.dollars(each.each)} each, {words.dollars(each.usd)} together", "dim")
+        if not narrow:
+            label.append(f"{words.dollars(each.each)} each, ", "dim")
+        label.append(f"{words.dollars(each.usd)} together", "dim")
         screen.print(label)
     screen.print(Text("\n" + "\n".join(_assumed(deployment)), "dim"), soft_wrap=True)
 

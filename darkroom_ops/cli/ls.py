@@ -27,6 +27,14 @@ SHORT = 8
 NARROWEST = 24
 """Cells of the image's column, at least."""
 
+MEANT = 12
+"""Cells of the outcome's column, at least."""
+
+GAP = 2
+
+DROPPED = (5, 4, 0)
+"""Columns that a narrow terminal does without, in this order: cost, duration, start."""
+
 
 def _statuses(incomplete: str) -> list[str]:
     """Complete a status."""
@@ -159,22 +167,28 @@ def _table(items: tuple[Listed, ...], screen: Console) -> Table:
                 usd,
             )
         )
-    taken = sum(max(len(row[i]) for row in rows) + 2 for i in (0, 1, 2, 4, 5))
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for title in (f"Started {now:%Z}", "Execution", "Outcome", "Image"):
-        table.add_column(title, no_wrap=True)
-    table.add_column("Took", justify="right", no_wrap=True)
-    table.add_column("Cost", no_wrap=True)
-    room = max(NARROWEST, screen.width - taken - 6) if screen.is_terminal else 1024
-    for moment, short, label, image, took, usd in rows:
-        table.add_row(
-            Text(moment, "dim"),
-            Text(words.plain(short)),
-            label,
-            Text(shortened(image, room)),
-            took,
-            usd,
-        )
+    columns = ["Started", "Execution", "Outcome", "Image", "Took", "Cost"]
+    columns[0] = f"Started {now:%Z}"
+    longest = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
+    # What says least goes first: ids are never cut, and keys only where nothing else is left.
+    kept = set(range(len(columns)))
+    room = screen.width if screen.is_terminal else 1024
+    for least in DROPPED:
+        if sum(longest[i] + GAP for i in kept) - GAP > room:
+            kept.discard(least)
+    others = sum(longest[i] + GAP for i in kept - {2, 3})
+    key_room = min(longest[3], max(NARROWEST, room - others - longest[2] - GAP))
+    outcome_room = max(MEANT, room - others - key_room - GAP)
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")
+    for i in sorted(kept):
+        table.add_column(columns[i], justify="right" if i == 4 else "left", no_wrap=True)  # noqa: PLR2004
+    for moment, short, label, key, took, usd in rows:
+        label.truncate(outcome_room, overflow="ellipsis")
+        cells = (
+            Text(moment, "dim"), Text(words.plain(short)), label,
+            Text(shortened(key, key_room)), took, usd,
+        )  # fmt: skip
+        table.add_row(*(cells[i] for i in sorted(kept)))
     return table
 
 

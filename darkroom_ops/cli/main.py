@@ -27,11 +27,12 @@ from darkroom_ops.cli import (
     stop,
     up,
 )
-from darkroom_ops.cli.command import REPAIR, add
-from darkroom_ops.present.failures import WrongUse, explained
+from darkroom_ops.cli.command import REPAIR, Group, add
+from darkroom_ops.present.failures import WRONG_USE, WrongUse, explained
 
 app = typer.Typer(
     name="darkroom",
+    cls=Group,
     help=(
         "Film in, prints out: the Darkroom image pipeline, on this machine and on AWS.\n\n"
         "Start the local engine with `darkroom up`, then process an image from another terminal "
@@ -48,12 +49,15 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 presets_app = typer.Typer(
+    cls=Group,
     help="The deployed presets: the renditions that are made of every image.",
     no_args_is_help=True,
 )
 app.add_typer(presets_app, name="presets", rich_help_panel="Configure")
 dlq_app = typer.Typer(
-    help="Events that reached nobody: look at them, and send them once more.", no_args_is_help=True
+    cls=Group,
+    help="Events that reached nobody: look at them, and send them once more.",
+    no_args_is_help=True,
 )
 app.add_typer(dlq_app, name="dlq", rich_help_panel=REPAIR)
 
@@ -95,10 +99,8 @@ def main() -> None:
         # What cannot be written, as half of a surrogate pair, ends no command.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    if "--json" not in sys.argv:
-        app()
     try:
-        with explained(as_json=True):
+        with explained(as_json="--json" in sys.argv):
             code = _run()
     except typer.Exit as left:
         code = left.exit_code
@@ -121,11 +123,16 @@ def _accept_signals() -> None:
 
 
 def _run() -> int:
-    """Run a command so that wrong use, found before it begins, can be answered as JSON too."""
+    """Run a command so that wrong use, found before it begins, is told as any other error is."""
     try:
         return int(app(standalone_mode=False) or 0)
     except TyperException as error:
-        raise WrongUse(error.format_message()) from None
+        context = getattr(error, "ctx", None)
+        if not error.format_message() and context is not None:  # nothing was typed
+            print(context.get_help())
+            return WRONG_USE
+        help_ = f" See `{context.command_path} --help`." if context is not None else ""
+        raise WrongUse(f"{error.format_message().rstrip('.')}.{help_}") from None
 
 
 if __name__ == "__main__":

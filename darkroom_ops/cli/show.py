@@ -16,6 +16,7 @@ from darkroom_ops.present.failures import FAILED
 @command(
     "darkroom show 3f2a9c41",
     "darkroom show s3://my-bucket/uploads/photo.jpg --logs",
+    "darkroom show rocket.jpg",
     "darkroom show 3f2a9c41 --state 'Resize small'",
     "darkroom show 'https://…/v2/executions/details/arn:aws:states:…' --stack darkroom",
     panel=LOOK,
@@ -49,14 +50,17 @@ def show(
         ),
     ] = False,
 ) -> int:
-    """Show one execution: its states in time, what it made, why it failed and what helps."""
+    """Show one execution: its states in time, what it made, why it failed and what helps.
+
+    A part of a key, an error or an id names it too, if one image alone fits.
+    """
     from darkroom_ops import logs
     from darkroom_ops.cli import details, display, progress
     from darkroom_ops.executions.client import Executions
 
     deployment = target.deployment()
     screen = target.screen()
-    one = target.execution(deployment, execution)
+    one = target.execution(deployment, execution, search=True)
     if follow and not one.ended:
         one = progress.followed(deployment, one.arn, screen)
         screen.print()

@@ -25,6 +25,9 @@ NAMED = 3
 
 COLUMNS = "{:<13}{:>9}{:>11}{:>9}{:>13}{:>13}{:>11}"
 
+ENDS = (42, 55, 68, 79)
+"""Where those that a narrow screen may do without end: what is counted, times, cost."""
+
 
 @command(
     "darkroom status --stack darkroom",
@@ -47,7 +50,8 @@ def status(target: Target) -> int:
     if target.json:
         print(json.dumps(as_dict(seen)))
         return 0
-    for line in _lines(deployment, seen):
+    width = screen.width if screen.is_terminal else ENDS[-1]
+    for line in _lines(deployment, seen, width):
         screen.print(line, soft_wrap=True)
     return 0
 
@@ -93,8 +97,14 @@ def _window(window: Window) -> dict[str, Any]:
     }
 
 
-def _lines(deployment: Deployment, seen: Overview) -> list[Text]:
+def _lines(deployment: Deployment, seen: Overview, width: int) -> list[Text]:
     from darkroom_ops.cli import address
+
+    # A narrow screen does without cost and times: columns that it has no room for as a whole.
+    fitting = max((end for end in ENDS if end <= width), default=ENDS[0])
+
+    def cut(line: Text) -> Text:
+        return line[:fitting]
 
     def say(name: str, said: str, style: str = "", *typed: str) -> Text:
         line = Text(f"{name:<13}", "bold").append(words.plain(said), style or "default")
@@ -102,7 +112,7 @@ def _lines(deployment: Deployment, seen: Overview) -> list[Text]:
 
     done = "succeeded" if seen.counted_by_aws else "complete"
     head = COLUMNS.format("", "started", done, "failed", "half within", "95 % within", "cost")
-    lines = [Text(head, "dim"), *map(_figures, seen.windows or ())]
+    lines = [cut(Text(head, "dim")), *(cut(_figures(each)) for each in seen.windows or ())]
     if seen.windows is None:
         lines.append(say("Executions", _unknown(seen, "executions", "figures"), "cyan"))
     lines.append(_failures(seen, say))

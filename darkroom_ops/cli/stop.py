@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Annotated
 
 import typer
@@ -25,6 +26,9 @@ from darkroom_ops.cli.options import (
 from darkroom_ops.cli.target import Target
 from darkroom_ops.present import words
 from darkroom_ops.present.failures import WrongUse
+
+UNSAID = "An operator stopped it."
+"""The reason of a stop for which nobody gave one."""
 
 
 @command(
@@ -50,7 +54,7 @@ def stop(
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> int:
-    """Stop a running execution. Asks nothing; an alert tells people, and it can be resumed."""
+    """Stop a running execution. An alert tells people why, and it can be resumed."""
     from darkroom_ops.cli import address
     from darkroom_ops.executions.model import STOPPED
 
@@ -70,7 +74,7 @@ def stop(
         again = address.command(deployment, "show", running.name)
         raise WrongUse(f"This execution has ended already: {outcome}. See `{again}`.")
     deployment.stepfunctions.stop_execution(
-        executionArn=running.arn, error=STOPPED, cause=reason or "An operator stopped it."
+        executionArn=running.arn, error=STOPPED, cause=_why(reason, quiet=target.json)
     )
     commands = {
         "resume": address.command(deployment, "redrive", running.name),
@@ -89,3 +93,16 @@ def stop(
         soft_wrap=True, markup=False,
     )  # fmt: skip
     return 0
+
+
+def people_read() -> bool:
+    """Return whether there is somebody to ask."""
+    return sys.stdin.isatty()
+
+
+def _why(reason: str | None, *, quiet: bool) -> str:
+    """Return why; a person at a terminal who did not say so is asked."""
+    said = (reason or "").strip()
+    if not said and not quiet and people_read():
+        said = typer.prompt("Why? (for the alert and the record)", default=UNSAID).strip()
+    return said or UNSAID

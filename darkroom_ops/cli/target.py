@@ -44,12 +44,12 @@ class Target:
 
         return address.connect(self.endpoint, self.stack)
 
-    def execution(self, deployment: Deployment, named: str) -> Execution:
-        """Return an execution of the stack."""
+    def execution(self, deployment: Deployment, named: str, *, search: bool = False) -> Execution:
+        """Return an execution of the stack; with `search`, a part of a key names it, too."""
         from darkroom_ops.executions.client import Executions
 
         executions = Executions(deployment)
-        return executions.get(executions.find(named))
+        return executions.get((executions.search if search else executions.find)(named))
 
     def screen(self) -> Console:
         """Return where people read: nowhere, when a program does."""

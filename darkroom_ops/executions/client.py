@@ -63,6 +63,9 @@ LISTED_LOCALLY = 200
 SEARCHED = 10_000
 """Executions that are looked through for the beginning of a name."""
 
+NAMED = 5
+"""Executions that a message names, of those that fit."""
+
 NAME_PART = 4
 """Characters of a name, at least, that can stand for it."""
 
@@ -320,6 +323,39 @@ class Executions:
             )
         arn = execution_arn(self._deployment.state_machine_arn, name)
         return arn if self._describe(arn) else self._beginning_with(name)
+
+    def search(self, text: str) -> str:
+        """Return the ARN of the execution that a person names, or else of the image.
+
+        Beyond what :meth:`find` takes, a part of the key, of the error or of the id stands for the
+        newest execution of the only image that fits. NoSuchExecution says which images fit.
+        """
+        try:
+            return self.find(text)
+        except NoSuchExecution:
+            if not (part := text.strip()) or text.startswith("s3://"):
+                raise
+            fitting: dict[object, Listed] = {}
+            only = Filter(text=part)
+            looked = itertools.islice(
+                self._looked(only, None, costs=False, expected=LISTED), LISTED
+            )
+            for _, each in looked:
+                if each is not None:
+                    fitting.setdefault(each.source.key if each.source else each.arn, each)
+            if not fitting:
+                raise
+        newest_, *others = fitting.values()
+        if others:
+            some = ", ".join(
+                f"{each.source.key if each.source else 'no image'} ({each.name})"
+                for each in (newest_, *others)[:NAMED]
+            )
+            raise NoSuchExecution(
+                f"Expected {part!r} to name one image, but {len(fitting)} fit: {some}"
+                f"{', …' if len(fitting) > NAMED else ''}. Give more of it, or an execution."
+            )
+        return newest_.arn
 
     def names(self, beginning: str = "", limit: int = 50) -> list[tuple[str, str]]:
         """Return names of recent executions with their status, newest first, for completion."""

@@ -46,7 +46,7 @@ def explained(*, as_json: bool = False) -> Iterator[None]:
     except LeftRunning as left:
         _say("LeftRunning", str(left), f"\n{left}", as_json=as_json)
         raise typer.Exit(INTERRUPTED) from None
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):  # Abort is Ctrl-C at a question
         _say("Interrupted", "Stopped.", "\ndarkroom: stopped.", as_json=as_json)
         raise typer.Exit(INTERRUPTED) from None
     except Exception as error:

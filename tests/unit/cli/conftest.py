@@ -86,6 +86,8 @@ class Executions:
             raise NoSuchExecution("none such")
         return named
 
+    search = find
+
     def get(self, arn: str) -> Any:
         return self.whole[arn]
 

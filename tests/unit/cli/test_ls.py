@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import datetime
+import io
 import json
+import time
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from darkroom_ops.cli import ls
-from darkroom_ops.executions.listed import Filter
+from darkroom_ops.executions.listed import Filter, Listed
+from darkroom_ops.executions.model import SourceObject
 from tests.unit.cli.conftest import ARN, NOON, darkroom, listed
 
 
@@ -130,3 +134,57 @@ def test_a_list_holds_so_many(executions: Any) -> None:
     darkroom("ls", "--limit", "7")
 
     assert executions.asked["limit"] == 7
+
+
+def table(width: int, *items: Listed) -> list[str]:
+    out = io.StringIO()
+    screen = Console(
+        file=out,
+        width=width,
+        force_terminal=True,
+        color_system=None,
+        _environ={"TERM": "xterm"},
+    )
+    screen.print(ls._table(items, screen))
+    return [" ".join(line.split()) for line in out.getvalue().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("width", "columns"),
+    [
+        (200, "Started UTC Execution Outcome Image Took Cost"),
+        (95, "Started UTC Execution Outcome Image Took Cost"),
+        (94, "Started UTC Execution Outcome Image Took"),
+        (85, "Started UTC Execution Outcome Image Took"),
+        (84, "Started UTC Execution Outcome Image"),
+        (78, "Started UTC Execution Outcome Image"),
+        (77, "Execution Outcome Image"),
+        (60, "Execution Outcome Image"),
+    ],
+)
+def test_a_narrow_screen_does_without_cost_and_times(
+    monkeypatch: pytest.MonkeyPatch, width: int, columns: str
+) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    key = "uploads/2026/spring/a.jpg"
+    one = listed("aaaaaaaa-1", "FAILED", status="FAILED", error="CorruptImage",
+                 source=SourceObject("bucket", key))  # fmt: skip
+
+    head, row = table(width, one)
+
+    assert head == columns
+    assert "aaaaaaaa" in row
+    assert f"FAILED CorruptImage {key}" in row
+
+
+def test_where_no_room_is_left_keys_are_shortened_and_ids_are_not() -> None:
+    key = "uploads/" + 40 * "x" + ".jpg"
+    one = listed("aaaaaaaa-1", "FAILED", status="FAILED", error="X" * 40,
+                 source=SourceObject("bucket", key))  # fmt: skip
+
+    _, row = table(60, one)
+
+    assert row.startswith("aaaaaaaa FAILED XXX")
+    assert len(row) <= 60
+    assert row.endswith(".jpg")

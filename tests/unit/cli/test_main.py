@@ -16,7 +16,8 @@ from darkroom import __version__
 
 from darkroom_ops.cli import display
 from darkroom_ops.cli.main import app, main
-from darkroom_ops.present.failures import explain
+from darkroom_ops.present.failures import explain, explained
+from tests.support.cli import invoke
 from tests.unit.recorded import recorded
 
 
@@ -111,7 +112,36 @@ def test_what_cannot_be_written_ends_no_command(monkeypatch: pytest.MonkeyPatch)
     out = io.BytesIO()
     monkeypatch.setattr("sys.argv", ["darkroom"])
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(out, "utf-8", write_through=True))
-    monkeypatch.setattr("darkroom_ops.cli.main.app", lambda: sys.exit(print("run \ud800")))
+    monkeypatch.setattr("darkroom_ops.cli.main.app", lambda **_: sys.exit(print("run \ud800")))
     with pytest.raises(SystemExit):
         main()
     assert out.getvalue() == b"run \\ud800\n"
+
+
+@pytest.mark.parametrize("words", [(), ("presets",)])
+def test_without_a_command_the_help_comes(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any, words: tuple[str, ...]
+) -> None:
+    code, out, err = told(monkeypatch, capsys, *words)
+
+    assert (code, err) == (2, "")
+    assert "Usage: darkroom" in out
+
+
+def test_wrong_use_is_told_as_every_error_is(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    _, _, err = told(monkeypatch, capsys, "ls", "--colour", "red")
+
+    assert err == "darkroom: No such option: --colour. See `darkroom ls --help`.\n"
+
+
+@pytest.mark.parametrize("name", ["", *(name for name, _ in commands())])
+def test_the_help_names_no_types_of_a_language(name: str) -> None:
+    assert not re.search(r"<\w", invoke([*name.split(), "--help"]).stdout)
+
+
+def test_ctrl_c_at_a_question_ends_as_elsewhere(capsys: Any) -> None:
+    with pytest.raises(typer.Exit) as left, explained():
+        raise typer.Abort
+
+    assert left.value.exit_code == 130
+    assert capsys.readouterr().err == "\ndarkroom: stopped.\n"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from darkroom.contract.presets import Preset
 
 from darkroom_ops.audit.last import LastAudit
+from darkroom_ops.cli import status
 from darkroom_ops.overview.figures import SPANS, Bar, Failures, Window
 from darkroom_ops.overview.read import InForce, Overview, StuckClaim
 from tests.unit.cli.conftest import ARN, NOON, darkroom
@@ -150,3 +152,16 @@ def test_an_audit_is_remembered_for_its_stack(
     for path in (tmp_path / "home/audits").iterdir():
         path.write_text("{")  # cut short
     assert last(mine) is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("width", "last"), [(200, "cost"), (79, "cost"), (78, "95 % within"), (60, "half within"),
+                        (42, "failed"), (20, "failed")],
+)  # fmt: skip
+def test_a_narrow_screen_does_without_cost_and_times(width: int, last: str) -> None:
+    at: Any = SimpleNamespace(endpoint=None, stack="photos")
+
+    head, figures, *_ = status._lines(at, WELL, width)
+
+    assert head.plain.endswith(last)
+    assert len(head.plain) == len(figures.plain)

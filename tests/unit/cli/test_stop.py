@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from tests.unit.cli.conftest import darkroom
 from tests.unit.recorded import partly, recorded
 
@@ -43,3 +45,16 @@ def test_what_has_ended_is_not_stopped(executions: Any) -> None:
     assert code == 2
     assert "has ended already: ALREADY PROCESSED. See `darkroom show" in json.loads(text)["message"]
     assert executions.stopped == {}
+
+
+def test_a_person_who_gave_no_reason_is_asked_for_one(
+    executions: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executions.whole = {"it": partly("complete", 9)}
+    monkeypatch.setattr("darkroom_ops.cli.stop.people_read", lambda: True)
+
+    for typed, cause in (("wrong photo\n", "wrong photo"), ("\n", "An operator stopped it.")):
+        code, text = darkroom("stop", "it", typed=typed)
+        assert code == 0
+        assert "Why?" in text
+        assert executions.stopped["cause"] == cause

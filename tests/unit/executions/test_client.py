@@ -785,3 +785,39 @@ def test_an_engine_is_asked_for_all_once_when_any_may_be_looked_at(client: StepF
     assert list(found.each(only=Filter(status="FAILED"), costs=False)) == []
     assert len(list(found.each(only=Filter(status="COMPLETE"), costs=False))) == TOTAL
     assert asked == ["ledger"]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("00000007-0000", "00000007"), ("odd/7.jpg", "00000007"), (" /77.JPG ", "00000077")],
+)
+def test_a_part_of_a_key_names_the_only_image_that_fits(
+    executions: Executions, text: str, name: str
+) -> None:
+    assert executions.search(text) == f"{PREFIX}{name}-0000"
+
+
+def test_of_one_image_the_newest_is_meant(client: StepFunctions, executions: Executions) -> None:
+    client.executions[:] = [again(3, 1), again(5, 1)]
+
+    assert executions.search("1.jpg") == f"{PREFIX}00000003-0000"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("/even/2", "to name one image, but 6 fit: uploads/even/2.jpg (00000002-0000), "),
+        ("none such.jpg", "Expected an execution's name"),
+        ("none-such", "has none named 'none-such'"),
+        ("s3://bucket/jpg", "has no record of it"),
+        (" ", "Expected an execution's name"),
+    ],
+)
+def test_what_fits_more_than_one_image_or_none_is_told(
+    executions: Executions, text: str, said: str
+) -> None:
+    with pytest.raises(NoSuchExecution) as told:
+        executions.search(text)
+
+    assert said in str(told.value)
+    assert str(told.value).count("uploads/") <= 5
