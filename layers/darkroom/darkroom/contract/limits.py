@@ -15,6 +15,9 @@ from darkroom.contract.errors import ImageTooLarge
 
 MIB = 1024 * 1024
 
+_BEFORE = 40 * MIB
+"""What the decoder's process takes before it decodes."""
+
 
 class Limits(Struct, frozen=True):
     """What Prepare accepts.
@@ -81,9 +84,10 @@ def check_sizes(sizes: list[tuple[int, int]], limits: Limits) -> None:
         )
 
 
-def check_memory(size: tuple[int, int], most: int, kind: str, limits: Limits) -> None:
-    """Refuse an image of more pixels than those of its kind that ``max_memory`` has room for."""
+def check_memory(size: tuple[int, int], each: int, kind: str, limits: Limits) -> None:
+    """Refuse an image whose pixels, of so many bytes each, ``max_memory`` has no room for."""
     width, height = size
+    most = (limits.max_memory - _BEFORE) // each
     if width * height > most:
         raise ImageTooLarge(
             f"The image has {width * height:,} pixels ({width:,} by {height:,}), but a decoder has "

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 from darkroom.contract.errors import CorruptImage, ImageTooLarge
-from darkroom.contract.limits import Limits
+from darkroom.contract.limits import MIB, Limits
 from darkroom.image.colour import profile_of
 from darkroom.image.input import jpeg, openers, webp
 from darkroom.image.input.openers import open_image
@@ -24,7 +24,7 @@ from PIL import Image
 
 from tests.support import profiles
 from tests.support.images import encoded, picture
-from tests.support.imaging import chunk, files, half_clear, png
+from tests.support.imaging import DATA, chunk, files, half_clear, png
 from tests.unit.image.input.test_drawing import svg
 
 FILES = files()
@@ -341,10 +341,10 @@ def test_a_transparent_bitmap() -> None:
 class Heif:
     """A HEIC's only picture, two by one pixels, as the decoder hands it over."""
 
-    size = (2, 1)
+    size: tuple[int, int] = (2, 1)
     primary_index = 0
 
-    def __init__(self, mode: str, *, padding: int = 0, **info: bytes) -> None:
+    def __init__(self, mode: str, *, padding: int = 0, **info: Any) -> None:
         channels, _, deep = mode.partition(";")
         self.mode, self.info, self.stride = mode, info, 2 * len(channels) * (2 if deep else 1)
         self.data = bytes(range(1, self.stride + 1))
@@ -364,7 +364,7 @@ def heic(monkeypatch: pytest.MonkeyPatch) -> Callable[[Heif], Opened]:
             return Heif(picture.mode.partition(";")[0]) if convert_hdr_to_8bit else picture
 
         monkeypatch.setattr("pi_heif.open_heif", open_heif)
-        return open_image(b"", "heic", Limits())
+        return open_image(b"", "heic", Limits(max_memory=64 * MIB))
 
     return opened
 
@@ -396,6 +396,36 @@ def test_a_heics_colours_are_freed_of_their_transparency(heic: Callable[[Heif], 
 def test_a_heic_with_padded_rows_is_not_guessed_at(heic: Callable[[Heif], Opened]) -> None:
     with pytest.raises(CorruptImage, match="padded"):
         heic(Heif("RGB", padding=2)).pages[0].draw((2, 1))
+
+
+@pytest.mark.parametrize(
+    ("mode", "chroma", "each"),
+    [
+        *(("RGB", 420, 7), ("RGB", 422, 7), ("L", None, 7), ("RGBA", 420, 11), ("RGBa", 420, 11)),
+        *(("RGB", 444, 11), ("RGBA", 444, 15), ("RGB;16", 420, 11), ("RGBA;16", 420, 19)),
+        *(("RGB;16", 444, 20), ("RGBA;16", 444, 28)),
+    ],
+)
+def test_a_heic_that_memory_has_no_room_for_is_refused_by_its_header(
+    mode: str, chroma: int | None, each: int, heic: Callable[[Heif], Opened]
+) -> None:
+    """Of 64 MiB, the process itself takes 40; so they are divided by what a pixel takes."""
+    picture = Heif(mode, **({} if chroma is None else {"chroma": chroma}))
+    picture.size = (24 * MIB // each // 200, 200)
+    assert heic(picture).pages[0].size == picture.size
+    picture.size = (picture.size[0] + 1, 200)
+    with pytest.raises(ImageTooLarge, match=f"{24 * MIB // each:,} of such a HEIC: 64 MiB"):
+        heic(picture)
+
+
+@pytest.mark.parametrize(("name", "each"), [("opaque", 7), ("alpha", 11)])
+def test_a_heic_that_says_to_be_huge(name: str, each: int) -> None:
+    data = (DATA / f"{name}.heic").read_bytes()
+    assert data.count(struct.pack(">II", 160, 120)) >= 1
+    data = data.replace(struct.pack(">II", 160, 120), struct.pack(">II", 9000, 9000))
+    room = (512 - 40) * MIB // each
+    with pytest.raises(ImageTooLarge, match=f"for {room:,} of such a HEIC"):
+        open_image(data, "heic", Limits(max_memory=512 * MIB))
 
 
 def test_all_pictures_within_a_drawing_count() -> None:

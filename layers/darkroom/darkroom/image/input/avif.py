@@ -6,7 +6,7 @@ import io
 import re
 from typing import Any
 
-from darkroom.contract.limits import MIB, Limits, check_count, check_memory, check_sizes
+from darkroom.contract.limits import Limits, check_count, check_memory, check_sizes
 from darkroom.image.colour import with_profile
 from darkroom.image.geometry import Size
 from darkroom.image.input.boxes import described, frames
@@ -24,9 +24,6 @@ _HALVED = 0x08
 _GREY, _USUAL, _FULL = 5, 16, 19
 """What decoding takes for a pixel, in bytes (measured): without colours, with those of half the
 width, and of the full one. Transparency, depth and tiles make no difference."""
-
-_BESIDES = 40 * MIB
-"""What the decoder's process takes before."""
 
 
 def read(data: Data, limits: Limits) -> Opened:
@@ -54,7 +51,7 @@ def _check_memory(size: Size, data: Data, limits: Limits) -> None:
     colours = [plane for plane in _planes(data) if not plane & _ONE_PLANE]
     full = not all(plane & _HALVED for plane in colours)
     each = _FULL if full else _USUAL if colours else _GREY
-    check_memory(size, (limits.max_memory - _BESIDES) // each, "such an AVIF", limits)
+    check_memory(size, each, "such an AVIF", limits)
 
 
 def _by_pillow(data: Data, page: Page) -> Page:

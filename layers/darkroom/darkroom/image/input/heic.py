@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from darkroom.contract.errors import CorruptImage
-from darkroom.contract.limits import Limits, check_sizes
+from darkroom.contract.limits import Limits, check_memory, check_sizes
 from darkroom.image.colour import with_profile
 from darkroom.image.geometry import Size
 from darkroom.image.input.boxes import described, items
@@ -23,6 +23,12 @@ _OTHER_CODINGS = {
 }
 """Types of items other than HEVC's, hvc1 (ISO/IEC 23008-12, annexes)."""
 
+_HALVED, _FULL = 7, 11
+_DEEP_HALVED, _DEEP_FULL = 11, 20
+_ALPHA = 4
+"""What decoding takes for a pixel, in bytes (measured): with colours of half the width, or none,
+and of the full one, in 8 bits and in more; and for transparency, for each of its bytes."""
+
 
 def read(data: Data, limits: Limits) -> Opened:
     """HEVC is left out of libvips's build for its patents; libheif with a decoder has it."""
@@ -36,6 +42,7 @@ def read(data: Data, limits: Limits) -> Opened:
     container = pi_heif.open_heif(bytes(data), convert_hdr_to_8bit=False)
     picture = container[container.primary_index]
     check_sizes([picture.size], limits)
+    check_memory(picture.size, _bytes(picture), "such a HEIC", limits)
 
     def draw(_: Size) -> Any:
         try:
@@ -58,3 +65,10 @@ def read(data: Data, limits: Limits) -> Opened:
 
     exif = picture.info.get("exif") or b""
     return Opened("heic", (Page(picture.size, 1, draw),), exif=exif)
+
+
+def _bytes(picture: Any) -> int:
+    """Return what decoding a picture takes for a pixel: all of it is, at its full size."""
+    deep, full = ";" in picture.mode, picture.info.get("chroma") == 444  # noqa: PLR2004 - 4:4:4
+    colours = (_DEEP_FULL if full else _DEEP_HALVED) if deep else _FULL if full else _HALVED
+    return colours + _ALPHA * (1 + deep) * ("a" in picture.mode.lower())
