@@ -293,6 +293,14 @@ def steps(stack: Stack) -> Iterator[Finding]:
             topic,
             f"Notify may not publish to {parse(topic).name}: nobody is told.",
         )
+    yield from missing(
+        stack,
+        "steps",
+        notify["Role"],
+        "kms:GenerateDataKey",
+        at.key_arn,
+        "Notify may not encrypt messages with the stack's key: nobody is told.",
+    )
     yield from _summary(stack, notify)
 
 

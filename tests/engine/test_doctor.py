@@ -328,13 +328,18 @@ def test_a_state_machine_that_may_do_nothing(at: Deployment) -> None:
 def test_a_notify_that_may_not_publish(at: Deployment) -> None:
     role = at.lambda_.get_function(FunctionName=at.notify_function_name)["Configuration"]["Role"]
     with without_policies(role):
-        first, second = found(at, "steps")
+        first, second, third = found(at, "steps")
         assert first.says == (
             "Notify may not publish to darkroom-notifications: nobody is told. Its role "
             f"{role.rpartition('/')[2]} lacks sns:Publish."
         )
+        assert third.says == (
+            "Notify may not encrypt messages with the stack's key: nobody is told. Its role "
+            f"{role.rpartition('/')[2]} lacks kms:GenerateDataKey."
+        )
         carry_out(at, first.mend)
-        mended(at, second)
+        carry_out(at, second.mend)
+        mended(at, third)
 
 
 @pytest.fixture
