@@ -99,14 +99,13 @@ class Signature:
     headers: tuple[str, ...]  # the names of those that are signed
     value: str
     presigned: bool = False
-    expires: str = ""  # of an address: seconds after its time; of version 2, since 1970
+    expires: int | None = None  # of an address: seconds after its time; of version 2, since 1970
     version: int = 4
 
     def untimely(self, now: datetime.datetime) -> Refusal | None:
         """Return how it is refused at a time, as S3 and the other services say it; None if not."""
         if self.version == 2:  # noqa: PLR2004 - the one before 4
-            ends = _number(self.expires)
-            return _EXPIRED if ends is None or now.timestamp() > ends else None
+            return None if now.timestamp() <= (self.expires or 0) else _EXPIRED
         made = _moment(self.time)
         if made is None:
             return _UNDATED
@@ -117,14 +116,13 @@ class Signature:
         return _SKEWED if self.service == "s3" else _elsewhere(made, now)
 
     def _outlived(self, made: datetime.datetime, now: datetime.datetime) -> Refusal | None:
-        seconds = _number(self.expires)
-        if seconds is None:
+        if self.expires is None:
             return _NO_NUMBER
-        if seconds > WEEK:
+        if self.expires > WEEK:
             return _TOO_LONG
         if made - now > SKEW:
             return _EARLY
-        return _EXPIRED if now - made > datetime.timedelta(seconds=seconds) else None
+        return _EXPIRED if now - made > datetime.timedelta(seconds=self.expires) else None
 
     def matches(self, environ: WSGIEnvironment, body: bytes, secret: str) -> bool:
         """Return whether it was made of this request, with this secret access key."""
@@ -178,7 +176,8 @@ def read(environ: WSGIEnvironment) -> Signature | None:
         }
         return _version_4(given, query.get("X-Amz-Date", ""), presigned=True)
     if "AWSAccessKeyId" in query and "Signature" in query:
-        who, value, ends = query["AWSAccessKeyId"], query["Signature"], query.get("Expires", "")
+        who, value = query["AWSAccessKeyId"], query["Signature"]
+        ends = _number(query.get("Expires"))
         return Signature(who, "s3", "us-east-1", "", "", (), value, expires=ends, version=2)
     return None
 
@@ -202,7 +201,7 @@ def _version_4(given: Mapping[str, str], time: str, *, presigned: bool) -> Signa
         headers=tuple(given.get("SignedHeaders", "").split(";")),
         value=given.get("Signature", ""),
         presigned=presigned,
-        expires=given.get("Expires", ""),
+        expires=_number(given.get("Expires")),
     )
 
 
@@ -213,8 +212,8 @@ def _moment(text: str) -> datetime.datetime | None:
     return None
 
 
-def _number(text: str) -> int | None:
-    return int(text) if _NUMBER.fullmatch(text) else None
+def _number(text: str | None) -> int | None:
+    return int(text) if text and _NUMBER.fullmatch(text) else None
 
 
 def _elsewhere(made: datetime.datetime, now: datetime.datetime) -> Refusal:
@@ -257,7 +256,7 @@ def _signing_key(secret: str, date: str, region: str, service: str) -> bytes:
 class _Address(HmacV1QueryAuth):
     """Signs for the end that an address names, where botocore's signs for one in an hour."""
 
-    def __init__(self, credentials: Credentials, ends: int) -> None:
+    def __init__(self, credentials: Credentials, ends: int | None) -> None:
         super().__init__(credentials)
         self._ends = ends
 
@@ -265,7 +264,7 @@ class _Address(HmacV1QueryAuth):
         return str(self._ends)
 
 
-def _version_2(environ: WSGIEnvironment, principal: str, secret: str, expires: str) -> str:
+def _version_2(environ: WSGIEnvironment, principal: str, secret: str, expires: int | None) -> str:
     """Return the signature of a presigned address as boto3 makes it by default."""
     headers = HTTPHeaders()
     for name in ("content-md5", "content-type"):
@@ -275,7 +274,7 @@ def _version_2(environ: WSGIEnvironment, principal: str, secret: str, expires: s
         if key.startswith("HTTP_X_AMZ_"):
             headers[key.removeprefix("HTTP_").replace("_", "-").lower()] = value
     address = urllib.parse.urlsplit(raw_address(environ))
-    auth = _Address(Credentials(principal, secret), _number(expires) or 0)
+    auth = _Address(Credentials(principal, secret), expires)
     # What it takes is no mapping: it asks for all values of a header.
     made: str = auth.get_signature(environ["REQUEST_METHOD"], address, headers)  # type: ignore[arg-type]
     return made

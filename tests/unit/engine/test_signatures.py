@@ -9,8 +9,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from darkroom_ops.engine.signatures import read
-from tests.unit.engine.api import KEYS, PORT, Api, request, signed, xml_text
+from darkroom_ops.engine.signatures import Keys, read
+from tests.unit.engine.api import KEYS, PORT, Api, policy, request, signed, xml_text
 
 ENGINE = f"http://127.0.0.1:{PORT}"
 SECOND = datetime.timedelta(seconds=1)
@@ -182,3 +182,58 @@ def test_an_address_of_version_2_holds_for_what_was_signed() -> None:
     head, _, ends = address.removeprefix(ENGINE).rpartition("=")
     for uri, status in ((f"{head}={ends}", 200), (f"{head}={int(ends) + 1}", 403)):
         assert api(request(uri=uri, HTTP_AUTHORIZATION=""))[0] == status
+
+
+@pytest.mark.parametrize("version", ["s3", "s3v4"])
+@pytest.mark.parametrize("header", ["ContentType", "ContentMD5"])
+def test_an_address_may_fix_what_is_sent(version: str, header: str) -> None:
+    api = Api()
+    session = boto3.session.Session("darkroom", KEYS.secret, region_name="us-east-1")
+    s3 = session.client("s3", endpoint_url=ENGINE, config=Config(signature_version=version))
+    where = {"Bucket": "photos", "Key": "a.jpg", header: "agreed"}
+    uri = s3.generate_presigned_url("put_object", Params=where).removeprefix(ENGINE)
+    name = {"ContentType": "CONTENT_TYPE", "ContentMD5": "HTTP_CONTENT_MD5"}[header]
+    for value, status in (("agreed", 200), ("another", 403)):
+        assert api(request("PUT", uri, HTTP_AUTHORIZATION="", **{name: value}))[0] == status
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "AWSAccessKeyId=darkroom&Expires=1795320582",
+        "Signature=x&Expires=1795320582",
+        "X-Amz-Algorithm=AWS4-HMAC-SHA256",
+        "X-Amz-Algorithm=AWS4-HMAC-SHA1&X-Amz-Credential=darkroom/20260131/us-east-1/s3/aws4_request",
+        "",
+    ],
+)
+def test_half_of_a_signature_is_none(query: str) -> None:
+    assert read(request(uri=f"/photos/a.jpg?{query}", HTTP_AUTHORIZATION="")) is None
+
+
+def test_what_was_sent_is_what_was_signed_and_not_what_the_server_made_of_it() -> None:
+    environ = signed(request(uri="/photos/a%2Bb.jpg"))
+    api = Api()
+    api.policies.roles["reader"] = (policy("r", ("s3:GetObject", "*")),)
+    for uri, status in (("/photos/a%2Bb.jpg", 200), ("/photos/a+b.jpg", 403)):
+        assert api(environ | {"RAW_URI": uri, "REQUEST_URI": "/photos/a b.jpg"})[0] == status
+
+
+def test_who_signs_twice_has_signed_in_no_way() -> None:
+    """S3 takes one mechanism only."""
+    environ = presigned(NOW)
+    assert read(environ) is not None
+    assert read(environ | {"HTTP_AUTHORIZATION": "Basic eA=="}) is None
+
+
+@pytest.mark.parametrize("service", ["lambda", "s3"])
+def test_only_s3_signs_a_path_as_it_is_sent(service: str) -> None:
+    uri = "/2015-03-31/functions/a%3Ab~c/invocations"
+    assert Api()(request("POST", uri, who="darkroom", service=service))[0] == 200
+
+
+def test_each_engine_has_a_secret_of_its_own() -> None:
+    made = {Keys().secret for _ in range(2)}
+    assert {len(each) for each in made} == {40}  # as AWS's
+    assert len(made) == 2
+    assert KEYS.secret == "secret"  # noqa: S105 - of tests, as it was given
