@@ -28,11 +28,10 @@ test: $(VENV)/dev ## the whole suite
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 quick: $(VENV)/dev ## lint, types and the tests that need no engine, in half a minute
-	@$(BIN)/ruff check
-	@$(BIN)/ruff format --check
-	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-logo --no-cache
-	@$(BIN)/python -m pytest -n auto --dist worksteal tests/unit tests/template $(ARGS)
+	@{ $(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/mypy && \
+	  $(BIN)/lint-imports --no-logo --no-cache; } & lint=$$!; \
+	  $(BIN)/python -m pytest -n auto --dist worksteal tests/unit tests/template $(ARGS); tests=$$?; \
+	  wait $$lint && exit $$tests
 
 test-e2e: $(VENV)/dev ## the end-to-end tests, against ENDPOINT=http://… or STACK=name (AWS); the engine by default
 	@$(BIN)/python -m pytest tests/engine -m e2e $(if $(ENDPOINT),--endpoint $(ENDPOINT)) $(if $(STACK),--stack $(STACK)) $(ARGS)

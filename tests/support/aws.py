@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from moto.core import models
 from moto.core.base_backend import BackendDict
 from moto.s3.models import s3_backends
 
@@ -37,6 +38,8 @@ def empty_account(**config: dict[str, Any]) -> Iterator[None]:
     with engine_aside(), pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", "any")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "any")
+        # Nobody calls with `requests`, for which 1,300 addresses would be registered each time.
+        patch.setattr(models, "RESPONSES_METHODS", [])
         with mock_aws(config=config):
             yield
 

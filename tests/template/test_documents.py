@@ -225,7 +225,7 @@ def test_what_is_looked_at_before_a_commit_is_what_make_looks_at() -> None:
     repos = parsed((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
     hooks = [hook["entry"].split() for repo in repos for hook in repo["hooks"]]
     _, quick = make("--dry-run", "quick")
-    looks = {tuple(each.split()[:2]) for each in quick.splitlines() if each.startswith(".venv/bin")}
+    looks = {tuple(each.split()) for each in re.findall(r"\.venv/bin/\S+(?: [\w-]+)?", quick)}
     assert {repo["repo"] for repo in repos} == {"local"}
     assert {tuple(each[:2]) for each in hooks} == {
         each for each in looks if each[0] != ".venv/bin/python"
