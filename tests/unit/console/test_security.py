@@ -8,6 +8,8 @@ import pytest
 from starlette.datastructures import Headers
 from starlette.testclient import TestClient
 
+from darkroom_ops.console.context import Context
+from darkroom_ops.console.routes import create
 from darkroom_ops.console.security import refusal
 from tests.unit.console.conftest import BASE, OURS, TOKEN
 
@@ -103,6 +105,17 @@ def test_the_address_is_exchanged_for_a_cookie(stranger: TestClient) -> None:
 def test_another_console_s_cookie_opens_nothing(stranger: TestClient) -> None:
     stranger.cookies.set("darkroom-4601", TOKEN)
     assert stranger.get("/").status_code == 403
+
+
+def test_two_consoles_are_open_beside_each_other(stranger: TestClient, context: Context) -> None:
+    """A browser has one jar for all ports of a name: the second's cookie must not replace it."""
+    app, base = create(context, 4601, "another"), BASE.replace("4600", "4601")
+    with TestClient(app, base, follow_redirects=False) as second:
+        stranger.get(f"/?token={TOKEN}")
+        second.cookies.update(stranger.cookies)
+        second.get("/?token=another")
+        stranger.cookies.update(second.cookies)
+        assert [each.get("/").status_code for each in (stranger, second)] == [200, 200]
 
 
 def test_a_token_leads_nowhere_else(stranger: TestClient) -> None:
