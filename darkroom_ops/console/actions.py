@@ -7,7 +7,7 @@ import json
 from typing import Any
 from urllib.parse import parse_qs
 
-from darkroom.contract.errors import InvalidRequest
+from darkroom.contract.errors import DarkroomError, InvalidRequest
 from darkroom.contract.limits import MIB, Limits
 from darkroom.contract.requests import parse_request
 from starlette.concurrency import run_in_threadpool
@@ -16,11 +16,13 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from darkroom_ops import dlq
 from darkroom_ops.console.context import Context, context_of, execution_of
+from darkroom_ops.console.preview import Overtaken
 from darkroom_ops.console.problems import problem
 from darkroom_ops.console.views.execution import corrected_key, path_of
 from darkroom_ops.console.views.rerun import editor_with
 from darkroom_ops.executions.model import STOPPED, SourceObject
 from darkroom_ops.executions.watch import find_started
+from darkroom_ops.present.words import size
 from darkroom_ops.rerun import command, request_of, start
 
 MAX_INPUT = 256 * 1024
@@ -142,6 +144,36 @@ async def check(request: Request) -> Response:
     )
 
 
+async def preview(request: Request) -> Response:
+    """Make one rendition of an input, as an execution would; its picture is asked for next."""
+    try:
+        text = (await body(request, MAX_INPUT)).decode(errors="replace")
+        return JSONResponse(await run_in_threadpool(_preview, request, text))
+    except TooLarge:
+        return JSONResponse({"message": TOO_LONG}, 413)
+    except Overtaken:
+        return JSONResponse({"message": "Another preview was asked for."}, 409)
+    except DarkroomError as error:
+        return JSONResponse({"message": str(error), "error": type(error).__name__}, 422)
+
+
+def _preview(request: Request, text: str) -> dict[str, Any]:
+    asked = request.query_params
+    found = context_of(request).previews.make(_read(text), asked.get("name"), asked.get("page", ""))
+    made, rendition = found.made, found.rendition
+    return {
+        "names": found.names,
+        "name": rendition.name,
+        "width": rendition.width,
+        "height": rendition.height,
+        "format": rendition.format,
+        "bytes": size(len(made.data)),
+        "quality": made.quality,
+        "picture": f"/previews/{found.digest}",
+        "warnings": found.warnings,
+    }
+
+
 async def rerun(request: Request) -> Response:
     """Start an execution with the input of the editor."""
     try:
@@ -157,8 +189,16 @@ def _rerun(request: Request, text: str) -> Response:
     try:
         arn = start(context_of(request).deployment, _read(text))
     except InvalidRequest as error:
+        if _by_script(request):
+            return JSONResponse({"message": str(error)}, 422)
         return editor_with(request, execution, text, str(error), 422)
-    return RedirectResponse(path_of(arn), 303)
+    page = path_of(arn)
+    # A script keeps what was typed until it knows that it was started.
+    return JSONResponse({"page": page}, 201) if _by_script(request) else RedirectResponse(page, 303)
+
+
+def _by_script(request: Request) -> bool:
+    return request.headers.get("accept") == "application/json"
 
 
 def _read(text: str) -> dict[str, Any]:

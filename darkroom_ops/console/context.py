@@ -23,6 +23,7 @@ from darkroom_ops.cache import Recent
 from darkroom_ops.console import graph
 from darkroom_ops.console.bulk import Bulks
 from darkroom_ops.console.pictures import Pictures
+from darkroom_ops.console.preview import Previews
 from darkroom_ops.deployment import Deployment, NotDeployed
 from darkroom_ops.executions.client import Executions
 from darkroom_ops.executions.facets import facets
@@ -60,6 +61,7 @@ class Context:
         self.deployment = deployment
         self.executions = Executions(deployment)
         self.pictures = Pictures(deployment)
+        self.previews = Previews(deployment)
         self.inbox = inbox
         self.closing = threading.Event()
         self.bulks = Bulks()

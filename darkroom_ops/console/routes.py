@@ -53,6 +53,8 @@ def create(context: Context, port: int, token: str) -> Starlette:
         Route(f"{_ONE}/redrive", actions.redrive, methods=["POST"]),
         Route(f"{_ONE}/pictures/{{which:str}}", execution.picture),
         Route("/check", actions.check, methods=["POST"]),
+        Route("/preview", actions.preview, methods=["POST"]),
+        Route("/previews/{digest:str}", rerun.picture),
         Route("/uploads", actions.upload, methods=["POST"]),
         Route("/live/executions", stream.of_executions),
         Route(f"/live{_BULK}", stream.of_bulk),

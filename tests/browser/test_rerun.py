@@ -155,7 +155,7 @@ def test_invalid_json_leaves_the_form_as_it_was(editor: Any) -> None:
         expect(width).to_have_value("9")
         expect(editor.locator("[data-verdict]")).to_contain_text("Expected")
         expect(text).to_have_attribute("aria-invalid", "true")
-    editor.get_by_role("button", name="Undo all").click()
+    editor.get_by_role("button", name="Discard").click()
     expect(editor.get_by_role("button", name="Ask for others")).to_be_enabled()
     valid(editor)
     expect(text).to_have_attribute("aria-invalid", "false")
@@ -207,7 +207,7 @@ def test_nothing_is_started_by_a_slip_of_the_keyboard(editor: Any) -> None:
     editor.evaluate(
         "document.addEventListener('submit',"
         " e => { e.preventDefault(); e.stopPropagation(); window.submitted = true; }, true)"
-    )
+    )  # before the page's own script
     editor.get_by_role("button", name="Ask for others").click()
     editor.keyboard.press("Enter")
     editor.locator("#input").press("Enter")  # a line of its own
@@ -220,6 +220,85 @@ def test_a_console_that_does_not_answer_is_said(editor: Any) -> None:
     editor.route("**/check", lambda route: route.abort())
     editor.locator("#input").fill("{}")
     expect(editor.locator("[data-verdict]")).to_contain_text("The console does not answer.")
+
+
+def test_a_rendition_is_seen_before_it_is_started(editor: Any) -> None:
+    shown, said = editor.locator("[data-shown]"), editor.locator("[data-said]")
+    expect(said).to_have_text(re.compile("^300 × 225, [0-9.]+ KB, JPEG, quality 80$"))  # noqa: RUF001
+    assert shown.evaluate("i => [i.naturalWidth, i.naturalHeight]") == [300, 225]
+    which = editor.locator("[data-which]")
+    which.select_option("large")
+    expect(shown).to_have_attribute("alt", "Rendition large, as it would be")
+    warnings = editor.locator("[data-warnings]")
+    expect(warnings).to_contain_text("large: 1200 x 1200 was asked for, but the source is smaller")
+    two = [{"name": "a", "width": 9}, {"name": "b", "width": 40, "height": 10, "fit": "cover"}]
+    put(editor, presets=two)
+    expect(said).to_contain_text("9 × 7, ")  # noqa: RUF001
+    expect(warnings).to_have_text("b: 67 % of the picture's height is cut off.")
+    row(editor, 1).get_by_label("Name").focus()
+    expect(said).to_contain_text("40 × 10, ")  # noqa: RUF001
+    put(editor, presets=[{"name": "a"}])
+    expect(said).to_contain_text("to have a width or a height, in pixels")
+    expect(warnings).to_be_empty()
+    put(editor, watermark={"image": {"bucket": given(editor)["source"]["bucket"], "key": "none"}})
+    expect(said).to_contain_text("none")
+
+
+def test_what_is_asked_for_last_is_shown(editor: Any) -> None:
+    said = editor.locator("[data-said]")
+    expect(said).to_contain_text("300 × 225")  # noqa: RUF001
+    held: list[Any] = []
+    editor.route("**/preview?*", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks it
+    for number, width in enumerate((20, 40), 1):
+        put(editor, presets=[{"name": "a", "width": width}])
+        while len(held) < number:
+            editor.wait_for_timeout(20)
+    held[1].continue_()
+    expect(said).to_contain_text("40 × 30, ")  # noqa: RUF001
+    editor.unroute("**/preview?*")
+    editor.route("**/preview?*", lambda route: route.abort())
+    put(editor, presets=[{"name": "a", "width": 50}])
+    expect(said).to_have_text("No preview, as the console did not answer.")
+
+
+def test_a_draft_survives_leaving_until_it_is_discarded_or_started(editor: Any, ready: Run) -> None:
+    address, draft = f"/executions/{ready.name}/rerun", editor.locator("[data-draft]")
+    expect(draft).to_be_hidden()
+    put(editor, notify=False)
+    expect(draft).to_have_text(re.compile("^Draft of [0-2][0-9]:[0-5][0-9] · Discard$"))
+    editor.goto("/")
+    editor.goto(address)
+    expect(draft).to_contain_text("Draft of")
+    expect(editor.get_by_label("Tell people")).not_to_be_checked()
+    editor.get_by_role("button", name="Discard").click()
+    expect(draft).to_be_hidden()
+    editor.goto(address)
+    expect(editor.get_by_label("Tell people")).to_be_checked()
+    expect(draft).to_be_hidden()
+    put(editor, notify="no")
+    editor.get_by_role("button", name="Start").click()
+    expect(editor.locator("[data-verdict]")).to_contain_text("Expected")
+    put(editor, presets=[{"name": "tiny", "width": 5}], notify=False)
+    editor.get_by_role("button", name="Start").click()
+    editor.wait_for_url(lambda url: "/executions/" in url and ready.name not in url)
+    editor.get_by_role("img", name="Rendition tiny").wait_for()
+    editor.goto(address)
+    expect(draft).to_be_hidden()
+
+
+def test_what_is_not_started_is_not_lost(editor: Any) -> None:
+    editor.route(
+        "**/rerun",
+        lambda route: route.abort() if route.request.method == "POST" else route.continue_(),
+    )
+    put(editor, notify=False)
+    before = editor.locator("#input").input_value()
+    editor.get_by_role("button", name="Start").click()
+    expect(editor.locator("[data-verdict]")).to_contain_text("The console does not answer.")
+    expect(editor.locator("#input")).to_have_value(before)
+    editor.evaluate("localStorage.setItem('drafts', 'nonsense')")
+    editor.reload()
+    expect(editor.locator("[data-draft]")).to_be_hidden()
 
 
 def test_the_form_fits_a_phone(phone: Any, ready: Run) -> None:

@@ -2,7 +2,9 @@
 // started is what was checked.
 
 import { ask } from "./alive.js";
+import * as drafts from "./draft.js";
 import { form } from "./form.js";
+import { preview } from "./preview.js";
 
 const CHECK_AFTER = 250;
 
@@ -49,12 +51,70 @@ function put(text) {
   input.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
-$("[data-reset]").addEventListener("click", () => put(first));
+// ---------------------------------------------------------------------------- the draft
+
+const name = editor.dataset.editor;
+
+function tell(at) {
+  $("[data-draft]").hidden = at === null;
+  if (at !== null) $("[data-draft] span").textContent = `Draft of ${drafts.clock(at)}`;
+}
+
+input.addEventListener("input", () => {
+  if (input.value !== first) tell(drafts.remember(name, input.value));
+  else {
+    drafts.forget(name);
+    tell(null);
+  }
+});
+
+$("[data-discard]").addEventListener("click", () => {
+  put(first);
+  input.focus();
+});
+
+// ---------------------------------------------------------------------------- the start
 
 editor.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) editor.requestSubmit();
 });
 
+let starting = false;
+
+// Sent by this script, so that nothing that was typed is lost where it does not start.
+editor.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  if (starting) return;
+  starting = true;
+  try {
+    const answer = await fetch(editor.action, {
+      method: "POST",
+      headers: { accept: "application/json" },
+      body: new URLSearchParams({ input: input.value }),
+    });
+    const { message, page } = await answer.json();
+    if (!answer.ok) judge(message);
+    else {
+      drafts.forget(name);
+      location.assign(page);
+    }
+  } catch {
+    silent();
+  }
+  starting = false;
+});
+
+const look = preview($("[data-preview]"), $("[data-warnings]"), input);
 form($("[data-form]"), input);
+
+$("[data-rows]").addEventListener("focusin", (event) => {
+  look(event.target.closest("li")?.querySelector("[data-at=name]").value);
+});
+
+const draft = drafts.recall(name);
 // Typed before this script was there, or kept by the browser when the page was loaded again.
 if (input.value !== first) put(input.value);
+else if (draft) {
+  put(draft.text);
+  tell(drafts.remember(name, draft.text, draft.at)); // as old as it is
+}

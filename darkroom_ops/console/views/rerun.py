@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from darkroom_ops import presets, rerun
 from darkroom_ops.console.context import Context, context_of, execution_of
-from darkroom_ops.console.views.execution import values
+from darkroom_ops.console.views.execution import PICTURE_HEADERS, values
 from darkroom_ops.executions.model import Execution
 from darkroom_ops.present import words
 
@@ -50,3 +50,11 @@ def _deployed(context: Context) -> list[dict[str, Any]]:
         return [dump(each) for each in parse_presets(presets.get(context.deployment).text)]
     except InvalidRequest:
         return []
+
+
+def picture(request: Request) -> Response:
+    """Show the picture of a preview, as long as it is remembered."""
+    made = context_of(request).previews.picture(request.path_params["digest"])
+    if made is None:
+        return Response("It is no longer remembered.", 404, media_type="text/plain")
+    return Response(made.data, media_type=made.content_type, headers=PICTURE_HEADERS)

@@ -69,6 +69,15 @@ def test_a_re_run_starts_what_is_in_the_editor(client: TestClient, stack: Any) -
     assert (answer.status_code, answer.headers["location"]) == (303, "/executions/new%20one")
     assert stack.done == [("start", GOOD)]
 
+    by_script = {**OURS, "accept": "application/json"}
+    given = {"input": json.dumps(GOOD)}
+    answer = client.post("/executions/complete/rerun", data=given, headers=by_script)
+    assert (answer.status_code, answer.json()) == (201, {"page": "/executions/new%20one"})
+    assert stack.done.pop() == ("start", GOOD)
+    answer = client.post("/executions/complete/rerun", data={"input": "{}"}, headers=by_script)
+    assert answer.status_code == 422
+    assert "source" in answer.json()["message"]
+
     assert send("{}").status_code == 422
     assert send("x" * 4 * 262_144).status_code == 413
     assert stack.done == [("start", GOOD)]

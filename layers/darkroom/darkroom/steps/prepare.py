@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,16 +13,28 @@ from darkroom.contract.model import short
 from darkroom.contract.objects import ObjectRef, Source
 from darkroom.contract.presets import Preset, parse_presets
 from darkroom.contract.requests import Request, parse_request
-from darkroom.contract.results import Prepared
+from darkroom.contract.results import Prepared, Rendition
+from darkroom.image.spec import Decoded
 from darkroom.steps.outputs import provenance
 
 if TYPE_CHECKING:
     from darkroom.aws.objects import Objects
     from darkroom.aws.parameters import Parameters
     from darkroom.contract.limits import Limits
+    from darkroom.image.spec import DecodeSpec
     from darkroom.steps.settings import PrepareSettings
 
 MEZZANINE_TYPE = "application/x-darkroom-mezzanine"
+
+
+class Examined(msgspec.Struct, frozen=True):
+    """What was asked for, what the image turned out to be, and the renditions to make of it."""
+
+    request: Request
+    source: Source  # the very version that was read
+    decoded: Decoded
+    renditions: tuple[Rendition, ...]
+    document_key: str
 
 
 def prepare(
@@ -36,6 +49,36 @@ def prepare(
 
     The payload is the execution's input, an S3 event or a person's request; the execution's name
     keeps two runs on one image apart.
+    """
+    found = examine(payload, storage, parameters, settings, limits)
+    source, image = found.source, found.decoded.image
+    mezzanine = ObjectRef(bucket=settings.work_bucket, key=keys.mezzanine_key(source, execution))
+    storage.write(mezzanine, found.decoded.mezzanine, MEZZANINE_TYPE, provenance(source))
+    original = ObjectRef(bucket=settings.work_bucket, key=keys.original_key(source, execution))
+    copied = storage.copy(source, image.bytes, original)
+    return Prepared(
+        source=source,
+        image=image,
+        mezzanine=mezzanine,
+        original=Source(bucket=copied.bucket, key=copied.key, etag=copied.etag),
+        renditions=found.renditions,
+        document_key=found.document_key,
+        pdf=found.request.pdf,
+        notify=found.request.notify,
+    )
+
+
+def examine(
+    payload: object,
+    storage: Objects,
+    parameters: Parameters,
+    settings: PrepareSettings,
+    limits: Limits,
+    decode: Callable[[bytes, DecodeSpec], Decoded] | None = None,
+) -> Examined:
+    """Check the request and the image, and plan the renditions; nothing is written.
+
+    Another `decode` than the sandbox's may remember what that gave.
     """
     from darkroom.image.plan import plan
     from darkroom.image.sandbox import parent
@@ -65,22 +108,9 @@ def prepare(
         content_type=stored.content_type,
         watermark_images=_watermark_images(presets, storage, limits),
     )
-    decoded = parent.decode(stored.data, spec)
+    decoded = (decode or parent.decode)(stored.data, spec)
     renditions = plan(source.key, decoded.image, presets)
-    mezzanine = ObjectRef(bucket=settings.work_bucket, key=keys.mezzanine_key(source, execution))
-    storage.write(mezzanine, decoded.mezzanine, MEZZANINE_TYPE, provenance(source))
-    original = ObjectRef(bucket=settings.work_bucket, key=keys.original_key(source, execution))
-    copied = storage.copy(source, decoded.image.bytes, original)
-    return Prepared(
-        source=source,
-        image=decoded.image,
-        mezzanine=mezzanine,
-        original=Source(bucket=copied.bucket, key=copied.key, etag=copied.etag),
-        renditions=renditions,
-        document_key=document_key,
-        pdf=request.pdf,
-        notify=request.notify,
-    )
+    return Examined(request, source, decoded, renditions, document_key)
 
 
 def _presets(request: Request, parameters: Parameters, name: str) -> tuple[Preset, ...]:

@@ -1,0 +1,225 @@
+"""What a re-run would make, before it is started: by Prepare's and Resize's code, on this machine.
+
+The plan is Prepare's, the picture Resize's, from the same mezzanine: an execution makes the same
+bytes. What a page has asked for last is made; what it asked for before and still waits, is not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from botocore.exceptions import ClientError
+from darkroom.aws.objects import Objects, StoredObject
+from darkroom.aws.parameters import Parameters
+from darkroom.contract.limits import MIB, Limits
+from darkroom.contract.objects import Source
+from darkroom.contract.results import Rendition
+from darkroom.image.geometry import Size, place
+from darkroom.image.sandbox import parent
+from darkroom.image.spec import Decoded, DecodeSpec
+from darkroom.steps.prepare import Examined, examine
+from darkroom.steps.settings import PrepareSettings, from_environment
+
+from darkroom_ops.cache import Recent
+from darkroom_ops.deployment import Deployment
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+SOURCES, MEZZANINES, PICTURES = 100 * MIB, 64 * MIB, 32 * MIB
+"""Bytes that are remembered: a source is got once, and decoded once for the same presets."""
+
+PAGES = 100
+"""Pages whose last question is remembered."""
+
+VCPU_MB = 1769
+"""Memory at which a function has one processor (Lambda's developer guide, "Configure memory")."""
+
+
+class Overtaken(Exception):
+    """The page has asked for another preview meanwhile."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A picture of a preview."""
+
+    data: bytes
+    content_type: str
+    quality: int | None
+    cpu_seconds: float
+
+
+@dataclass(frozen=True)
+class Preview:
+    """One rendition as it would be, with the names of all, and what to know before the start."""
+
+    rendition: Rendition
+    names: tuple[str, ...]
+    made: Made
+    digest: str
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Resize:
+    """What the function has that makes renditions: seconds, and MiB."""
+
+    seconds: int
+    memory_mb: int
+
+
+class Previews:
+    """Makes previews, one at a time. Threads may share it."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+        self._storage = _Remembering(deployment.s3)
+        self._parameters = Parameters(deployment.ssm)
+        self._decoded: Recent[Decoded] = Recent(MEZZANINES, lambda each: len(each.mezzanine))
+        self._made: Recent[Made] = Recent(PICTURES, lambda each: len(each.data))
+        self._functions: Recent[Any] = Recent(2)
+        self._asked: Recent[int] = Recent(PAGES)
+        self._numbers = itertools.count()
+        self._one_at_a_time = threading.Lock()
+
+    def make(self, request: Mapping[str, Any], name: str | None, page: str) -> Preview:
+        """Return a rendition of a request's plan, or the first without a name.
+
+        Overtaken says that the page has asked again; whatever an execution would fail with, is
+        raised alike.
+        """
+        with self._turn(page):
+            found = self._examined(request)
+            by_name = {each.name: each for each in found.renditions}
+            rendition = by_name.get(name or "", found.renditions[0])
+            digest = _digest(found.decoded.mezzanine, rendition)
+            made = self._made.get(digest) or self._made.put(digest, _render(found, rendition))
+        size = found.decoded.image.width, found.decoded.image.height
+        warnings = [w for each in found.renditions for w in shortcomings(each, size)]
+        if late := too_slow(rendition, made.cpu_seconds, self._resize()):
+            warnings.append(late)
+        return Preview(rendition, tuple(by_name), made, digest, tuple(warnings))
+
+    def picture(self, digest: str) -> Made | None:
+        """Return a picture that was made, while it is remembered."""
+        return self._made.get(digest)
+
+    @contextlib.contextmanager
+    def _turn(self, page: str) -> Iterator[None]:
+        number = self._asked.put(page, next(self._numbers))
+        with self._one_at_a_time:
+            if self._asked.get(page) != number:
+                raise Overtaken
+            yield
+
+    def _examined(self, request: Mapping[str, Any]) -> Examined:
+        at = self._deployment
+        settings = PrepareSettings(
+            source_bucket=at.source_bucket_name,
+            work_bucket="",  # nothing is written
+            presets_parameter=at.presets_parameter_name,
+        )
+        return examine(
+            request, self._storage, self._parameters, settings, self._limits(), self._decode
+        )
+
+    def _decode(self, data: bytes, spec: DecodeSpec) -> Decoded:
+        key = _digest(data, spec)
+        return self._decoded.get(key) or self._decoded.put(key, parent.decode(data, spec))
+
+    def _limits(self) -> Limits:
+        """Return the deployment's limits: those that Prepare has in its environment."""
+        variables = self._function("prepare").get("Environment", {}).get("Variables", {})
+        return from_environment(Limits, prefix="LIMIT_", environ=variables)
+
+    def _resize(self) -> Resize:
+        function = self._function("resize")
+        return Resize(function["Timeout"], function["MemorySize"])
+
+    def _function(self, step: str) -> Mapping[str, Any]:
+        name = f"{self._deployment.stack}-{step}"
+        known = self._functions.get(name)
+        if known is None:
+            asked = self._deployment.lambda_.get_function_configuration(FunctionName=name)
+            known = self._functions.put(name, asked)
+        found: Mapping[str, Any] = known
+        return found
+
+
+class _Remembering(Objects):
+    """Objects that are got once each, by their version."""
+
+    def __init__(self, client: S3Client) -> None:
+        super().__init__(client)
+        self._client = client
+        self._known: Recent[StoredObject] = Recent(SOURCES, lambda each: len(each.data))
+
+    def read_source(self, source: Source, limits: Limits) -> StoredObject:
+        """Read an object, unless its very version was read before."""
+        version = source.version_id or self._version(source)
+        known = self._known.get((source.bucket, source.key, version))
+        if known is not None:
+            return known
+        read = super().read_source(source, limits)
+        return self._known.put((source.bucket, source.key, read.version_id or read.etag), read)
+
+    def _version(self, source: Source) -> str | None:
+        """Return the version that lies there now; None leaves it to the reading to say why not."""
+        try:
+            head = self._client.head_object(Bucket=source.bucket, Key=source.key)
+        except ClientError:
+            return None
+        etag = head["ETag"].strip('"')
+        return None if source.etag not in {None, etag} else head.get("VersionId", etag)
+
+
+def shortcomings(rendition: Rendition, source: Size) -> Iterator[str]:
+    """Yield what a rendition will not be: as large as asked, or the whole picture."""
+    if rendition.shortfall:
+        gets = f"{rendition.width} x {rendition.height}"
+        yield f"{rendition.name}: {rendition.shortfall}; it becomes {gets}."
+    placement = place(source, rendition.preset)
+    for side, whole, shown in zip(
+        ("width", "height"), placement.whole, placement.shown, strict=True
+    ):
+        lost = 100 * (whole - shown) / whole
+        if lost >= 1:
+            yield f"{rendition.name}: {lost:.0f} % of the picture's {side} is cut off."
+
+
+def too_slow(rendition: Rendition, cpu_seconds: float, function: Resize) -> str | None:
+    """Return a warning where a function's time will not do, going by the processor's time here.
+
+    A function has a share of a processor by its memory; it may be slower than this machine, so
+    that half of its time is too near.
+    """
+    expected = cpu_seconds * max(1.0, VCPU_MB / function.memory_mb)
+    if expected < function.seconds / 2:
+        return None
+    return (
+        f"{rendition.name}: making it takes about {expected:.0f} s with {function.memory_mb:,} MB, "
+        f"and the function stops after {function.seconds} s. Ask for a smaller one, JPEG or WebP, "
+        "or normal effort."
+    )
+
+
+def _render(found: Examined, rendition: Rendition) -> Made:
+    from darkroom.image.render import render  # loads libvips, which the lists do without
+
+    began = time.process_time()
+    encoded = render(found.decoded.mezzanine, rendition)
+    seconds = time.process_time() - began
+    return Made(encoded.data, encoded.content_type, encoded.quality, seconds)
+
+
+def _digest(data: bytes, how: msgspec.Struct) -> str:
+    return hashlib.sha256(hashlib.sha256(data).digest() + msgspec.msgpack.encode(how)).hexdigest()
