@@ -1,15 +1,24 @@
-"""Where Darkroom keeps what it remembers between its commands."""
+"""Where the stack is that the engine deploys, and what Darkroom remembers between its commands."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[1]
-"""The project folder: the template's."""
+_CLONE = Path(__file__).resolve().parents[1]
+INSTALLED = not (_CLONE / "template.yaml").exists()
+"""Whether this is no clone of the project, but what pip made of it."""
+
+PROJECT = Path(__file__).resolve().with_name("stack") if INSTALLED else _CLONE
+"""The folder of the template and what it names; pip's has no more."""
 
 
 def folder() -> Path:
-    """Return the folder. ``DARKROOM_HOME`` moves it, so that engines can run beside each other."""
+    """Return the folder: the clone's, or that of this user; ``DARKROOM_HOME`` moves it.
+
+    So engines can run beside each other.
+    """
     home = os.environ.get("DARKROOM_HOME")
-    return Path(home) if home else PROJECT / ".darkroom"
+    if home:
+        return Path(home)
+    return (Path.home() if INSTALLED else PROJECT) / ".darkroom"

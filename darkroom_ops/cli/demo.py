@@ -37,6 +37,7 @@ def demo(
     from darkroom_ops.cli import demonstration
 
     screen = target.screen()
+    demonstration.check()
     demonstration.empty(output)
     began = time.monotonic()
     screen.print(Text("Darkroom", "bold").append(": film in, prints out.\n", "default"))

@@ -216,6 +216,16 @@ class Demo:
 # ---------------------------------------------------------------------------- on the way
 
 
+def check() -> None:
+    """WrongUse says that there are no photos here."""
+    if not SAMPLES.exists():
+        raise WrongUse(
+            f"Expected the demo's photos in {SAMPLES}, but only a clone of the project has them. "
+            "Run `make demo` there, or take your own: `darkroom up`, and then in another terminal "
+            "`darkroom run photo.jpg`."
+        )
+
+
 def _bytes(sample: Sample) -> bytes:
     if sample.error == "CorruptImage":
         return (SAMPLES / "deep-field.jpg").read_bytes()[:CORRUPT_BYTES]

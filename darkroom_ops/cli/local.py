@@ -32,8 +32,8 @@ def start(
     """
     if not template.exists():
         raise WrongUse(
-            f"Expected the SAM template at {template}, but there is none. The engine runs from a "
-            "clone of the project, installed with `pip install -e .`."
+            f"Expected the SAM template at {template}, but there is none. Install Darkroom anew, "
+            "in a clone of the project by `pip install -e '.[ops]'`."
         )
     try:
         values = read(parameters, read_template(template)["Parameters"]) if parameters else {}

@@ -1,0 +1,71 @@
+"""The command where it cannot run: a sentence, and never a traceback."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from darkroom import __version__
+
+from darkroom_ops.cli import entry
+from tests.conftest import ROOT
+
+BARE = """
+import sys
+sys.path[:0] = {paths!r}
+from darkroom_ops.cli.entry import main
+main()
+"""
+
+
+def without_packages(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a Python that has none but its own."""
+    paths = [str(ROOT), str(ROOT / "layers" / "darkroom")]
+    return subprocess.run(
+        [sys.executable, "-I", "-S", "-c", BARE.format(paths=paths), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_without_the_extra_it_says_what_to_install() -> None:
+    done = without_packages("up")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("darkroom: The package typer is missing. ")
+    assert "`pip install -e '.[ops]'`" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+    done = without_packages("up", "--json")
+    assert (done.returncode, done.stderr) == (2, "")
+    assert json.loads(done.stdout)["error"] == "NotInstalled"
+
+
+def test_the_version_needs_no_package() -> None:
+    done = without_packages("--version")
+    assert (done.returncode, done.stdout) == (0, f"darkroom {__version__}\n")
+
+
+def test_windows_is_told_before_anything_else(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(sys, "argv", ["darkroom", "--version"])
+    with pytest.raises(SystemExit) as left:
+        entry.main()
+    assert left.value.code == 2
+    out, said = capsys.readouterr()
+    assert out == ""
+    assert said == f"darkroom: {entry.WINDOWS}\n"
+    assert "WSL" in said
+    assert "On Windows, work in [WSL]" in (ROOT / "README.md").read_text()
+
+
+def test_otherwise_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[bool] = []
+    monkeypatch.setattr("darkroom_ops.cli.main.main", lambda: ran.append(True))
+    monkeypatch.setattr(sys, "argv", ["darkroom", "ls"])
+    entry.main()
+    assert ran == [True]
