@@ -125,7 +125,7 @@ def _accept_signals() -> None:
 def _run() -> int:
     """Run a command so that wrong use, found before it begins, is told as any other error is."""
     try:
-        return int(app(standalone_mode=False) or 0)
+        return int(app(standalone_mode=False, prog_name="darkroom") or 0)
     except TyperException as error:
         context = getattr(error, "ctx", None)
         if not error.format_message() and context is not None:  # nothing was typed
