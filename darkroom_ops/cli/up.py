@@ -47,8 +47,9 @@ FIRST = {
     "AlertsTopicArn": "Alerts",
     "AlarmsTopicArn": "Alarms",
     "EventsDeadLetterQueueUrl": "Dead letters",
+    "OutputsUrl": "CloudFront",
 }
-"""What an operator needs first, by the name of the stack's output."""
+"""What an operator needs first, by the name of the stack's output, where it has that."""
 
 
 @command(
@@ -251,6 +252,8 @@ class _Screen:
             self._say(f"Port {PORT} is taken, so this is another one.\n")
         prefix = outputs["SourcePrefix"]
         for name, label in FIRST.items():
+            if name not in outputs:
+                continue
             value = outputs[name]
             if name.endswith("BucketName"):
                 value = f"s3://{value}/{prefix if name == 'SourceBucketName' else ''}"

@@ -21,6 +21,8 @@ import yaml
 from samtranslator.yaml_helper import intrinsics_multi_constructor
 
 from darkroom_ops.engine import backends
+from darkroom_ops.engine.cloudfront import distribution as cloudfront
+from darkroom_ops.engine.cloudfront import functions as cloudfront_functions
 from darkroom_ops.engine.lambda_.environments import FunctionSpec
 
 ARTIFACTS_BUCKET = "darkroom-engine-artifacts"
@@ -31,6 +33,10 @@ NAMED_BY = {"AWS::S3::Bucket": "BucketName", "AWS::DynamoDB::Table": "TableName"
 LAYER_TYPE = "AWS::Serverless::LayerVersion"
 FUNCTION_TYPE = "AWS::Serverless::Function"
 MACHINE_TYPE = "AWS::Serverless::StateMachine"
+NESTED_TYPE = "AWS::CloudFormation::Stack"
+
+TAKEN_OVER = "Darkroom::Engine::Nested"
+"""What a nested stack is declared as to moto, which would look for its template on S3."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,7 @@ class Deployed:
 
     functions: tuple[FunctionSpec, ...]
     left_out: Mapping[str, str]
+    distribution: cloudfront.Distribution | None = None
 
 
 class _Loader(yaml.CSafeLoader):
@@ -55,11 +62,17 @@ def read_template(path: Path) -> dict[str, Any]:
 
 
 def deploy(
-    template: Path, stack: str, parameters: Mapping[str, str], session: boto3.Session, endpoint: str
+    template: Path,
+    stack: str,
+    parameters: Mapping[str, str],
+    session: boto3.Session,
+    endpoint: str,
+    front: Callable[[], str],
 ) -> Deployed:
     """Create the stack of a SAM template, whose folders lie beside it.
 
-    A RuntimeError has the reason for which it is refused.
+    `front` gives the host and port of the server before its bucket, if there is to be one. A
+    RuntimeError has the reason for which it is refused.
     """
 
     def client(service: str) -> Any:
@@ -68,9 +81,17 @@ def deploy(
     source = read_template(template)
     folders = _folders(source, template.parent)
     translated = translate(source, template.parent, session, _upload(folders, client("s3")))
-    for name, kind in backends.declared_types(translated, parameters, session.region_name).items():
-        if kind in REFUSED:
-            raise RuntimeError(f"The engine could not deploy {template}: {name}: {REFUSED[kind]}.")
+    nested = {
+        name: read_template(
+            template.parent / translated["Resources"][name]["Properties"]["TemplateURL"]
+        )
+        for name, kind in backends.declared_types(
+            translated, parameters, session.region_name
+        ).items()
+        if kind == NESTED_TYPE
+    }
+    for name, each in nested.items():
+        _take_over(translated, name, each, front())
     _name(translated["Resources"], stack)
     cloudformation = client("cloudformation")
     given = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
@@ -87,14 +108,17 @@ def deploy(
             f"{described.get('StackStatusReason', 'no reason given')}."
         )
     resources = backends.resolved_properties(stack, session.region_name)
-    left_out: dict[str, str] = {}
-    for name, (kind, properties) in resources.items():
-        if kind in APPLIERS:
-            APPLIERS[kind](client, properties)
-        elif kind in NOT_APPLIED:
-            left_out[name] = f"{kind}: {NOT_APPLIED[kind]}"
-        elif not backends.creatable(kind):
-            left_out[name] = f"{kind}: the engine has no such service"
+    left_out = _apply(client, resources)
+    distribution = None
+    for name, each in nested.items():
+        try:
+            distribution = cloudfront.read(each, resources[name][1]["Parameters"])
+        except ValueError as error:
+            raise RuntimeError(
+                f"The engine could not deploy {template}: {name}: {error}."
+            ) from error
+        if distribution.has_functions and not cloudfront_functions.present():
+            left_out[name] = f"CloudFront: {cloudfront_functions.NEEDS_NODE}"
     layers = tuple(
         folders[name]
         for name, resource in source["Resources"].items()
@@ -110,7 +134,7 @@ def deploy(
         for name, (kind, properties) in resources.items()
         if kind == "AWS::Lambda::Function"
     )
-    return Deployed(functions, left_out)
+    return Deployed(functions, left_out, distribution)
 
 
 def translate(
@@ -137,6 +161,45 @@ def translate(
     # The template names no managed policies, so IAM need not be asked for any.
     translated = Translator({}, Parser(), boto_session=session).translate(source, {})
     return dict(translated)
+
+
+def _apply(client: Client, resources: Mapping[str, tuple[str, dict[str, Any]]]) -> dict[str, str]:
+    """Do what moto leaves out, and return why resources were not created."""
+    left_out: dict[str, str] = {}
+    for name, (kind, properties) in resources.items():
+        if kind in APPLIERS:
+            APPLIERS[kind](client, properties)
+        elif kind in NOT_APPLIED:
+            left_out[name] = f"{kind}: {NOT_APPLIED[kind]}"
+        elif kind != TAKEN_OVER and not backends.creatable(kind):
+            left_out[name] = f"{kind}: the engine has no such service"
+    return left_out
+
+
+def _take_over(translated: dict[str, Any], name: str, nested: Mapping[str, Any], at: str) -> None:
+    """Declare a nested stack as something of the engine's, and resolve what it is asked for."""
+    resource = translated["Resources"][name]
+    resource["Type"] = TAKEN_OVER
+    outputs = {
+        f"{name}.Outputs.{output}": value
+        for output, value in cloudfront.outputs(nested, {}, at).items()
+    }
+
+    def resolved(node: Any) -> Any:
+        if isinstance(node, list):
+            return [resolved(each) for each in node]
+        if not isinstance(node, dict):
+            return node
+        if "Fn::GetAtt" in node:
+            attribute = node["Fn::GetAtt"]
+            path = attribute if isinstance(attribute, str) else ".".join(attribute)
+            return outputs.get(path, node)
+        if isinstance(node.get("Fn::Sub"), str):
+            return {"Fn::Sub": cloudfront.resolve(node, outputs)}
+        return {key: resolved(value) for key, value in node.items()}
+
+    for part in ("Resources", "Outputs"):
+        translated[part] = resolved(translated[part])
 
 
 def _name(resources: dict[str, Any], stack: str) -> None:
@@ -294,8 +357,3 @@ NOT_APPLIED = {
     "AWS::S3::BucketPolicy": "it refuses plain HTTP, which the engine speaks on 127.0.0.1",
 }
 """What the engine leaves out on purpose, and why."""
-
-REFUSED = {
-    "AWS::CloudFormation::Stack": "the engine has no CloudFront; deploy without it",
-}
-"""What would misbehave on the engine, and what to do about it."""

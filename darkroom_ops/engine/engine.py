@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import signal
@@ -20,6 +21,9 @@ from moto.moto_api._internal.models import moto_api_backend
 from darkroom_ops.deployment import DEFAULT_REGION, DEFAULT_STACK, LEDGER, MESSAGES, Deployment
 from darkroom_ops.engine import backends, descriptors, eventbridge
 from darkroom_ops.engine.authorization import Authorizer
+from darkroom_ops.engine.cloudfront import functions as cloudfront_functions
+from darkroom_ops.engine.cloudfront.front import Front
+from darkroom_ops.engine.cloudfront.origin import origin
 from darkroom_ops.engine.connections import Server
 from darkroom_ops.engine.data.keeper import Keeper
 from darkroom_ops.engine.data.store import Store
@@ -140,6 +144,8 @@ class Engine:
             waiting=backends.messages,
         )
         self._keeper: Keeper | None = None
+        self._front: Server | None = None
+        self._front_socket = functools.cache(lambda: listen(0))
         self._closed = False
         ledger = Ledger(
             DEFAULT_REGION,
@@ -232,6 +238,8 @@ class Engine:
         self.event_sources.close()
         self.functions.close()
         self._server.close()
+        if self._front is not None:
+            self._front.close()
         hooks.uninstall()
 
     def _deploy(self, template: Path, stack: str, parameters: Mapping[str, str] | None) -> Deployed:
@@ -239,10 +247,18 @@ class Engine:
             DEPLOYER, self.keys.secret_of(DEPLOYER), region_name=DEFAULT_REGION
         )
         given = SUBSCRIBERS if parameters is None else parameters
-        deployed = deploy(template, stack, given, session, self.endpoint)
+        deployed = deploy(template, stack, given, session, self.endpoint, self._front_address)
+        if deployed.distribution is not None:
+            at = frozenset({self._front_address()})
+            fetch = origin(self.deployment.s3)
+            front = Front(deployed.distribution, fetch, cloudfront_functions.run, at)
+            self._front = Server(self._front_socket(), front)
         for spec in deployed.functions:
             self.functions.register(spec)
         return deployed
+
+    def _front_address(self) -> str:
+        return f"{HOST}:{self._front_socket().getsockname()[1]}"
 
     def _restore(self) -> Kept:
         if self._store is None:

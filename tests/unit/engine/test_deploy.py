@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from darkroom_ops.engine import backends
 from darkroom_ops.engine import deploy as deploying
 from darkroom_ops.engine.deploy import ARTIFACTS_BUCKET, Deployed, deploy, translate
+from tests.conftest import ROOT
 
 Json = dict[str, Any]
 
@@ -136,7 +138,14 @@ def known(monkeypatch: pytest.MonkeyPatch, resources: dict[str, tuple[str, Json]
 
 
 def deployed(root: Path, **parameters: str) -> Deployed:
-    return deploy(root / "template.yaml", "stack", parameters, SESSION, "http://engine")
+    return deploy(
+        root / "template.yaml",
+        "stack",
+        parameters,
+        SESSION,
+        "http://engine",
+        lambda: "127.0.0.1:80",
+    )
 
 
 def test_code_is_uploaded_and_the_stack_created(root: Path, aws: Aws) -> None:
@@ -227,20 +236,54 @@ def test_what_is_left_out_is_named_with_the_reason(
     }
 
 
-@pytest.mark.parametrize(
-    ("kind", "reason"),
-    [
-        ("AWS::CloudFormation::Stack", "the engine has no CloudFront; deploy without it"),
-    ],
-)
-def test_what_would_misbehave_is_refused(
-    root: Path, aws: Aws, monkeypatch: pytest.MonkeyPatch, kind: str, reason: str
+NESTED = """
+  Front:
+    Type: AWS::CloudFormation::Stack
+    Properties: {TemplateURL: front.yaml, Parameters: {Stack: s, OutputBucketDomainName: b}}
+Outputs:
+  Url: {Value: !GetAtt Front.Outputs.Url}
+  Both: {Value: !Sub "${Front.Outputs.DistributionId} of ${AWS::StackName}"}
+  Other: {Value: !GetAtt Resize.Arn}
+"""
+
+
+def nests(root: Path, monkeypatch: pytest.MonkeyPatch, template: str) -> None:
+    with (root / "template.yaml").open("a") as file:
+        file.write(NESTED)
+    (root / "front.yaml").write_text(template)
+    given = {"Stack": "s", "OutputBucketDomainName": "out.s3.us-east-1.amazonaws.com"}
+    known(monkeypatch, {"Front": (deploying.NESTED_TYPE, {})})
+    made = {"Front": (deploying.TAKEN_OVER, {"Parameters": given})}
+    monkeypatch.setattr(backends, "resolved_properties", lambda *_: made)
+
+
+@pytest.mark.parametrize("node", ["/bin", ""])
+def test_the_front_is_the_engines_own(
+    root: Path, aws: Aws, monkeypatch: pytest.MonkeyPatch, node: str
 ) -> None:
-    known(monkeypatch, {"Cdn": (kind, {})})
-    with pytest.raises(RuntimeError) as refused:
+    nests(root, monkeypatch, (ROOT / "cloudfront.yaml").read_text())
+    monkeypatch.setattr(shutil, "which", lambda _: node or None)
+    done = deployed(root)
+    (created,) = aws.made("create_stack")
+    made = json.loads(created["TemplateBody"])
+    assert made["Resources"]["Front"]["Type"] == deploying.TAKEN_OVER
+    assert made["Outputs"] == {
+        "Url": {"Value": "http://127.0.0.1:80"},
+        "Both": {"Value": {"Fn::Sub": "ENGINE of ${AWS::StackName}"}},
+        "Other": {"Value": {"Fn::GetAtt": ["Resize", "Arn"]}},
+    }
+    assert done.distribution is not None
+    assert {each.bucket for each in done.distribution.behaviours} == {"out"}
+    told = done.left_out.get("Front", "none")
+    assert told == "none" if node else "need Node.js" in told
+
+
+def test_a_nested_stack_of_something_else_is_refused(
+    root: Path, aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nests(root, monkeypatch, "Resources: {B: {Type: AWS::S3::Bucket}}\nOutputs: {}\n")
+    with pytest.raises(RuntimeError, match=r"yaml: Front: .* this has AWS::S3::Bucket"):
         deployed(root)
-    path = root / "template.yaml"
-    assert str(refused.value) == f"The engine could not deploy {path}: Cdn: {reason}."
 
 
 @pytest.mark.parametrize(

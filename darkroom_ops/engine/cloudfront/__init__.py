@@ -1,0 +1,1 @@
+"""CloudFront, as far as the template uses it: a distribution, its policies and its function."""
