@@ -127,6 +127,8 @@ def test_what_is_wrong_with_a_drawing(said: str, meant: str) -> None:
         ("tiff2vips: this feature has not been built in", True),
         ("Corrupt JPEG data\nUnsupported marker type 0xdf", False),
         ("tiff2vips: samples out of range", True),
+        ("tiff2vips: Uncompressed data (not supported) at line 33 of strip 0 (x 59)", True),
+        ("Bad code word at line 4\nUncompressed data (not supported) at line 33", False),
         ("it is NOT SUPPORTED", True),
         ("Invalid input: 'pitm' box references an unsupported or non-existing image", False),
         ("premature end of file", False),

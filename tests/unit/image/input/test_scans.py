@@ -215,6 +215,27 @@ def test_one_byte_too_many_is_not_sound_and_counts_where_libjpeg_says_so() -> No
     assert scans.left_over(shortened(PHOTO, 0.5)) == 0
 
 
+@pytest.mark.parametrize(
+    ("mode", "factors", "interval"),
+    [("RGB", 0x11, 5), ("RGB", 0x21, 5), ("RGB", 0x22, 5), ("L", 0x11, 5), ("L", 0x22, 5),
+     ("RGB", 0x22, 40), ("RGB", 0x22, 79), ("L", 0x11, 299)],
+)  # fmt: skip
+def test_what_is_left_over_before_restarts_whatever_a_unit_has(
+    mode: str, factors: int, interval: int
+) -> None:
+    """Colours of every width, a single component, whose own factors say nothing; two intervals."""
+    options = {} if mode == "L" else {"subsampling": (0x11, 0x21, 0x22).index(factors)}
+    image = scene(160, 120, seed=1).convert(mode)
+    sound = encoded(image, quality=85, restart_marker_blocks=interval, **options)
+    at = sound.index(b"\xff\xc0") + 11
+    sound = sound[:at] + bytes([factors]) + sound[at + 1 :]
+    head, *rest = re.split(rb"(?=\xff[\xd0-\xd7])", sound)
+    odd = b"".join(b"abcd" + part for part in rest)
+    assert restarts.without_spare(head + odd) == sound
+    with pytest.raises(CorruptImage):
+        develop(head + bytes(range(1, 30)) + b"".join(rest), SAME_SIZE)
+
+
 def test_what_is_left_over_within_the_scans_of_a_progressive_picture_is_refused() -> None:
     """Its intervals cannot be looked at alone: each refines what others have."""
     sound = encoded(scene(160, 120, seed=1), progressive=True, restart_marker_blocks=20)

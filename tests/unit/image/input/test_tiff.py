@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 import struct
 from typing import Any
 
 import numpy as np
 import pytest
-from darkroom.contract.errors import CorruptImage, UnsupportedImage
+from darkroom.contract.errors import CorruptImage, DarkroomError, UnsupportedImage
 from darkroom.image.input.ifd import changed as relabelled
 from darkroom.image.input.ifd import directories
 from darkroom.image.mezzanine import unpack
@@ -198,14 +199,47 @@ def test_other_kinds_of_colours_are_unsupported(photometric: int) -> None:
         develop(tiff(flat(10, 20, 30), photometric))
 
 
-@pytest.mark.parametrize("method", [6, 34661, 34676, 34712, 34925, 50000, 65000])
-def test_other_compressions_are_unsupported(method: int) -> None:
-    """JBIG, LZMA and Zstandard would be black pictures; the first is JPEG of the old style."""
-    data = tiff(flat(10, 20, 30), RGB)
-    entry = struct.pack("<HHI", 259, 4, 1)
-    changed = data.replace(entry + b"\1\0\0\0", entry + struct.pack("<I", method))
-    with pytest.raises(UnsupportedImage, match=f"compressed by method {method}"):
-        develop(changed)
+READ = (1, 2, 3, 4, 5, 7, 8, 32766, 32771, 32773, 32809, 32946, 50001)
+
+
+@pytest.mark.parametrize("method", sorted({each + by for each in READ for by in (-1, 0, 1)}))
+def test_which_compressions_are_read(method: int) -> None:
+    """A file that lies about it is damaged, or shows noise."""
+    data, entry = tiff(flat(10), BLACK), struct.pack("<HHI", 259, 4, 1)
+    told = ""
+    try:
+        develop(data.replace(entry + b"\1\0\0\0", entry + struct.pack("<I", method)))
+    except DarkroomError as error:
+        told = str(error)
+    assert (f"compressed by method {method}." in told) is (method not in READ)
+
+
+@pytest.mark.parametrize("compression", ["group3", "tiff_ccitt"])
+def test_a_fax_may_have_lost_lines_but_not_more(compression: str) -> None:
+    sound = encoded(picture(64, 48).convert("1"), "TIFF", compression=compression)
+    with Image.open(io.BytesIO(sound)) as opened:
+        start = opened.tag_v2[273][0]
+    wanted, seen = shown(sound), set()
+    for at, bit in itertools.product(range(start, start + 6), range(8)):
+        damaged = sound[:at] + bytes([sound[at] ^ 1 << bit]) + sound[at + 1 :]
+        try:
+            seen.add("" if (shown(damaged) == wanted).all() else "other lines")
+        except CorruptImage as error:
+            seen.add(str(error).partition(": ")[2].partition(".")[0])
+    assert seen - {""} == {"a part of its pixels is damaged", "other lines"}
+
+
+def test_a_palette_is_read() -> None:
+    stored = picture(16, 12).convert("P")
+    assert (shown(encoded(stored, "TIFF")) == np.asarray(stored.convert("RGB"))).all()
+
+
+def test_a_mask_is_of_another_kind_unless_it_is_as_grey() -> None:
+    assert (shown(tiff(flat(70), 4)) == 70).all()
+    stored = encoded(picture(16, 12).convert("1"), "TIFF")
+    at = stored.index(struct.pack("<HHI", 262, 3, 1)) + 8
+    with pytest.raises(UnsupportedImage, match="a mask for another picture"):
+        develop(stored[:at] + b"\4" + stored[at + 1 :])
 
 
 @pytest.mark.parametrize(

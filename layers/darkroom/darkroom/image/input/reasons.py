@@ -20,7 +20,7 @@ _UNSUPPORTED = re.compile(
 unit more than 10 blocks are too large (ITU-T T.81, B.2.3), as those of 4:1:0 in 4 by 4."""
 
 _DAMAGED = re.compile(
-    r"corrupt|invalid input|unsupported marker type 0x(?!de|df|f7)", re.IGNORECASE
+    r"corrupt|invalid input|bad code word|unsupported marker type 0x(?!de|df|f7)", re.IGNORECASE
 )
 """What they say of damaged files, whatever else. The three markers are those of hierarchical JPEGs
 and of JPEG-LS; others that are unknown stand in no sound file."""

@@ -30,8 +30,10 @@ def without_spare(data: Data) -> bytes | None:
     """
     whole = strip(bytes(data) + scans.END, "jpeg") or b""
     frame = scans.read_frame(whole)
-    head = _head(whole[: frame.data]) if frame is not None and frame.single else None
-    if frame is None or head is None:
+    if frame is None or not frame.single:
+        return None
+    head = _head(whole[: frame.data])
+    if head is None:
         return None
     made = _MARKER.split(whole[frame.data : scans.end_of_scan(whole, frame.data)])
     places = range(0, len(made) - 1, 2)  # the last interval ends where the scan does
