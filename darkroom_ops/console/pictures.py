@@ -15,13 +15,17 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from botocore.exceptions import ClientError
 from darkroom.aws.objects import Objects
-from darkroom.contract.errors import DarkroomError
+from darkroom.contract.errors import DarkroomError, InvalidRequest
 from darkroom.contract.formats import OUTPUT_FORMATS, PDF_TYPE
 from darkroom.contract.limits import MIB, Limits
+from darkroom.contract.model import parse
 from darkroom.contract.objects import Source
 from darkroom.contract.presets import Preset
+from darkroom.contract.results import Rendition
+from darkroom.image.geometry import Size, place
 from darkroom.image.input.sniff import sniff
 from darkroom.image.plan import plan
 from darkroom.image.sandbox.parent import decode
@@ -37,6 +41,12 @@ PREVIEW = Preset(name="preview", width=1600, height=1600, quality=85)
 
 PAGE_PIXELS = 1000
 """Height of the picture of a PDF page."""
+
+VIEWED_PIXELS = 16_000_000
+"""Most of the source that is shown beside a rendition: what all formats take."""
+
+_ANOTHER = {"jpeg": "webp", "webp": "png"}
+"""Formats for sources that browsers draw themselves."""
 
 KEPT_BYTES = 128 * MIB
 """Previews and thumbnails that are remembered, in bytes."""
@@ -99,6 +109,54 @@ def shown(execution: Execution) -> Outputs:
     )
 
 
+def _source_of(execution: Execution) -> Source:
+    """Return the version of the source that an execution read; NoPicture where it names none."""
+    at = execution.source
+    if at is None:
+        raise NoPicture("The input names no image.")
+    prepared = next((_output(run) for run in execution.states if run.name == "Prepare"), {})
+    used = prepared.get("source")
+    etag = used.get("etag") if isinstance(used, dict) else None
+    return Source(at.bucket, at.key, at.version_id, at.etag or etag)
+
+
+def _planned(execution: Execution) -> dict[str, Rendition]:
+    """Return the renditions that Prepare planned, by name; none where its answer says otherwise."""
+    for run in execution.states:
+        planned = _output(run).get("renditions") if run.name == "Prepare" else None
+        if isinstance(planned, list):
+            try:
+                return {each.name: each for each in (parse(item, Rendition) for item in planned)}
+            except InvalidRequest:  # another version's
+                return {}
+    return {}
+
+
+def in_full(source: Size, preset: Preset) -> Preset:
+    """Return the preset that shows the same of a picture, as large as the picture is.
+
+    Where that is more than :data:`VIEWED_PIXELS`, it is smaller in proportion.
+    """
+    placement = place(source, preset)
+    sides = list(zip(placement.canvas, source, placement.whole, strict=True))
+    # A side that fits tells the scale exactly; one that was rounded, nearly.
+    ratios = [side / whole for canvas, side, whole in sides if canvas == whole]
+    ratio = min(ratios or [side / whole for _, side, whole in sides])
+    width, height = (max(1, round(canvas * ratio)) for canvas, _, _ in sides)
+    if placement.canvas == placement.whole:
+        width, height = source
+    scale = min(1.0, (VIEWED_PIXELS / (width * height)) ** 0.5)
+    return Preset(
+        name="source",
+        width=max(1, int(width * scale)),
+        height=max(1, int(height * scale)),
+        fit=preset.fit,
+        position=preset.position,
+        background=preset.background,
+        quality=90,
+    )
+
+
 def drawable(data: bytes) -> str | None:
     """Return the media type of a picture that browsers draw, known by its first bytes alone."""
     try:
@@ -120,18 +178,12 @@ class Pictures:
 
         NoPicture says that it is gone, or why it cannot be decoded.
         """
-        at = execution.source
-        if at is None:
-            raise NoPicture("The input names no image.")
-        prepared = next((_output(run) for run in execution.states if run.name == "Prepare"), {})
-        used = prepared.get("source")
-        etag = used.get("etag") if isinstance(used, dict) else None
-        source = Source(at.bucket, at.key, at.version_id, at.etag or etag)
+        source = _source_of(execution)
 
         def make() -> Picture:
             try:
                 stored = Objects(self._deployment.s3).read_source(source, Limits())
-                spec = DecodeSpec(presets=(PREVIEW,), name=at.key)
+                spec = DecodeSpec(presets=(PREVIEW,), name=source.key)
                 decoded = decode(stored.data, spec)
             except DarkroomError as error:
                 raise NoPicture(str(error)) from None
@@ -142,6 +194,45 @@ class Pictures:
             return Picture(encoded.data, encoded.content_type)
 
         return self._kept((source, "preview"), make)
+
+    def beside(self, execution: Execution, name: str) -> Picture:
+        """Return what a rendition shows of the source, with the source's own pixels.
+
+        NoPicture says that there is nothing to show, and why.
+        """
+        rendition = _planned(execution).get(name)
+        image = shown(execution).image
+        if rendition is None or image is None:
+            raise NoPicture(f"This execution has planned no {name!r}.")
+        source = _source_of(execution)
+        preset = in_full((image.width, image.height), rendition.preset)
+
+        def make() -> Picture:
+            try:
+                stored = Objects(self._deployment.s3).read_source(source, Limits())
+                # Never the source's own format: its very bytes could be passed on.
+                kind = _ANOTHER.get(sniff(stored.data), "auto")
+                view = msgspec.structs.replace(preset, format=kind)
+                decoded = decode(stored.data, DecodeSpec(presets=(view,), name=source.key))
+            except DarkroomError as error:
+                raise NoPicture(str(error)) from None
+            from darkroom.image.render import render  # loads libvips, which the lists do without
+
+            (made,) = plan("view", decoded.image, (view,))
+            encoded = render(decoded.mezzanine, made)
+            return Picture(encoded.data, encoded.content_type)
+
+        return self._kept((source, preset), make)
+
+    def every(self, execution: Execution) -> Iterator[tuple[str, bytes | NoPicture]]:
+        """Yield each output's file name and its bytes, or why it cannot be had."""
+        outputs = shown(execution)
+        for made in (*outputs.renditions, *((outputs.document,) if outputs.document else ())):
+            name = made.key.rpartition("/")[2]
+            try:
+                yield name, self.output(execution, made.name).data
+            except NoPicture as error:
+                yield name, error
 
     def output(self, execution: Execution, name: str) -> Picture:
         """Return a rendition or the PDF as it lies in the output bucket.

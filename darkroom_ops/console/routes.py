@@ -19,6 +19,7 @@ from darkroom_ops.console.views import (
     inbox,
     rerun,
     start,
+    viewer,
 )
 from darkroom_ops.ports import hosts
 
@@ -52,6 +53,8 @@ def create(context: Context, port: int, token: str) -> Starlette:
         Route(f"{_ONE}/stop", actions.stop, methods=["POST"]),
         Route(f"{_ONE}/redrive", actions.redrive, methods=["POST"]),
         Route(f"{_ONE}/pictures/{{which:str}}", execution.picture),
+        Route(f"{_ONE}/view/{{which:str}}", viewer.show),
+        Route(f"{_ONE}/outputs.zip", viewer.download),
         Route("/check", actions.check, methods=["POST"]),
         Route("/preview", actions.preview, methods=["POST"]),
         Route("/previews/{digest:str}", rerun.picture),

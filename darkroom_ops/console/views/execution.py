@@ -241,6 +241,8 @@ def picture(request: Request) -> Response:
             made = pictures.source(execution)
         elif which == "thumbnail":
             made = pictures.thumbnail(execution)
+        elif which.startswith("source-"):
+            made = pictures.beside(execution, which.removeprefix("source-"))
         elif which == "document-page":
             made = pictures.page(execution)
         else:

@@ -1,0 +1,120 @@
+// Source and rendition, one over the other and zoomed alike: the slider says how much is the source.
+
+const viewer = document.querySelector("[data-viewer]");
+const $ = (selector) => viewer.querySelector(selector);
+const stage = $("[data-stage]");
+const sheet = $("[data-sheet]");
+const source = $("[data-source]");
+const rendition = $("[data-rendition]");
+const slider = $("[data-slider]");
+const divider = $("[data-divider]");
+const said = $("[data-said]");
+const [width, height] = [Number(viewer.dataset.width), Number(viewer.dataset.height)];
+const STEP = Math.SQRT2;
+const MOST = 16;
+
+let zoom = 1; // pixels of the screen for one of the rendition
+
+const onScreen = () => zoom / devicePixelRatio;
+const fitting = () =>
+  Math.min(stage.clientWidth / width, stage.clientHeight / height) * devicePixelRatio;
+const sources = () => (source.naturalWidth ? width / source.naturalWidth : 1);
+
+// Shows the left of the window from the source, and the right from the rendition.
+function divide() {
+  const share = slider.value / 100;
+  const from = sheet.getBoundingClientRect().left;
+  const at = stage.getBoundingClientRect().left + stage.clientLeft + share * stage.clientWidth;
+  const cut = Math.min(1, Math.max(0, (at - from) / sheet.offsetWidth));
+  source.style.clipPath = `inset(0 ${(1 - cut) * 100}% 0 0)`;
+  divider.style.left = `${share * 100}%`;
+}
+
+// Zooms, and keeps the point of the picture where it is that lies under a point of the window.
+function to(next, point) {
+  const box = stage.getBoundingClientRect();
+  const [x, y] = point ?? [box.left + stage.clientWidth / 2, box.top + stage.clientHeight / 2];
+  const before = sheet.getBoundingClientRect();
+  const [right, down] = [(x - before.left) / before.width, (y - before.top) / before.height];
+  zoom = Math.min(MOST, Math.max(Math.min(fitting(), 1) / 4, next));
+  sheet.style.width = `${width * onScreen()}px`;
+  sheet.style.height = `${height * onScreen()}px`;
+  rendition.style.imageRendering = zoom > 2 ? "pixelated" : "auto";
+  const after = sheet.getBoundingClientRect();
+  stage.scrollLeft += after.left + right * after.width - x;
+  stage.scrollTop += after.top + down * after.height - y;
+  tell();
+  divide();
+}
+
+function tell() {
+  if (said.classList.contains("bad")) return;
+  said.textContent = `Rendition at ${Math.round(zoom * 100)} %, source at ${Math.round(zoom * sources() * 100)} %`;
+}
+
+const ZOOMS = {
+  out: () => zoom / STEP,
+  in: () => zoom * STEP,
+  fit: fitting,
+  rendition: () => 1,
+  source: () => 1 / sources(),
+};
+const KEYS = { "+": "in", "=": "in", "-": "out", 0: "fit", 1: "rendition" };
+
+viewer.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-zoom]");
+  if (button) to(ZOOMS[button.dataset.zoom]());
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.target.closest("input[type=search], textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key in KEYS) {
+    event.preventDefault();
+    to(ZOOMS[KEYS[event.key]]());
+  }
+  if (event.target === slider) return; // there, arrows move the slider
+  const leads = { ArrowLeft: "prev", ArrowRight: "next" }[event.key];
+  const link = leads && document.querySelector(`a[rel=${leads}]`);
+  if (link) {
+    event.preventDefault();
+    link.click();
+  }
+});
+
+stage.addEventListener(
+  "wheel",
+  (event) => {
+    event.preventDefault();
+    to(zoom * Math.exp(-event.deltaY / 300), [event.clientX, event.clientY]);
+  },
+  { passive: false },
+);
+
+let held = null;
+stage.addEventListener("pointerdown", (event) => {
+  if (event.pointerType !== "mouse" || event.button) return; // fingers scroll by themselves
+  held = [event.clientX, event.clientY];
+  stage.setPointerCapture(event.pointerId);
+});
+stage.addEventListener("pointermove", (event) => {
+  if (!held) return;
+  stage.scrollLeft -= event.clientX - held[0];
+  stage.scrollTop -= event.clientY - held[1];
+  held = [event.clientX, event.clientY];
+});
+stage.addEventListener("pointerup", () => (held = null));
+stage.addEventListener("scroll", divide);
+slider.addEventListener("input", divide);
+addEventListener("resize", () => to(zoom));
+
+async function gone(image) {
+  const answer = await fetch(image.src).catch(() => null);
+  said.className = "bad";
+  said.textContent = answer?.status === 404 ? await answer.text() : "It cannot be shown.";
+  image.hidden = true;
+}
+
+for (const image of [source, rendition]) {
+  image.decode().then(tell, () => gone(image));
+}
+to(Math.min(fitting(), 1));

@@ -1,0 +1,138 @@
+"""The viewer: source and rendition, one over the other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.browser.conftest import expect
+from tests.support.images import photo
+from tests.support.pipeline import Pipeline, Run
+
+PRESETS = [
+    {"name": "square", "width": 100, "height": 100, "fit": "cover", "position": "left"},
+    {"name": "wide", "width": 200},
+]
+
+
+@pytest.fixture(scope="module")
+def cropped(deployed: Pipeline) -> Run:
+    return deployed.start_manual(photo(400, 300), "cropped.jpg", presets=PRESETS)
+
+
+def size(page: Any, which: str) -> Any:
+    image = page.locator(f"[data-{which}]")
+    return image.evaluate("i => i.decode().then(() => [i.naturalWidth, i.naturalHeight])")
+
+
+def shown(page: Any) -> int:
+    """Return how wide the pictures are shown."""
+    return int(page.locator("[data-sheet]").evaluate("s => Math.round(s.offsetWidth)"))
+
+
+def test_source_and_rendition_lie_over_each_other_and_zoom_alike(page: Any, cropped: Run) -> None:
+    page.goto(f"/executions/{cropped.name}")
+    page.get_by_role("img", name="Rendition square").click()
+    page.wait_for_url(re.compile("/view/square$"))
+    assert size(page, "rendition") == [100, 100]
+    assert size(page, "source") == [300, 300]  # what the square shows, with the source's pixels
+    said = page.locator("[data-said]")
+    expect(said).to_have_text("Rendition at 100 %, source at 33 %")
+    page.get_by_role("button", name="Source 1:1").click()
+    expect(said).to_have_text("Rendition at 300 %, source at 100 %")
+    assert shown(page) == 300
+    page.keyboard.press("1")
+    assert shown(page) == 100
+    page.keyboard.press("+")
+    assert shown(page) == 141
+    page.keyboard.press("-")
+    assert shown(page) == 100
+    page.keyboard.press("0")
+    assert shown(page) > 300  # as large as the window
+    page.get_by_role("button", name="Rendition 1:1").click()
+    stage = page.locator("[data-stage]")
+    stage.hover()
+    page.mouse.wheel(0, -400)
+    expect(said).not_to_have_text("Rendition at 100 %, source at 33 %")
+    assert shown(page) > 100
+    expect(page.locator(".compared")).to_contain_text("400 × 300")  # noqa: RUF001
+    expect(page.locator(".compared")).to_contain_text("-92 %")
+
+
+def test_the_slider_says_how_much_is_the_source(page: Any, cropped: Run) -> None:
+    page.goto(f"/executions/{cropped.name}/view/square")
+    source, slider = page.locator("[data-source]"), page.locator("[data-slider]")
+    page.keyboard.press("1")
+    expect(source).to_have_css("clip-path", "inset(0px 50% 0px 0px)")
+    slider.fill("100")
+    expect(source).to_have_css("clip-path", "inset(0px 0% 0px 0px)")
+    slider.fill("0")
+    expect(source).to_have_css("clip-path", "inset(0px 100% 0px 0px)")
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    expect(slider).to_have_value("1")  # there, arrows are the slider's
+    assert page.url.endswith("/square")
+
+
+def test_dragging_moves_what_is_larger_than_the_window(page: Any, cropped: Run) -> None:
+    page.goto(f"/executions/{cropped.name}/view/wide")
+    for _ in range(8):
+        page.keyboard.press("+")
+    stage = page.locator("[data-stage]")
+    left = "s => Math.round(s.scrollLeft)"
+    before = stage.evaluate(left)
+    box = stage.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 50, y)
+    page.mouse.up()
+    page.mouse.move(x + 200, y)
+    assert stage.evaluate(left) == before + 50
+    page.set_viewport_size({"width": 700, "height": 700})
+    page.keyboard.press("0")
+    assert shown(page) <= 700
+
+
+def test_arrows_lead_to_the_other_renditions_and_all_are_downloaded(
+    page: Any, cropped: Run
+) -> None:
+    page.goto(f"/executions/{cropped.name}/view/square")
+    page.keyboard.press("ArrowLeft")  # there is none
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url(re.compile("/view/wide$"))
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_url(re.compile("/view/square$"))
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download all").click()
+    assert download.value.suggested_filename == "cropped.jpg.zip"
+
+
+def test_a_source_that_is_gone_says_so(page: Any, cropped: Run) -> None:
+    page.route("**/pictures/source-*", lambda route: route.fulfill(status=404, body="It is gone."))
+    page.goto(f"/executions/{cropped.name}/view/wide")
+    expect(page.locator("[data-said]")).to_have_text("It is gone.")
+    page.keyboard.press("+")
+    expect(page.locator("[data-said]")).to_have_text("It is gone.")
+    page.unroute("**/pictures/source-*")
+    page.route("**/pictures/output-*", lambda route: route.abort())
+    page.reload()
+    expect(page.locator("[data-said]")).to_have_text("It cannot be shown.")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_the_viewer(
+    opened: Callable[..., Any], cropped: Run, scheme: str
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page = opened(color_scheme=scheme, reduced_motion="reduce", bypass_csp=True)
+    page.set_viewport_size({"width": 360 if scheme == "dark" else 1280, "height": 740})
+    page.goto(f"/executions/{cropped.name}/view/square")
+    expect(page.locator("[data-said]")).to_contain_text("source at")
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    found = axe.run(page).response["violations"]
+    told = [(each["id"], [node["html"][:120] for node in each["nodes"]][:3]) for each in found]
+    assert told == []

@@ -1,0 +1,109 @@
+"""Source and rendition, one over the other; and all outputs as one file."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from darkroom_ops.console.context import Context
+from darkroom_ops.console.pictures import NoPicture, Picture
+from darkroom_ops.console.views.viewer import zipped
+
+
+def outputs(context: Context, monkeypatch: pytest.MonkeyPatch, gone: set[str]) -> None:
+    def output(_: object, name: str) -> Picture:
+        if name in gone:
+            raise NoPicture("A later run has replaced it.")
+        return Picture(f"bytes of {name}".encode(), "image/jpeg")
+
+    monkeypatch.setattr(context.pictures, "output", output)
+
+
+def read(data: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert archive.testzip() is None
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+ALL = ["small.jpg", "medium.jpg", "large.jpg", "document.pdf"]
+
+
+@pytest.mark.parametrize(
+    ("gone", "names"),
+    [
+        (set(), ALL),
+        ({"small"}, [*ALL[1:], "not included.txt"]),
+        ({"document"}, [*ALL[:3], "not included.txt"]),
+    ],
+)
+def test_all_outputs_are_one_file_that_says_what_is_missing(
+    client: TestClient,
+    context: Context,
+    monkeypatch: pytest.MonkeyPatch,
+    gone: set[str],
+    names: list[str],
+) -> None:
+    outputs(context, monkeypatch, gone)
+    answer = client.get("/executions/complete/outputs.zip")
+    assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''rocket.jpg.zip"
+    assert answer.headers["content-type"] == "application/zip"
+    found = read(answer.content)
+    assert list(found) == names
+    assert found["medium.jpg"] == b"bytes of medium"
+    if gone:
+        said = found["not included.txt"].decode()
+        assert said.endswith(": A later run has replaced it.\n")
+        assert said.startswith(next(iter(gone)))
+
+
+def test_nothing_to_download_is_said(
+    client: TestClient, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs(context, monkeypatch, {"small", "medium", "large", "document"})
+    answer = client.get("/executions/complete/outputs.zip")
+    assert answer.status_code == 404
+    assert "small.jpg: A later run has replaced it." in answer.json()["message"]
+    answer = client.get("/executions/corrupt/outputs.zip")
+    assert answer.json()["message"].endswith("This execution has made none.")
+
+
+def test_a_file_is_sent_before_the_next_is_read() -> None:
+    read_so_far = []
+
+    def files() -> Any:
+        for name in ("a", "b"):
+            read_so_far.append(name)
+            yield name, b"x" * 1000
+
+    parts = zipped(files())
+    assert len(next(parts)) > 1000
+    assert read_so_far == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("name", "others"),
+    [("small", {"next": "medium"}), ("medium", {"prev": "small", "next": "large"}),
+     ("large", {"prev": "medium"})],
+)  # fmt: skip
+def test_a_rendition_is_compared_with_its_source_and_leads_to_the_others(
+    client: TestClient, name: str, others: dict[str, str]
+) -> None:
+    page = client.get(f"/executions/complete/view/{name}").text
+    for side in ("prev", "next"):
+        link = f'rel="{side}" href="/executions/complete/view/{others.get(side)}"'
+        assert (link in page) is (side in others)
+        assert (f'rel="{side}"' in page) is (side in others)
+    assert f'src="/executions/complete/pictures/output-{name}"' in page
+    assert f'src="/executions/complete/pictures/source-{name}"' in page
+
+
+def test_what_was_not_made_is_not_compared(client: TestClient) -> None:
+    for path in ("complete/view/none", "corrupt/view/small", "complete/view/document"):
+        answer = client.get(f"/executions/{path}")
+        assert answer.status_code == 404
+        assert "Expected a rendition of this execution" in answer.json()["message"]
+    assert client.get("/executions/complete/pictures/source-none").status_code == 404
