@@ -47,10 +47,12 @@ def test_the_jobs_of_ci_share_the_gate_and_repeat_nothing() -> None:
     assert ran["mac"] == ["make demo", "make test"]  # what the README promises
     assert ci["jobs"]["mac"]["strategy"]["matrix"]["machine"] == ["macos-15", "macos-15-intel"]
     assert sorted([*shared.removeprefix(".ci/run ").split(), "test"]) == sorted(gate[1].split())
-    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     pythons = ci["jobs"]["test"]["strategy"]["matrix"]["python"]
-    assert declared == f">={pythons[0]}"
-    assert pythons == ["3.11", "3.12", "3.13", "3.14"]
+    assert project["requires-python"] == f">={pythons[0]}"
+    named = [each.rpartition(" ")[2] for each in project["classifiers"] if ":: Python ::" in each]
+    assert pythons == named == ["3.11", "3.12", "3.13", "3.14"]
+    assert f"Python {pythons[0]} to {pythons[-1]} and make" in (ROOT / "README.md").read_text()
     assert "strategy" not in ci["jobs"]["check"]
     assert ci["permissions"] == {"contents": "read"}
 
