@@ -56,7 +56,7 @@ class Authorizer:
 
     def has_role(self, principal: str) -> bool:
         """Return whether a principal is bound to a role."""
-        return self._roles.role_policies(principal) is not None
+        return self._roles.has(principal)
 
     def check(self, call: Call) -> ServiceError | None:
         """Return how a call is refused; None when its principal's role allows it."""

@@ -51,6 +51,8 @@ _NO_HTTP, _FAILED = (
     for status in ("400 Bad Request", "500 Internal Server Error")
 )
 
+_BODILESS = {"204", "304"}
+
 
 class Server:
     """Serves an application at a socket that listens. Each connection has a thread."""
@@ -233,10 +235,13 @@ def _ask(app: WSGIApplication, environ: WSGIEnvironment) -> tuple[bytes, list[by
     said = {name.lower(): value for name, value in headers}
     lines = [f"HTTP/1.1 {status}", f"Date: {email.utils.formatdate(usegmt=True)}"]
     lines += [f"{name}: {value}" for name, value in headers]
-    if "content-length" not in said and environ["REQUEST_METHOD"] != "HEAD":
+    bodiless = environ["REQUEST_METHOD"] == "HEAD" or status[:3] in _BODILESS
+    if "content-length" not in said and not bodiless:
         lines.append(f"Content-Length: {sum(map(len, chunks))}")
     wishes = {said.get("connection", ""), environ.get("HTTP_CONNECTION", "").lower()}
     stays = environ["SERVER_PROTOCOL"] == "HTTP/1.1" and "close" not in wishes
+    if any("\r" in line or "\n" in line for line in lines):  # as an address may say for an object
+        raise ValueError("Expected a header of one line.")
     return "\r\n".join([*lines, "", ""]).encode("latin-1"), chunks, stays
 
 

@@ -18,7 +18,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Any, TypeVar
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from botocore.exceptions import ConnectionClosedError
@@ -161,11 +161,21 @@ class Gateway:
             return _hang_up if fault.error is None else respond(protocol, fault.error)
         if call.service != "s3":
             return app
-        response = Response.from_app(app, environ)
-        hidden = (
-            self._authorizer.hides(call) if response.status_code == HTTPStatus.NOT_FOUND else None
-        )
-        return respond(protocol, hidden) if hidden else response
+        started: list[Any] = []
+        body = app(environ, lambda *given: started.extend(given))  # type: ignore[arg-type]
+        missing = started[0].startswith(str(HTTPStatus.NOT_FOUND.value))
+        hidden = self._authorizer.hides(call) if missing else None
+        return respond(protocol, hidden) if hidden else _answered(body, started)
+
+
+def _answered(body: Iterable[bytes], started: list[Any]) -> WSGIApplication:
+    """Return what gives an answer that is there already."""
+
+    def serve(_: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        start_response(*started)
+        return body
+
+    return serve
 
 
 def foreign(environ: Mapping[str, str], hosts: frozenset[str]) -> str | None:

@@ -18,6 +18,10 @@ class Roles:
         self._region = region
         self._is_function = is_function
 
+    def has(self, principal: str) -> bool:
+        """Return whether a principal has a role."""
+        return principal == MACHINE or self._is_function(principal)
+
     def role_policies(self, principal: str) -> tuple[Policy, ...] | None:
         """Return the policies of a principal's role; None for who needs none."""
         if principal == MACHINE:

@@ -72,6 +72,13 @@ def key_name(self: Any) -> str:
     return key
 
 
+names_bucket = hook(
+    S3Response,
+    "subdomain_based_buckets",
+    "Moto asks four times a call, by eight patterns, whether the host names a bucket.",
+)(staticmethod(lambda request: False))  # noqa: ARG005 - the gateway lets in this machine's only
+
+
 @hook(
     S3Response,
     "get_bucket_notification",

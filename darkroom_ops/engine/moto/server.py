@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+import string
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from botocore.exceptions import ClientError
-from flask import Flask, Response
 from moto import backends
 from moto.core import responses, utils
 from moto.core.base_backend import AccountSpecificBackend
+from moto.moto_api._internal.moto_random import MotoRandom
 from moto.moto_server.utilities import RegexConverter
 from moto.moto_server.werkzeug_app import BackendRequest, create_backend_app
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import MapAdapter
 
 from darkroom_ops.engine.moto.hook import hook
+from darkroom_ops.engine.signatures import raw_address
 
 SERVICES = {
     "cloudformation": "cloudformation",
@@ -47,37 +51,80 @@ def applications() -> dict[str, WSGIApplication]:
 
 
 def _service(name: Any) -> WSGIApplication:
-    made: Callable[[], Flask] = functools.cache(lambda: create_backend_app(name))
+    @functools.cache
+    def made() -> tuple[MapAdapter, Mapping[str, Any]]:
+        flask = create_backend_app(name)
+        return flask.url_map.bind("localhost"), flask.view_functions
 
     def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        return _serve(made(), environ, start_response)
+        return _serve(*made(), environ, start_response)
 
     return serve
 
 
+class _Request(BackendRequest):  # type: ignore[misc]
+    """A request whose address moto asks for several times, and would put together each time."""
+
+    @functools.cached_property
+    def raw_url(self) -> str:
+        return f"http://{self.environ['HTTP_HOST']}{raw_address(self.environ)}"
+
+
 def _serve(
-    flask: Flask, environ: WSGIEnvironment, start_response: StartResponse
+    paths: MapAdapter,
+    views: Mapping[str, Any],
+    environ: WSGIEnvironment,
+    start_response: StartResponse,
 ) -> Iterable[bytes]:
     """Do for a call what Flask and moto's views do."""
     try:
-        endpoint, _ = flask.url_map.bind_to_environ(environ).match()
+        path = environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
+        endpoint, _ = paths.match(path, environ["REQUEST_METHOD"])
     except HTTPException as error:
         raise NotImplementedError(environ["PATH_INFO"]) from error
     try:
-        request = BackendRequest(environ)
+        request = _Request(environ)
         if request.method == "PUT":
             request.get_data()  # else moto takes what S3 is to store for a form, and stores nothing
-        view: Any = flask.view_functions[endpoint]
-        answer = view.callback(request, request.raw_url, dict(request.headers))
+        answer = views[endpoint].callback(request, request.raw_url, dict(request.headers))
     except HTTPException as error:
         return error(environ, start_response)
     except ClientError as error:
         answer = 400, {}, error.response["Error"]["Message"]
     status, headers, body = answer if len(answer) == 3 else (200, {}, answer)  # noqa: PLR2004
-    response = Response(body, status, headers)
-    if request.method == "HEAD" and "content-length" in headers:
-        response.headers["Content-Length"] = headers["content-length"]
-    return response(environ, start_response)
+    return _write(HTTPStatus(int(status)), headers, body, request.method, start_response)
+
+
+def _write(
+    status: HTTPStatus,
+    headers: Mapping[str, Any],
+    body: str | bytes,
+    method: str,
+    start_response: StartResponse,
+) -> Iterable[bytes]:
+    content = body.encode() if isinstance(body, str) else body
+    written = [(name, str(value)) for name, value in headers.items()]
+    given = {name.lower(): value for name, value in written}
+    if "content-type" not in given:
+        written.append(("Content-Type", "text/html; charset=utf-8"))
+    length = given.get("content-length") if method == "HEAD" else None
+    written = [each for each in written if each[0].lower() != "content-length"]
+    if status not in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
+        written.append(("Content-Length", length or str(len(content))))
+    start_response(f"{status.value} {status.phrase}", written)
+    return [] if method == "HEAD" else [content]
+
+
+@hook(MotoRandom, "get_random_string", "Moto draws the id of an answer letter by letter.")
+def random_string(
+    self: Any,
+    length: int = 20,
+    include_digits: bool = True,  # noqa: FBT001, FBT002 - moto's signature
+    lower_case: bool = False,  # noqa: FBT001, FBT002
+) -> str:
+    letters = string.ascii_letters + (string.digits if include_digits else "")
+    drawn = "".join(self.choices(letters, k=length))
+    return drawn.lower() if lower_case else drawn
 
 
 @hook(

@@ -37,6 +37,9 @@ def evaluate(expression: str, bindings: Mapping[str, Any]) -> Any:
 
     Return JSON-like data or :data:`UNDEFINED`; a QueryError says what the expression did wrong.
     """
+    found = _look_up(expression, bindings)
+    if found is not _NOT_PLAIN:
+        return found
     values = {
         name: _plain(_used(expression, name, value))
         for name, value in bindings.items()
@@ -49,6 +52,39 @@ def evaluate(expression: str, bindings: Mapping[str, Any]) -> Any:
         return json.loads(json.dumps(result))
     except Exception as error:
         raise QueryError(str(error)) from error
+
+
+_NOT_PLAIN = object()
+
+_NO_NAMES = {"and", "function", "false", "in", "null", "or", "true"}
+
+
+def _look_up(expression: str, bindings: Mapping[str, Any]) -> Any:
+    """Return what members of members of a variable are, as most expressions ask.
+
+    What JSONata maps over, which is a list, is left to it.
+    """
+    path = _path(expression)
+    if path is None or path[0] not in bindings:
+        return _NOT_PLAIN
+    value = bindings[path[0]]
+    for name in path[1:]:
+        if not isinstance(value, dict):
+            return _NOT_PLAIN
+        if name not in value:
+            return UNDEFINED
+        value = value[name]
+    return _NOT_PLAIN if isinstance(value, list) else json.loads(json.dumps(value, default=_text))
+
+
+@functools.lru_cache(maxsize=1024)
+def _path(expression: str) -> tuple[str, ...] | None:
+    """Return the names of an expression that is nothing but names: ``$a.b.c``."""
+    names = tuple(expression.strip().removeprefix("$").split("."))
+    plain = expression.strip().startswith("$") and all(
+        name.isidentifier() and name.isascii() and name not in _NO_NAMES for name in names
+    )
+    return names if plain else None
 
 
 def _used(expression: str, name: str, value: Any) -> Any:

@@ -49,6 +49,9 @@ class Roles:
         self.roles = {"reader": (policy("arn:reader", ("s3:GetObject", OBJECT)),)}
         self.resources: dict[str, tuple[Policy, ...]] = {}
 
+    def has(self, principal: str) -> bool:
+        return principal in self.roles
+
     def role_policies(self, principal: str) -> tuple[Policy, ...] | None:
         return self.roles.get(principal)
 

@@ -20,6 +20,7 @@ class App:
 
     def __init__(self) -> None:
         self.reads = True
+        self.status = "200 Fine"
         self.headers: list[tuple[str, str]] = []
         self.chunks: list[bytes] | None = None
         self.error: Exception | None = None
@@ -30,7 +31,7 @@ class App:
             raise self.error
         body = environ["wsgi.input"].read(1000) if self.reads else b""
         self.asked.append({**environ, "body": body})
-        start_response("200 Fine", [("X-Length", str(len(body))), *self.headers])
+        start_response(self.status, [("X-Length", str(len(body))), *self.headers])
         return [environ["PATH_INFO"].encode("latin-1")] if self.chunks is None else self.chunks
 
 
@@ -190,6 +191,19 @@ def test_an_answer_says_how_long_it_is(client: socket.socket, app: App) -> None:
     app.headers = []
     client.sendall(b"HEAD / HTTP/1.1\r\n\r\n")
     assert "Content-Length" not in answer(client)[1]
+    for app.status in ("204 No Content", "304 Not Modified"):
+        client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        status, headers, _ = answer(client)
+        assert (status, "Content-Length" in headers) == (f"HTTP/1.1 {app.status}", False)
+
+
+@pytest.mark.parametrize("value", ["a\r\nSet-Cookie: b", "a\nb", "a\rb", "\u20ac"])
+def test_a_header_is_one_line_that_http_can_carry(
+    client: socket.socket, app: App, value: str
+) -> None:
+    app.headers = [("Content-Disposition", value)]
+    client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+    assert answer(client)[0] == "HTTP/1.1 500 Internal Server Error"
 
 
 @pytest.mark.parametrize(

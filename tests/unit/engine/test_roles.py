@@ -74,6 +74,7 @@ def test_the_machine_has_the_roles_of_the_machines(roles: Roles) -> None:
 
 def test_nobody_else_has_a_role(roles: Roles) -> None:
     assert roles.role_policies("engine") is None
+    assert [roles.has(each) for each in ("resize", MACHINE, "engine")] == [True, True, False]
 
 
 def test_a_role_that_there_is_not_allows_nothing(roles: Roles) -> None:

@@ -9,7 +9,15 @@ from unittest.mock import patch
 import pytest
 from botocore.exceptions import ClientError
 from moto.core.serialize import ResponseSerializer
-from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node, UpdateExpressionSetAction
+from moto.dynamodb.comparisons import ConditionExpressionParser
+from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb.parsing import ast_nodes
+from moto.dynamodb.parsing.ast_nodes import (
+    DepthFirstTraverser,
+    ExpressionAttributeValue,
+    Node,
+    UpdateExpressionSetAction,
+)
 from moto.dynamodb.parsing.expressions import ExpressionTokenizer, UpdateExpressionParser
 from moto.dynamodb.parsing.validators import ActionCountValidator, OverlappingPathsValidator
 
@@ -137,6 +145,82 @@ def test_a_copy_of_an_expression_stands_for_itself(lab: Lab) -> None:
     assert (child.parent, copied.parent) == (copied, None)
     assert copy.deepcopy(tree.children[0]).parent is None
     assert len(copied.find_clauses([UpdateExpressionSetAction])) == 2
+
+
+def test_an_item_is_as_large_as_its_names_and_values(lab: Lab) -> None:
+    """Text in UTF-8, a number by its digits, and what a list or a map holds (moto's rules)."""
+    value = {"L": [{"N": "1.5"}, {"M": {"é": {"S": "ü€"}, "set": {"SS": ["a", "bc"]}}}]}
+    assert DynamoType(value).size() == 3 + (2 + 5) + (3 + 3)
+    assert DynamoType({"BOOL": True}).size() == 1
+    assert DynamoType({"B": b"\xff\xff"}).size() == 2
+
+
+def test_a_copy_of_a_value_stands_for_itself(lab: Lab) -> None:
+    value = DynamoType({"M": {"list": {"L": [{"S": "a"}]}, "set": {"SS": ["x"]}, "n": {"N": "1"}}})
+    copied = copy.deepcopy(value)
+    assert copied == value
+    copied.value["list"].value[0].value = "b"
+    copied.value["set"].value.append("y")
+    copied.value["more"] = DynamoType({"S": ""})
+    assert value.to_regular_json() == {
+        "M": {"list": {"L": [{"S": "a"}]}, "set": {"SS": ["x"]}, "n": {"N": "1"}}
+    }
+
+
+def times_lexed() -> int:
+    lex = ConditionExpressionParser._lex_one_node
+    with patch.object(
+        ConditionExpressionParser, "_lex_one_node", autospec=True, side_effect=lex
+    ) as lexed:
+        for value in ("1", "2"):
+            parser = ConditionExpressionParser("a = :probe", {}, {":probe": {"N": value}})
+            assert value in str(parser.parse())
+    return lexed.call_count
+
+
+def test_a_condition_is_read_once_for_any_values(lab: Lab) -> None:
+    times_lexed()
+    assert times_lexed() == 0
+
+
+def classes_asked() -> int:
+    """Return how often it is asked what kind a part is, when clauses are looked for."""
+    tree = UpdateExpressionParser.make("SET a = :a, b = :b")
+    with patch.object(ast_nodes, "isinstance", create=True, side_effect=isinstance) as asked:
+        assert len(tree.find_clauses([UpdateExpressionSetAction])) == 2
+    return int(asked.call_count)
+
+
+def test_clauses_are_found_in_functions_and_groups(lab: Lab) -> None:
+    classes_asked()
+    assert classes_asked() == 0
+    tree = UpdateExpressionParser.make("SET a = if_not_exists(b, :b) + :c")
+    named = tree.find_clauses([ExpressionAttributeValue])
+    assert [each.get_value_name() for each in named] == [":b", ":c"]
+
+
+@probe(dynamodb.find_clauses)
+def test_plain_moto_asks_every_part_for_its_kind() -> bool:
+    return classes_asked() > 0
+
+
+@probe(dynamodb.size)
+def test_plain_moto_asks_a_value_for_its_type_to_know_its_size() -> bool:
+    with patch.object(DynamoType, "is_set", return_value=False) as asked:
+        DynamoType({"S": "a"}).size()
+    return asked.called
+
+
+@probe(dynamodb.copy_value)
+def test_plain_moto_remembers_every_value_that_it_copied() -> bool:
+    memo: dict[int, Any] = {}
+    DynamoType({"S": "a"}).__deepcopy__(memo)
+    return bool(memo)
+
+
+@probe(dynamodb.lex_condition)
+def test_plain_moto_reads_a_condition_every_time() -> bool:
+    return times_lexed() > 2
 
 
 @probe(dynamodb.copy_node)

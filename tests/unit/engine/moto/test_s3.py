@@ -136,3 +136,16 @@ def test_plain_moto_does_not_encode_keys_of_versions() -> bool:
     storage.put_object(Bucket="listed", Key="a%41", Body=b"x")
     (version,) = storage.list_object_versions(Bucket="listed", EncodingType="url")["Versions"]
     return bool(version["Key"] == "a%41")
+
+
+def named(host: str) -> Any:
+    return S3Response.subdomain_based_buckets(SimpleNamespace(headers={"host": host}))
+
+
+def test_no_host_names_a_bucket(lab: Lab) -> None:
+    assert named("photos.example.com") is False
+
+
+@probe(s3.names_bucket)
+def test_plain_moto_looks_whether_the_host_names_a_bucket() -> bool:
+    return bool(named("photos.example.com"))

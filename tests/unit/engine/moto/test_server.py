@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import string
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from moto import backends
 from moto.core import responses
 from moto.core import utils as moto_utils
 from moto.core.base_backend import AccountSpecificBackend
+from moto.moto_api._internal.moto_random import MotoRandom
 from moto.moto_server.utilities import RegexConverter
 from moto.s3.responses import S3Response
 from moto.sqs.responses import SQSResponse
@@ -52,6 +54,21 @@ def test_a_services_methods_are_listed_once(lab: Lab) -> None:
     first, second = (responses.method_names_from_class(SQSResponse) for _ in range(2))
     assert first is second
     assert "send_message" in first
+
+
+def draws() -> int:
+    """Return how often it is drawn for an id of an answer."""
+    with patch.object(MotoRandom, "choice", return_value="a") as drawn:
+        MotoRandom().get_random_string(5)
+    return drawn.call_count
+
+
+def test_an_id_is_drawn_at_once(lab: Lab) -> None:
+    assert draws() == 0
+    drawn = MotoRandom().get_random_string(1000)
+    assert set(drawn) == set(string.ascii_letters + string.digits)
+    drawn = MotoRandom().get_random_string(1000, include_digits=False, lower_case=True)
+    assert set(drawn) == set(string.ascii_lowercase)
 
 
 # ---------------------------------------------------------------------------- calls
@@ -159,3 +176,8 @@ def test_plain_moto_reads_a_description_for_the_regions() -> bool:
 def test_plain_moto_does_not_match_a_line_break() -> bool:
     converter = RegexConverter(MagicMock(), ".+")
     return re.fullmatch(converter.regex, "a\nb") is None
+
+
+@probe(server.random_string)
+def test_plain_moto_draws_an_id_letter_by_letter() -> bool:
+    return draws() > 1
