@@ -102,15 +102,15 @@ class Server:
     def _answer(self, client: socket.socket, stream: BinaryIO) -> bool:
         """Answer the next request; return whether another may follow."""
         try:
-            environ = _read_head(stream)
-            if environ is None:
+            request = _read_head(stream)
+            if request is None:
                 return False
-            body = _Body(client, stream, environ)
+            body = _Body(client, stream, request)
         except ValueError:
             client.sendall(_NO_HTTP)
             return False
         host, port = client.getsockname()
-        environ |= {
+        request |= {
             "SERVER_NAME": host,
             "SERVER_PORT": str(port),
             "REMOTE_ADDR": host,  # who is elsewhere does not reach it
@@ -119,7 +119,7 @@ class Server:
             "werkzeug.socket": client,
         }
         try:
-            head, chunks, stays = _ask(self._app, environ)
+            head, chunks, stays = _ask(self._app, request)
         except Exception:  # whatever it is, the client waits for an answer
             LOG.exception("a request could not be answered")
             client.sendall(_FAILED)
@@ -132,12 +132,12 @@ class Server:
 class _Body:
     """What comes behind a request's head: so many bytes as it says, or chunks."""
 
-    def __init__(self, client: socket.socket, stream: BinaryIO, environ: WSGIEnvironment) -> None:
+    def __init__(self, client: socket.socket, stream: BinaryIO, request: WSGIEnvironment) -> None:
         self._client = client
         self._stream = stream
-        self._awaited = environ.get("HTTP_EXPECT", "").lower() == "100-continue"
-        self.in_chunks = environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked"
-        length = environ.get("CONTENT_LENGTH", "")
+        self._awaited = request.get("HTTP_EXPECT", "").lower() == "100-continue"
+        self.in_chunks = request.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked"
+        length = request.get("CONTENT_LENGTH", "")
         self._left = int(length) if length.isascii() and length.isdigit() else 0
 
     @property
@@ -173,6 +173,11 @@ def _read_head(stream: BinaryIO) -> WSGIEnvironment | None:
     if request is None:
         raise ValueError(line)
     method, target, version = (each.decode("latin-1") for each in request.groups())
+    return environ(method, target, list(_headers(stream))) | {"SERVER_PROTOCOL": version}
+
+
+def environ(method: str, target: str, headers: list[tuple[str, str]]) -> WSGIEnvironment:
+    """Return what WSGI says of a request, as far as its head does."""
     path, _, query = target.partition("?")
     return {
         "REQUEST_METHOD": method,
@@ -181,14 +186,13 @@ def _read_head(stream: BinaryIO) -> WSGIEnvironment | None:
         "QUERY_STRING": query,
         "REQUEST_URI": target,
         "RAW_URI": target,
-        "SERVER_PROTOCOL": version,
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
-    } | _variables(list(_headers(stream)))
+    } | _variables(headers)
 
 
 def _headers(stream: BinaryIO) -> Iterator[tuple[str, str]]:
@@ -223,7 +227,7 @@ def _variables(headers: list[tuple[str, str]]) -> WSGIEnvironment:
     return named | {PRESERVED_HEADER_NAMES_ENVIRON_KEY: spelt}
 
 
-def _ask(app: WSGIApplication, environ: WSGIEnvironment) -> tuple[bytes, list[bytes], bool]:
+def _ask(app: WSGIApplication, request: WSGIEnvironment) -> tuple[bytes, list[bytes], bool]:
     """Return an answer's head and body, and whether the connection stays open."""
     status, headers = "", []
 
@@ -231,15 +235,15 @@ def _ask(app: WSGIApplication, environ: WSGIEnvironment) -> tuple[bytes, list[by
         nonlocal status, headers
         status, headers, *_ = given
 
-    chunks = list(app(environ, start_response))
+    chunks = list(app(request, start_response))
     said = {name.lower(): value for name, value in headers}
     lines = [f"HTTP/1.1 {status}", f"Date: {email.utils.formatdate(usegmt=True)}"]
     lines += [f"{name}: {value}" for name, value in headers]
-    bodiless = environ["REQUEST_METHOD"] == "HEAD" or status[:3] in _BODILESS
+    bodiless = request["REQUEST_METHOD"] == "HEAD" or status[:3] in _BODILESS
     if "content-length" not in said and not bodiless:
         lines.append(f"Content-Length: {sum(map(len, chunks))}")
-    wishes = {said.get("connection", ""), environ.get("HTTP_CONNECTION", "").lower()}
-    stays = environ["SERVER_PROTOCOL"] == "HTTP/1.1" and "close" not in wishes
+    wishes = {said.get("connection", ""), request.get("HTTP_CONNECTION", "").lower()}
+    stays = request["SERVER_PROTOCOL"] == "HTTP/1.1" and "close" not in wishes
     if any("\r" in line or "\n" in line for line in lines):  # as an address may say for an object
         raise ValueError("Expected a header of one line.")
     return "\r\n".join([*lines, "", ""]).encode("latin-1"), chunks, stays

@@ -19,7 +19,7 @@ import boto3
 from moto.moto_api._internal.models import moto_api_backend
 
 from darkroom_ops.deployment import DEFAULT_REGION, DEFAULT_STACK, LEDGER, MESSAGES, Deployment
-from darkroom_ops.engine import backends, descriptors, eventbridge
+from darkroom_ops.engine import backends, descriptors, eventbridge, inside
 from darkroom_ops.engine.authorization import Authorizer
 from darkroom_ops.engine.cloudfront import functions as cloudfront_functions
 from darkroom_ops.engine.cloudfront.front import Front
@@ -130,9 +130,12 @@ class Engine:
         self.authorizer = Authorizer(self.roles, place)
         self.inject_fault: InjectFault | None = None
         """Gives the fault of a call of a function or the state machine."""
+        within = Deployment(stack, self.endpoint, DEFAULT_REGION, self.keys.secret)
+        for client in (within.stepfunctions, within.lambda_, within.sns, within.sqs):
+            inside.attach(client, lambda: gateway)
         self.router = eventbridge.EventRouter(
             rules=lambda: backends.rules(DEFAULT_REGION),
-            deployment=self.deployment,
+            deployment=within,
             transform=backends.transform,
             authorizer=self.authorizer,
             dead_letters=lambda function: self.functions.spec(function).dead_letters,

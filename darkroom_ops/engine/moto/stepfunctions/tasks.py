@@ -33,6 +33,7 @@ from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.utils import boto_client
 from moto.stepfunctions.parser.mocking.mock_config import MockedResponseReturn, MockedResponseThrow
 
+from darkroom_ops.engine import inside
 from darkroom_ops.engine.moto.hook import hook, services
 from darkroom_ops.engine.moto.lambda_ import Client
 from darkroom_ops.engine.moto.stepfunctions.failures import failure
@@ -68,8 +69,9 @@ class SharedClients:
                     endpoint_url=endpoint,
                     aws_access_key_id=MACHINE,
                     aws_secret_access_key=secret,
-                    config=config.merge(Config(max_pool_connections=100)),
+                    config=config,
                 )
+                inside.attach(cls.made[made], lambda: services().gateway)
             return cls.made[made]
 
 
