@@ -21,8 +21,16 @@ from moto.stepfunctions.exceptions import (
 from moto.stepfunctions.parser.api import ExecutionStatus, HistoryEventType
 from moto.stepfunctions.parser.asl.component.common.timeouts.timeout import TimeoutSeconds
 from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
+from moto.stepfunctions.parser.asl.component.program import program
 from moto.stepfunctions.parser.asl.component.program.program import Program
+from moto.stepfunctions.parser.asl.component.state.exec import execute_state
 from moto.stepfunctions.parser.asl.component.state.exec.execute_state import ExecutionState
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import (
+    inline_iteration_component,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_parallel.branch_worker import (
+    BranchWorker,
+)
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from moto.stepfunctions.parser.asl.eval.program_state import (
@@ -32,6 +40,7 @@ from moto.stepfunctions.parser.asl.eval.program_state import (
     ProgramTimedOut,
 )
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.backend import execution_worker
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
@@ -39,6 +48,7 @@ from moto.stepfunctions.parser.utils import TMP_THREADS
 
 from darkroom_ops.engine import eventbridge
 from darkroom_ops.engine.moto.hook import hook, services
+from darkroom_ops.engine.stepfunctions.threads import Thread, Threading
 
 EXPRESS = "EXPRESS"
 
@@ -267,6 +277,29 @@ def redrive(execution: Any) -> None:
         worker._execution_communication.terminated()
 
     threading.Thread(target=resume, name=f"redrive {execution.name}", daemon=True).start()
+
+
+# ---------------------------------------------------------------------------- threads
+
+
+_NEW_THREADS = "Moto starts a thread for every state, iteration and branch."
+
+threads = tuple(
+    hook(owner, attribute, _NEW_THREADS)(replacement)
+    for owner, attribute, replacement in (
+        (execute_state, "Thread", Thread),
+        (execution_worker, "Thread", Thread),
+        (inline_iteration_component, "threading", Threading),
+        (program, "threading", Threading),
+    )
+)
+
+
+@hook(BranchWorker, "start", "Moto names a branch's thread by the branch's whole definition.")
+def start_branch(self: Any) -> None:
+    self._worker_thread = Thread(target=self._thread_routine)
+    TMP_THREADS.append(self._worker_thread)
+    self._worker_thread.start()
 
 
 # ---------------------------------------------------------------------------- stopped programs

@@ -13,6 +13,14 @@ import pytest
 from moto.core.exceptions import AWSError
 from moto.stepfunctions.parser.api import ExecutionStatus, HistoryEventType
 from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
+from moto.stepfunctions.parser.asl.component.program import program
+from moto.stepfunctions.parser.asl.component.state.exec import execute_state
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import (
+    inline_iteration_component,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_parallel.branch_worker import (
+    BranchWorker,
+)
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_manager import (
     EventHistoryContext,
@@ -20,10 +28,12 @@ from moto.stepfunctions.parser.asl.eval.event.event_manager import (
 )
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.backend import execution_worker
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 
 from darkroom_ops.engine.moto.stepfunctions import executions, responses
 from darkroom_ops.engine.stepfunctions.task_faults import Fault
+from darkroom_ops.engine.stepfunctions.threads import Thread
 from tests.unit.engine.moto.lab import (
     PASS,
     Held,
@@ -447,3 +457,50 @@ def test_plain_moto_raises_when_stopped_before_a_state() -> bool:
 @probe(executions.next_field_name)
 def test_plain_moto_raises_when_stopped_before_a_field() -> bool:
     return raises_when_stopped("next_field_name")
+
+
+# ---------------------------------------------------------------------------- threads
+
+
+def test_what_runs_beside_runs_in_threads_that_live_on(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An execution and its programs, branches, iterations, and states with a time limit."""
+    ran, start = [], Thread.start
+
+    def counted(self: Thread) -> None:
+        ran.append(self._target.__name__)
+        start(self)
+
+    monkeypatch.setattr(Thread, "start", counted)
+    parallel = {"Type": "Parallel", "Branches": [chain(B=PASS)]}
+    iterated = {"Type": "Map", "ItemsPath": "$.list", "ItemProcessor": chain(C=PASS)}
+    given = {"Type": "Pass", "Result": {"list": [1, 2]}}
+    lab.run(chain(A=parallel, Given=given, D=iterated))
+    assert {name: ran.count(name) for name in sorted(set(ran))} == {
+        "_exec_and_notify": 2,
+        "_execution_logic": 1,
+        "_thread_routine": 1,
+        "eval": 2,
+        "evaluate": 4,
+    }
+
+
+@probe(*executions.threads)
+def test_plain_moto_starts_a_thread_for_all_that_runs_beside() -> bool:
+    used = (
+        execute_state.Thread,
+        execution_worker.Thread,
+        inline_iteration_component.threading.Thread,
+        program.threading.Thread,
+    )
+    return set(used) == {threading.Thread}
+
+
+@probe(executions.start_branch)
+def test_plain_moto_writes_a_branch_down_to_name_its_thread() -> bool:
+    worker = BranchWorker(MagicMock(), "the program", MagicMock(_program_state=None))
+    worker._program = MagicMock(__str__=lambda _: "the program")  # which can be evaluated
+    worker.start()
+    assert worker._worker_thread is not None
+    return worker._worker_thread.name.endswith("the program")
