@@ -251,6 +251,24 @@ def test_the_memory_is_not_looked_at_without_a_limit_or_too_often(
     assert len(asked) <= 1
 
 
+@pytest.mark.parametrize(("step", "looks"), [(0.5, True), (0.49, False)])
+def test_the_memory_is_looked_at_less_often_where_it_takes_long(
+    environment: Environment,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    step: float,
+    looks: bool,
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(environments, "PROC", "/nonexistent")
+    monkeypatch.setattr(environments, "CHECK_SECONDS", 0.001)
+    monkeypatch.setattr(environments, "_resident", lambda pid: asked.append(pid) or 0)
+    given = iter([0.0, 0.0, 0.0, step, 9.0, 9.0])
+    monkeypatch.setattr(clock, "monotonic", lambda: next(given))
+    died(environment, 5.0, 1)
+    assert bool(asked) is looks
+
+
 @pytest.mark.parametrize(
     ("code", "words"),
     [
@@ -377,11 +395,16 @@ def test_the_memory_is_that_of_a_process_and_all_that_it_started(
 def test_what_the_kernel_does_not_tell_is_asked_otherwise(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    """In one reading of all processes, grandchildren included."""
     kernel(monkeypatch, tmp_path, {"8/task/8/stat": ""})
-    children = [SimpleNamespace(pid=5), SimpleNamespace(pid=6)]
-    told(monkeypatch, memory_info=lambda: SimpleNamespace(rss=70), children=lambda: children)
-    assert (environments._children(9), environments._own_resident(9)) == ([5, 6], 70)
-    assert (environments._children(8), environments._own_resident(8)) == ([], 0)
+    family = {True: [SimpleNamespace(pid=5), SimpleNamespace(pid=6)]}
+    told(
+        monkeypatch,
+        memory_info=lambda: SimpleNamespace(rss=70),
+        children=lambda *, recursive: family[recursive],
+    )
+    assert (environments._descendants(9), environments._own_resident(9)) == ([5, 6], 70)
+    assert (environments._descendants(8), environments._own_resident(8)) == ([], 0)
 
 
 def test_children_of_every_thread_count(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
