@@ -65,6 +65,11 @@ _ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(8 * MIB), "MALLOC_ARENA_MAX": "2"}
 freed. By default the process keeps them, and had grown fourfold after eight images."""
 
 
+_NUMBERS, _FOOTPRINT = 12, 9
+"""Of 64 bits, that macOS tells of a process, and which of them is its own memory (rusage_info_v0,
+sys/resource.h)."""
+
+
 class Job(Struct, frozen=True):
     """What is sent with a file: the specification, and the length of the file."""
 
@@ -332,24 +337,10 @@ def _memory(pid: int) -> int:
     return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-class _Usage(ctypes.Structure):
-    """rusage_info_v0 of macOS (sys/resource.h)."""
-
-    _fields_ = (
-        ("uuid", ctypes.c_uint8 * 16),
-        ("times", ctypes.c_uint64 * 4),
-        ("page_ins", ctypes.c_uint64),
-        ("wired", ctypes.c_uint64),
-        ("resident", ctypes.c_uint64),
-        ("footprint", ctypes.c_uint64),
-        ("start_and_end", ctypes.c_uint64 * 2),
-    )
-
-
 def _footprint(pid: int) -> int:
     """Return what macOS says of a process; 0 on other systems, and of a process that is gone."""
     ask = getattr(ctypes.CDLL(None), "proc_pid_rusage", None)
-    usage = _Usage()
+    usage = (ctypes.c_uint64 * _NUMBERS)()
     if ask is None or ask(pid, 0, ctypes.byref(usage)) != 0:
         return 0
-    return int(usage.footprint)
+    return int(usage[_FOOTPRINT])
