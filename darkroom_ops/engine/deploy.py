@@ -336,6 +336,15 @@ def _topic_policy(client: Client, properties: dict[str, Any]) -> None:
         )
 
 
+def _table(client: Client, properties: dict[str, Any]) -> None:
+    recovery = properties.get("PointInTimeRecoverySpecification", {})
+    if _boolean(recovery.get("PointInTimeRecoveryEnabled", False)):
+        client("dynamodb").update_continuous_backups(
+            TableName=properties["TableName"],
+            PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+        )
+
+
 def _queue_policy(client: Client, properties: dict[str, Any]) -> None:
     policy = json.dumps(properties["PolicyDocument"])
     for queue in properties["Queues"]:
@@ -343,6 +352,7 @@ def _queue_policy(client: Client, properties: dict[str, Any]) -> None:
 
 
 APPLIERS: Mapping[str, Callable[[Client, dict[str, Any]], None]] = {
+    "AWS::DynamoDB::Table": _table,
     "AWS::S3::Bucket": _bucket,
     "AWS::SNS::Subscription": _subscription,
     "AWS::SNS::Topic": _topic,

@@ -677,6 +677,7 @@ NAMES = {"monitoring": "cloudwatch"}
 ACTIONS = {
     "s3:GetBucketNotificationConfiguration": "s3:GetBucketNotification",
     "dynamodb:DescribeTable": "dynamodb:DescribeTable",
+    "lambda:GetLayerVersionByArn": "lambda:GetLayerVersion",
 }
 """Where IAM calls a service or an operation otherwise."""
 

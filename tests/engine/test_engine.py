@@ -188,3 +188,15 @@ def test_environments_never_outlive_a_killed_engine() -> None:
         process.kill()
     assert len(pids) == 5
     until(lambda: None if any(map(lives, pids)) else True)
+
+
+def test_what_the_template_declares_is_described(engine: Engine) -> None:
+    at = engine.deployment
+    function = at.lambda_.get_function(FunctionName="darkroom-resize")["Configuration"]
+    assert function["Architectures"] == ["arm64"]
+    assert [each["Arn"].rpartition(":layer:")[2] for each in function["Layers"]] == [
+        "darkroom-imaging:1"
+    ]
+    backups = at.dynamodb.describe_continuous_backups(TableName=at.images_table_name)
+    recovery = backups["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
+    assert recovery["PointInTimeRecoveryStatus"] == "ENABLED"

@@ -85,6 +85,9 @@ with Engine(Path("template.yaml"), parameters=express, skip_waits=True) as engin
             at.stepfunctions.describe_execution, at.stepfunctions.get_execution_history,
             at.stepfunctions.stop_execution, at.stepfunctions.redrive_execution)),
     ]
+    group, started = "/aws/vendedlogs/states/darkroom-image-pipeline", '{ $.type = "*Succeeded" }'
+    lines = at.logs.filter_log_events(logGroupName=group, filterPattern=started)["events"]
+    told["logged"] = [json.loads(line["message"]) for line in lines]
     told["denied"] += [str(each) for each in engine.authorizer.denials]
 print(json.dumps(told))
 """
@@ -113,6 +116,9 @@ def test_an_image_goes_through_with_the_options_on_and_nothing_is_left_behind() 
     ]
     assert told["express"] == "COMPLETE"  # out of the buffer, by StartSyncExecution
     assert ":express:darkroom-image-pipeline-express:" in told["express arn"]
+    succeeded = [each for each in told["logged"] if each["type"] == "ExecutionSucceeded"]
+    assert [each["execution_arn"] for each in succeeded] == [told["express arn"]]
+    assert "rocket" not in str(told["logged"])  # keys stay out of logs
     assert told["codes"] == ["StateMachineTypeNotSupported", *["InvalidArn"] * 4]
     assert told["denied"] == []
 

@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from moto.awslambda.models import LambdaBackend, LambdaFunction, lambda_backends
+from moto.awslambda.models import LambdaBackend, LambdaFunction, LayerVersion, lambda_backends
 from moto.core.exceptions import JsonRESTError
 from moto.sqs.models import sqs_backends
 
@@ -79,6 +79,39 @@ class Client:
         payload, failed, _ = function._invoke_lambda(json.loads(given.get("Payload", b"{}")))
         answer = {"StatusCode": 200, "Payload": io.BytesIO(payload.encode())}
         return answer | ({"FunctionError": FUNCTION_ERROR} if failed else {})
+
+
+@hook(
+    LambdaFunction,
+    "create_from_cloudformation_json",
+    "Moto's CloudFormation drops a function's architecture, layers and tracing.",
+)
+def create_function(
+    resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **given: Any
+) -> Any:
+    function = create_function.original.__func__(
+        LambdaFunction, resource_name, cloudformation_json, account_id, region_name, **given
+    )
+    declared = cloudformation_json["Properties"]
+    if "Architectures" in declared:
+        function.architectures = declared["Architectures"]
+    if "Layers" in declared:  # a reference to one is moto's own object here
+        arns = [getattr(each, "arn", each) for each in declared["Layers"]]
+        function.update_configuration({"Layers": arns})
+    function.tracing_config = declared.get("TracingConfig", function.tracing_config)
+    return function
+
+
+@hook(
+    LayerVersion,
+    "create_from_cloudformation_json",
+    "Moto's CloudFormation names a layer itself, and drops its architectures.",
+)
+def create_layer(
+    resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **_: Any
+) -> Any:
+    declared = {"LayerName": resource_name, **cloudformation_json["Properties"]}
+    return lambda_backends[account_id][region_name].publish_layer_version(declared)
 
 
 @hook(

@@ -362,6 +362,17 @@ def test_a_bucket_is_as_the_template_says(
     assert aws.calls == [("s3", name, {"Bucket": "b", **given}) for name, given in calls]
 
 
+@pytest.mark.parametrize("enabled", [True, "true", False, None])
+def test_a_table_is_recovered_where_the_template_says_so(enabled: object) -> None:
+    aws = Aws()
+    said = {} if enabled is None else {"PointInTimeRecoveryEnabled": enabled}
+    properties = {"TableName": "t", "PointInTimeRecoverySpecification": said}
+    deploying.APPLIERS["AWS::DynamoDB::Table"](aws.client, properties)
+    recovery = {"PointInTimeRecoveryEnabled": True}
+    expected = [{"TableName": "t", "PointInTimeRecoverySpecification": recovery}]
+    assert aws.made("update_continuous_backups") == (expected if enabled in {True, "true"} else [])
+
+
 def test_lifecycle_rules_are_translated_to_the_apis_names() -> None:
     aws = Aws()
     rules = [

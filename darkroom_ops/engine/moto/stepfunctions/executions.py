@@ -12,6 +12,7 @@ import uuid
 from typing import Any
 
 from darkroom.contract.arns import NAME
+from moto.logs.models import logs_backends
 from moto.stepfunctions.exceptions import (
     InvalidExecutionInput,
     InvalidName,
@@ -33,6 +34,10 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_parallel.branch_wo
 )
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
+from moto.stepfunctions.parser.asl.eval.event.logging import (
+    CloudWatchLoggingConfiguration,
+    is_logging_enabled_for,
+)
 from moto.stepfunctions.parser.asl.eval.program_state import (
     ProgramEnded,
     ProgramRunning,
@@ -168,7 +173,55 @@ def entrypoint(self: Any) -> Any:
     return limited
 
 
+def _log(execution: Any) -> None:
+    """Write what came since the last time into the log group, as far as the machine's level goes.
+
+    AWS does it while it runs (Step Functions guide, "Using CloudWatch Logs to log execution
+    history").
+    """
+    machine = execution.state_machine
+    to = CloudWatchLoggingConfiguration.from_logging_configuration(
+        machine.arn, machine.loggingConfiguration or {}
+    )
+    if to is None:
+        return
+    events = execution.exec_worker.env.event_manager._history_event_list
+    before, execution.logged = getattr(execution, "logged", 0), len(events)
+    lines = [
+        _line(execution, event, data=to.include_execution_data)
+        for event in events[before:]
+        if is_logging_enabled_for(to.log_level, event["type"])
+    ]
+    logs = logs_backends[to.log_account_id][to.log_region]
+    if lines and to.log_group_name in logs.groups:
+        minute = execution.start_date.strftime("%Y-%m-%d-%H-%M")
+        stream = f"states/{machine.name}/{minute}/{uuid.uuid4().hex[:8]}"
+        logs.create_log_stream(to.log_group_name, stream)
+        logs.put_log_events(to.log_group_name, stream, lines)
+
+
+EXECUTION_DATA = ("input", "inputDetails", "output", "outputDetails", "parameters")
+"""What includeExecutionData is for (API reference, LoggingConfiguration)."""
+
+
+def _line(execution: Any, event: Any, *, data: bool) -> dict[str, Any]:
+    (details,) = [each for each in event.values() if isinstance(each, dict)] or [{}]
+    hidden = () if data else EXECUTION_DATA
+    moment = int(datetime.datetime.fromisoformat(event["timestamp"]).timestamp() * 1000)
+    said = {
+        "id": str(event["id"]),
+        "type": event["type"],
+        "details": {name: value for name, value in details.items() if name not in hidden},
+        "redrive_count": str(redrives(execution)),
+        "previous_event_id": str(event["previousEventId"]),
+        "event_timestamp": str(moment),
+        "execution_arn": execution.exec_arn,
+    }
+    return {"timestamp": moment, "message": json.dumps(said)}
+
+
 def _announce_end(execution: Any) -> None:
+    _log(execution)
     _announce(execution)
     services().router.execution_ended(execution.exec_arn)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import sys
+import zipfile
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import MagicMock, patch
@@ -19,6 +21,7 @@ from moto.stepfunctions.parser.asl.utils import boto_client
 
 from darkroom_ops.engine.moto import lambda_
 from darkroom_ops.engine.permissions import MACHINE, Call
+from tests.support.aws import client, empty_account
 from tests.unit.engine.moto.lab import ACCOUNT, REGION, Lab
 from tests.unit.engine.moto.probes import probe
 
@@ -162,3 +165,104 @@ def test_plain_moto_runs_functions_in_docker() -> bool:
     with host, patch.dict(sys.modules, modules), contextlib.suppress(Exception):
         LambdaFunction._invoke_lambda(function)
     return bool(function.docker_client.containers.run.called)
+
+
+# ---------------------------------------------------------------------------- CloudFormation
+
+STACK = {
+    "Resources": {
+        "Layer": {
+            "Type": "AWS::Lambda::LayerVersion",
+            "Properties": {
+                "LayerName": "imaging",
+                "Content": {"S3Bucket": "code", "S3Key": "layer"},
+                "CompatibleArchitectures": ["arm64"],
+            },
+        },
+        "F": {
+            "Type": "AWS::Lambda::Function",
+            "Properties": {
+                "FunctionName": "f",
+                "Role": "arn:aws:iam::123456789012:role/r",
+                "Code": {"ZipFile": "handler = print"},
+                "Handler": "index.handler",
+                "Runtime": "python3.13",
+                "Architectures": ["arm64"],
+                "Layers": [{"Ref": "Layer"}],
+                "TracingConfig": {"Mode": "Active"},
+            },
+        },
+        "Plain": {
+            "Type": "AWS::Lambda::Function",
+            "Properties": {
+                "FunctionName": "plain",
+                "Role": "arn:aws:iam::123456789012:role/r",
+                "Code": {"ZipFile": "handler = print"},
+                "Handler": "index.handler",
+                "Runtime": "python3.13",
+            },
+        },
+    }
+}
+
+
+def described() -> dict[str, Any]:
+    """Return what is said of the stack's function, layer and function without either."""
+    client("s3").create_bucket(Bucket="code")
+    with io.BytesIO() as file:
+        zipfile.ZipFile(file, "w").close()
+        client("s3").put_object(Bucket="code", Key="layer", Body=file.getvalue())
+    client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps(TRUST))
+    client("cloudformation").create_stack(StackName="s", TemplateBody=json.dumps(STACK))
+    told, plain = (
+        client("lambda").get_function_configuration(FunctionName=name) for name in ("f", "plain")
+    )
+    (layer,) = client("lambda").list_layers()["Layers"]
+    return {
+        "function": (told["Architectures"], told["TracingConfig"]["Mode"]),
+        "layers": [each["Arn"].rpartition(":layer:")[2] for each in told.get("Layers", [])],
+        "plain": (plain["Architectures"], plain["TracingConfig"]["Mode"], plain.get("Layers")),
+        "layer": (
+            layer["LayerName"],
+            layer["LatestMatchingVersion"].get("CompatibleArchitectures"),
+        ),
+    }
+
+
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRole",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+        }
+    ],
+}
+
+
+def test_a_function_is_described_as_the_template_declares_it() -> None:
+    both = (lambda_.create_function, lambda_.create_layer)
+    with empty_account(), pytest.MonkeyPatch.context() as patched:
+        for each in both:
+            patched.setattr(each, "original", vars(each.owner)[each.attribute])
+            patched.setattr(each.owner, each.attribute, each.replacement)
+        told = described()
+    assert told == {
+        "function": (["arm64"], "Active"),
+        "layers": ["imaging:1"],
+        "plain": (["x86_64"], "PassThrough", []),
+        "layer": ("imaging", ["arm64"]),
+    }
+
+
+@probe(lambda_.create_function)
+def test_plain_moto_drops_a_functions_architecture_and_layers() -> bool:
+    told = described()
+    return told["function"] == (["x86_64"], "PassThrough") and told["layers"] == []
+
+
+@probe(lambda_.create_layer)
+def test_plain_moto_names_a_layer_itself() -> bool:
+    name, architectures = described()["layer"]
+    return name != "imaging" and not architectures

@@ -11,6 +11,7 @@ from unittest.mock import MagicMock
 
 import pytest
 from moto.core.exceptions import AWSError
+from moto.logs.models import logs_backends
 from moto.stepfunctions.parser.api import ExecutionStatus, HistoryEventType
 from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
 from moto.stepfunctions.parser.asl.component.program import program
@@ -35,7 +36,10 @@ from darkroom_ops.engine.moto.stepfunctions import executions, responses
 from darkroom_ops.engine.stepfunctions.task_faults import Fault
 from darkroom_ops.engine.stepfunctions.threads import Thread
 from tests.unit.engine.moto.lab import (
+    ACCOUNT,
     PASS,
+    REGION,
+    ROLE,
     Held,
     Json,
     Lab,
@@ -144,6 +148,59 @@ def test_an_express_execution_takes_five_minutes_at_most(
     assert program.timeout_seconds.timeout_seconds == limit
     shared, _ = AmazonStateLanguageParser.parse(json.dumps(definition))
     assert (shared.timeout_seconds and shared.timeout_seconds.timeout_seconds) == said
+
+
+GROUP = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/states/m:*"
+FAILS = chain(Try=task(), End={"Type": "Fail", "Error": "Odd", "Cause": "no"})
+
+
+@pytest.mark.parametrize(
+    ("level", "data", "expected"),
+    [
+        ("OFF", False, []),
+        ("ERROR", False, ["FailStateEntered", "ExecutionFailed"]),
+        ("FATAL", False, ["ExecutionFailed"]),
+        ("ALL", False, None),
+        ("ALL", True, None),
+    ],
+)
+def test_what_happened_stands_in_the_log_group(
+    lab: Lab, level: str, data: bool, expected: list[str] | None
+) -> None:
+    """Step Functions guide, "Log levels for Step Functions execution events"."""
+    destinations = [{"cloudWatchLogsLogGroup": {"logGroupArn": GROUP}}]
+    machine = lab.backend.create_state_machine(
+        "logged",
+        json.dumps(FAILS),
+        ROLE,
+        loggingConfiguration={
+            "level": level, "includeExecutionData": data, "destinations": destinations,
+        },
+    )  # fmt: skip
+    lab.faults.inject(Fault("Try", result={"secret": 1}))
+    logs = logs_backends[ACCOUNT][REGION]
+    logs.ensure_log_group("/states/m")
+    try:
+        execution = lab.backend.start_execution(machine.arn, "run", '{"key": "secret"}')
+        lab.router.wait_for(execution.exec_arn)
+        streams = logs.groups["/states/m"].streams
+        assert all(name.startswith("states/logged/20") for name in streams)
+        lines = [event for stream in streams.values() for event in stream.events]
+    finally:
+        logs.delete_log_group("/states/m")
+    said = [json.loads(each.message) for each in lines]
+    happened = lab.history(execution)
+    types = [event["type"] for event in happened]
+    assert [each["type"] for each in said] == (types if expected is None else expected)
+    for each, line in zip(said, lines, strict=True):
+        event = happened[int(each["id"]) - 1]
+        assert each["event_timestamp"] == str(line.timestamp)
+        assert line.timestamp == pytest.approx(event["timestamp"] * 1000, abs=1)
+        assert each["previous_event_id"] == str(event["previousEventId"])
+        assert each["execution_arn"] == execution.exec_arn
+    if said:
+        assert said[-1]["details"] == {"error": "Odd", "cause": "no"}
+    assert ("secret" in str(said)) is data
 
 
 @probe(executions.entrypoint)
