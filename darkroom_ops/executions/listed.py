@@ -62,6 +62,7 @@ class Filter:
     step: str | None = None
     folder: str | None = None
     text: str | None = None
+    key: str | None = None  # the very one
 
     def wants(self, listed: Listed) -> bool:
         """Return whether an execution is wanted."""
@@ -73,6 +74,7 @@ class Filter:
             and (self.error is None or self.error.lower() == (listed.error or "").lower())
             and self.step in {None, listed.step}
             and (self.folder is None or (bool(listed.source) and self.folder == listed.folder))
+            and (self.key is None or (bool(listed.source) and self.key == key))
             and self._has_text(f"{key}\n{listed.error or ''}\n{listed.arn}")
         )
 

@@ -19,6 +19,7 @@ from darkroom_ops.console import graph, timeline
 from darkroom_ops.console.context import Context, context_of, execution_of
 from darkroom_ops.console.pictures import NoPicture, places, shown
 from darkroom_ops.console.problems import NoSuchState
+from darkroom_ops.console.views.image import newer
 from darkroom_ops.console.views.inbox import deliveries
 from darkroom_ops.executions.history import StateRun, latest, message_of, parsed
 from darkroom_ops.executions.model import Execution
@@ -70,6 +71,7 @@ def values(context: Context, execution: Execution, tab: str = "overview") -> dic
         "pictures": pictures,
         "saving": lambda made: words.saving(made, original),
         "share": lambda made: _share(made.bytes, original),
+        "newer": newer(context, execution),
         "places": list(places(execution)),
         "failure": (failed := failure(execution, logs.memory(context.deployment, execution))),
         "corrects": failed is not None

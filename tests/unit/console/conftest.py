@@ -39,6 +39,7 @@ class Stack:
     source_bucket_name = "sources"
     source_prefix = "uploads/"
     presets_parameter_name = "presets"
+    images_table_name = "images"
 
     def __init__(self) -> None:
         self.done: list[tuple[str, Any]] = []
@@ -59,6 +60,8 @@ class Stack:
             get_parameter=lambda **_: {"Parameter": {"Value": self.presets, "Version": 1}}
         )
         self.s3 = SimpleNamespace(put_object=self._put)
+        self.record: dict[str, Any] = {}
+        self.dynamodb = SimpleNamespace(get_item=lambda **_: {"Item": self.record})
 
     def get_execution_history(self, *, executionArn: str, **_: Any) -> Iterator[Any]:
         yield {"events": self.histories.get(executionArn) or recording(_name(executionArn))[1]}

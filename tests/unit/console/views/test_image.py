@@ -1,0 +1,143 @@
+"""An image: every execution of its key, and two of them side by side."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from starlette.testclient import TestClient
+
+from darkroom_ops.console.context import Context
+from darkroom_ops.console.views.image import Line, asked_of, newer, pairs, side_by_side
+from darkroom_ops.executions.client import ListPage
+from darkroom_ops.executions.listed import Filter, listed
+from tests.unit.console.conftest import PREFIX
+from tests.unit.recorded import partly, recorded
+
+KEY = "uploads/rocket.jpg"
+
+
+def test_every_execution_of_a_key_is_listed_newest_first(
+    client: TestClient, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = listed(recorded("complete"))
+    later = one.started + datetime.timedelta(minutes=1)
+    other = dataclasses.replace(one, name="later", started=later)
+    asked: list[Any] = []
+
+    def recent(**given: Any) -> ListPage:
+        asked.append(given)
+        return ListPage((one, other), "place")
+
+    monkeypatch.setattr(context.executions, "recent", recent)
+    page = client.get("/image", params={"key": KEY}).text
+    assert asked[0]["only"] == Filter(key=KEY)
+    assert page.index('href="/executions/later"') < page.index(f'href="/executions/{one.name}"')
+    assert f'name="one" value="{one.name}" aria-label="Left: {one.name}" checked' in page
+    assert 'name="other" value="later" aria-label="Right: later" checked' in page
+    assert "Compare left and right" in page
+    assert f'href="/image?key={KEY}&amp;after=place"' in page
+    assert client.get("/image", params={"key": KEY, "after": "x"}).status_code == 200
+    assert asked[-1]["after"] == "x"
+
+
+def test_a_key_that_nothing_processed_is_said(client: TestClient) -> None:
+    page = client.get("/image", params={"key": "<none>"}).text
+    assert "execution has processed <code>&lt;none&gt;</code>" in page
+    answer = client.get("/image")
+    assert answer.status_code == 422
+    assert "Expected a key" in answer.json()["message"]
+
+
+def test_two_executions_are_compared(client: TestClient) -> None:
+    page = client.get("/compare?one=corrupt&other=complete").text
+    assert page.index('href="/executions/corrupt"') < page.index('href="/executions/complete"')
+    assert 'src="/executions/complete/pictures/output-small"' in page
+    assert 'src="/executions/complete/pictures/document-page"' in page
+    assert page.count("only right") == 4
+    assert page.count("not made") == 4
+    assert "<del>" in page
+    same = client.get("/compare?one=complete&other=complete").text
+    assert same.count("the same bytes") == 4
+    assert "<del>" not in same
+    assert "The same." in same
+    assert client.get("/compare?one=complete&other=none").status_code == 404
+    answer = client.get("/compare?one=complete")
+    assert answer.status_code == 422
+    assert "Expected two executions" in answer.json()["message"]
+
+
+def test_lines_that_are_alike_stand_beside_each_other() -> None:
+    assert side_by_side("a\nb\nc\nd", "a\nx\ny\nd\ne") == [
+        Line("a", "a", False),
+        Line("b", "x", True),
+        Line("c", "y", True),
+        Line("d", "d", False),
+        Line(None, "e", True),
+    ]
+    assert side_by_side("a\nb", "b") == [Line("a", None, True), Line("b", "b", False)]
+
+
+def test_outputs_are_paired_by_name() -> None:
+    whole = recorded("complete")
+    small, medium, large = whole.renditions
+    changed = dataclasses.replace(small, sha256="0" * 64, bytes=small.bytes * 2)
+    other = dataclasses.replace(
+        whole, states=(), renditions=(changed, dataclasses.replace(large, name="huge"))
+    )
+    found = {each.name: each.said for each in pairs(whole, other)}
+    assert found == {
+        "small": "+100 % bytes", "huge": "only right", "document": "the same bytes",
+        "medium": "only left", "large": "only left",
+    }  # fmt: skip
+    assert list(found)[:2] == ["small", "huge"]
+    assert medium.name == "medium"
+
+
+def test_an_event_is_compared_as_the_request_that_it_stands_for() -> None:
+    assert "detail" not in asked_of(recorded("complete"))
+    assert KEY in asked_of(recorded("complete"))
+    assert asked_of(dataclasses.replace(recorded("complete"), input=[1])) == "[\n  1\n]"
+
+
+def test_a_newer_run_is_told(
+    client: TestClient, context: Context, stack: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = recorded("complete")
+    assert newer(context, done) is None
+    stack.record = {"execution": {"S": done.arn}}
+    assert newer(context, done) is None
+
+    def started(minutes: int) -> None:
+        later = done.started + datetime.timedelta(minutes=minutes)
+        last = dataclasses.replace(done, name="last one", started=later)
+        monkeypatch.setattr(context.executions, "described", lambda _: last)
+
+    stack.record = {"execution": {"S": f"{PREFIX}last one"}}
+    started(0)
+    assert newer(context, done) is None
+    started(1)
+    assert newer(context, done) == "last one"
+    assert newer(context, partly("complete", 9)) is None
+    assert newer(context, dataclasses.replace(done, source=None)) is None
+    page = client.get("/executions/complete").text
+    assert 'href="/executions/last%20one"' in page
+    assert 'href="/compare?one=complete&amp;other=last%20one"' in page
+    assert f'href="/image?key={KEY}"' in page
+
+
+def test_a_newer_run_that_is_gone_or_not_to_be_read_is_not_told(
+    context: Context, stack: Any
+) -> None:
+    stack.record = {"execution": {"S": f"{PREFIX}gone"}}
+    assert newer(context, recorded("complete")) is None
+    stack.dynamodb = SimpleNamespace(get_item=_refused)
+    assert newer(context, recorded("complete")) is None
+
+
+def _refused(**_: object) -> None:
+    raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "GetItem")
