@@ -18,7 +18,7 @@ UPLOADS = 8
 BURST = f"""
 import json, os, resource, sys
 from pathlib import Path
-from darkroom_ops.engine.lambda_ import functions
+from darkroom_ops.engine.lambda_ import environments, functions
 from darkroom_ops.engine import Engine
 from tests.support.images import photo
 from tests.support.pipeline import Pipeline
@@ -26,8 +26,8 @@ from tests.support.pipeline import Pipeline
 # Fewer than a Mac's 256, of which a larger burst ran out.
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 functions.INHERITED += ("PYTHONPATH",)
+environments.SPARES = 1  # each costs as much as a worker
 with Engine(Path("template.yaml")) as engine:
-    engine.warm()
     pipeline = Pipeline(engine.deployment, engine)
     sources = [pipeline.put(photo(16, 12)) for _ in range({UPLOADS})]
     assert engine.wait_idle()
