@@ -108,7 +108,7 @@ def connect(endpoint: str | None, stack: str | None) -> Deployment:
     address = running()
     if address is None:
         raise WrongUse(
-            "Expected a running engine, but none answers. Start one with `darkroom up` in another "
+            "No engine is running. Start one with `darkroom up` in another "
             "terminal, or name a stack on AWS with --stack."
         )
     return Deployment(

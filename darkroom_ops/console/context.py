@@ -9,6 +9,7 @@ import json
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -117,10 +118,15 @@ class Context:
         """Return the state machine that an execution runs, as it was when it started."""
         if (known := self._machines.get(execution.arn)) is not None:
             return known
+        return self._machines.put(execution.arn, graph.read(self.definition(execution.arn)))
+
+    def definition(self, arn: str) -> Mapping[str, Any]:
+        """Return the definition that an execution runs, as it was when it started."""
         described = self.deployment.stepfunctions.describe_state_machine_for_execution(
-            executionArn=execution.arn
+            executionArn=arn
         )
-        return self._machines.put(execution.arn, graph.read(json.loads(described["definition"])))
+        definition: dict[str, Any] = json.loads(described["definition"])
+        return definition
 
     def render(self, template: str, **values: Any) -> str:
         """Return a template with values; everything in them is escaped, and can be sent."""
@@ -195,10 +201,18 @@ def clock(time: datetime.datetime) -> str:
 
 
 def pretty(data: Any) -> str:
-    """Return JSON-like data, or text that may be JSON, for reading."""
-    if isinstance(data, str):
-        try:
-            data = json.loads(data)
-        except (ValueError, RecursionError):
-            return words.lines(data)
-    return words.pretty(data)
+    """Return JSON-like data, or text that may be JSON, for reading: JSON inside of it unpacked."""
+    unpacked = _unpacked(data)
+    return words.lines(unpacked) if isinstance(unpacked, str) else words.pretty(unpacked)
+
+
+def _unpacked(data: Any) -> Any:
+    """Return data whose texts that are JSON objects or lists are those: none is escaped twice."""
+    if isinstance(data, Mapping):
+        return {name: _unpacked(value) for name, value in data.items()}
+    if isinstance(data, list):
+        return [_unpacked(value) for value in data]
+    if isinstance(data, str) and data.lstrip()[:1] in {"{", "["}:
+        with contextlib.suppress(ValueError, RecursionError):
+            return _unpacked(json.loads(data))
+    return data

@@ -105,6 +105,19 @@ class Overlay:
     taken: tuple[Edge, ...]
 
 
+def state_of(definition: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+    """Return what a definition says of a state, wherever it is inside; None of no such state."""
+    states: Mapping[str, Mapping[str, Any]] = definition["States"]
+    for each, state in states.items():
+        if each == name:
+            return state
+        inner = [state[key] for key in ("ItemProcessor", "Iterator") if key in state]
+        for group in (*inner, *state.get("Branches", ())):
+            if (found := state_of(group, name)) is not None:
+                return found
+    return None
+
+
 def read(definition: Mapping[str, Any]) -> Scope:
     """Read a definition in the Amazon States Language."""
     states: Mapping[str, Mapping[str, Any]] = definition["States"]

@@ -47,6 +47,7 @@ def create(context: Context, port: int, token: str) -> Starlette:
         Route(_ONE, execution.show),
         Route(f"{_ONE}/states/{{id:int}}", execution.state),
         Route(f"{_ONE}/states/{{id:int}}/logs", execution.state_logs),
+        Route(f"{_ONE}/definitions/{{state:str}}", execution.definition),
         Route(f"{_ONE}/events", execution.events),
         Route(f"{_ONE}/rerun", rerun.editor),
         Route(f"{_ONE}/rerun", actions.rerun, methods=["POST"]),

@@ -321,8 +321,17 @@ class Executions:
                 "Expected an execution's name or its beginning, its ARN, its address in the "
                 f"console, or s3://bucket/key, but received {text!r}."
             )
-        arn = execution_arn(self._deployment.state_machine_arn, name)
-        return arn if self._describe(arn) else self._beginning_with(name)
+        machine = self._deployment.state_machine_arn
+        try:
+            arn = execution_arn(machine, name)
+            return arn if self._describe(arn) else self._beginning_with(name)
+        except NoSuchExecution:
+            # A summary of alerts is told and redriven as any other, by its whole name.
+            summaries = f"{machine.rpartition(':')[0]}:{self._deployment.stack}-alert-summary"
+            arn = execution_arn(summaries, name)
+            if self._describe(arn) is None:
+                raise
+            return arn
 
     def search(self, text: str) -> str:
         """Return the ARN of the execution that a person names, or else of the image.

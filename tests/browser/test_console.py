@@ -139,8 +139,11 @@ def test_everything_is_reached_by_keyboard(page: Any, complete: Run) -> None:
     page.keyboard.press("Enter")
     page.locator("#state h2", has_text="Archive").wait_for()
     expect(page.locator("#state")).to_be_focused()
-    # What was never entered is no stop on the way.
-    assert page.locator(".node[data-name=ImageFailed][href]").count() == 0
+    # What was never entered opens with its definition.
+    page.locator(".node[data-name=ImageFailed]").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#state h2")).to_have_text("ImageFailed")
+    expect(page.locator("#state pre")).to_contain_text('"Type": "Fail"')
 
 
 def test_a_phone_needs_no_sideways_scrolling(

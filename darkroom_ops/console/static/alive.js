@@ -68,7 +68,7 @@ addEventListener("click", async (event) => {
 });
 
 addEventListener("submit", async (event) => {
-  if (event.defaultPrevented) return;
+  if (event.defaultPrevented || event.target.method === "dialog") return;
   event.preventDefault();
   const { target, submitter } = event;
   if (!(await ask())) return;

@@ -183,6 +183,26 @@ async function choose(id) {
   return true;
 }
 
+// Shows a state that the execution did not enter, as the state machine defines it.
+async function define(name) {
+  const panel = $("#state");
+  const turn = ++turns;
+  const base = $("[data-base]").dataset.base;
+  const asked = { headers: { accept: "text/html-part" } };
+  const answer = await fetch(`${base}/definitions/${encodeURIComponent(name)}`, asked).catch(() => null);
+  if (!answer?.ok) {
+    if (!answer) ask();
+    return false;
+  }
+  const text = await answer.text();
+  if (turn !== turns) return false;
+  panel.innerHTML = text;
+  panel.scrollTop = 0;
+  panel.dataset.chosen = "";
+  document.dispatchEvent(new CustomEvent("chosen", { detail: null }));
+  return true;
+}
+
 function goTo(panel) {
   panel.focus({ preventScroll: true });
   if (matchMedia("(max-width: 900px)").matches) panel.scrollIntoView({ block: "start" });
@@ -203,11 +223,15 @@ function states() {
   let asked = null; // what is shown, or will be once its answer is here
   let seen = null;
   document.addEventListener("click", async (event) => {
-    const link = event.target.closest("[data-state]");
+    const link = event.target.closest("[data-state], [data-definition]");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
     event.preventDefault();
     const id = link.dataset.state;
     picked = true;
+    if (!id) {
+      if (await define(link.dataset.definition)) goTo(panel);
+      return;
+    }
     asked = id;
     seen = fares(overlay(), id);
     if (!(await choose(id))) return;
@@ -266,14 +290,6 @@ $("[data-theme-switch]").addEventListener("click", () => {
     localStorage.setItem("theme", root.dataset.theme);
   } catch {
     // Storage may be forbidden; then the choice holds for this page.
-  }
-});
-
-document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest("input, textarea, select, [contenteditable]");
-  if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey) {
-    event.preventDefault();
-    $("#go").focus();
   }
 });
 

@@ -165,8 +165,12 @@ function colour(svg) {
       const target = mine ? chosen : gravest.id;
       link.setAttribute("href", `?state=${target}#state`);
       link.setAttribute("data-state", target);
-      link.setAttribute("aria-label", said.filter(Boolean).join(", "));
+      link.removeAttribute("data-definition");
+    } else {
+      link.setAttribute("href", "#state");
+      link.setAttribute("data-definition", name);
     }
+    link.setAttribute("aria-label", said.filter(Boolean).join(", "));
     dots(link.querySelector(".dots"), passages);
     badge(link.querySelector(".badge-retry"), retries);
   }
@@ -211,6 +215,32 @@ const svg = make("svg", { width, height, viewBox: `-6 -12 ${width} ${height}` })
 svg.append(draw(arranged, 0, 0));
 colour(svg);
 place.replaceChildren(svg, legend());
+
+// As large as its card lets it be, or by so much of its own size as a person says. A phone's card is
+// so narrow that its texts could not be read: there it is scrolled.
+const SCALES = [0.5, 0.65, 0.8, 1, 1.25, 1.6, 2];
+const narrow = place.clientWidth < 0.75 * width;
+let scale = narrow ? 1 : null;
+
+function zoom(next) {
+  scale = next;
+  svg.classList.toggle("zoomed", scale !== null);
+  svg.setAttribute("width", Math.round(width * (scale ?? 1)));
+  svg.setAttribute("height", Math.round(height * (scale ?? 1)));
+}
+
+function zoomBy(by) {
+  const now = svg.getBoundingClientRect().width / width;
+  const steps = by > 0 ? SCALES.filter((each) => each > now + 0.01) : SCALES.filter((each) => each < now - 0.01).reverse();
+  if (steps.length) zoom(steps[0]);
+}
+
+const zooms = document.querySelector("[data-zooms]");
+zooms.hidden = false;
+zooms.querySelector("[data-in]").addEventListener("click", () => zoomBy(1));
+zooms.querySelector("[data-out]").addEventListener("click", () => zoomBy(-1));
+zooms.querySelector("[data-fit]").addEventListener("click", () => zoom(null));
+zoom(scale);
 // On a narrow screen the graph is scrolled: to where it starts.
 const first = arranged.nodes[0];
 place.scrollLeft = (first.x / arranged.width) * svg.getBoundingClientRect().width - place.clientWidth / 2;

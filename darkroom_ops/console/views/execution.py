@@ -147,6 +147,17 @@ def state(request: Request) -> Response:
     return HTMLResponse(context_of(request).render("_state.html", **page, **shown))
 
 
+def definition(request: Request) -> Response:
+    """Show a state as the state machine defines it, which this execution need not have entered."""
+    context, execution = context_of(request), execution_of(request)
+    name = request.path_params["state"]
+    found = graph.state_of(context.definition(execution.arn), name)
+    if found is None:
+        raise NoSuchState("Its state machine has no such state.")
+    said = {"name": name, "definition": found, "execution": execution}
+    return HTMLResponse(context.render("_definition.html", **said))
+
+
 def state_values(execution: Execution, run: StateRun) -> dict[str, Any]:
     """Return what is shown of a passage through a state."""
     status = graph.status(run, execution)

@@ -1,9 +1,12 @@
-"""The engine's inbox: newest first, each message with its execution."""
+"""The engine's inbox: alerts first, what is told of one event together, with its execution."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from darkroom.contract.arns import parse
 from starlette.requests import Request
@@ -13,6 +16,13 @@ from darkroom_ops.console.context import Context, context_of
 
 if TYPE_CHECKING:
     from darkroom_ops.engine.inbox import Inbox, Message
+
+
+LISTED = 50
+"""Events on one page."""
+
+KINDS = {"alerts": "Alerts", "others": "Others", "email": "E-mail", "sms": "SMS"}
+"""What can be chosen."""
 
 
 @dataclass(frozen=True)
@@ -53,25 +63,91 @@ def deliveries(
     ]
 
 
+@dataclass(frozen=True)
+class Event:
+    """What is told of one event: to each recipient a message of its own."""
+
+    deliveries: tuple[Delivery, ...]  # e-mails first
+
+    @property
+    def first(self) -> Delivery:
+        """Return the message that stands for all."""
+        return self.deliveries[0]
+
+    @property
+    def number(self) -> int:
+        """Return the number of the newest message."""
+        return max(each.number for each in self.deliveries)
+
+    @property
+    def protocols(self) -> list[str]:
+        """Return how it was told, each once."""
+        return list(dict.fromkeys(each.message.protocol for each in self.deliveries))
+
+    def holds(self, text: str) -> bool:
+        """Return whether a text is in a title, a message, a recipient or the execution."""
+        return any(
+            text.casefold() in f"{m.subject}\n{m.text}\n{m.recipient}\n{m.execution}".casefold()
+            for m in (each.message for each in self.deliveries)
+        )
+
+
+def events(found: Iterable[Delivery]) -> list[Event]:
+    """Put messages of one event together, and alerts first; the newest first among either."""
+    told: dict[object, list[Delivery]] = {}
+    for each in found:
+        message = each.message
+        # What SNS delivers of one publication has its attributes; one about no execution, its time.
+        when = None if message.execution else message.time.replace(microsecond=0)
+        told.setdefault((message.topic, when, *sorted(message.attributes.items())), []).append(each)
+    together = [
+        Event(tuple(sorted(each, key=lambda one: one.message.protocol))) for each in told.values()
+    ]
+    return sorted(together, key=lambda each: (not each.first.is_alert, -each.number))
+
+
 def show(request: Request) -> Response:
-    """Show the messages, and one of them in full."""
+    """Show what was told, and one event of it in full."""
     context = context_of(request)
     return context.page("inbox.html", **values(context, request))
 
 
 def values(context: Context, request: Request) -> dict[str, Any]:
     """Return what the inbox shows, for the choices in an address."""
-    protocol, chosen = request.query_params.get("kind"), request.query_params.get("message")
-    protocol = protocol if protocol in {"email", "sms"} else None
-    messages = deliveries(context.inbox, protocol=protocol) if context.inbox else []
-    query = f"kind={protocol}&" if protocol else ""
-    one = next((each for each in messages if str(each.number) == chosen), None)
+    asked = request.query_params
+    kind = asked.get("kind") if asked.get("kind") in KINDS else None
+    text, chosen = asked.get("q", "").strip(), asked.get("message")
+    found = events(deliveries(context.inbox)) if context.inbox else []
+    fitting = [
+        each
+        for each in found
+        if (kind not in {"email", "sms"} or kind in each.protocols)
+        and (kind not in {"alerts", "others"} or (kind == "alerts") is each.first.is_alert)
+        and (not text or each.holds(text))
+    ]
+    pages = max(1, math.ceil(len(fitting) / LISTED))
+    given = asked.get("page", "")
+    page = min(pages, max(1, int(given))) if given.isdecimal() else 1
+    one = next((e for e in found if chosen in {str(d.number) for d in e.deliveries}), None)
+
+    def query(**changed: object) -> str:
+        said = {"kind": kind, "q": text, "page": page if page > 1 else None} | changed
+        return urlencode({k: v for k, v in said.items() if v}, errors="replace")
+
     return {
         "here": "inbox",
-        "messages": messages,
+        "events": fitting[(page - 1) * LISTED : page * LISTED],
+        "first": (page - 1) * LISTED + 1,
+        "total": len(fitting),
+        "alerts": sum(each.first.is_alert for each in found),
         "one": one,
-        "body": one.message.as_received().partition("\n\n")[2] if one else "",
-        "kind": protocol,
+        "body": lambda each: each.message.as_received().partition("\n\n")[2],
+        "kind": kind,
+        "kinds": [(name, f"/inbox?{query(kind=name, page=None)}", label)
+                  for name, label in ((None, "All"), *KINDS.items())],
+        "q": text,
         "query": query,
-        "live": f"/live/inbox?{query}message={one.number if one else ''}",
-    }
+        "newer": f"/inbox?{query(page=page - 1)}" if page > 1 else None,
+        "older": f"/inbox?{query(page=page + 1)}" if page < pages else None,
+        "live": f"/live/inbox?{query(message=one.number if one else None)}",
+    }  # fmt: skip

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import pytest
+
 from darkroom_ops.console import graph
 from tests.conftest import ROOT
 from tests.support.reading import parsed
@@ -111,3 +113,15 @@ def test_the_last_passage_decides_the_colour_of_a_state() -> None:
 
     assert {shown.status for shown in overlay.nodes.values()} == {"succeeded"}
     assert [each.label for each in overlay.nodes["Resize"].passages] == ["small", "medium", "large"]
+
+
+@pytest.mark.parametrize("name", ["ClaimImage", "Resize", "MakePdf", "ImageFailed"])
+def test_a_state_is_found_wherever_it_is_inside(name: str) -> None:
+    found = graph.state_of(ASL, name)
+
+    assert found is not None
+    assert found["Type"] == ("Fail" if name == "ImageFailed" else "Task")
+
+
+def test_no_such_state() -> None:
+    assert graph.state_of(ASL, "States") is None

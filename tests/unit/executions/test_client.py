@@ -821,3 +821,14 @@ def test_what_fits_more_than_one_image_or_none_is_told(
 
     assert said in str(told.value)
     assert str(told.value).count("uploads/") <= 5
+
+
+def test_a_summary_of_alerts_is_found_by_its_name(
+    client: StepFunctions, executions: Executions
+) -> None:
+    summary = PREFIX.replace(":pipeline:", ":darkroom-alert-summary:") + "abcd-0000"
+    client.executions.append(execution(1) | {"executionArn": summary, "name": "elsewhere"})
+
+    assert executions.find("abcd-0000") == summary
+    with pytest.raises(NoSuchExecution, match="none named 'abcd'"):
+        executions.find("abcd")

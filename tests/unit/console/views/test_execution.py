@@ -296,3 +296,12 @@ def test_a_call_that_was_aborted_was_stopped_and_did_not_succeed(context: Contex
 
     assert '<td class="muted">stopped</td>' in html
     assert ">succeeded</td>" not in html
+
+
+def test_a_state_that_was_not_entered_is_shown_as_it_is_defined(client: TestClient) -> None:
+    answer = client.get("/executions/complete/definitions/ImageFailed")
+
+    assert (answer.status_code, "not entered" in answer.text) == (200, True)
+    assert "&#34;Type&#34;: &#34;Fail&#34;" in answer.text
+    assert client.get("/executions/complete/definitions/None").status_code == 404
+    assert client.get("/executions/none/definitions/ImageFailed").status_code == 404

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from darkroom_ops.console.views.inbox import deliveries
+import dataclasses
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+
+from darkroom_ops.console.context import Context
+from darkroom_ops.console.views.inbox import deliveries, values
 from darkroom_ops.engine.inbox import Inbox, Message
 from tests.unit.recorded import START
 
@@ -27,3 +34,87 @@ def test_messages_are_linked_to_their_execution() -> None:
     assert [each.number for each in deliveries(inbox, about=one)] == [3, 1]
     assert [each.number for each in deliveries(inbox, about=one, protocol="sms")] == [3]
     assert inbox.per_execution() == {one: 1}
+
+
+ONE, TWO = (f"arn:aws:states:eu-west-1:1:execution:m:{name}" for name in ("one", "two"))
+
+
+def told(context: Context, query: str = "") -> dict[str, Any]:
+    scope = {"type": "http", "query_string": query.encode(), "headers": []}
+    return values(context, Request(scope))
+
+
+def numbers(found: dict[str, Any]) -> list[list[int]]:
+    return [[each.number for each in event.deliveries] for event in found["events"]]
+
+
+@pytest.fixture
+def inbox(stack: Any) -> Context:
+    context = Context(stack, Inbox())
+    assert context.inbox is not None
+    news = {"topic": "arn:aws:sns:eu-west-1:1:news"}
+    for each in (
+        message("sms", execution=ONE, outcome="FAILED"),
+        message("email", execution=ONE, outcome="FAILED"),
+        dataclasses.replace(message("email", execution=TWO), **news),
+        message("email", outcome="SUMMARY"),
+        dataclasses.replace(message("email", execution=ONE), **news, subject="It is ready"),
+    ):
+        context.inbox.deliver(each)
+    return context
+
+
+def test_alerts_come_first_and_what_tells_of_one_event_is_together(inbox: Context) -> None:
+    found = told(inbox)
+
+    assert numbers(found) == [[4], [2, 1], [5], [3]]
+    assert (found["alerts"], found["total"], found["newer"], found["older"]) == (2, 4, None, None)
+    html = inbox.render("_messages.html", **found)
+    assert html.count('class="alert"') == 2
+    assert "1 to 4 of 4" in html
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("kind=alerts", [[4], [2, 1]]),
+        ("kind=others", [[5], [3]]),
+        ("kind=sms", [[2, 1]]),
+        ("kind=email", [[4], [2, 1], [5], [3]]),
+        ("kind=nonsense&page=nonsense", [[4], [2, 1], [5], [3]]),
+        ("q=IS+READY", [[5]]),
+        ("q=execution:m:two", [[3]]),
+        ("q=nothing", []),
+        ("page=9", [[4], [2, 1], [5], [3]]),
+    ],
+)
+def test_it_is_narrowed_and_searched(inbox: Context, query: str, found: list[list[int]]) -> None:
+    assert numbers(told(inbox, query)) == found
+
+
+def test_any_message_leads_to_its_event(inbox: Context) -> None:
+    for number in (1, 2):
+        one = told(inbox, f"message={number}")["one"]
+        assert [each.number for each in one.deliveries] == [2, 1]
+    assert told(inbox, "message=99")["one"] is None
+    page = told(inbox, "message=1&kind=sms")
+    assert page["live"] == "/live/inbox?kind=sms&message=2"
+    html = inbox.render("inbox.html", **page)
+    assert html.count('class="delivery"') == 2
+
+
+def test_many_come_in_pages(inbox: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("darkroom_ops.console.views.inbox.LISTED", 3)
+
+    first, second = told(inbox), told(inbox, "page=2")
+
+    assert (first["older"], first["newer"]) == ("/inbox?page=2", None)
+    assert (second["older"], second["newer"]) == (None, "/inbox?page=1")
+    assert numbers(second) == [[3]]
+    assert "4 to 4 of 4" in inbox.render("_messages.html", **second)
+
+
+def test_nothing_that_matches_says_so(inbox: Context) -> None:
+    assert "No matches" in inbox.render("_messages.html", **told(inbox, "q=nothing"))
+    inbox.inbox = Inbox()
+    assert "No messages yet" in inbox.render("_messages.html", **told(inbox))
