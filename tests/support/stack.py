@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from functools import cache
 from typing import Any
@@ -29,6 +30,27 @@ def cloudfront() -> Json:
 def translated() -> Json:
     """Return what the SAM transform makes of the template, with its conditions still open."""
     return deepcopy(_translated())
+
+
+class Late(Mapping[str, Any]):
+    """What is made when a test looks at it, and not by every process that collects the tests."""
+
+    def __init__(self, make: Callable[[], Json]) -> None:
+        self._made = cache(make)
+
+    def __getitem__(self, key: str) -> Any:
+        return self._made()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._made())
+
+    def __len__(self) -> int:
+        return len(self._made())
+
+
+def declared(kind: str) -> list[str]:
+    """Return the logical names of a type in the SAM template."""
+    return [name for name, each in _source()["Resources"].items() if each["Type"] == kind]
 
 
 # Translating the template takes half a second: once is enough.
@@ -90,7 +112,7 @@ def _decided(value: Any, holds: dict[str, bool]) -> Any:
     return {key: each for key, each in found.items() if each is not _NOTHING}
 
 
-def of_type(template: Json, kind: str) -> dict[str, Json]:
+def of_type(template: Mapping[str, Any], kind: str) -> dict[str, Json]:
     """Return the properties of all resources of a type, by logical name."""
     return {
         name: each.get("Properties", {})

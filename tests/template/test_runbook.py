@@ -9,12 +9,12 @@ from darkroom.contract.errors import DarkroomError, by_class
 
 from tests.conftest import ROOT
 from tests.support.reading import parsed
-from tests.support.stack import of_type, translated
+from tests.support.stack import of_type, source
 
 RUNBOOK = (ROOT / "docs" / "operations.md").read_text()
 ALARMS = [
     each["AlarmName"]["Fn::Sub"].replace("${AWS::StackName}", "darkroom")
-    for each in of_type(translated(), "AWS::CloudWatch::Alarm").values()
+    for each in of_type(source(), "AWS::CloudWatch::Alarm").values()
 ]
 MACHINE = (ROOT / "statemachine" / "image_pipeline.asl.yaml").read_text()
 
