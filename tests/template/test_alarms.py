@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import pytest
 
-from tests.support.stack import Json, of_type, references, stack
+from tests.support.stack import Json, Late, of_type, references, stack
 
+ALARMS = Late(lambda: of_type(stack(BufferConcurrency="10"), "AWS::CloudWatch::Alarm"))
 PIPELINE = {"PrepareFunction", "ResizeFunction", "MakePdfFunction", "BackupOriginalFunction",
             "NotifyFunction"}  # fmt: skip
 SEES_UPLOADS = {"PrepareFunction"}
@@ -62,11 +62,6 @@ DIMENSIONS = {
 """What each service calls the resource of a metric."""
 
 
-@cache
-def alarms() -> dict[str, Json]:
-    return of_type(stack(BufferConcurrency="10"), "AWS::CloudWatch::Alarm")
-
-
 def metrics(alarm: Json) -> dict[str, Json]:
     """Return the metrics of an alarm, by their id in its expression."""
     if "Metrics" not in alarm:
@@ -79,14 +74,14 @@ def metrics(alarm: Json) -> dict[str, Json]:
 
 
 def test_every_alarm_is_described_here() -> None:
-    assert set(alarms()) == set(WATCHED)
+    assert set(ALARMS) == set(WATCHED)
 
 
 @pytest.mark.parametrize("name", WATCHED)
 def test_an_alarm_watches_what_it_says(name: str) -> None:
     watched, statistic, period = WATCHED[name]
     found: dict[str, set[str]] = {}
-    for metric in metrics(alarms()[name]).values():
+    for metric in metrics(ALARMS[name]).values():
         (dimension,) = metric["Dimensions"]
         assert dimension["Name"] == DIMENSIONS[metric["Namespace"]]
         named = f"{metric['Namespace']} {metric['MetricName']}"
@@ -156,12 +151,12 @@ def failing(failed: int, senders: int | None = None) -> list[Json]:
 def test_an_alarm_fires_from_its_limit_on_and_not_below(
     name: str, quiet: list[Any], loud: list[Any]
 ) -> None:
-    assert not fires(alarms()[name], quiet)
-    assert fires(alarms()[name], loud)
+    assert not fires(ALARMS[name], quiet)
+    assert fires(ALARMS[name], loud)
 
 
 def test_there_is_time_to_save_a_dead_letter() -> None:
     queue = of_type(stack(), "AWS::SQS::Queue")["EventsDeadLetterQueue"]
-    left = queue["MessageRetentionPeriod"] - alarms()["DeadLettersOldAlarm"]["Threshold"]
+    left = queue["MessageRetentionPeriod"] - ALARMS["DeadLettersOldAlarm"]["Threshold"]
     assert left == 4 * 86_400
     assert queue["MessageRetentionPeriod"] == 14 * 86_400  # SQS keeps none longer

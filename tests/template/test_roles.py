@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.stack import Json, of_type, stack
+from tests.support.stack import Json, Late, of_type, stack
 
 EXECUTIONS = "arn:aws:states:REGION:ACCOUNT:execution:STACK-image-pipeline:*"
 LAMBDA_BASICS = {
@@ -90,7 +90,7 @@ ASSUMED_BY = {
     "AlertSummaryRole": "states.amazonaws.com",
     "UploadRuleRole": "events.amazonaws.com",
 }
-ROLES = of_type(stack(BufferConcurrency="10"), "AWS::IAM::Role")
+ROLES = Late(lambda: of_type(stack(BufferConcurrency="10"), "AWS::IAM::Role"))
 
 
 def listed(value: Any) -> list[Any]:
