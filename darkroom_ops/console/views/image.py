@@ -105,8 +105,11 @@ def asked_of(execution: Execution) -> str:
 
 
 def side_by_side(left: str, right: str) -> list[Line]:
-    """Return the lines of two texts, those that are alike beside each other."""
-    one, other = left.splitlines(), right.splitlines()
+    """Return the lines of two texts of JSON, those that are alike beside each other.
+
+    A comma at the end says only that more follows.
+    """
+    one, other = ([line.rstrip(",") for line in text.splitlines()] for text in (left, right))
     found: list[Line] = []
     matcher = difflib.SequenceMatcher(None, one, other, autojunk=False)
     for kind, a, b, c, d in matcher.get_opcodes():

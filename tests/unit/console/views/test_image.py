@@ -79,6 +79,7 @@ def test_lines_that_are_alike_stand_beside_each_other() -> None:
         Line("d", "d", False),
         Line(None, "e", True),
     ]
+    assert side_by_side("a", "a,\nb") == [Line("a", "a", False), Line(None, "b", True)]
     assert side_by_side("a\nb", "b") == [Line("a", None, True), Line("b", "b", False)]
 
 
