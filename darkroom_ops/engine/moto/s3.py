@@ -9,12 +9,13 @@ from typing import Any
 from urllib.parse import quote
 
 from moto.core.responses import ActionResult
-from moto.s3 import notifications
+from moto.s3 import models, notifications
 from moto.s3.exceptions import S3ClientError
 from moto.s3.responses import S3Response
 
 from darkroom_ops.engine import eventbridge
 from darkroom_ops.engine.moto.hook import hook, services
+from darkroom_ops.engine.spool import Spooled
 
 Json = dict[str, Any]
 
@@ -53,6 +54,17 @@ def send_event(account_id: str, bucket: Any, event_name: str, key: Any) -> None:
 
 _completed = threading.local()
 """The object of the upload that a thread completes, between moto's two events of it."""
+
+
+@hook(
+    models,
+    "tempfile",
+    "Moto keeps objects of less than 5 MB in memory, and has a file open for each larger one.",
+)
+class Files:
+    """Stands for the module, of which moto uses `SpooledTemporaryFile` only."""
+
+    SpooledTemporaryFile = Spooled
 
 
 LONGEST_KEY = 1024

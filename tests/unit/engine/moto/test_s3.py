@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
@@ -9,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 from moto.s3.exceptions import S3ClientError
+from moto.s3.models import FakeKey
 from moto.s3.responses import S3Response
 
 from darkroom_ops.engine import eventbridge
@@ -149,3 +151,18 @@ def test_no_host_names_a_bucket(lab: Lab) -> None:
 @probe(s3.names_bucket)
 def test_plain_moto_looks_whether_the_host_names_a_bucket() -> bool:
     return bool(named("photos.example.com"))
+
+
+def keeps_in_memory() -> bool:
+    key = FakeKey("a.jpg", b"bytes", ACCOUNT, "us-east-1")
+    assert key.value == b"bytes"
+    return isinstance(key._value_buffer, tempfile.SpooledTemporaryFile)
+
+
+def test_the_bytes_of_objects_are_in_a_file(lab: Lab) -> None:
+    assert not keeps_in_memory()
+
+
+@probe(s3.Files)
+def test_plain_moto_keeps_the_bytes_of_objects_in_memory() -> bool:
+    return keeps_in_memory()
