@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from darkroom_ops import dlq
+from darkroom_ops.console.bodies import MAX_INPUT, TooLarge, body
 from darkroom_ops.console.context import Context, context_of, execution_of
 from darkroom_ops.console.preview import Overtaken
 from darkroom_ops.console.problems import problem
@@ -25,28 +26,10 @@ from darkroom_ops.executions.watch import find_started
 from darkroom_ops.present.words import size
 from darkroom_ops.rerun import command, request_of, start
 
-MAX_INPUT = 256 * 1024
-"""Step Functions takes an input of 262,144 bytes at most (its quotas)."""
-
 TOO_LONG = f"Expected at most {MAX_INPUT:,} bytes, which is what Step Functions takes."
 
 STARTS_SECONDS = 10.0
 """How long an upload waits for the execution that it starts, before it answers without."""
-
-
-class TooLarge(Exception):
-    """A request's body is larger than it may be."""
-
-
-async def body(request: Request, limit: int) -> bytes:
-    """Return the body of a request; TooLarge if it is longer than so many bytes."""
-    parts, length = [], 0
-    async for part in request.stream():
-        length += len(part)
-        if length > limit:
-            raise TooLarge
-        parts.append(part)
-    return b"".join(parts)
 
 
 async def upload(request: Request) -> Response:

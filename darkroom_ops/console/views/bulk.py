@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from darkroom_ops import many
-from darkroom_ops.console.actions import MAX_INPUT, TooLarge, body
+from darkroom_ops.console.bodies import MAX_INPUT, TooLarge, body
 from darkroom_ops.console.bulk import Bulk
 from darkroom_ops.console.context import Context, context_of
 from darkroom_ops.console.problems import problem
