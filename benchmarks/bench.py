@@ -33,7 +33,7 @@ HERE = Path(__file__).resolve().parent
 PEERS = HERE / "peers"
 
 YARDSTICK = "sharp"
-NAMES = ("pipeline", YARDSTICK, "libvips", "pillow")
+NAMES = ("pipeline", YARDSTICK, "floor", "libvips", "pillow")
 SIZES = ("300", "600", "1200")
 ORDINARY = 6_000_000
 GOALS = {"ordinary": 0.70, "large": 0.40}

@@ -391,11 +391,12 @@ class TestDecoderProcess:
         environment.pop("__CF_USER_TEXT_ENCODING", None)  # which macOS gives to every process
         assert environment.keys() <= {"PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR",
                                       "PYTHONPATH", "MALLOC_MMAP_THRESHOLD_",
-                                      "MALLOC_ARENA_MAX"}  # fmt: skip
+                                      "MALLOC_TRIM_THRESHOLD_", "MALLOC_ARENA_MAX"}  # fmt: skip
         assert environment["LC_ALL"] == "C.UTF-8"
         assert environment["PATH"] == os.environ["PATH"]
         # What an image took goes back to the system, or the process would grow fourfold.
-        assert environment["MALLOC_MMAP_THRESHOLD_"] == "8388608"
+        assert environment["MALLOC_MMAP_THRESHOLD_"] == "16777216"
+        assert environment["MALLOC_TRIM_THRESHOLD_"] == "33554432"
         assert environment["MALLOC_ARENA_MAX"] == "2"
         assert folder == "/"
 
