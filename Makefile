@@ -106,7 +106,7 @@ deploy: ## deploy on AWS; asks for the parameters until samconfig.toml has the a
 	  AWS_DEFAULT_REGION="$$region" $(BIN)/darkroom doctor --stack "$${stack:-darkroom}" || true
 
 clean: ## remove what was made
-	rm -rf $(VENV) $(CHECKS) .venv-second-engine .venv-aws tools/checks/node/node_modules benchmarks/peers/node_modules build .aws-sam .darkroom demo-output benchmarks/results .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* .mutate
+	rm -rf $(VENV) $(CHECKS) .venv-second-engine .venv-aws tools/checks/node/node_modules tools/clients/javascript/node_modules benchmarks/peers/node_modules build .aws-sam .darkroom demo-output benchmarks/results .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* .mutate
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

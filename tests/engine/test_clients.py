@@ -138,6 +138,92 @@ def test_a_key_of_more_than_1024_bytes_is_refused(pipeline: Pipeline) -> None:
         assert refused.value.response["Error"]["Code"] == "KeyTooLongError"
 
 
+JAVASCRIPT = ROOT / "tools" / "clients" / "javascript"
+"""Where .ci/run installs AWS's SDK for JavaScript."""
+
+
+def every_cli() -> list[str]:
+    """Return the AWS CLIs of this machine: versions 1 and 2 may stand beside each other."""
+    folders = (OWN_CLI, *map(Path, os.environ["PATH"].split(os.pathsep)), Path("/usr/bin"))
+    found = {(folder / "aws").resolve() for folder in folders if (folder / "aws").is_file()}
+    return sorted(map(str, found))
+
+
+@pytest.mark.parametrize("program", every_cli() or [None])
+def test_a_session_of_the_aws_cli(pipeline: Pipeline, program: str | None, tmp_path: Path) -> None:
+    """Every call names the endpoint: versions before 1.29 and 2.13 know no AWS_ENDPOINT_URL."""
+    if program is None:
+        pytest.skip("no AWS CLI on this machine: .ci/run installs version 1, and Debian has 2")
+    at = pipeline.at
+    keys = {name: value for name, value in at.exports.items() if name != "AWS_ENDPOINT_URL"}
+    paths = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "AWS_PAGER": ""}
+
+    def run(*words: str | Path) -> Any:
+        done = subprocess.run(
+            [program, *map(str, words), "--endpoint-url", str(at.endpoint), "--output", "json"],
+            env=paths | keys, capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            return done.stderr
+        return json.loads(done.stdout) if done.stdout.startswith("{") else done.stdout
+
+    key = f"uploads/clients/{every_cli().index(program)}.jpg"
+    source, machine = at.source_bucket_name, at.state_machine_arn
+    assert "upload:" in run("s3", "cp", ROOT / "samples" / "rocket.jpg", f"s3://{source}/{key}")
+    pipeline.settle()
+
+    item = {"image": {"S": f"{source}/{key}"}}
+    table = ("--table-name", at.images_table_name)
+    record = run("dynamodb", "get-item", *table, "--key", json.dumps(item))["Item"]
+    assert record["status"]["S"] == "COMPLETE"
+    arn = record["execution"]["S"]
+    last = ("--reverse-order", "--max-items", "1")
+    history = run("stepfunctions", "get-execution-history", "--execution-arn", arn, *last)
+    assert [each["type"] for each in history["events"]] == ["ExecutionSucceeded"]
+    start = ("stepfunctions", "start-execution", "--state-machine-arn", machine)
+    assert "InvalidExecutionInput" in run(*start, "--input", "no JSON")
+
+    run("s3", "cp", f"s3://{at.output_bucket_name}/{key}/small.jpg", tmp_path / "small.jpg")
+    assert (tmp_path / "small.jpg").read_bytes().startswith(b"\xff\xd8")
+    group = ("--log-group-name", f"/aws/lambda/{at.resize_function_name}")
+    found = run("logs", "filter-log-events", *group, "--filter-pattern", '{ $.level = "INFO" }')
+    assert {type(each["timestamp"]) for each in found["events"]} == {int}
+    answer = ("lambda", "invoke", "--function-name", at.resize_function_name, tmp_path / "answer")
+    assert run(*answer)["FunctionError"] == "Unhandled"
+
+
+def test_a_session_of_the_sdk_for_javascript(pipeline: Pipeline) -> None:
+    node = shutil.which("node")
+    if node is None or not (JAVASCRIPT / "node_modules").exists():
+        pytest.skip("no SDK for JavaScript on this machine: .ci/run installs it, with Node.js")
+    at, key = pipeline.at, "uploads/clients/javascript.jpg"
+    done = subprocess.run(
+        [node, "session.mjs", json.dumps(at.outputs), ROOT / "samples" / "rocket.jpg", key],
+        cwd=JAVASCRIPT,
+        env={"PATH": os.environ["PATH"], **at.exports, "AWS_REGION": at.region},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told.pop("version")
+    assert told.pop("execution").startswith("arn:aws:states:")
+    assert told.pop("bytes") > 1000
+    assert told == {
+        "status": "COMPLETE",
+        "ended": "SUCCEEDED",
+        "last": "ExecutionSucceeded",
+        "dated": True,
+        "listed": True,
+        "refused": "InvalidExecutionInput",
+        "type": "image/jpeg",
+        "failed": "Unhandled",
+        "lines": True,
+    }
+
+
 def test_the_urls_of_queues_lead_to_the_engine(pipeline: Pipeline) -> None:
     at = pipeline.at
     for url in (at.events_dead_letter_queue_url, at.buffer_queue_url):

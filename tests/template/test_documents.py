@@ -117,7 +117,8 @@ def test_clean_removes_what_is_made_and_nothing_else(tmp_path: Path) -> None:
     ignored = set((ROOT / ".gitignore").read_text().split())
     scattered = {"__pycache__/", "*.egg-info/", "node_modules/"}
     made = {tmp_path / each for each in ignored - scattered}
-    made |= {tmp_path / each / "node_modules" for each in ("tools/checks/node", "benchmarks/peers")}
+    javascript = ("tools/checks/node", "tools/clients/javascript", "benchmarks/peers")
+    made |= {tmp_path / each / "node_modules" for each in javascript}
     kept = {tmp_path / each for each in ("samples", "docs/screenshots", "requirements")}
     for each in made | kept:
         each.mkdir(parents=True)
