@@ -106,6 +106,8 @@ def take(page: Any, shot: Shot, target: Path, *, desk: bool) -> None:
         page.locator(".message .body").wait_for()
     if shot.name == "rerun":
         page.get_by_role("button", name="Ask for others").click()
+        page.locator("[data-said]", has_text="quality").wait_for()  # the preview
+        page.locator("[data-preview][aria-busy=false]").wait_for()
     # Not wait_for_function, which needs eval: the console's policy forbids that to everybody.
     page.evaluate(LOADED)  # a corrupt upload's preview may well be undecodable
     page.evaluate("document.fonts.ready")

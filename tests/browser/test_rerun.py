@@ -278,6 +278,8 @@ def test_a_draft_survives_leaving_until_it_is_discarded_or_started(editor: Any, 
     put(editor, notify="no")
     editor.get_by_role("button", name="Start").click()
     expect(editor.locator("[data-verdict]")).to_contain_text("Expected")
+    editor.goto(address)
+    expect(draft).to_contain_text("Draft of")
     put(editor, presets=[{"name": "tiny", "width": 5}], notify=False)
     editor.get_by_role("button", name="Start").click()
     editor.wait_for_url(lambda url: "/executions/" in url and ready.name not in url)
@@ -286,7 +288,7 @@ def test_a_draft_survives_leaving_until_it_is_discarded_or_started(editor: Any, 
     expect(draft).to_be_hidden()
 
 
-def test_what_is_not_started_is_not_lost(editor: Any) -> None:
+def test_what_is_not_started_is_not_lost(editor: Any, ready: Run) -> None:
     editor.route(
         "**/rerun",
         lambda route: route.abort() if route.request.method == "POST" else route.continue_(),
@@ -297,7 +299,7 @@ def test_what_is_not_started_is_not_lost(editor: Any) -> None:
     expect(editor.locator("[data-verdict]")).to_contain_text("The console does not answer.")
     expect(editor.locator("#input")).to_have_value(before)
     editor.evaluate("localStorage.setItem('drafts', 'nonsense')")
-    editor.reload()
+    editor.goto(f"/executions/{ready.name}/rerun")
     expect(editor.locator("[data-draft]")).to_be_hidden()
 
 
