@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from moto import backends
 from moto.core import responses, utils
 from moto.core.base_backend import AccountSpecificBackend
+from moto.core.common_models import BaseModel
 from moto.moto_api._internal.moto_random import MotoRandom
 from moto.moto_server.utilities import RegexConverter
 from moto.moto_server.werkzeug_app import BackendRequest, create_backend_app
@@ -113,6 +114,17 @@ def _write(
         written.append(("Content-Length", length or str(len(content))))
     start_response(f"{status.value} {status.phrase}", written)
     return [] if method == "HEAD" else [content]
+
+
+def _made(kind: Any, *_: Any, **__: Any) -> Any:
+    return object.__new__(kind)
+
+
+forget = hook(
+    BaseModel,
+    "__new__",
+    "Moto remembers all that it ever made, every version of every item: nothing is let go of.",
+)(staticmethod(_made))
 
 
 @hook(MotoRandom, "get_random_string", "Moto draws the id of an answer letter by letter.")

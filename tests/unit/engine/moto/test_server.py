@@ -6,6 +6,7 @@ import json
 import os
 import re
 import string
+import weakref
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +19,7 @@ from moto import backends
 from moto.core import responses
 from moto.core import utils as moto_utils
 from moto.core.base_backend import AccountSpecificBackend
+from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.moto_api._internal.moto_random import MotoRandom
 from moto.moto_server.utilities import RegexConverter
 from moto.s3.responses import S3Response
@@ -69,6 +71,18 @@ def test_an_id_is_drawn_at_once(lab: Lab) -> None:
     assert set(drawn) == set(string.ascii_letters + string.digits)
     drawn = MotoRandom().get_random_string(1000, include_digits=False, lower_case=True)
     assert set(drawn) == set(string.ascii_lowercase)
+
+
+def is_remembered() -> bool:
+    """Return whether an item is there when nobody has it."""
+    item = Item(DynamoType({"S": "a"}), None, {})
+    made = weakref.ref(item)
+    del item
+    return made() is not None
+
+
+def test_what_nobody_has_is_gone(lab: Lab) -> None:
+    assert not is_remembered()
 
 
 # ---------------------------------------------------------------------------- calls
@@ -176,6 +190,11 @@ def test_plain_moto_reads_a_description_for_the_regions() -> bool:
 def test_plain_moto_does_not_match_a_line_break() -> bool:
     converter = RegexConverter(MagicMock(), ".+")
     return re.fullmatch(converter.regex, "a\nb") is None
+
+
+@probe(server.forget)
+def test_plain_moto_remembers_all_that_it_made() -> bool:
+    return is_remembered()
 
 
 @probe(server.random_string)
