@@ -50,6 +50,17 @@ def test_the_score_is_told_before_the_picture_is_encoded(image: Image.Image, mos
     assert abs(quality.score(pixels(image), graphic=False) - look(image, trial)) < most
 
 
+@pytest.mark.parametrize(
+    ("mode", "graphic", "score"), [("RGB", False, 66.6), ("RGB", True, 70.2), ("L", False, 75.0)]
+)
+def test_the_score_that_was_fitted_is_the_one_that_is_told(
+    mode: str, graphic: bool, score: float
+) -> None:
+    """Tables, colours, scales: whatever of them changes, the fit holds no longer."""
+    told = quality.score(pixels(SCENE.convert(mode)), graphic=graphic)
+    assert told == pytest.approx(score, abs=0.15)
+
+
 def test_a_soft_picture_needs_less_than_one_full_of_detail() -> None:
     assert quality.LEAST == best(SOFT) < 70 < best(SCENE) < best(scene(240, 160, seed=1))
 
@@ -78,6 +89,18 @@ def test_a_grey_picture_needs_less_as_it_has_no_colours_to_lose() -> None:
 
 def test_a_high_effort_takes_of_the_look_and_so_more_quality() -> None:
     assert best(SCENE, effort="high") == best(SCENE) + quality.TRELLIS
+
+
+@pytest.mark.parametrize(
+    ("score", "normal", "high"),
+    [(40, 81, 84), (60, 85, 85), (66, 80, 83), (72, 72, 75), (76, 65, 68), (80, 60, 60)],
+)
+def test_a_score_above_the_aim_needs_less_quality_and_one_below_it_more(
+    score: float, normal: int, high: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quality, "score", lambda *_, **__: score)
+    assert (best(SOFT), best(SOFT, effort="high")) == (normal, high)
+    assert quality.of(pixels(SOFT), graphic=False) == normal
 
 
 def test_of_a_large_picture_parts_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
