@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,15 @@ def summaries(up: Up) -> Any:
     (arn,) = [each["stateMachineArn"] for each in machines if SUMMARY in each["name"]]
     listed = up.deployment.stepfunctions.list_executions(stateMachineArn=arn)["executions"]
     return listed[0] if listed else None
+
+
+def logged(up: Up, execution: str) -> list[str]:
+    """Return how an execution ended, each time, as its machine's log group has it."""
+    pattern = f'{{ $.type = "Execution*" && $.execution_arn = "{execution}" }}'
+    found = up.deployment.logs.filter_log_events(
+        logGroupName="/aws/vendedlogs/states/darkroom-image-pipeline", filterPattern=pattern
+    )
+    return [json.loads(event["message"])["type"] for event in found["events"]]
 
 
 def facts(up: Up) -> dict[str, Any]:
@@ -70,6 +80,10 @@ def test_what_was_done_is_there_after_a_stop_and_a_start(tmp_path: Path) -> None
         at.stepfunctions.redrive_execution(executionArn=waiting)
         again = at.stepfunctions.describe_execution(executionArn=waiting)
         assert (again["status"], again["redriveCount"]) == ("RUNNING", 1)
+        (failed,) = [each.arn for each in before["executions"] if each.status == "FAILED"]
+        assert len(logged(up, failed)) == 1
+        at.stepfunctions.redrive_execution(executionArn=failed)
+        assert until(lambda: logged(up, failed)[1:] or None) == ["ExecutionFailed"]
         at.s3.put_object(**good, Body=ROCKET.read_bytes())  # as ever
         told = up.told(event="execution", status="SUCCEEDED")
         assert told["execution"] not in {each.arn for each in before["executions"]}

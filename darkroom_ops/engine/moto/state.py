@@ -172,6 +172,7 @@ class EngineState:
         if execution.exec_status == ExecutionStatus.RUNNING:
             self._running.append(execution)
         else:
+            execution.logged = len(said["events"])
             self.ended.add(entry.name)
 
     # ------------------------------------------------------------------------ S3
