@@ -53,6 +53,9 @@ def test_source_and_rendition_lie_over_each_other_and_zoom_alike(page: Any, crop
     page.keyboard.press("0")
     assert shown(page) > 300  # as large as the window
     page.get_by_role("button", name="Rendition 1:1").click()
+    page.locator("#go").press_sequentially("0-1")  # what is typed elsewhere zooms nothing
+    expect(page.locator("#go")).to_have_value("0-1")
+    assert shown(page) == 100
     stage = page.locator("[data-stage]")
     stage.hover()
     page.mouse.wheel(0, -400)

@@ -67,7 +67,7 @@ viewer.addEventListener("click", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  if (event.target.closest("input[type=search], textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest("input:not([type=range]), textarea, select, dialog") || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key in KEYS) {
     event.preventDefault();
     to(ZOOMS[KEYS[event.key]]());
