@@ -36,6 +36,18 @@ def get(deployment: Deployment) -> Parameter:
     )
 
 
+def versions(deployment: Deployment) -> list[Parameter]:
+    """Return every version that SSM keeps, the newest first (100 at most, GetParameterHistory)."""
+    name = deployment.presets_parameter_name
+    pages = deployment.ssm.get_paginator("get_parameter_history").paginate(Name=name)
+    found = [
+        Parameter(name, each["Value"], each["Version"], each.get("LastModifiedDate"))
+        for page in pages
+        for each in page["Parameters"]
+    ]
+    return sorted(found, key=lambda each: each.version, reverse=True)
+
+
 def put(deployment: Deployment, presets: Sequence[Preset]) -> int:
     """Deploy presets, and return the parameter's new version. The functions see it within a minute.
 

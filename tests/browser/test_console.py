@@ -160,6 +160,7 @@ def test_a_phone_needs_no_sideways_scrolling(
         f"{base}/events",
         f"{base}/rerun",
         "/inbox",
+        "/presets",
     ):
         phone.goto(path)
         if path.count("/") == 2:
@@ -185,7 +186,7 @@ def test_axe_finds_nothing(
     base, bad = f"/executions/{complete.name}", f"/executions/{failed.name}"
     # Every page once, every colour in both schemes: axe takes seconds for each.
     paths = {
-        "light": ["/start", "/", base, "/inbox"],
+        "light": ["/start", "/", base, "/inbox", "/presets"],
         "dark": ["/start", f"{base}/rerun", bad, f"{bad}/events"],
     }
     for path in paths[scheme]:
