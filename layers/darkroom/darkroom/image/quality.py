@@ -147,11 +147,9 @@ def _tried(picture: Any, *, graphic: bool) -> Any:
     from PIL import Image
 
     file = io.BytesIO()
-    tables = [_table()] * (1 if picture.mode == "L" else 2)
-    picture.save(file, "JPEG", qtables=tables, subsampling="4:4:4" if graphic else "4:2:0")
-    tried = Image.open(file)
-    tried.load()
-    return tried
+    subsampling = "4:4:4" if graphic else "4:2:0"
+    picture.save(file, "JPEG", qtables=[_table()], subsampling=subsampling)  # for colours, too
+    return Image.open(file)
 
 
 @functools.cache
