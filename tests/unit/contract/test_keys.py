@@ -12,8 +12,9 @@ from darkroom.contract.formats import OUTPUT_FORMATS
 from darkroom.contract.model import parse
 from darkroom.contract.objects import Source
 from darkroom.contract.presets import Preset
-from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.support.properties import given
 
 KEYS = st.text(min_size=1, max_size=200)
 

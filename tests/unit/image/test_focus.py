@@ -12,12 +12,12 @@ import pytest
 from darkroom.contract.presets import Preset
 from darkroom.image.geometry import Placement
 from darkroom.image.mezzanine import unpack
-from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from tests.support.images import encoded, opened
 from tests.support.imaging import array, develop, rendition, renditions
+from tests.support.properties import given
 
 NAMES = {
     "top-left": (0, 0), "top": (1, 0), "top-right": (2, 0),

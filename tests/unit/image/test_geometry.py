@@ -12,11 +12,11 @@ from darkroom.contract.presets import Preset
 from darkroom.contract.results import ImageInfo
 from darkroom.image.geometry import fit_inside, longest_side, place
 from darkroom.image.plan import output_formats, plan
-from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.images import encoded, opened, picture
 from tests.support.imaging import SVG, array, found, renditions
+from tests.support.properties import given
 
 SIDES = st.integers(1, 30_000)
 FRAMES = st.integers(1, 16_383)

@@ -24,8 +24,9 @@ from darkroom.notify.compose import (
     dumps,
     summary,
 )
-from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.support.properties import given
 
 ARN = "arn:aws:states:eu-west-1:123456789012:{}:darkroom-image-pipeline"
 NAME = "3036d378-35f0-4b6b-8a7d-6a9a4d2f5a10"
