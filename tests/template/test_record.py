@@ -75,8 +75,9 @@ def write(
         states()[state]["Arguments"], {"input": given, "context": context(given)}, **variables
     )
     key = arguments["Key"]
-    dynamodb.delete_item(TableName=TABLE, Key=key)
-    if before is not None:
+    if before is None:
+        dynamodb.delete_item(TableName=TABLE, Key=key)
+    else:
         now = arguments["ExpressionAttributeValues"][":now"].get("N", "0")
         item = {name: _lease(value, int(now)) for name, value in before.items()}
         dynamodb.put_item(TableName=TABLE, Item=key | item)
