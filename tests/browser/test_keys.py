@@ -33,7 +33,8 @@ def test_j_and_k_go_from_row_to_row_and_enter_opens_one(page: Any, two: tuple[Ru
     page.keyboard.press("x")
     expect(page.locator(f"#x-{two[1].name} input")).to_be_checked()
     page.locator("[data-count]", has_text="1 chosen").wait_for()
-    page.keyboard.press("k")
+    page.goto("/?image=/keys/")
+    page.keyboard.press("j")
     expect(second).to_be_focused()
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(two[1].name))
@@ -41,13 +42,37 @@ def test_j_and_k_go_from_row_to_row_and_enter_opens_one(page: Any, two: tuple[Ru
     page.wait_for_url(re.compile(f"{two[1].name}/rerun"))
 
 
-def test_r_re_runs_the_row(page: Any, two: tuple[Run, Run]) -> None:
+def test_r_re_runs_the_row_or_the_execution(page: Any, two: tuple[Run, Run]) -> None:
+    # No content: the browser stays on the page.
+    page.route("**/rerun", lambda route: route.fulfill(status=204))
     page.goto("/?image=/keys/")
     expect(page.locator("#list tbody tr")).to_have_count(2)
     page.keyboard.press("k")
     expect(page.locator(f"#x-{two[0].name} .whole")).to_be_focused()
-    page.keyboard.press("r")
-    page.wait_for_url(re.compile(f"{two[0].name}/rerun"))
+    with page.expect_request(f"**/{two[0].name}/rerun"):
+        page.keyboard.press("r")
+    page.goto(f"/executions/{two[1].name}")
+    page.locator(".tabs").wait_for()
+    with page.expect_request(f"**/{two[1].name}/rerun"):
+        page.keyboard.press("r")
+    page.goto("/")
+
+
+def test_the_palette_goes_where_it_says(page: Any, two: tuple[Run, Run]) -> None:
+    page.route("**/find?*", lambda route: route.fulfill(status=204))
+    page.goto("/start")
+    page.locator("[data-live].on").wait_for()
+    page.keyboard.press("Control+k")
+    page.keyboard.type("a b")
+    with page.expect_request("**/find?q=a%20b"):
+        page.locator("#palette li", has_text="Find").click()
+    dark = "() => document.documentElement.dataset.theme"
+    page.keyboard.press("Control+k")
+    page.keyboard.type("light and dark")
+    page.keyboard.press("Enter")
+    expect(page.locator("#palette")).to_be_hidden()
+    assert page.evaluate(dark) in {"light", "dark"}
+    page.goto("/start")
 
 
 def test_the_keys_are_shown_and_do_nothing_while_one_types(page: Any, two: tuple[Run, Run]) -> None:

@@ -70,3 +70,24 @@ def test_a_long_look_is_stopped(page: Any) -> None:
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.locator(".looking")).to_have_count(0)
     expect(page.locator("[data-live]")).to_have_class("pulse")
+
+
+def test_the_button_says_what_is_to_be_done_to_those_that_are_chosen(
+    page: Any, pipeline: Pipeline
+) -> None:
+    run = pipeline.upload(photo(64, 64), "button/one.jpg")
+    # No content: the browser stays on the page.
+    page.route("**/bulk?*", lambda route: route.fulfill(status=204))
+    page.goto("/?image=/button/")
+    page.locator(f"#x-{run.name} input").check()
+    with page.expect_request("**/bulk?*") as one:
+        page.get_by_role("button", name="Redrive …").click()
+    assert one.value.post_data == f"execution={run.name}&action=redrive"
+    page.goto("/?image=/button/")
+    page.locator("[data-page]").check()
+    page.locator("[data-count]", has_text="1 chosen").wait_for()
+    page.evaluate("id => document.getElementById(id).remove()", f"x-{run.name}")
+    with page.expect_request("**/bulk?*") as gone:
+        page.get_by_role("button", name="Stop …").click()
+    assert gone.value.post_data == f"execution={run.name}&action=stop"
+    page.goto("/")
