@@ -130,15 +130,24 @@ class Server:
 
 
 class _Body:
-    """What comes behind a request's head: so many bytes as it says, or chunks."""
+    """What comes behind a request's head: so many bytes as it says, or chunks.
+
+    ValueError if it says neither clearly: its body must not be taken for the next request (RFC
+    9112, sections 6.1 and 6.3).
+    """
 
     def __init__(self, client: socket.socket, stream: BinaryIO, request: WSGIEnvironment) -> None:
         self._client = client
         self._stream = stream
         self._awaited = request.get("HTTP_EXPECT", "").lower() == "100-continue"
-        self.in_chunks = request.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked"
-        length = request.get("CONTENT_LENGTH", "")
-        self._left = int(length) if length.isascii() and length.isdigit() else 0
+        coding = request.get("HTTP_TRANSFER_ENCODING")
+        length = request.get("CONTENT_LENGTH", "0")
+        self.in_chunks = coding is not None
+        if coding is not None and coding.lower() != "chunked":
+            raise ValueError(coding)
+        if not re.fullmatch(r"[0-9]+", length):
+            raise ValueError(length)
+        self._left = int(length)
 
     @property
     def is_read(self) -> bool:

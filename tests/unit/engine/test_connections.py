@@ -143,6 +143,11 @@ def test_a_body_may_come_in_chunks(client: socket.socket, app: App) -> None:
         b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * connections.MOST_HEADERS + b"\r\n",
         b"GET /" + b"a" * connections.LONGEST_LINE + b" HTTP/1.1\r\n\r\n",
         b"PUT / HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
+        b"PUT / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
+        b"PUT / HTTP/1.1\r\nContent-Length: +3\r\n\r\nabc",
+        b"PUT / HTTP/1.1\r\nContent-Length:\r\n\r\nabc",
+        b"PUT / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        b"PUT / HTTP/1.1\r\nTransfer-Encoding:\r\n\r\n0\r\n\r\n",
     ],
 )
 def test_what_is_no_http_is_refused(
