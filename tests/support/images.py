@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 from typing import Any
 
 from PIL import Image, ImageDraw
 
+from benchmarks import photos
+
 
 def picture(width: int = 640, height: int = 480, mode: str = "RGB") -> Image.Image:
     """Return a picture with gradients, edges and a corner that tells which way is up."""
+    return _picture(width, height, mode).copy()
+
+
+@cache
+def _picture(width: int, height: int, mode: str) -> Image.Image:
     horizontal = Image.linear_gradient("L").rotate(90).resize((width, height))
     vertical = Image.linear_gradient("L").resize((width, height))
     image = Image.merge("RGB", (horizontal, vertical, Image.new("L", (width, height), 96)))
@@ -19,6 +27,16 @@ def picture(width: int = 640, height: int = 480, mode: str = "RGB") -> Image.Ima
         (width // 3, height // 3, width * 2 // 3, height * 2 // 3), outline="white", width=5
     )
     return image.convert(mode)
+
+
+def scene(width: int, height: int, *, seed: int) -> Image.Image:
+    """Return a photo-like image, which takes longer to make than what is tested with it."""
+    return _scene(width, height, seed).copy()
+
+
+@cache
+def _scene(width: int, height: int, seed: int) -> Image.Image:
+    return photos.scene(width, height, seed=seed)
 
 
 def encoded(image: Image.Image, image_format: str = "JPEG", **options: Any) -> bytes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -150,12 +151,15 @@ def differences(made: Bytes, wanted: Bytes) -> tuple[float, float]:
     return float(found.max()), float(found.mean())
 
 
+@cache
+def wanted_colours(name: str) -> Bytes:
+    return by_littlecms(Image.fromarray(CUBE), of(PROFILES[name]))
+
+
 @pytest.mark.parametrize("kind", FILES)
 @pytest.mark.parametrize("name", PROFILES)
 def test_colours(name: str, kind: str) -> None:
-    profile = PROFILES[name]
-    wanted = by_littlecms(Image.fromarray(CUBE), of(profile))
-    worst, mean = differences(shown(FILES[kind](CUBE, profile)), wanted)
+    worst, mean = differences(shown(FILES[kind](CUBE, PROFILES[name])), wanted_colours(name))
     most, most_mean = LOSSY.get(kind, LOSSLESS)
     assert worst <= most
     assert mean <= most_mean

@@ -21,10 +21,9 @@ from darkroom.image.strip import jpeg_quality, strip
 from darkroom.image.vips import vips
 from PIL import Image
 
-from benchmarks.photos import scene
 from benchmarks.quality import psnr, reference
 from tests.support import profiles
-from tests.support.images import encoded, opened, picture
+from tests.support.images import encoded, opened, picture, scene
 from tests.support.imaging import array, develop, files, half_clear, rendition, renditions
 
 FILES = files()
@@ -98,14 +97,13 @@ def test_a_drawing_is_drawn_at_the_size_of_its_largest_use() -> None:
 
 # ------------------------------------------------------------------------------ quality
 
-SCENE = scene(960, 640, seed=1)
-PROFILED = encoded(scene(480, 320, seed=2), "PNG", icc_profile=P3)
+SIZE = 960, 640
 
 
 @pytest.mark.parametrize("width", [480, 240, 150, 120, 60])
 def test_a_photo_decoded_small_comes_near_a_full_decode(width: int) -> None:
     """Decoded at half the scale, so that less than twice the size remains, it has 40 to 46 dB."""
-    data = encoded(SCENE, quality=90, subsampling=0)
+    data = encoded(scene(*SIZE, seed=1), quality=90, subsampling=0)
     size = (width, width * 2 // 3)
     made = array(rendition(data, preset(width=width, height=size[1], format="png")))
     assert psnr(made, reference(opened(data), size)) > 51
@@ -114,22 +112,23 @@ def test_a_photo_decoded_small_comes_near_a_full_decode(width: int) -> None:
 @pytest.mark.parametrize("width", [600, 300])
 def test_a_picture_up_to_half_larger_is_reduced_once(width: int) -> None:
     """Reduced twice, it has 46 dB at 600 pixels and 55 at 300."""
-    tall = SCENE.resize((960, 640))
-    data = encoded(tall, "PNG")
-    with_large = [preset(name="l", width=700, height=700, format="png"),
+    whole = scene(*SIZE, seed=1)
+    data = encoded(whole, "PNG", compress_level=1)
+    with_large = [preset(name="l", width=700, height=700),
                   preset(name="s", width=width, height=width, format="png")]  # fmt: skip
     (_, (_, small)) = renditions(data, *with_large)
     made = opened(small.data)
-    assert psnr(array(made), reference(SCENE, made.size)) > 55.5
+    assert psnr(array(made), reference(whole, made.size)) > 55.5
 
 
 @pytest.mark.parametrize("width", [240, 120])
 def test_colours_are_converted_before_they_are_reduced(width: int) -> None:
     """Afterwards, they come out 12 dB worse: what sRGB cannot show is cut off after averaging."""
+    data = encoded(scene(480, 320, seed=2), "PNG", icc_profile=P3)
     size = (width, width * 2 // 3)
-    shown = [_reduced(plane, size) for plane in np.moveaxis(_in_srgb(PROFILED), -1, 0)]
+    shown = [_reduced(plane, size) for plane in np.moveaxis(_in_srgb(data), -1, 0)]
     wanted = np.clip(np.stack(shown, axis=-1), 0, 255)
-    made = array(rendition(PROFILED, preset(width=width, height=size[1], format="png")))
+    made = array(rendition(data, preset(width=width, height=size[1], format="png")))
     assert psnr(made, wanted) > 49
 
 

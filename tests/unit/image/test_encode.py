@@ -13,9 +13,8 @@ from darkroom.image.pixels import from_bytes
 from darkroom.image.vips import vips
 from PIL import Image
 
-from benchmarks.photos import scene
 from benchmarks.quality import psnr
-from tests.support.images import opened, picture
+from tests.support.images import opened, picture, scene
 from tests.support.imaging import array, half_clear
 
 SCENE = scene(240, 160, seed=1)
@@ -77,13 +76,6 @@ def test_a_high_effort_makes_a_jpeg_smaller_and_progressive() -> None:
     assert made == image.jpegsave_buffer(**same)
 
 
-@pytest.mark.parametrize(("height", "thorough"), [(2000, False), (1999, True)])
-def test_from_ten_megapixels_a_high_effort_is_no_other(height: int, thorough: bool) -> None:
-    blank = vips().Image.black(5000, height).copy(interpretation="b-w")
-    high = encode(blank, "jpeg", 80, effort="high")
-    assert (high != encode(blank, "jpeg", 80)) is thorough
-
-
 def test_a_high_effort_makes_a_webp_smaller() -> None:
     made = encode(image_of(SCENE), "webp", 80, effort="high")
     assert made == image_of(SCENE).webpsave_buffer(Q=80, effort=6, keep="none")
@@ -99,16 +91,6 @@ def test_a_high_effort_is_no_other_where_it_does_not_pay(image_format: str) -> N
     assert high == normal
 
 
-@pytest.mark.parametrize(("height", "streamed"), [(5000, True), (4999, False)])
-def test_a_jpeg_of_25_megapixels_is_written_row_by_row(height: int, streamed: bool) -> None:
-    """Whatever looks at all pixels first has to hold them: the standard tables are looked up."""
-    blank = vips().Image.black(5000, height).copy(interpretation="b-w")
-    data = encode(blank, "jpeg", 80)
-    assert data == encode(blank, "jpeg", 80, effort="high")
-    assert (b"\xff\xc0" in data[:1000], b"\xff\xc2" in data[:1000]) == (streamed, not streamed)
-    assert (len(data) > 200_000) is streamed
-
-
 class _Recorded:
     """An image of a size, of which only how it is saved is of interest."""
 
@@ -116,9 +98,39 @@ class _Recorded:
         self.width, self.height = width, height
         self.options: dict[str, Any] = {}
 
+    def jpegsave_buffer(self, **options: Any) -> bytes:
+        self.options = options
+        return b""
+
     def heifsave_buffer(self, **options: Any) -> bytes:
         self.options = options
         return b""
+
+
+@pytest.mark.parametrize(("height", "thorough"), [(2000, False), (1999, True)])
+def test_from_ten_megapixels_a_high_effort_is_no_other(height: int, thorough: bool) -> None:
+    image = _Recorded(5000, height)
+    encode(image, "jpeg", 80, effort="high")
+    high = image.options
+    encode(image, "jpeg", 80)
+    assert (high != image.options) is high["trellis_quant"] is thorough
+
+
+@pytest.mark.parametrize(("height", "streamed"), [(5000, True), (4999, False)])
+def test_a_jpeg_of_25_megapixels_is_written_row_by_row(height: int, streamed: bool) -> None:
+    """Whatever looks at all pixels first has to hold them."""
+    image = _Recorded(5000, height)
+    for effort in ("normal", "high"):
+        encode(image, "jpeg", 80, effort=effort)  # type: ignore[arg-type]
+        assert image.options["optimize_coding"] is image.options["interlace"] is not streamed
+        assert not image.options["trellis_quant"]
+        assert not image.options["optimize_scans"]
+
+
+def test_a_jpeg_that_is_written_row_by_row_has_the_standard_tables() -> None:
+    data = encode(vips().Image.black(5000, 5000).copy(interpretation="b-w"), "jpeg", 80)
+    assert (b"\xff\xc0" in data[:1000], b"\xff\xc2" in data[:1000]) == (True, False)
+    assert len(data) > 200_000
 
 
 @pytest.mark.parametrize(

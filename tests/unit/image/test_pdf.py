@@ -26,7 +26,9 @@ from tests.support.images import encoded, opened, picture
 from tests.support.imaging import array, develop, files
 
 FILES = files()
-ALL = tuple(sorted(FILES))
+KINDS = ("jpeg", "jpeg-progressive", "jpeg-grey", "jpeg-cmyk", "png", "png-palette", "png-alpha",
+         "png-16", "png-1", "heic", "tiff-pages", "svg")  # fmt: skip
+"""Of these, a document differs in what is embedded: bytes of the source or not, colours, pages."""
 
 
 def made(data: bytes, options: PdfOptions | None = None, title: str = "photo.jpg") -> Encoded:
@@ -60,7 +62,7 @@ def drawn(pdf: bytes, folder: Path) -> list[Image.Image]:
 
 
 @needs("qpdf")
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", KINDS)
 def test_qpdf_finds_no_fault(name: str, tmp_path: Path) -> None:
     path = tmp_path / "a.pdf"
     path.write_bytes(made(FILES[name], title="Größe (1) \\ <x> 日本.jpg").data)
@@ -136,21 +138,21 @@ def test_title_and_credit_are_readable(tmp_path: Path) -> None:
     assert "A. Photographer".encode("utf-16-be").hex().upper().encode() not in without
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", KINDS)
 def test_the_same_bytes_always(name: str) -> None:
     assert made(FILES[name]).data == made(FILES[name]).data
 
 
 def test_a_large_photo_is_embedded_at_the_largest_renditions_size() -> None:
-    pdf = made(encoded(picture(3000, 2000)))
+    pdf = made(encoded(picture(3000, 200)))
     start = pdf.data.index(b"\xff\xd8\xff")
-    assert Image.open(io.BytesIO(pdf.data[start:])).size == (1200, 800)
-    assert b"/Width 1200 /Height 800" in pdf.data
+    assert Image.open(io.BytesIO(pdf.data[start:])).size == (1200, 80)
+    assert b"/Width 1200 /Height 80" in pdf.data
 
 
 def test_tiny_presets_leave_the_document_legible() -> None:
-    decoded = develop(encoded(picture(3000, 2000)), Preset(name="p", width=50, height=50))
-    assert b"/Width 1200 /Height 800" in document(decoded.mezzanine, "t", PdfOptions()).data
+    decoded = develop(encoded(picture(3000, 200)), Preset(name="p", width=50, height=50))
+    assert b"/Width 1200 /Height 80" in document(decoded.mezzanine, "t", PdfOptions()).data
 
 
 # ------------------------------------------------------------------------------ by hand

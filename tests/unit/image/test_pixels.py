@@ -14,9 +14,8 @@ from darkroom.image.vips import vips
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from benchmarks.photos import scene
 from benchmarks.quality import psnr, reference
-from tests.support.images import picture
+from tests.support.images import picture, scene
 
 SCENE = scene(600, 400, seed=1)
 

@@ -12,8 +12,7 @@ from darkroom.image.encode import jpeg
 from darkroom.image.pixels import Pixels, from_bytes
 from PIL import Image, ImageFilter
 
-from benchmarks.photos import scene
-from tests.support.images import opened, picture
+from tests.support.images import opened, picture, scene
 
 SCENE = scene(960, 640, seed=1).resize((240, 160), Image.Resampling.LANCZOS)
 SOFT = SCENE.filter(ImageFilter.GaussianBlur(2))

@@ -111,9 +111,9 @@ def test_a_rendition_never_outgrows_its_source(image_format: str, metadata: str)
     exif = Image.Exif()
     exif[COPYRIGHT], exif[0x0110] = "mine", "Secret Camera"
     options = {} if image_format == "PNG" else {"quality": 20}
-    image = speckled().convert("P") if image_format == "PNG" else speckled()
+    image = speckled(160, 120).convert("P" if image_format == "PNG" else "RGB")
     data = encoded(image, image_format, exif=exif, **options)
-    same = preset(width=640, height=480, format="original", metadata=metadata)
+    same = preset(width=160, height=120, format="original", metadata=metadata)
     ((_, made),) = renditions(data, same)
     assert len(made.data) <= len(data)
     assert b"Secret Camera" not in made.data
@@ -129,8 +129,9 @@ def test_the_pdfs_jpeg_is_the_rendition_that_would_have_been_made() -> None:
     assert render(shared.mezzanine, planned) == render(apart.mezzanine, planned)
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", ["jpeg", "jpeg-grey", "png-alpha", "gif", "tiff-pages", "svg"])
 def test_the_same_bytes_always(name: str) -> None:
+    """Of every kind of pixels; that each file always becomes the same ones, the decoder's show."""
     wanted = tuple(
         preset(name=each, format=each, fit="cover", width=40, height=40)
         for each in ("jpeg", "png", "webp", "avif")
@@ -149,7 +150,7 @@ def speckled(width: int = 640, height: int = 480) -> Image.Image:
 
 
 def photo_like() -> bytes:
-    return encoded(speckled(2400, 1800))
+    return encoded(speckled(2400, 180))
 
 
 # ------------------------------------------------------------------------------ bytes used again

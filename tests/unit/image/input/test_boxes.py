@@ -16,8 +16,7 @@ from darkroom.image.mezzanine import unpack
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.photos import scene
-from tests.support.images import encoded
+from tests.support.images import encoded, scene
 from tests.support.imaging import DATA, box, boxes, develop
 
 WHOLE = Preset(name="whole", width=500, height=500)

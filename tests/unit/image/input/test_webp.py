@@ -11,8 +11,7 @@ from darkroom.image.input.webp import _partitions
 from darkroom.image.mezzanine import unpack
 from PIL import Image
 
-from benchmarks.photos import scene
-from tests.support.images import encoded
+from tests.support.images import encoded, scene
 from tests.support.imaging import DATA, array, develop
 from tests.unit.image.test_strip import chunks_of, riff
 
