@@ -6,7 +6,6 @@ import functools
 import os
 import tempfile
 import threading
-from typing import BinaryIO
 
 
 class Spooled:
@@ -38,7 +37,7 @@ class Spooled:
         wanted = left if size < 0 else min(size, left)
         parts, end = [], self._at + wanted
         while self._at < end:  # a system reads two gigabytes at a time
-            parts.append(os.pread(_file().fileno(), end - self._at, self._offset + self._at))
+            parts.append(os.pread(_file(), end - self._at, self._offset + self._at))
             self._at += len(parts[-1])
         return b"".join(parts)
 
@@ -48,8 +47,10 @@ class Spooled:
 
 
 @functools.cache
-def _file() -> BinaryIO:
-    return tempfile.TemporaryFile(prefix="darkroom-", buffering=0)
+def _file() -> int:
+    """Return the file's descriptor, which the system closes when the process ends."""
+    with tempfile.TemporaryFile(prefix="darkroom-") as made:
+        return os.dup(made.fileno())
 
 
 _lock = threading.Lock()
@@ -60,9 +61,10 @@ def _append(data: bytes) -> int:
     """Write bytes at the end of the file; return where that is."""
     global _end
     with _lock:
+        file = _file()  # here, so that the first who write at once do not make one each
         offset, _end = _end, _end + len(data)
     rest, at = memoryview(data), offset
     while rest:
-        written = os.pwrite(_file().fileno(), rest, at)
+        written = os.pwrite(file, rest, at)
         rest, at = rest[written:], at + written
     return offset

@@ -55,5 +55,6 @@ def test_many_write_at_once() -> None:
 
 def test_the_file_has_no_name() -> None:
     written(b"secret")
-    there = os.fstat(spool._file().fileno())
+    there = os.fstat(spool._file())
     assert (there.st_nlink, spool._file()) == (0, spool._file())
+    assert not os.get_inheritable(spool._file())
