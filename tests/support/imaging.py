@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -59,53 +59,81 @@ def array(image: Image.Image, mode: str = "RGB") -> NDArray[np.float64]:
     return np.asarray(image.convert(mode), dtype=np.float64)
 
 
+class Files(Mapping[str, bytes]):
+    """A file of every format and of its notable varieties, all showing one picture.
+
+    Each is made when it is asked for: names are enough to collect tests.
+    """
+
+    def __getitem__(self, name: str) -> bytes:
+        return _file(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_makers())
+
+    def __len__(self) -> int:
+        return len(_makers())
+
+
+def files() -> Files:
+    return Files()
+
+
 @cache
-def files() -> Mapping[str, bytes]:
-    """Return a file of every format and of its notable varieties, all showing one picture."""
-    rgb, grey, clear = picture(160, 120), picture(160, 120, "L"), half_clear()
-    other = Image.new("RGB", (160, 120), "blue")
-    deep = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
-    bilevel = picture(160, 120, "1")
+def _file(name: str) -> bytes:
+    return _makers()[name]()
+
+
+@cache
+def _makers() -> Mapping[str, Callable[[], bytes]]:
+    """Return how each is made, of pictures of its own: Pillow keeps what it saved them with."""
+    rgb, grey, inks, bilevel = (
+        partial(picture, 160, 120, mode) for mode in ("RGB", "L", "CMYK", "1")
+    )
+    other = partial(Image.new, "RGB", (160, 120), "blue")
+
+    def deep() -> Image.Image:
+        return Image.fromarray(np.asarray(grey()).astype(np.uint16) * 257)
+
     return {
-        "jpeg": encoded(rgb, quality=95),
-        "jpeg-progressive": encoded(rgb, quality=95, progressive=True),
-        "jpeg-grey": encoded(grey, quality=95),
-        "jpeg-cmyk": encoded(picture(160, 120, "CMYK"), quality=95),
-        "jpeg-mpo": encoded(picture(160, 120), "MPO", save_all=True, append_images=[other.copy()]),
-        "png": encoded(rgb, "PNG"),
-        "png-palette": encoded(rgb.convert("P"), "PNG"),
-        "png-alpha": encoded(clear, "PNG"),
-        "png-16": encoded(deep, "PNG"),
-        "png-1": encoded(bilevel, "PNG"),
-        "png-interlaced": interlaced(grey),
-        "apng": encoded(rgb, "PNG", save_all=True, append_images=[other]),
-        "webp": encoded(rgb, "WEBP", quality=90),
-        "webp-lossless": encoded(rgb, "WEBP", lossless=True),
-        "webp-alpha": encoded(clear, "WEBP"),
-        "webp-animated": encoded(rgb, "WEBP", save_all=True, append_images=[other]),
-        "avif": encoded(rgb, "AVIF", quality=90),
-        "avif-alpha": encoded(clear, "AVIF"),
-        "gif": encoded(rgb, "GIF"),
-        "gif-animated": encoded(rgb, "GIF", save_all=True, append_images=[other]),
-        "tiff": encoded(rgb, "TIFF"),
-        "tiff-lzw": encoded(rgb, "TIFF", compression="tiff_lzw"),
-        "tiff-deflate": encoded(rgb, "TIFF", compression="tiff_deflate"),
-        "tiff-jpeg": encoded(picture(160, 120), "TIFF", compression="jpeg", quality=95),
-        "tiff-fax": encoded(bilevel, "TIFF", compression="group4"),
-        "tiff-16": encoded(deep, "TIFF"),
-        "tiff-float": encoded(Image.fromarray(np.float32(grey) / np.float32(255)), "TIFF"),
-        "tiff-cmyk": encoded(picture(160, 120, "CMYK"), "TIFF"),
-        "tiff-pages": encoded(
-            picture(160, 120),
-            "TIFF",
-            save_all=True,
-            append_images=[other.copy(), picture(160, 120, "L")],
+        "jpeg": lambda: encoded(rgb(), quality=95),
+        "jpeg-progressive": lambda: encoded(rgb(), quality=95, progressive=True),
+        "jpeg-grey": lambda: encoded(grey(), quality=95),
+        "jpeg-cmyk": lambda: encoded(inks(), quality=95),
+        "jpeg-mpo": lambda: encoded(rgb(), "MPO", save_all=True, append_images=[other()]),
+        "png": lambda: encoded(rgb(), "PNG"),
+        "png-palette": lambda: encoded(rgb().convert("P"), "PNG"),
+        "png-alpha": lambda: encoded(half_clear(), "PNG"),
+        "png-16": lambda: encoded(deep(), "PNG"),
+        "png-1": lambda: encoded(bilevel(), "PNG"),
+        "png-interlaced": lambda: interlaced(grey()),
+        "apng": lambda: encoded(rgb(), "PNG", save_all=True, append_images=[other()]),
+        "webp": lambda: encoded(rgb(), "WEBP", quality=90),
+        "webp-lossless": lambda: encoded(rgb(), "WEBP", lossless=True),
+        "webp-alpha": lambda: encoded(half_clear(), "WEBP"),
+        "webp-animated": lambda: encoded(rgb(), "WEBP", save_all=True, append_images=[other()]),
+        "avif": lambda: encoded(rgb(), "AVIF", quality=90),
+        "avif-alpha": lambda: encoded(half_clear(), "AVIF"),
+        "gif": lambda: encoded(rgb(), "GIF"),
+        "gif-animated": lambda: encoded(rgb(), "GIF", save_all=True, append_images=[other()]),
+        "tiff": lambda: encoded(rgb(), "TIFF"),
+        "tiff-lzw": lambda: encoded(rgb(), "TIFF", compression="tiff_lzw"),
+        "tiff-deflate": lambda: encoded(rgb(), "TIFF", compression="tiff_deflate"),
+        "tiff-jpeg": lambda: encoded(rgb(), "TIFF", compression="jpeg", quality=95),
+        "tiff-fax": lambda: encoded(bilevel(), "TIFF", compression="group4"),
+        "tiff-16": lambda: encoded(deep(), "TIFF"),
+        "tiff-float": lambda: encoded(
+            Image.fromarray(np.float32(grey()) / np.float32(255)), "TIFF"
         ),
-        "bmp": encoded(rgb, "BMP"),
-        "bmp-palette": encoded(rgb.convert("P"), "BMP"),
-        "heic": (DATA / "opaque.heic").read_bytes(),
-        "heic-alpha": (DATA / "alpha.heic").read_bytes(),
-        "svg": SVG,
+        "tiff-cmyk": lambda: encoded(inks(), "TIFF"),
+        "tiff-pages": lambda: encoded(
+            rgb(), "TIFF", save_all=True, append_images=[other(), grey()]
+        ),
+        "bmp": lambda: encoded(rgb(), "BMP"),
+        "bmp-palette": lambda: encoded(rgb().convert("P"), "BMP"),
+        "heic": (DATA / "opaque.heic").read_bytes,
+        "heic-alpha": (DATA / "alpha.heic").read_bytes,
+        "svg": lambda: SVG,
     }
 
 

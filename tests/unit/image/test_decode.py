@@ -97,28 +97,26 @@ def test_a_drawing_is_drawn_at_the_size_of_its_largest_use() -> None:
 
 # ------------------------------------------------------------------------------ quality
 
-SIZE = 960, 640
-
 
 @pytest.mark.parametrize("width", [480, 240, 150, 120, 60])
 def test_a_photo_decoded_small_comes_near_a_full_decode(width: int) -> None:
     """Decoded at half the scale, so that less than twice the size remains, it has 40 to 46 dB."""
-    data = encoded(scene(*SIZE, seed=1), quality=90, subsampling=0)
+    data = encoded(scene(960, 640, seed=1), quality=90, subsampling=0)
     size = (width, width * 2 // 3)
     made = array(rendition(data, preset(width=width, height=size[1], format="png")))
     assert psnr(made, reference(opened(data), size)) > 51
 
 
-@pytest.mark.parametrize("width", [600, 300])
+@pytest.mark.parametrize("width", [900, 600])
 def test_a_picture_up_to_half_larger_is_reduced_once(width: int) -> None:
-    """Reduced twice, it has 46 dB at 600 pixels and 55 at 300."""
-    whole = scene(*SIZE, seed=1)
+    """Reduced twice, it has 49 dB at 900 pixels and 53 at 600; a document needs 1,200."""
+    whole = scene(1600, 160, seed=1)
     data = encoded(whole, "PNG", compress_level=1)
-    with_large = [preset(name="l", width=700, height=700),
+    with_large = [preset(name="l", width=1210, height=1210),
                   preset(name="s", width=width, height=width, format="png")]  # fmt: skip
     (_, (_, small)) = renditions(data, *with_large)
     made = opened(small.data)
-    assert psnr(array(made), reference(whole, made.size)) > 55.5
+    assert psnr(array(made), reference(whole, made.size)) > 55
 
 
 @pytest.mark.parametrize("width", [240, 120])

@@ -17,9 +17,11 @@ from PIL import Image, ImageOps
 from benchmarks.quality import psnr, reference
 from tests.support.images import picture, scene
 
-SCENE = scene(600, 400, seed=1)
-
 Floats = NDArray[np.float64]
+
+
+def photo() -> Image.Image:
+    return scene(600, 400, seed=1)
 
 
 def image_of(picture: Image.Image) -> Any:
@@ -36,45 +38,45 @@ def values(image: Any) -> Floats:
 def test_reducing_comes_near_an_unhurried_filter(width: int) -> None:
     """Any other kernel, or averaged blocks from a factor of 4 on, would be at most 50 dB."""
     size = (width, round(width * 2 / 3))
-    made = values(pixels.reduce_in_steps(image_of(SCENE), size))
-    assert psnr(made, reference(SCENE, size)) > 51
+    made = values(pixels.reduce_in_steps(image_of(photo()), size))
+    assert psnr(made, reference(photo(), size)) > 51
 
 
 @pytest.mark.parametrize("width", [180, 150, 120, 75, 50])
 def test_reducing_in_one_go_comes_near_enough(width: int) -> None:
     """As pages and sources are, whose rows stream by: a gap of 1.5 would have 44 dB or less."""
     size = (width, round(width * 2 / 3))
-    assert psnr(values(pixels.reduce(image_of(SCENE), size)), reference(SCENE, size)) > 45.5
+    assert psnr(values(pixels.reduce(image_of(photo()), size)), reference(photo(), size)) > 45.5
 
 
 @pytest.mark.parametrize(("factor", "blocks"), [(2, 1), (4, 2), (5, 2), (8, 4), (10, 5)])
 def test_reducing_in_one_go_leaves_the_filter_a_factor_of_two(factor: int, blocks: int) -> None:
     """What is more than that is averaged in blocks, which costs a fraction of the filter."""
     width, height = 600 // factor, 400 // factor
-    averaged = image_of(SCENE).shrink(blocks, blocks)
+    averaged = image_of(photo()).shrink(blocks, blocks)
     scale = {"vscale": height / averaged.height, "kernel": "lanczos3"}
     filtered = averaged.resize(width / averaged.width, **scale)
-    made = pixels.reduce(image_of(SCENE), (width, height))
+    made = pixels.reduce(image_of(photo()), (width, height))
     assert psnr(values(made), values(filtered)) > 51, "rounding apart, the same"
 
 
 @pytest.mark.parametrize("size", [(172, 115), (100, 200), (300, 80), (600, 400), (599, 400)])
 def test_up_to_three_and_a_half_times_takes_one_step(size: tuple[int, int]) -> None:
-    one = pixels.reduce(image_of(SCENE), size)
-    assert (values(pixels.reduce_in_steps(image_of(SCENE), size)) == values(one)).all()
+    one = pixels.reduce(image_of(photo()), size)
+    assert (values(pixels.reduce_in_steps(image_of(photo()), size)) == values(one)).all()
 
 
 @pytest.mark.parametrize("size", [(171, 114), (100, 67), (40, 27)])
 def test_from_three_and_a_half_times_it_is_halved_on_the_way(size: tuple[int, int]) -> None:
     double = (2 * size[0], 2 * size[1])
-    halved = pixels.reduce(pixels.reduce_in_steps(image_of(SCENE), double), size)
-    made = values(pixels.reduce_in_steps(image_of(SCENE), size))
+    halved = pixels.reduce(pixels.reduce_in_steps(image_of(photo()), double), size)
+    made = values(pixels.reduce_in_steps(image_of(photo()), size))
     assert (made == values(halved)).all()
-    assert (made != values(pixels.reduce(image_of(SCENE), size))).any()
+    assert (made != values(pixels.reduce(image_of(photo()), size))).any()
 
 
 def test_exactly_three_and_a_half_times_is_halved_too() -> None:
-    image = image_of(SCENE.crop((0, 0, 350, 210)))
+    image = image_of(photo().crop((0, 0, 350, 210)))
     halved = pixels.reduce(pixels.reduce(image, (200, 120)), (100, 60))
     assert (values(pixels.reduce_in_steps(image, (100, 60))) == values(halved)).all()
 
@@ -115,8 +117,8 @@ def test_floats_are_not_rounded() -> None:
 
 @pytest.mark.parametrize("deep", [False, True])
 def test_transparency_is_weighed_in_without_losing_light(deep: bool) -> None:
-    alpha = np.asarray(Image.linear_gradient("L").resize(SCENE.size), dtype=np.float64)
-    colour = np.asarray(SCENE, dtype=np.float64)
+    alpha = np.asarray(Image.linear_gradient("L").resize(photo().size), dtype=np.float64)
+    colour = np.asarray(photo(), dtype=np.float64)
     stored = np.dstack([colour, alpha]).astype(np.uint8)
     image = image_of(Image.fromarray(stored))
     if deep:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 
 import numpy as np
 import pytest
@@ -14,9 +15,17 @@ from PIL import Image, ImageFilter
 
 from tests.support.images import opened, picture, scene
 
-SCENE = scene(960, 640, seed=1).resize((240, 160), Image.Resampling.LANCZOS)
-SOFT = SCENE.filter(ImageFilter.GaussianBlur(2))
 SAMPLES = "samples"
+
+
+@cache
+def detailed() -> Image.Image:
+    return scene(960, 640, seed=1).resize((240, 160), Image.Resampling.LANCZOS)
+
+
+@cache
+def soft() -> Image.Image:
+    return detailed().filter(ImageFilter.GaussianBlur(2))
 
 
 def pixels(image: Image.Image) -> Pixels:
@@ -42,9 +51,12 @@ def sample(name: str, left: int, top: int) -> Image.Image:
 
 
 @pytest.mark.parametrize(
-    ("image", "most"), [(sample("coffee.png", 150, 60), 4), (sample("rocket.jpg", 250, 160), 6)]
+    ("name", "left", "top", "most"), [("coffee.png", 150, 60, 4), ("rocket.jpg", 250, 160, 6)]
 )
-def test_the_score_is_told_before_the_picture_is_encoded(image: Image.Image, most: float) -> None:
+def test_the_score_is_told_before_the_picture_is_encoded(
+    name: str, left: int, top: int, most: float
+) -> None:
+    image = sample(name, left, top)
     trial = jpeg(pixels(image).image, quality.TRIAL, graphic=False)
     assert abs(quality.score(pixels(image), graphic=False) - look(image, trial)) < most
 
@@ -56,12 +68,12 @@ def test_the_score_that_was_fitted_is_the_one_that_is_told(
     mode: str, graphic: bool, score: float
 ) -> None:
     """Tables, colours, scales: whatever of them changes, the fit holds no longer."""
-    told = quality.score(pixels(SCENE.convert(mode)), graphic=graphic)
+    told = quality.score(pixels(detailed().convert(mode)), graphic=graphic)
     assert told == pytest.approx(score, abs=0.15)
 
 
 def test_a_soft_picture_needs_less_than_one_full_of_detail() -> None:
-    assert quality.LEAST == best(SOFT) < 70 < best(SCENE) < best(scene(240, 160, seed=1))
+    assert quality.LEAST == best(soft()) < 70 < best(detailed()) < best(scene(240, 160, seed=1))
 
 
 def test_the_quality_has_bounds() -> None:
@@ -82,12 +94,12 @@ def test_a_drawing_is_tried_with_whole_colours() -> None:
 
 
 def test_a_grey_picture_needs_less_as_it_has_no_colours_to_lose() -> None:
-    grey = SCENE.convert("L")
+    grey = detailed().convert("L")
     assert 4 <= best(grey.convert("RGB")) - best(grey) <= 12
 
 
 def test_a_high_effort_takes_of_the_look_and_so_more_quality() -> None:
-    assert best(SCENE, effort="high") == best(SCENE) + quality.TRELLIS
+    assert best(detailed(), effort="high") == best(detailed()) + quality.TRELLIS
 
 
 @pytest.mark.parametrize(
@@ -98,8 +110,8 @@ def test_a_score_above_the_aim_needs_less_quality_and_one_below_it_more(
     score: float, normal: int, high: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(quality, "score", lambda *_, **__: score)
-    assert (best(SOFT), best(SOFT, effort="high")) == (normal, high)
-    assert quality.of(pixels(SOFT), graphic=False) == normal
+    assert (best(soft()), best(soft(), effort="high")) == (normal, high)
+    assert quality.of(pixels(soft()), graphic=False) == normal
 
 
 def test_of_a_large_picture_parts_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,9 +180,9 @@ def test_auto_is_the_usual_quality_of_formats_but_jpeg(image_format: str) -> Non
 
 
 def test_auto_is_told_from_the_pixels_that_are_encoded() -> None:
-    found = pixels(SCENE)
+    found = pixels(detailed())
     image, chosen = quality.settle(
         from_bytes(found.data, found.size, 3), "auto", "jpeg", graphic=False, effort="high"
     )
-    assert chosen == best(SCENE, effort="high")
+    assert chosen == best(detailed(), effort="high")
     assert image.write_to_memory()[:] == found.data

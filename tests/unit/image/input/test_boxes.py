@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -125,13 +126,24 @@ def avif(image: Image.Image) -> Coded:
 
 HEIC = (DATA / "opaque.heic").read_bytes()
 HEVC = taken_from(HEIC, b"hvc1", b"hvcC", (160, 120))
-PHOTO = scene(160, 120, seed=1)
-PIXELS = {
-    "avif": np.asarray(PHOTO).astype(np.int64),
-    "grey avif": np.asarray(PHOTO.convert("L")).astype(np.int64)[..., None],
-    "heic": shown(HEIC),
-}
-CODED = {"avif": avif(PHOTO), "grey avif": avif(PHOTO.convert("L")), "heic": HEVC}
+
+
+@cache
+def photo(name: str = "avif") -> Image.Image:
+    return scene(160, 120, seed=1).convert("L" if name == "grey avif" else "RGB")
+
+
+@cache
+def pixels(name: str) -> NDArray[np.int64]:
+    found = shown(HEIC) if name == "heic" else np.asarray(photo(name)).astype(np.int64)
+    return found.reshape(120, 160, -1)
+
+
+@cache
+def coded(name: str) -> Coded:
+    return HEVC if name == "heic" else avif(photo(name))
+
+
 BRANDS = {"avif": b"avif", "grey avif": b"avif", "heic": b"heic"}
 
 
@@ -139,7 +151,7 @@ def near(made: NDArray[np.int64], wanted: NDArray[np.int64]) -> bool:
     return made.shape == wanted.shape and float(np.abs(made - wanted).mean()) < 2
 
 
-@pytest.mark.parametrize("name", CODED)
+@pytest.mark.parametrize("name", BRANDS)
 @pytest.mark.parametrize("wide", [False, True])
 @pytest.mark.parametrize(
     ("changes", "turn"),
@@ -157,41 +169,41 @@ def test_pictures_are_turned_and_mirrored(
     name: str, wide: bool, changes: list[bytes], turn: tuple[int | str, ...]
 ) -> None:
     """irot counts anticlockwise quarters; imir mirrors rows or columns (ISO/IEC 23008-12, 6.5)."""
-    wanted = PIXELS[name]
+    wanted = pixels(name)
     for each in turn:
         if isinstance(each, int):
             wanted = np.rot90(wanted, each)
         else:
             wanted = wanted[::-1] if each == "rows" else wanted[:, ::-1]
-    assert near(shown(container(BRANDS[name], [CODED[name]], changes, wide=wide)), wanted)
+    assert near(shown(container(BRANDS[name], [coded(name)], changes, wide=wide)), wanted)
 
 
-@pytest.mark.parametrize("name", CODED)
+@pytest.mark.parametrize("name", BRANDS)
 @pytest.mark.parametrize("turned", [False, True])
 def test_pictures_are_joined(name: str, turned: bool) -> None:
     """As phones store large ones: in tiles, of which the last may reach beyond the picture."""
     grid = (b"grid", bytes([0, 0, 1, 1]) + struct.pack(">HH", 300, 210), (300, 210))
     changes = [box(b"irot", b"\1")] if turned else []
-    wanted = np.tile(PIXELS[name], (2, 2, 1))[:210, :300]
-    made = shown(container(BRANDS[name], [CODED[name]] * 4, changes, joined=grid))
+    wanted = np.tile(pixels(name), (2, 2, 1))[:210, :300]
+    made = shown(container(BRANDS[name], [coded(name)] * 4, changes, joined=grid))
     assert near(made, np.rot90(wanted) if turned else wanted)
 
 
 @pytest.mark.parametrize("name", ["avif", "grey avif"])
 def test_pictures_are_cut(name: str) -> None:
     cut = box(b"clap", struct.pack(">8I", 40, 1, 30, 1, 0, 1, 0, 1))
-    made = shown(container(b"avif", [CODED[name]], [cut]))
-    assert near(made[..., : PIXELS[name].shape[2]], PIXELS[name][45:75, 60:100])
+    made = shown(container(b"avif", [coded(name)], [cut]))
+    assert near(made[..., : pixels(name).shape[2]], pixels(name)[45:75, 60:100])
 
 
-@pytest.mark.parametrize("name", CODED)
+@pytest.mark.parametrize("name", BRANDS)
 def test_pictures_have_transparency(name: str) -> None:
     ramp = Image.linear_gradient("L").resize((160, 120))
     alpha, wanted = avif(ramp), np.asarray(ramp)[..., None]
     if name == "heic":  # of which we have no ramp: the lightness of the picture itself
-        alpha, wanted = HEVC, PIXELS["heic"] @ np.array([[0.299], [0.587], [0.114]])
-    made = shown(container(BRANDS[name], [CODED[name]], [], auxiliary=alpha))
-    assert near(made[..., :-1], np.broadcast_to(PIXELS[name], (120, 160, 3)))
+        alpha, wanted = HEVC, pixels("heic") @ np.array([[0.299], [0.587], [0.114]])
+    made = shown(container(BRANDS[name], [coded(name)], [], auxiliary=alpha))
+    assert near(made[..., :-1], np.broadcast_to(pixels(name), (120, 160, 3)))
     assert near(made[..., -1:], wanted)
 
 
@@ -223,13 +235,13 @@ def test_a_picture_that_is_cut_far_is_unsupported_in_heic() -> None:
     )
     with pytest.raises(UnsupportedImage, match="it shows only a part of its picture"):
         develop(far)
-    assert near(shown(near_by), PIXELS["heic"][1:-1, 1:-1])
+    assert near(shown(near_by), pixels("heic")[1:-1, 1:-1])
 
 
 @pytest.mark.parametrize("brand", [b"heic", b"avif"])
 def test_a_file_that_says_less_than_it_holds_is_corrupt(brand: bytes) -> None:
     name = "heic" if brand == b"heic" else "avif"
-    data = container(brand, [CODED[name]._replace(size=(16, 16))], [])
+    data = container(brand, [coded(name)._replace(size=(16, 16))], [])
     with pytest.raises(CorruptImage):
         develop(data)
 
@@ -253,13 +265,12 @@ def test_a_film_is_unsupported_and_a_broken_picture_corrupt(brand: bytes) -> Non
 
 
 def test_the_first_picture_of_an_animated_avif_is_shown() -> None:
-    first, second = PHOTO, Image.new("RGB", (160, 120), "blue")
-    data = encoded(
-        first, "AVIF", quality=95, subsampling="4:4:4", save_all=True, append_images=[second]
-    )
+    first, second = photo(), Image.new("RGB", (160, 120), "blue")
+    options = {"quality": 95, "subsampling": "4:4:4", "save_all": True}
+    data = encoded(first, "AVIF", append_images=[second], **options)
     assert data[8:12] == b"avis"
     assert develop(data).image.frames == 2
-    assert near(shown(data), PIXELS["avif"])
+    assert near(shown(data), pixels("avif"))
 
 
 @pytest.mark.parametrize(
@@ -269,7 +280,7 @@ def test_the_first_picture_of_an_animated_avif_is_shown() -> None:
 )
 def test_the_frames_of_an_avif_count(limits: Limits) -> None:
     films = [
-        encoded(PHOTO, "AVIF", speed=10, save_all=True, append_images=[PHOTO] * (count - 1))
+        encoded(photo(), "AVIF", speed=10, save_all=True, append_images=[photo()] * (count - 1))
         for count in (2, 3)
     ]
     assert develop(films[0], limits=limits).image.frames == 2
@@ -299,7 +310,7 @@ def test_an_avif_that_memory_has_no_room_for_is_refused_by_its_header(
     mode: str, subsampling: str, room: int
 ) -> None:
     """Of 64 MiB, the process itself takes 40; so they are divided by what a pixel takes."""
-    small = encoded(PHOTO.convert(mode), "AVIF", speed=10, subsampling=subsampling)
+    small = encoded(photo().convert(mode), "AVIF", speed=10, subsampling=subsampling)
     for wide, fits in ((room // 800, True), (room // 800 + 1, False)):
         data = small.replace(struct.pack(">II", 160, 120), struct.pack(">II", wide, 800))
         limits = Limits(max_memory=64 * MIB)

@@ -150,7 +150,7 @@ def test_the_log_has_what_was_said(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.mark.parametrize("name", sorted(FILES))
 def test_no_reason_is_in_a_library_s_words(name: str) -> None:
     data, told = FILES[name], []
-    for tenths in range(1, 10):
+    for tenths in (1, 3, 5, 9):  # between them no file has another fault
         try:
             develop(data[: len(data) * tenths // 10])
         except DarkroomError as error:
