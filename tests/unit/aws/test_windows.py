@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from darkroom.aws import windows
-from darkroom.aws.windows import LISTED, Waiting, Windows
+from darkroom.aws.windows import Waiting, Windows
 from darkroom.contract.errors import AccessDenied, StorageError
+from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
+from moto.dynamodb.models import dynamodb_backends
 
+from tests.conftest import REGION
 from tests.support.aws import client, empty_account
 
 WINDOW = "alert window/FAILED sender CorruptImage uploads/"
@@ -25,17 +28,23 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Any:
     return clock
 
 
-@pytest.fixture
-def table(clock: Any) -> Iterator[Windows]:
+@pytest.fixture(scope="module")
+def dynamodb() -> Iterator[Any]:
     with empty_account():
-        dynamodb = client("dynamodb")
-        dynamodb.create_table(
+        made = client("dynamodb")
+        made.create_table(
             TableName="images",
             BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[{"AttributeName": "image", "AttributeType": "S"}],
             KeySchema=[{"AttributeName": "image", "KeyType": "HASH"}],
         )
-        yield Windows(dynamodb, "images")
+        yield made
+
+
+@pytest.fixture
+def table(clock: Any, dynamodb: Any) -> Windows:
+    dynamodb_backends[ACCOUNT][REGION].tables["images"].items.clear()
+    return Windows(dynamodb, "images")
 
 
 def test_the_first_opens_it_and_those_after_it_wait(table: Windows) -> None:
@@ -65,11 +74,18 @@ def test_who_comes_twice_waits_once(table: Windows) -> None:
     assert table.close(WINDOW) == Waiting(frozenset({"second"}))
 
 
-def test_so_many_are_listed_and_the_others_counted(table: Windows) -> None:
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many are listed, instead of 50."""
+    monkeypatch.setattr(windows, "LISTED", 4)
+    return windows.LISTED
+
+
+def test_so_many_are_listed_and_the_others_counted(table: Windows, few: int) -> None:
     table.open(WINDOW, "first", 300)
-    for number in range(LISTED + 3):
+    for number in range(few + 3):
         assert table.join(WINDOW, str(number))
-    assert table.close(WINDOW) == Waiting(frozenset(map(str, range(LISTED))), 3)
+    assert table.close(WINDOW) == Waiting(frozenset(map(str, range(few))), 3)
 
 
 def test_what_is_closed_is_kept_until_it_is_told(table: Windows) -> None:
@@ -83,9 +99,9 @@ def test_what_is_closed_is_kept_until_it_is_told(table: Windows) -> None:
     assert table.close(WINDOW) == Waiting(frozenset({"fourth"}))
 
 
-def test_what_was_counted_is_told_once(table: Windows) -> None:
+def test_what_was_counted_is_told_once(table: Windows, few: int) -> None:
     table.open(WINDOW, "first", 300)
-    for number in range(LISTED + 3):
+    for number in range(few + 3):
         table.join(WINDOW, str(number))
     told = table.close(WINDOW)
     table.forget(WINDOW, told)
