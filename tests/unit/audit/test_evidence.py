@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from darkroom.contract.record import ImageRecord
 
 from darkroom_ops.audit.evidence import StackEvidence, Upload
-from tests.support.aws import empty_account
+from tests.support.aws import client, empty_account
 
 TABLE = "images"
 ROLE = "arn:aws:iam::123456789012:role/darkroom"
@@ -26,14 +25,11 @@ _numbers = itertools.count()
 @pytest.fixture(scope="module")
 def clients() -> Iterator[SimpleNamespace]:
     """Clients of an empty account; the keys of each test are its own."""
-    given: Any = {
-        "region_name": "us-east-1", "aws_access_key_id": "x", "aws_secret_access_key": "x",
-    }  # fmt: skip
     with empty_account():
         made = SimpleNamespace(
-            s3=boto3.client("s3", **given),
-            dynamodb=boto3.client("dynamodb", **given),
-            stepfunctions=boto3.client("stepfunctions", **given),
+            s3=client("s3"),
+            dynamodb=client("dynamodb"),
+            stepfunctions=client("stepfunctions"),
         )
         made.dynamodb.create_table(
             TableName=TABLE,
