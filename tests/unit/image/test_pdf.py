@@ -26,8 +26,8 @@ from tests.support.images import encoded, opened, picture
 from tests.support.imaging import array, develop, files
 
 FILES = files()
-KINDS = ("jpeg", "jpeg-progressive", "jpeg-grey", "jpeg-cmyk", "png", "png-palette", "png-alpha",
-         "png-16", "png-1", "heic", "tiff-pages", "svg")  # fmt: skip
+KINDS = ("jpeg", "jpeg-progressive", "jpeg-grey", "png", "png-palette", "png-alpha", "png-16",
+         "png-1", "heic", "tiff-pages")  # fmt: skip
 """Of these, a document differs in what is embedded: bytes of the source or not, colours, pages."""
 
 

@@ -189,7 +189,7 @@ def test_the_deployment_s_limits_hold_for_the_image_and_for_a_watermark(s3: Any)
         run_prepare(s3, limits=Limits(max_bytes=99_999), watermark=marked)
 
 
-def test_a_key_that_leaves_no_room_is_refused_before_anything_is_read(s3: Any) -> None:
+def test_a_key_that_leaves_no_room_is_refused_before_anything_is_read() -> None:
     storage = MagicMock()
     given = {"source": {"bucket": "the-source", "key": "k" * 1024}}
     with pytest.raises(InvalidRequest, match="shorter key"):
@@ -234,14 +234,14 @@ def test_a_watermark_picture_that_is_missing_is_named(s3: Any) -> None:
 
 
 @pytest.mark.parametrize("value", ["not json", "null", "[]", '[{"name": "x"}]', '{"a": 1}'])
-def test_wrong_deployed_presets_name_the_parameter(s3: Any, value: str) -> None:
+def test_wrong_deployed_presets_name_the_parameter(value: str) -> None:
     with pytest.raises(
         InvalidRequest, match=r"^The deployed presets \(SSM parameter /presets\): Expected"
     ):
-        run_prepare(s3, deployed=value)
+        run_prepare(MagicMock(), deployed=value)
 
 
-def test_nothing_is_read_for_a_wrong_request(s3: Any) -> None:
+def test_nothing_is_read_for_a_wrong_request() -> None:
     storage = MagicMock()
     with pytest.raises(InvalidRequest):
         prepare({"sauce": {}}, "run-1", storage, parameters(), SETTINGS, Limits())
