@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import secrets
 from typing import Any
 
 import pytest
@@ -15,12 +17,22 @@ from tests.support.pipeline import Pipeline, Run
 @pytest.fixture(scope="module")
 def two(deployed: Pipeline) -> tuple[Run, Run]:
     """Two executions; the second is the newer one."""
-    first, second = (deployed.upload(photo(64, 64), f"keys/{name}.jpg") for name in "ab")
+    folder = f"keys-{secrets.token_hex(4)}"
+    first, second = (deployed.upload(photo(64, 64), f"{folder}/{name}.jpg") for name in "ab")
     return first, second
 
 
-def test_j_and_k_go_from_row_to_row_and_enter_opens_one(page: Any, two: tuple[Run, Run]) -> None:
-    page.goto("/?image=/keys/")
+@pytest.fixture
+def both(two: tuple[Run, Run]) -> str:
+    """The address of a list of the two."""
+    key = json.loads(two[0].described["input"])["detail"]["object"]["key"]
+    return f"/?image=/{key.split('/')[-2]}/"
+
+
+def test_j_and_k_go_from_row_to_row_and_enter_opens_one(
+    page: Any, two: tuple[Run, Run], both: str
+) -> None:
+    page.goto(both)
     expect(page.locator("#list tbody tr")).to_have_count(2)
     first, second = (page.locator(f"#x-{run.name} .whole") for run in two)
     page.keyboard.press("j")
@@ -33,7 +45,7 @@ def test_j_and_k_go_from_row_to_row_and_enter_opens_one(page: Any, two: tuple[Ru
     page.keyboard.press("x")
     expect(page.locator(f"#x-{two[1].name} input")).to_be_checked()
     page.locator("[data-count]", has_text="1 chosen").wait_for()
-    page.goto("/?image=/keys/")
+    page.goto(both)
     page.keyboard.press("j")
     expect(second).to_be_focused()
     page.keyboard.press("Enter")
@@ -42,10 +54,10 @@ def test_j_and_k_go_from_row_to_row_and_enter_opens_one(page: Any, two: tuple[Ru
     page.wait_for_url(re.compile(f"{two[1].name}/rerun"))
 
 
-def test_r_re_runs_the_row_or_the_execution(page: Any, two: tuple[Run, Run]) -> None:
+def test_r_re_runs_the_row_or_the_execution(page: Any, two: tuple[Run, Run], both: str) -> None:
     # No content: the browser stays on the page.
     page.route("**/rerun", lambda route: route.fulfill(status=204))
-    page.goto("/?image=/keys/")
+    page.goto(both)
     expect(page.locator("#list tbody tr")).to_have_count(2)
     page.keyboard.press("k")
     expect(page.locator(f"#x-{two[0].name} .whole")).to_be_focused()

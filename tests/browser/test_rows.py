@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
+from urllib.parse import parse_qs
 
 from tests.browser.conftest import expect
 from tests.support.images import photo
@@ -82,12 +83,15 @@ def test_the_button_says_what_is_to_be_done_to_those_that_are_chosen(
     page.locator(f"#x-{run.name} input").check()
     with page.expect_request("**/bulk?*") as one:
         page.get_by_role("button", name="Redrive …").click()
-    assert one.value.post_data == f"execution={run.name}&action=redrive"
+    assert parse_qs(one.value.post_data) == {"execution": [run.name], "action": ["redrive"]}
+    with page.expect_request("**/bulk?*") as other:
+        page.get_by_role("button", name="Re-run …").click()
+    assert parse_qs(other.value.post_data) == {"execution": [run.name], "action": ["rerun"]}
     page.goto("/?image=/button/")
     page.locator("[data-page]").check()
     page.locator("[data-count]", has_text="1 chosen").wait_for()
     page.evaluate("id => document.getElementById(id).remove()", f"x-{run.name}")
     with page.expect_request("**/bulk?*") as gone:
         page.get_by_role("button", name="Stop …").click()
-    assert gone.value.post_data == f"execution={run.name}&action=stop"
+    assert parse_qs(gone.value.post_data) == {"execution": [run.name], "action": ["stop"]}
     page.goto("/")

@@ -72,12 +72,13 @@ addEventListener("submit", async (event) => {
   event.preventDefault();
   const { target, submitter } = event;
   if (!(await ask())) return;
+  const said = document.createElement("input"); // which button it was, is not sent by submit()
   if (submitter?.name) {
-    const said = document.createElement("input"); // which button it was, is not sent by submit()
     Object.assign(said, { type: "hidden", name: submitter.name, value: submitter.value });
     target.append(said);
   }
   target.submit();
+  said.remove(); // a person who comes back may press another one
 });
 
 document.addEventListener("parts", tick);

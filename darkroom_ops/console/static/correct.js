@@ -10,8 +10,7 @@ addEventListener("beforeunload", (event) => {
 });
 beforeLeaving(() => !sending);
 
-document.addEventListener("change", async (event) => {
-  const input = event.target.closest("[data-corrects]");
+async function correct(input) {
   const file = input?.files[0];
   if (!file || sending) return;
   const place = document.querySelector("[data-sent]");
@@ -29,4 +28,7 @@ document.addEventListener("change", async (event) => {
   }
   sending = false;
   input.value = ""; // so that the same file can be chosen once more
-});
+}
+
+document.addEventListener("change", (event) => correct(event.target.closest("[data-corrects]")));
+correct(document.querySelector("[data-corrects]")); // chosen before this script was there

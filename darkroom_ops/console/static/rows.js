@@ -69,18 +69,11 @@ form.querySelector("[data-none]").addEventListener("click", () => {
   show();
 });
 
-// The boxes of the page are the form's own; those that it has no box for are added.
-form.addEventListener("submit", () => {
-  for (const old of form.querySelectorAll("input")) old.remove();
-  const missing = new Set(chosen);
-  for (const box of boxes()) missing.delete(box.value);
-  const add = (name, value) => {
-    const field = document.createElement("input");
-    Object.assign(field, { type: "hidden", name, value });
-    form.append(field);
-  };
-  if (all) add("all", "1");
-  else for (const name of missing) add("execution", name);
+// The boxes of the page are the form's own, and come and go with what is live: what is chosen counts.
+form.addEventListener("formdata", ({ formData }) => {
+  formData.delete("execution");
+  if (all) formData.append("all", "1");
+  else for (const name of chosen) formData.append("execution", name);
 });
 
 document.addEventListener("parts", show);
