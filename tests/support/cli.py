@@ -1,4 +1,8 @@
-"""The `darkroom` command, called in this process."""
+"""The `darkroom` command, called in this process.
+
+What commands import late is imported here: a module that is first imported while a test stands in
+for a class would keep the stand-in, and fail a later test.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,10 @@ from unittest.mock import patch
 import typer
 from typer.testing import CliRunner
 
+import darkroom_ops.cli.progress
+import darkroom_ops.console.context
+import darkroom_ops.many
+import darkroom_ops.overview.read  # noqa: F401
 from darkroom_ops.cli.main import app
 
 
