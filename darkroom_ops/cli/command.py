@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
+from dataclasses import is_dataclass
 from typing import Any, TypeVar
 
 import typer
@@ -77,17 +78,28 @@ def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
 
 
 def add(app: typer.Typer, function: Callable[..., int]) -> None:
-    """Let an application have a command: its own options, and then those of its target."""
+    """Let an application have a command: its own options, and then those of its target.
+
+    A parameter that is a dataclass stands for its fields, each of which is an option.
+    """
     stack, settings = _DECLARED[function]
     own = [each for each in _parameters(function) if each.name != "target"]
     offered = [each for each in _parameters(Target) if stack or each.name == "json"]
+    groups: dict[str, Any] = {e.name: e.annotation for e in own if is_dataclass(e.annotation)}
 
     def run(**given: Any) -> None:
-        target = Target(**{each.name: given.pop(each.name) for each in offered})
-        with explained(as_json=target.json):
-            raise typer.Exit(function(target, **given))
+        def taken(names: list[inspect.Parameter]) -> dict[str, Any]:
+            return {each.name: given.pop(each.name) for each in names}
 
-    parameters = [*own, *offered]
+        target = Target(**taken(offered))
+        grouped = {name: group(**taken(_parameters(group))) for name, group in groups.items()}
+        with explained(as_json=target.json):
+            raise typer.Exit(function(target, **grouped, **given))
+
+    parameters = []
+    for each in own:
+        parameters += _parameters(each.annotation) if each.name in groups else [each]
+    parameters += offered
     run.__name__, run.__doc__ = function.__name__, function.__doc__
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {each.name: each.annotation for each in parameters}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.text import Text
 
+from darkroom_ops.cli.options import Error, From, Match, Prefix, Since, Status, Step
 from darkroom_ops.cli.target import Target
 from darkroom_ops.present import words
 from darkroom_ops.present.failures import FAILED, INTERRUPTED, WrongUse
@@ -33,13 +34,13 @@ NAMED = 10
 class Chosen:
     """What names many executions."""
 
-    status: str | None = None
-    error: str | None = None
-    step: str | None = None
-    since: str | None = None
-    prefix: str | None = None
-    match: str | None = None
-    listed_in: str | None = None
+    status: Status = None
+    error: Error = None
+    step: Step = None
+    since: Since = None
+    prefix: Prefix = None
+    match: Match = None
+    listed_in: From = None
 
     @property
     def any(self) -> bool:

@@ -10,14 +10,7 @@ from darkroom_ops.cli.command import WORK, command
 from darkroom_ops.cli.many import Chosen, many, one_or_many
 from darkroom_ops.cli.options import (
     DryRun,
-    Error,
-    From,
-    Match,
     MaybeExecution,
-    Prefix,
-    Since,
-    Status,
-    Step,
     Yes,
 )
 from darkroom_ops.cli.target import Target
@@ -41,13 +34,7 @@ def redrive(
     target: Target,
     execution: MaybeExecution = None,
     *,
-    status: Status = None,
-    error: Error = None,
-    step: Step = None,
-    since: Since = None,
-    prefix: Prefix = None,
-    match: Match = None,
-    listed_in: From = None,
+    chosen: Chosen,
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> int:
@@ -60,7 +47,6 @@ def redrive(
 
     from darkroom_ops.cli import progress
 
-    chosen = Chosen(status, error, step, since, prefix, match, listed_in)
     if one_or_many(execution, chosen, "redrive"):
         return many(target, "redrive", chosen, dry_run=dry_run, yes=yes)
     assert execution is not None  # noqa: S101 - one_or_many has said so

@@ -19,15 +19,8 @@ from darkroom_ops.cli import inputs
 from darkroom_ops.cli.command import WORK, command
 from darkroom_ops.cli.many import Chosen, many, one_or_many
 from darkroom_ops.cli.options import (
-    Error,
-    From,
-    Match,
     MaybeExecution,
-    Prefix,
     Presets,
-    Since,
-    Status,
-    Step,
     Watermark,
     Yes,
 )
@@ -52,13 +45,7 @@ def rerun(
     target: Target,
     execution: MaybeExecution = None,
     *,
-    status: Status = None,
-    error: Error = None,
-    step: Step = None,
-    since: Since = None,
-    prefix: Prefix = None,
-    match: Match = None,
-    listed_in: From = None,
+    chosen: Chosen,
     preset: Presets = None,
     watermark: Watermark = None,
     notify: Annotated[
@@ -104,7 +91,6 @@ def rerun(
     from darkroom_ops.cli import progress
     from darkroom_ops.rerun import request_of, start
 
-    chosen = Chosen(status, error, step, since, prefix, match, listed_in)
     if one_or_many(execution, chosen, "rerun"):
         if preset or watermark is not None or notify is not None or fields or newest or edit:
             raise WrongUse(

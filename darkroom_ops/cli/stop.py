@@ -13,14 +13,7 @@ from darkroom_ops.cli.command import WORK, command
 from darkroom_ops.cli.many import Chosen, many, one_or_many
 from darkroom_ops.cli.options import (
     DryRun,
-    Error,
-    From,
-    Match,
     MaybeExecution,
-    Prefix,
-    Since,
-    Status,
-    Step,
     Yes,
 )
 from darkroom_ops.cli.target import Target
@@ -44,13 +37,7 @@ def stop(
         str | None,
         typer.Option(metavar="TEXT", help="For the alert and the record.", show_default=False),
     ] = None,
-    status: Status = None,
-    error: Error = None,
-    step: Step = None,
-    since: Since = None,
-    prefix: Prefix = None,
-    match: Match = None,
-    listed_in: From = None,
+    chosen: Chosen,
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> int:
@@ -58,7 +45,6 @@ def stop(
     from darkroom_ops.cli import address
     from darkroom_ops.executions.model import STOPPED
 
-    chosen = Chosen(status, error, step, since, prefix, match, listed_in)
     if one_or_many(execution, chosen, "stop"):
         if not (reason or "").strip() and not dry_run:
             raise WrongUse(

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 
 from darkroom_ops.cli import redrive
+from darkroom_ops.cli.many import Chosen
 from darkroom_ops.cli.target import Target
 from darkroom_ops.executions.model import Execution, read
 from darkroom_ops.present.failures import WrongUse
@@ -147,7 +148,7 @@ def command(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> Any:
         monkeypatch.setattr(
             "darkroom_ops.cli.progress.follow_to_end", lambda *given: 7 + given[2].quiet
         )
-        code = redrive.redrive(Target(stack="photos", json=as_json), "it")
+        code = redrive.redrive(Target(stack="photos", json=as_json), "it", chosen=Chosen())
         assert client.redriven == [execution.arn]
         return code, shown.export_text()
 
