@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import io
 import json
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from darkroom_ops.executions.client import ListPage, NoSuchExecution
 from darkroom_ops.executions.cost import Cost
@@ -109,3 +111,15 @@ def executions(monkeypatch: pytest.MonkeyPatch) -> Executions:
 def darkroom(*words: str, typed: str | None = None) -> tuple[int, str]:
     done = invoke(words, input=typed, env={"COLUMNS": "200"})
     return done.exit_code, done.stdout
+
+
+def screen(width: int) -> Console:
+    """Return a terminal of so many columns, which records what it shows."""
+    return Console(
+        file=io.StringIO(),
+        width=width,
+        record=True,
+        force_terminal=True,
+        color_system=None,
+        _environ={"TERM": "xterm"},
+    )

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import json
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from darkroom_ops.cli.cost import _print, by_outcome
 from darkroom_ops.executions.cost import PRICES, Cost, Item
-from tests.unit.cli.conftest import NOON, darkroom, listed
+from tests.unit.cli.conftest import NOON, darkroom, listed, screen
 
 
 def priced(**lines: float) -> Cost:
@@ -124,19 +122,12 @@ def test_nothing_that_ended_has_no_cost(executions: Any) -> None:
 
 @pytest.mark.parametrize(("width", "each"), [(72, True), (71, False), (60, False)])
 def test_a_narrow_screen_shows_the_price_of_1000_whole(width: int, each: bool) -> None:
-    out = io.StringIO()
-    screen = Console(
-        file=out,
-        width=width,
-        force_terminal=True,
-        color_system=None,
-        _environ={"TERM": "xterm"},
-    )
+    shown = screen(width)
     at: Any = SimpleNamespace(endpoint=None)
 
-    _print(screen, at, by_outcome([("COMPLETE", priced(**{"Lambda requests": 0.000001234}))]))
+    _print(shown, at, by_outcome([("COMPLETE", priced(**{"Lambda requests": 0.000001234}))]))
 
-    table = out.getvalue().partition("\n\n")[2].partition("\n\n")[0]
+    table = shown.export_text().partition("\n\n")[2].partition("\n\n")[0]
     assert ("Each" in table, "…" in table) == (each, False)
     assert "$0.0012" in table
     assert max(map(len, table.splitlines())) <= width

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import datetime
-import io
 import json
 import time
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from darkroom_ops.cli import ls
 from darkroom_ops.executions.listed import Filter, Listed
 from darkroom_ops.executions.model import SourceObject
-from tests.unit.cli.conftest import ARN, NOON, darkroom, listed
+from tests.unit.cli.conftest import ARN, NOON, darkroom, listed, screen
 
 
 def test_a_list_has_a_line_for_each_and_says_whether_there_are_more(executions: Any) -> None:
@@ -137,16 +135,9 @@ def test_a_list_holds_so_many(executions: Any) -> None:
 
 
 def table(width: int, *items: Listed) -> list[str]:
-    out = io.StringIO()
-    screen = Console(
-        file=out,
-        width=width,
-        force_terminal=True,
-        color_system=None,
-        _environ={"TERM": "xterm"},
-    )
-    screen.print(ls._table(items, screen))
-    return [" ".join(line.split()) for line in out.getvalue().splitlines()]
+    shown = screen(width)
+    shown.print(ls._table(items, shown))
+    return [" ".join(line.split()) for line in shown.export_text().splitlines()]
 
 
 @pytest.mark.parametrize(

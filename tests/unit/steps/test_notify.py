@@ -286,16 +286,7 @@ def test_a_success_goes_to_one_topic_and_all_else_to_the_other(world: World) -> 
         ("COMPLETE", {"notifications_topic": there, "alerts_topic": f"{there}-gone"}),
         ("FAILED", {"notifications_topic": f"{there}-gone", "alerts_topic": there}),
     ):
-        settings = NotifySettings(
-            images_table=TABLE,
-            source_bucket="my-photos",
-            output_bucket=BUCKET,
-            stack="photos",
-            runbook="",
-            summary_seconds=0,
-            summary_machine="any",
-            **topics,
-        )
+        settings = msgspec.structs.replace(world.settings, **topics)
         assert announce(report(outcome=outcome), world.services, settings).published
         assert [message["outcome"] for message in world.heard()] == [outcome]
 
