@@ -107,7 +107,9 @@ def measure(made: Made) -> str:
 
 
 def count(number: int, word: str) -> str:
-    """Return a number with its word, as ``1 retry`` or ``2 retries``."""
+    """Return a number with its word, as ``1 retry``, ``2 retries`` or ``1,000 matches``."""
     if number == 1:
         return f"1 {word}"
-    return f"{number} {word[:-1]}ies" if word.endswith("y") else f"{number} {word}s"
+    if word.endswith("y"):
+        return f"{number:,} {word[:-1]}ies"
+    return f"{number:,} {word}{'es' if word.endswith('ch') else 's'}"

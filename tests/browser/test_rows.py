@@ -7,8 +7,10 @@ import re
 from typing import Any
 from urllib.parse import parse_qs
 
+import pytest
+
 from tests.browser.conftest import expect
-from tests.support.images import photo
+from tests.support.images import photo, truncated
 from tests.support.pipeline import Pipeline
 
 
@@ -30,6 +32,7 @@ def test_rows_are_chosen_and_re_run_after_a_plan(page: Any, pipeline: Pipeline) 
     expect(chosen).to_be_hidden()
     page.locator("[data-page]").check()
     expect(page.locator("[data-count]")).to_have_text("3 chosen")
+    expect(page.locator("[data-all]")).to_be_hidden()  # all that match are chosen
     page.locator("[data-page]").uncheck()
     boxes.nth(0).check()
     page.get_by_role("button", name="Choose all 3").click()
@@ -57,6 +60,57 @@ def test_what_is_chosen_stays_so_when_new_rows_push_it_away(page: Any, pipeline:
     page.get_by_role("button", name="Redrive …").click()
     page.wait_for_url(re.compile("/bulk/"))
     expect(page.locator(".reasons")).to_have_text("1 it succeeded")
+
+
+def test_all_of_a_page_are_chosen_on_a_phone(phone: Any, pipeline: Pipeline) -> None:
+    run = pipeline.upload(photo(64, 64), "phone/one.jpg")
+    phone.goto("/?image=/phone/")
+    expect(phone.get_by_text("Drop images")).to_be_hidden()  # fingers choose them
+    expect(phone.locator(f"#x-{run.name} time")).to_be_visible()
+    phone.get_by_text("Choose all on this page").click()
+    expect(phone.locator("[data-count]")).to_have_text("1 chosen")
+
+
+def test_a_row_is_in_line_and_has_an_icon_where_no_picture_is(
+    page: Any, pipeline: Pipeline
+) -> None:
+    good = pipeline.upload(photo(64, 64), "inline/good.jpg")
+    pipeline.upload(truncated(), "inline/bad.jpg")
+    # As that of an image whose outputs a later run has replaced.
+    page.route("**/pictures/thumbnail", lambda route: route.fulfill(status=404))
+    page.goto("/?image=/inline/")
+    expect(page.locator("#list tbody tr")).to_have_count(2)
+    expect(page.locator(f"#x-{good.name} .thumb > svg")).to_be_visible()
+    ends = "rows => rows.map(row => [...row.cells].map(c => c.getBoundingClientRect().bottom))"
+    for row in page.locator("#list tbody tr").evaluate_all(ends):
+        assert len(set(row)) == 1
+
+
+@pytest.mark.parametrize("width", [1024, 1440])
+def test_filters_and_search_are_in_line(page: Any, pipeline: Pipeline, width: int) -> None:
+    pipeline.upload(truncated(), "filters/bad.jpg")
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto("/?image=/filters/")
+    export, step = page.locator(".export"), page.locator("#facet-step")
+    export.wait_for()
+    step.wait_for()
+
+    def top(selector: str) -> set[int]:
+        return set(page.locator(selector).evaluate_all("all => all.map(e => e.offsetTop)"))
+
+    assert len(top(".chips a")) == 1
+    assert len(top(".by-image input:not([type=hidden]), .by-image button")) == 1
+    assert len(top(".facet")) == 1
+    middle = "e => e.getBoundingClientRect().top + e.offsetHeight / 2"
+    assert export.evaluate(middle) == pytest.approx(step.evaluate(middle), abs=1)
+    assert export.evaluate("e => e.getClientRects().length") == 1
+
+
+def test_only_what_is_live_has_a_live_dot(page: Any) -> None:
+    page.goto("/presets")
+    expect(page.locator("[data-live]")).to_be_hidden()
+    page.goto("/")
+    expect(page.locator("[data-live].on")).to_be_visible()
 
 
 def test_a_long_look_is_stopped(page: Any) -> None:

@@ -84,7 +84,10 @@ def test_the_list_shows_filters_and_links(client: TestClient, complete: Run, fai
         found = listed(client, image=text)
         assert address(complete) in found
         assert address(failed) not in found
-    assert "No matches for text nothing" in listed(client, image="nothing")
+    nothing = listed(client, image="nothing")
+    assert "No matches for text nothing" in nothing
+    assert nothing.count("No matches") == 1
+    assert nothing.count('href="/">Clear<') == 1
 
 
 def test_every_answer_is_shut_off_from_other_sites(client: TestClient, complete: Run) -> None:

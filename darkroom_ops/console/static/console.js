@@ -115,8 +115,10 @@ function morph(old, html, morphStyle) {
 // ---------------------------------------------------------------------------- pictures that are gone
 
 async function gone(image) {
-  if (image.closest(".thumb")) {
-    image.remove();
+  const thumb = image.closest(".thumb");
+  if (thumb) {
+    thumb.innerHTML = '<svg class="icon" aria-hidden="true" focusable="false"><use href="#i-image"></use></svg>';
+    thumb.classList.add("gone-frame");
     return;
   }
   const answer = await fetch(image.src).catch(() => null);

@@ -146,6 +146,7 @@ def values(context: Context, request: Request) -> dict[str, Any]:
         "kinds": [(name, f"/inbox?{query(kind=name, page=None)}", label)
                   for name, label in ((None, "All"), *KINDS.items())],
         "q": text,
+        "said": ", ".join(filter(None, (kind and KINDS[kind], text and f"text {text}"))),
         "query": query,
         "newer": f"/inbox?{query(page=page - 1)}" if page > 1 else None,
         "older": f"/inbox?{query(page=page + 1)}" if page < pages else None,

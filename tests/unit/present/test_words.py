@@ -41,7 +41,13 @@ def test_duration(seconds: float | None, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("number", "word", "text"),
-    [(1, "retry", "1 retry"), (2, "retry", "2 retries"), (11, "transition", "11 transitions")],
+    [
+        (1, "retry", "1 retry"),
+        (2, "retry", "2 retries"),
+        (999, "transition", "999 transitions"),
+        (1000, "match", "1,000 matches"),
+        (12345, "retry", "12,345 retries"),
+    ],
 )
 def test_count(number: int, word: str, text: str) -> None:
     assert words.count(number, word) == text

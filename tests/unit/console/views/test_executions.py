@@ -199,6 +199,22 @@ def test_pages_are_counted_and_lead_in_both_directions(
     assert f"{first} to {last} of 60" in html
 
 
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [("", "2 executions<"), ("folder=uploads", "1 match<"), ("image=nothing", None)],
+)
+def test_a_single_page_says_how_many_there_are(
+    client: TestClient, context: Context, query: str, said: str | None
+) -> None:
+    listing(context, "uploads/a.jpg", "elsewhere/b.jpg")
+
+    found = values(client, context, query)
+
+    html = context.render("_pager.html", **found)
+    assert said in html if said else "<nav" not in html
+    assert ("Download as CSV" in context.render("_facets.html", **found)) is (said is not None)
+
+
 def test_the_page_at_the_top_is_live_whichever_way_led_there(
     client: TestClient, context: Context
 ) -> None:
