@@ -21,6 +21,8 @@ from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
+from darkroom_ops.engine.moto.stepfunctions import ended as archive
+
 ACCOUNT: str = DEFAULT_ACCOUNT_ID
 
 
@@ -102,7 +104,7 @@ def messages(queue: str) -> int:
 
 def executions(region: str) -> dict[str, Any]:
     """Return the input of each execution by its ARN, the oldest first."""
-    return {each.exec_arn: each.input_data for each in _executions(region)}
+    return {each.exec_arn: _whole(each).input_data for each in _executions(region)}
 
 
 def running_executions(region: str) -> int:
@@ -117,24 +119,31 @@ def runs(region: str, arn: str) -> bool:
 
 def ended(
     region: str,
-) -> Iterator[tuple[tuple[object, ...], dict[str, Any], Callable[[], list[dict[str, Any]]]]]:
-    """Yield each execution that has ended: what tells it, its description, its events."""
+) -> Iterator[tuple[tuple[object, ...], Callable[[], tuple[dict[str, Any], list[dict[str, Any]]]]]]:
+    """Yield each execution that has ended: what tells it, and what reads it and its events."""
     for each in _executions(region):
         stopped, redrives = each.stop_date, getattr(each, "redrive_count", 0)
         if each.exec_status == "RUNNING" or stopped is None:
             continue
-        said = {
-            **each.to_describe_output(),
-            "startDate": _exact(each.start_date),
-            "stopDate": _exact(stopped),
-            "redriveCount": redrives,
-        }
 
-        def events(execution: Any = each) -> list[dict[str, Any]]:
-            history = execution.exec_worker.env.event_manager._history_event_list  # noqa: SLF001
-            return [dict(event) for event in history]  # moto copies it deeply, which takes long
+        def read(
+            each: Any = each, stopped: datetime.datetime = stopped, redrives: int = redrives
+        ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+            whole = _whole(each)
+            said = {
+                **whole.to_describe_output(),
+                "startDate": _exact(whole.start_date),
+                "stopDate": _exact(stopped),
+                "redriveCount": redrives,
+            }
+            # Moto copies them deeply, which takes long.
+            return said, [dict(event) for event in archive.history(whole)]
 
-        yield (each.exec_arn, each.exec_status, stopped, redrives), said, events
+        yield (each.exec_arn, each.exec_status, stopped, redrives), read
+
+
+def _whole(execution: Any) -> Any:
+    return execution.whole() if isinstance(execution, archive.Ended) else execution
 
 
 def _exact(time: datetime.datetime) -> datetime.datetime:

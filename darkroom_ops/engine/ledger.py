@@ -31,8 +31,8 @@ class Ledger:
         with self._lock:
             before, self._lines = self._lines, {}
             memory = self._memory_mb()
-            for key, said, events in backends.ended(self._region):
-                self._lines[key] = before.get(key) or _line(said, events(), memory)
+            for key, read_now in backends.ended(self._region):
+                self._lines[key] = before.get(key) or _line(*read_now(), memory)
             return list(self._lines.values())
 
 

@@ -1,23 +1,57 @@
-"""The bytes of objects, in one file without a name: it is gone when the engine is."""
+"""What is too much for memory, in one file without a name: it is gone when the engine is."""
 
 from __future__ import annotations
 
+import bisect
 import functools
+import json
 import os
 import tempfile
 import threading
+import zlib
+from collections import deque
+from typing import Any
+
+
+class Place:
+    """Bytes in the file. Once nobody holds it, others are written there."""
+
+    __slots__ = ("_offset", "_size")
+
+    def __init__(self, data: bytes) -> None:
+        self._size = len(data)
+        self._offset = _space.take(self._size)
+        rest, at = memoryview(data), self._offset
+        while rest:
+            written = os.pwrite(_file(), rest, at)
+            rest, at = rest[written:], at + written
+
+    def read(self, start: int, end: int) -> bytes:
+        """Return the bytes from one place to another in it, or up to its end."""
+        parts, at, end = [], start, min(end, self._size)
+        while at < end:  # a system reads two gigabytes at a time
+            parts.append(os.pread(_file(), end - at, self._offset + at))
+            at += len(parts[-1])
+        return b"".join(parts)
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __del__(self) -> None:
+        if self._size and hasattr(self, "_offset"):
+            _space.returned.append((self._offset, self._size))
 
 
 class Spooled:
-    """What somebody writes at once, and reads again: as much of a file as moto needs.
+    """What somebody writes at once, and reads again: as much of a file as moto needs."""
 
-    What is written in its place lies elsewhere in the file, which only grows.
-    """
+    __slots__ = ("_at", "_place")
 
     def __init__(self, max_size: int = 0) -> None:
         """Begin with nothing; `max_size` is what another would keep in memory."""
         del max_size
-        self._offset = self._length = self._at = 0
+        self._place: Place | None = None
+        self._at = 0
 
     def seek(self, at: int) -> None:
         """Read from there on."""
@@ -25,25 +59,75 @@ class Spooled:
 
     def truncate(self) -> None:
         """Drop what is there."""
-        self._length = 0
+        self._place = None
 
     def write(self, data: bytes) -> None:
         """Write all that it is to be."""
-        self._offset, self._length = _append(data), len(data)
+        self._place = Place(data)
 
     def read(self, size: int = -1) -> bytes:
         """Return so many bytes, or all that are left."""
-        left = max(0, self._length - self._at)
-        wanted = left if size < 0 else min(size, left)
-        parts, end = [], self._at + wanted
-        while self._at < end:  # a system reads two gigabytes at a time
-            parts.append(os.pread(_file(), end - self._at, self._offset + self._at))
-            self._at += len(parts[-1])
-        return b"".join(parts)
+        if (place := self._place) is None:  # held here, so that nobody writes there meanwhile
+            return b""
+        data = place.read(self._at, len(place) if size < 0 else self._at + size)
+        self._at += len(data)
+        return data
 
     def close(self) -> None:
         """Let go of it."""
         self.truncate()
+
+
+class Packed:
+    """JSON-like data, compressed."""
+
+    __slots__ = ("_place",)
+
+    def __init__(self, data: Any) -> None:
+        self._place = Place(zlib.compress(json.dumps(data).encode(), 1))
+
+    def read(self) -> Any:
+        """Return the data."""
+        return json.loads(zlib.decompress(self._place.read(0, len(self._place))))
+
+
+class Space:
+    """What of the file is free: the end, and what was returned before it."""
+
+    def __init__(self) -> None:
+        self.returned: deque[tuple[int, int]] = deque()
+        """What nobody holds any more: Python says so at any moment, also while the lock is held."""
+        self._free: list[tuple[int, int]] = []  # offsets and sizes, in order; no two touch
+        self._end = 0
+        self._lock = threading.Lock()
+
+    def take(self, size: int) -> int:
+        """Return where so many bytes are to lie: the first place that is large enough."""
+        with self._lock:
+            _file()  # here, so that the first who write at once do not make one each
+            while self.returned:
+                self._put(*self.returned.popleft())
+            for index, (offset, free) in enumerate(self._free):
+                if free >= size:
+                    self._free[index : index + 1] = (
+                        [(offset + size, free - size)] if free > size else []
+                    )
+                    return offset
+            offset, self._end = self._end, self._end + size
+            return offset
+
+    def _put(self, offset: int, size: int) -> None:
+        """Note that a place is free, together with what is free beside it."""
+        index = bisect.bisect(self._free, (offset, size))
+        if index < len(self._free) and self._free[index][0] == offset + size:
+            size += self._free.pop(index)[1]
+        if index and sum(self._free[index - 1]) == offset:
+            before, more = self._free.pop(index - 1)
+            offset, size = before, size + more
+        bisect.insort(self._free, (offset, size))
+
+
+_space = Space()
 
 
 @functools.cache
@@ -51,20 +135,3 @@ def _file() -> int:
     """Return the file's descriptor, which the system closes when the process ends."""
     with tempfile.TemporaryFile(prefix="darkroom-") as made:
         return os.dup(made.fileno())
-
-
-_lock = threading.Lock()
-_end = 0
-
-
-def _append(data: bytes) -> int:
-    """Write bytes at the end of the file; return where that is."""
-    global _end
-    with _lock:
-        file = _file()  # here, so that the first who write at once do not make one each
-        offset, _end = _end, _end + len(data)
-    rest, at = memoryview(data), offset
-    while rest:
-        written = os.pwrite(file, rest, at)
-        rest, at = rest[written:], at + written
-    return offset

@@ -18,7 +18,7 @@ from darkroom_ops.engine.moto import (
     sns,
     sqs,
 )
-from darkroom_ops.engine.moto.stepfunctions import definitions, executions, responses, tasks
+from darkroom_ops.engine.moto.stepfunctions import definitions, ended, executions, responses, tasks
 
 MODULES = (
     cloudformation,
@@ -33,6 +33,7 @@ MODULES = (
     sns,
     sqs,
     definitions,
+    ended,
     executions,
     responses,
     tasks,

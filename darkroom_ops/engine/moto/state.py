@@ -24,7 +24,6 @@ from moto.sqs.models import sqs_backends
 from moto.ssm.models import ssm_backends
 from moto.stepfunctions.parser.api import ExecutionStatus
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramRunning
-from moto.stepfunctions.parser.backend.execution import Execution
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 from moto.utilities.utils import LowercaseDict
 
@@ -33,7 +32,8 @@ from darkroom_ops.engine.data.store import Entry, Key
 from darkroom_ops.engine.deploy import ARTIFACTS_BUCKET
 from darkroom_ops.engine.eventbridge import EventRouter, Undelivered
 from darkroom_ops.engine.inbox import Inbox, Message
-from darkroom_ops.engine.moto.stepfunctions import executions
+from darkroom_ops.engine.moto.stepfunctions import ended, executions
+from darkroom_ops.engine.spool import Packed
 
 Json = dict[str, Any]
 
@@ -53,6 +53,7 @@ class EngineState:
         self.ended: set[str] = set()  # the ARNs of the executions put back that had ended
         self.messages = 0  # put back
         self._definitions: dict[str, str] = {}
+        self._clones: dict[tuple[str, str], Any] = {}
         self._running: list[Any] = []
         self._undelivered: list[Undelivered] = []
         self._declared = {name: held[-1].value for name, held in self._parameters().items()}
@@ -114,7 +115,10 @@ class EngineState:
     def _standard(self) -> Iterator[Any]:
         for machine in self._machines():
             for each in list(machine.executions):
-                if each.sm_type != executions.EXPRESS and each.exec_worker and each.exec_worker.env:
+                started = isinstance(each, ended.Ended) or (
+                    each.exec_worker and each.exec_worker.env
+                )
+                if each.sm_type != executions.EXPRESS and started:
                     yield each
 
     def _held_definitions(self) -> Iterator[Held]:
@@ -126,8 +130,7 @@ class EngineState:
 
     def _executions(self) -> Iterator[Held]:
         for each in self._standard():
-            history = each.exec_worker.env.event_manager._history_event_list
-            state = (each.exec_status, len(history), executions.redrives(each))
+            state = (each.exec_status, ended.count(each), executions.redrives(each))
             yield Held(("execution", each.exec_arn), state, partial(_execution, each))
 
     def _put_execution(self, entry: Entry) -> None:
@@ -137,42 +140,28 @@ class EngineState:
                 break
         else:
             raise NoPlace(f"the state machine {said['machine'].rpartition(':')[2]}")
-        clone = copy.copy(machine)
-        clone.executions, clone.definition = [], self._definitions[said["definition"]]
-        execution = Execution(
+        at = machine.arn, said["definition"]
+        if (clone := self._clones.get(at)) is None:
+            clone = self._clones[at] = copy.copy(machine)
+            clone.executions, clone.definition = [], self._definitions[said["definition"]]
+        execution = ended.Ended(
             name=said["name"],
             sm_type=machine.type,
-            role_arn=said["role"],
             exec_arn=entry.name,
-            account_id=DEFAULT_ACCOUNT_ID,
-            region_name=self.region,
             state_machine=clone,
+            exec_status=ExecutionStatus(said["status"]),
             start_date=_date(said["started"]),
-            cloud_watch_logging_session=None,
-            activity_store={},
-            input_data=said["input"],
-            trace_header=said["trace"],
+            stop_date=_date(said["stopped"]),
+            redrive_count=said["redrives"],
+            redrive_date=_date(said["redriven"]),
+            events=len(said["events"]),
+            rest=Packed({name: said[name] for name in ended.REST}),
         )
-        execution.exec_status = ExecutionStatus(said["status"])
-        execution.stop_date = _date(said["stopped"])
-        execution.output, execution.error, execution.cause = (
-            said["output"], said["error"], said["cause"],
-        )  # fmt: skip
-        execution.redrive_count = said["redrives"]
-        execution.redrive_date = _date(said["redriven"])
-        execution.announced = execution.exec_status
-        worker = execution.exec_worker = execution._get_start_execution_worker()
-        env = worker.env = worker._get_evaluation_environment()
-        env.event_manager._history_event_list.extend(said["events"])
-        env.event_manager._event_id_gen._next_id = len(said["events"]) + 1
-        context = env.event_history_context
-        context.source_event_id, context.last_published_event_id = said["last_events"]
-        env.variable_store._inner_scope.update(said["variables"])
-        machine.executions.append(execution)
         if execution.exec_status == ExecutionStatus.RUNNING:
-            self._running.append(execution)
+            machine.executions.append(whole := execution.whole())
+            self._running.append(whole)
         else:
-            execution.logged = len(said["events"])
+            machine.executions.append(execution)
             self.ended.add(entry.name)
 
     # ------------------------------------------------------------------------ S3
@@ -382,26 +371,16 @@ def _message(number: str, message: Message) -> Entry:
 
 
 def _execution(execution: Any) -> Entry:
-    env = execution.exec_worker.env
-    context = env.event_history_context
     document = {
         "machine": execution.state_machine.arn,
         "definition": _digest(execution.state_machine.definition),
         "name": execution.name,
-        "role": execution.role_arn,
-        "input": execution.execution_input,
-        "trace": execution.trace_header,
         "started": execution.start_date.isoformat(),
         "stopped": execution.stop_date and execution.stop_date.isoformat(),
         "status": execution.exec_status.value,
-        "output": execution.output,
-        "error": execution.error,
-        "cause": execution.cause,
         "redrives": executions.redrives(execution),
         "redriven": (date := executions.redrive_date(execution)) and date.isoformat(),
-        "events": list(env.event_manager._history_event_list),
-        "last_events": [context.source_event_id, context.last_published_event_id],
-        "variables": dict(env.variable_store._inner_scope),
+        **ended.rest(execution),
     }
     return Entry("execution", execution.exec_arn, document)
 

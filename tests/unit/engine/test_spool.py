@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from darkroom_ops.engine import spool
-from darkroom_ops.engine.spool import Spooled
+from darkroom_ops.engine.spool import Packed, Space, Spooled
 
 
 def written(data: bytes) -> Spooled:
@@ -58,3 +58,56 @@ def test_the_file_has_no_name() -> None:
     there = os.fstat(spool._file())
     assert (there.st_nlink, spool._file()) == (0, spool._file())
     assert not os.get_inheritable(spool._file())
+
+
+def test_what_is_let_go_of_leaves_its_place_to_others() -> None:
+    """Neighbours become one place, and what is too small for the next is kept for another."""
+    space = Space()
+    places = [(space.take(size), size) for size in (10, 20, 30, 40)]
+    assert [offset for offset, _ in places] == [0, 10, 30, 60]
+    space.returned += [places[2], places[0]]
+    assert (space.take(40), space.take(25), space.take(5)) == (100, 30, 0)
+    space.returned += [places[1], (0, 5), (30, 25)]
+    assert space.take(60) == 0
+    assert space.take(1) == 140
+
+
+@pytest.mark.parametrize("let_go", ["truncate", "close", "write", "delete"])
+def test_the_file_does_not_grow_by_what_was_let_go_of(let_go: str) -> None:
+    size = 1_000_003
+    kept = [written(bytes(size))]
+    grown = os.fstat(spool._file()).st_size
+    for number in range(5):
+        match let_go:
+            case "truncate":
+                kept[0].truncate()
+            case "close":
+                kept[0].close()
+            case "delete":
+                kept.clear()
+                kept.append(Spooled())
+        kept[0].write(bytes([number]) * size)
+        kept[0].seek(0)
+        assert kept[0].read() == bytes([number]) * size
+    assert os.fstat(spool._file()).st_size <= grown + size
+
+
+def test_nobody_writes_where_somebody_still_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    some = written(b"these bytes")
+    pread = os.pread
+
+    def interrupted(descriptor: int, size: int, at: int) -> bytes:
+        some.truncate()
+        written(b"other bytes")
+        return pread(descriptor, size, at)
+
+    monkeypatch.setattr(os, "pread", interrupted)
+    assert some.read() == b"these bytes"
+
+
+def test_data_is_packed() -> None:
+    said = {"key": "half \ud800 of a pair", "list": [1, None, {"a": 0.5}]}
+    before = os.fstat(spool._file()).st_size
+    packed = Packed([said] * 1000)
+    assert packed.read() == [said] * 1000
+    assert os.fstat(spool._file()).st_size < before + 5000

@@ -53,6 +53,7 @@ from moto.stepfunctions.parser.utils import TMP_THREADS
 
 from darkroom_ops.engine import eventbridge
 from darkroom_ops.engine.moto.hook import hook, services
+from darkroom_ops.engine.moto.stepfunctions.ended import Ended, history, put_away, taken_out
 from darkroom_ops.engine.stepfunctions.threads import Thread, Threading
 
 EXPRESS = "EXPRESS"
@@ -123,6 +124,8 @@ def start(self: Any) -> None:
 def terminated(self: Any) -> None:
     TMP_THREADS[:] = [thread for thread in TMP_THREADS if thread.is_alive()]
     execution = self.execution
+    if isinstance(execution, Ended):  # it was stopped, and this is what still ran of it
+        return
     env = execution.exec_worker.env
     with env._state_mutex:  # a stop may come now
         redriven = isinstance(env.program_state(), ProgramRunning)
@@ -185,7 +188,7 @@ def _log(execution: Any) -> None:
     )
     if to is None:
         return
-    events = execution.exec_worker.env.event_manager._history_event_list
+    events = history(execution)
     before, execution.logged = getattr(execution, "logged", 0), len(events)
     lines = [
         _line(execution, event, data=to.include_execution_data)
@@ -223,6 +226,7 @@ def _line(execution: Any, event: Any, *, data: bool) -> dict[str, Any]:
 def _announce_end(execution: Any) -> None:
     _log(execution)
     _announce(execution)
+    put_away(execution)
     services().router.execution_ended(execution.exec_arn)
 
 
@@ -311,14 +315,15 @@ def redrive(execution: Any) -> None:
     now.variable_store._inner_scope.update(before.variable_store._inner_scope)
     now.next_state_name = entered["name"]
     now.states.reset(input_value=json.loads(entered["input"]))
-    count = execution.redrive_count = redrives(execution) + 1
-    execution.redrive_date = datetime.datetime.now(datetime.UTC)
-    now.states.context_object.context_object_data["Execution"]["RedriveCount"] = count
-    details = {"redriveCount": count}
-    _add_event(now, HistoryEventType.ExecutionRedriven, executionRedrivenEventDetails=details)
-    worker.env = now
-    execution.exec_status = ExecutionStatus.RUNNING
-    execution.stop_date = execution.error = execution.cause = execution.announced = None
+    with taken_out(execution):
+        count = execution.redrive_count = redrives(execution) + 1
+        execution.redrive_date = datetime.datetime.now(datetime.UTC)
+        now.states.context_object.context_object_data["Execution"]["RedriveCount"] = count
+        details = {"redriveCount": count}
+        _add_event(now, HistoryEventType.ExecutionRedriven, executionRedrivenEventDetails=details)
+        worker.env = now
+        execution.exec_status = ExecutionStatus.RUNNING
+        execution.stop_date = execution.error = execution.cause = execution.announced = None
     _announce(execution)
 
     def resume() -> None:

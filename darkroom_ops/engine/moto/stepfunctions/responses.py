@@ -13,7 +13,7 @@ from moto.stepfunctions.parser.api import ExecutionStatus
 from moto.stepfunctions.responses import StepFunctionResponse
 
 from darkroom_ops.engine.moto.hook import hook
-from darkroom_ops.engine.moto.stepfunctions import executions
+from darkroom_ops.engine.moto.stepfunctions import ended, executions
 
 POLL_SECONDS = 0.01
 
@@ -167,12 +167,13 @@ def stop_execution(self: Any) -> ActionResult:
 
 @hook(StepFunctionResponse, "redrive_execution", "Moto has no redrive.")
 def redrive_execution(self: Any) -> ActionResult:
-    execution = _execution(self)
-    if not executions.redrivable(execution):
-        raise ExecutionNotRedrivable(
-            f"Execution: {execution.exec_arn!r} is {execution.status}: it cannot be redriven."
-        )
-    executions.redrive(execution)
+    with ended.moving:  # of two who ask at once, one sees that it runs
+        execution = _execution(self)
+        if not executions.redrivable(execution):
+            raise ExecutionNotRedrivable(
+                f"Execution: {execution.exec_arn!r} is {execution.status}: it cannot be redriven."
+            )
+        executions.redrive(execution)
     return ActionResult({"redriveDate": executions.redrive_date(execution)})
 
 

@@ -1,0 +1,220 @@
+"""Executions that have ended: memory keeps what lists say of them; the rest lies in the spool."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import threading
+import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from darkroom.contract.arns import parse
+from moto.stepfunctions.exceptions import StateMachineDoesNotExist
+from moto.stepfunctions.models import StepFunctionBackend
+from moto.stepfunctions.parser.api import ExecutionStatus
+from moto.stepfunctions.parser.backend.execution import Execution
+from moto.stepfunctions.parser.models import StepFunctionsParserBackend
+
+from darkroom_ops.engine.moto.hook import hook
+from darkroom_ops.engine.spool import Packed
+
+Json = dict[str, Any]
+
+
+@dataclass(slots=True, eq=False)
+class Ended:
+    """Stands in moto's list for an execution that has ended."""
+
+    name: str
+    sm_type: str
+    exec_arn: str
+    state_machine: Any
+    exec_status: ExecutionStatus
+    start_date: datetime.datetime
+    stop_date: datetime.datetime
+    redrive_count: int
+    redrive_date: datetime.datetime | None
+    events: int  # how many
+    rest: Packed
+    _moto: weakref.ref[Any] | None = None
+
+    exec_worker: ClassVar[None] = None
+    execution_input: ClassVar[None] = None  # moto reads it of those that run
+
+    @property
+    def execution_arn(self) -> str:
+        """Return the ARN, under moto's other name."""
+        return self.exec_arn
+
+    @property
+    def status(self) -> str:
+        """Return the status as AWS says it."""
+        return str(self.exec_status.value)
+
+    @property
+    def announced(self) -> ExecutionStatus:
+        """Return the last status that an event told."""
+        return self.exec_status
+
+    def whole(self) -> Any:
+        """Return moto's execution: the one that has ended, or one that is made anew."""
+        if (known := self._moto and self._moto()) is not None:
+            return known
+        said, at = self.rest.read(), parse(self.exec_arn)
+        made = Execution(
+            name=self.name,
+            sm_type=self.sm_type,
+            role_arn=said["role"],
+            exec_arn=self.exec_arn,
+            account_id=at.account,
+            region_name=at.region,
+            state_machine=self.state_machine,
+            start_date=self.start_date,
+            cloud_watch_logging_session=None,
+            activity_store={},
+            input_data=said["input"],
+            trace_header=said["trace"],
+        )
+        made.exec_status, made.stop_date = self.exec_status, self.stop_date
+        made.output, made.error, made.cause = said["output"], said["error"], said["cause"]
+        made.redrive_count, made.redrive_date = self.redrive_count, self.redrive_date
+        made.announced = self.exec_status
+        made.logged = 0 if made.exec_status == ExecutionStatus.RUNNING else self.events
+        worker = made.exec_worker = made._get_start_execution_worker()
+        env = worker.env = worker._get_evaluation_environment()
+        env.event_manager._history_event_list.extend(said["events"])
+        env.event_manager._event_id_gen._next_id = len(said["events"]) + 1
+        context = env.event_history_context
+        context.source_event_id, context.last_published_event_id = said["last_events"]
+        env.variable_store._inner_scope.update(said["variables"])
+        return made
+
+
+REST = (
+    "role", "input", "trace", "output", "error", "cause", "events", "last_events", "variables"
+)  # fmt: skip
+
+
+def rest(execution: Any) -> Json:
+    """Return what lists do not say of an execution, as JSON-like data."""
+    if isinstance(execution, Ended):
+        said: Json = execution.rest.read()
+        return said
+    env = execution.exec_worker.env
+    context = env.event_history_context
+    return {
+        "role": execution.role_arn,
+        "input": execution.execution_input,
+        "trace": execution.trace_header,
+        "output": execution.output,
+        "error": execution.error,
+        "cause": execution.cause,
+        "events": list(env.event_manager._history_event_list),
+        "last_events": [context.source_event_id, context.last_published_event_id],
+        "variables": dict(env.variable_store._inner_scope),
+    }
+
+
+def history(execution: Any) -> list[Json]:
+    """Return the events of an execution."""
+    if isinstance(execution, Ended):
+        events: list[Json] = execution.rest.read()["events"]
+        return events
+    return list(execution.exec_worker.env.event_manager._history_event_list)
+
+
+def count(execution: Any) -> int:
+    """Return how many events an execution has."""
+    if isinstance(execution, Ended):
+        return execution.events
+    return len(execution.exec_worker.env.event_manager._history_event_list)
+
+
+def put_away(execution: Any) -> None:
+    """Have an execution that has ended in the spool, unless it has been redriven meanwhile."""
+    with _listed(execution) as (machine, place):
+        if execution.exec_status == ExecutionStatus.RUNNING or machine is None:
+            return
+        said = rest(execution)
+        machine.executions[place] = away = Ended(
+            name=execution.name,
+            sm_type=execution.sm_type,
+            exec_arn=execution.exec_arn,
+            state_machine=_shared(machine, execution.state_machine),
+            exec_status=execution.exec_status,
+            start_date=execution.start_date,
+            stop_date=execution.stop_date,
+            redrive_count=getattr(execution, "redrive_count", 0),
+            redrive_date=getattr(execution, "redrive_date", None),
+            events=len(said["events"]),
+            rest=Packed(said),
+            _moto=weakref.ref(execution),
+        )
+        # Else it would hold itself in a circle, which Python breaks late.
+        execution.exec_worker._execution_communication.execution = away
+
+
+@contextlib.contextmanager
+def taken_out(execution: Any) -> Iterator[None]:
+    """Have moto's execution in its list again, and nobody put it away meanwhile."""
+    with _listed(execution) as (machine, place):
+        if machine is not None:
+            machine.executions[place] = execution
+        execution.exec_worker._execution_communication.execution = execution
+        yield
+
+
+moving = threading.RLock()
+"""Held while an execution takes another's place in moto's list."""
+
+
+@contextlib.contextmanager
+def _listed(execution: Any) -> Iterator[tuple[Any, int]]:
+    """Yield the machine that lists an execution, and where; none where it has been deleted."""
+    with moving:
+        try:
+            machine = execution.state_machine.backend.describe_state_machine(
+                execution.state_machine.arn
+            )
+        except StateMachineDoesNotExist:
+            yield None, 0
+            return
+        listed = machine.executions
+        for place in range(len(listed) - 1, -1, -1):  # what ends started lately
+            if listed[place].exec_arn == execution.exec_arn:
+                yield machine, place
+                return
+        yield None, 0
+
+
+def _shared(machine: Any, was: Any) -> Any:
+    """Return the machine as it was, of which all executions of that time have one."""
+    known = _machines.get(machine)
+    if known is None or any(getattr(known, name) != getattr(was, name) for name in _MACHINE):
+        known = _machines[machine] = was
+    return known
+
+
+_MACHINE = ("definition", "roleArn", "loggingConfiguration", "update_date")
+_machines: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+
+
+@hook(
+    StepFunctionBackend,
+    "describe_execution",
+    "Moto has all that it ever ran in memory, with each event.",
+)
+def describe_execution(self: Any, execution_arn: str) -> Any:
+    found = describe_execution.original(self, execution_arn)
+    return found.whole() if isinstance(found, Ended) else found
+
+
+@hook(
+    StepFunctionsParserBackend,
+    "_get_executions",
+    "Moto looks for tokens and map runs in all that it ever ran.",
+)
+def with_workers(self: Any, execution_status: ExecutionStatus | None = None) -> list[Any]:
+    return [each for each in with_workers.original(self, execution_status) if each.exec_worker]

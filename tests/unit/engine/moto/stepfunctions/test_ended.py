@@ -1,0 +1,157 @@
+"""What has ended is out of memory, and all of it can still be read."""
+
+from __future__ import annotations
+
+import gc
+import json
+import weakref
+from typing import Any
+
+import pytest
+from moto.core.exceptions import JsonRESTError
+from moto.stepfunctions.parser.backend.execution import Execution
+from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+
+from darkroom_ops.engine.moto.stepfunctions import ended
+from darkroom_ops.engine.stepfunctions.task_faults import Fault
+from tests.unit.engine.moto.lab import ACCOUNT, PASS, REGION, Json, Lab, chain, settle, task
+from tests.unit.engine.moto.probes import machine_with, probe, run
+
+TOKEN = "x" * 40_000
+"""What only an execution's data holds."""
+
+
+def listed(lab: Lab) -> list[Any]:
+    return [each for machine in lab.backend.state_machines for each in machine.executions]
+
+
+def run_and_forget(lab: Lab, definition: Json, given: Any = None) -> str:
+    """Run a machine to its end, of which nobody holds moto's execution then."""
+    execution = lab.run(definition, given)
+    arn, was = str(execution.exec_arn), weakref.ref(execution)
+    del execution
+    settle()
+    lab.router.events.clear()
+    assert was() is None
+    return arn
+
+
+def sized(root: Any, seen: set[int] | None = None) -> int:
+    """Return how much text can be reached from an object."""
+    seen = set() if seen is None else seen
+    total, left = 0, [root]
+    while left:
+        each = left.pop()
+        if id(each) in seen or isinstance(each, type):
+            continue
+        seen.add(id(each))
+        total += len(each) if isinstance(each, str) else 0
+        left += gc.get_referents(each)
+    return total
+
+
+@pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED"])
+def test_memory_holds_no_history_of_what_has_ended(lab: Lab, status: str) -> None:
+    if status == "FAILED":
+        lab.faults.inject(Fault("A", "Odd"))
+    lab.faults.inject(Fault("A", result={}))
+    before = sum(isinstance(each, Execution) for each in gc.get_objects())
+    arn = run_and_forget(lab, chain(B=PASS, A=task(ResultPath="$.a")), {"token": TOKEN})
+    assert sum(isinstance(each, Execution) for each in gc.get_objects()) == before
+    (each,) = listed(lab)
+    assert (each.exec_arn, each.status) == (arn, status)
+    assert sized([each.name, each.exec_arn, each.rest]) < 1000
+    assert each.rest.read()["input"] == f'{{"token": "{TOKEN}"}}'
+
+
+def test_everything_is_told_of_it_as_of_one_that_is_still_there(lab: Lab) -> None:
+    lab.faults.inject(Fault("A", result={"made": "ü\ud800"}))
+    execution = lab.run(chain(A=task(ResultPath="$.a")), {"given": [1, None]})
+    arn = {"executionArn": execution.exec_arn}
+    asked: list[tuple[str, Json]] = [
+        ("describe_execution", arn),
+        ("get_execution_history", arn),
+        ("get_execution_history", {**arn, "reverseOrder": True, "maxResults": 2}),
+        ("list_executions", {"stateMachineArn": execution.state_machine.arn}),
+    ]
+    was = [lab.call(operation, **given) for operation, given in asked]
+    gone = weakref.ref(execution)
+    del execution
+    settle()
+    assert gone() is None
+    assert [lab.call(operation, **given) for operation, given in asked] == was
+    assert was[0]["output"].endswith('{"made": "\\u00fc\\ud800"}}')
+    assert was[1]["events"][-1]["type"] == "ExecutionSucceeded"
+
+
+def test_what_has_ended_is_redriven(lab: Lab) -> None:
+    """Twice, and it is put away again each time."""
+    lab.faults.inject(Fault("B", "Odd", times=2))
+    lab.faults.inject(Fault("A", result={"made": 1}))
+    lab.faults.inject(Fault("B", result={}))
+    arn = run_and_forget(lab, chain(A=task(), B=task(ResultPath="$.b")), {"x": 1})
+    for count in (2, 3):
+        lab.call("redrive_execution", executionArn=arn)
+        lab.router.wait_for(arn, count)
+        settle()
+        assert isinstance(listed(lab)[0], ended.Ended)
+    said = lab.call("describe_execution", executionArn=arn)
+    assert (said["status"], said["redriveCount"]) == ("SUCCEEDED", 2)
+    assert json.loads(said["output"]) == {"made": 1, "b": {}}
+    types = [each["type"] for each in lab.call("get_execution_history", executionArn=arn)["events"]]
+    assert types.count("ExecutionRedriven") == 2
+    assert types[-1] == "ExecutionSucceeded"
+
+
+def test_a_name_is_taken_and_a_stop_too_late(lab: Lab) -> None:
+    lab.faults.inject(Fault("A", result={}))
+    execution = lab.run(chain(A=task()), {"x": 1})
+    arn, machine = execution.exec_arn, execution.state_machine.arn
+    del execution
+    settle()
+    with pytest.raises(JsonRESTError, match="Already"):
+        lab.backend.start_execution(machine, "run", '{"x": 1}')
+    stopped = lab.call("stop_execution", executionArn=arn, error="Late", cause="any")
+    said = lab.call("describe_execution", executionArn=arn)
+    assert (said["status"], stopped["stopDate"]) == ("SUCCEEDED", said["stopDate"])
+
+
+def test_all_executions_of_one_definition_share_it(lab: Lab) -> None:
+    machine = lab.machine(chain(A=PASS))
+    for name in ("one", "two"):
+        lab.backend.start_execution(machine, name, "{}")
+    lab.backend.update_state_machine(machine, role_arn=f"arn:aws:iam::{ACCOUNT}:role/other")
+    lab.backend.start_execution(machine, "three", "{}")
+    for name in ("one", "two", "three"):
+        lab.router.wait_for(f"{machine.replace(':stateMachine:', ':execution:')}:{name}")
+    settle()
+    one, two, three = listed(lab)
+    assert one.state_machine is two.state_machine
+    assert one.state_machine is not three.state_machine
+    assert (one.whole().role_arn, three.whole().role_arn) == (
+        f"arn:aws:iam::{ACCOUNT}:role/any",
+        f"arn:aws:iam::{ACCOUNT}:role/other",
+    )
+
+
+def test_the_end_of_a_machine_that_was_deleted_is_no_failure(lab: Lab) -> None:
+    lab.faults.inject(
+        Fault("A", result={}, when=lambda _: lab.backend.state_machines.clear() or True)
+    )
+    execution = lab.run(chain(A=task()))
+    settle()
+    assert execution.status == "SUCCEEDED"
+
+
+def test_a_token_is_looked_for_in_what_runs_only(lab: Lab) -> None:
+    run_and_forget(lab, chain(A=PASS))
+    with pytest.raises(Exception, match="InvalidToken"):
+        lab.backend.send_task_failure("none", "Odd")
+
+
+@probe(ended.describe_execution, ended.with_workers)
+def test_plain_moto_keeps_executions_in_memory() -> bool:
+    arn = run(machine_with({"Type": "Succeed"}))["executionArn"]
+    machines = stepfunctions_parser_backends[ACCOUNT][REGION].state_machines
+    (kept,) = (e for machine in machines for e in machine.executions if e.exec_arn == arn)
+    return bool(kept.exec_worker.env.event_manager._history_event_list)
