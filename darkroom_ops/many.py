@@ -126,17 +126,17 @@ def _not_rerun(
     newest: dict[str, Listed] = {}
     for each in sorted(items, key=lambda each: each.started, reverse=True):
         if each.status == RUNNING:
-            found[each.arn] = "it still runs"
+            found[each.arn] = "still running"
         elif each.source is None:
-            found[each.arn] = "its input names no image"
+            found[each.arn] = "without an image in the input"
         else:
             image = record_key(each.source.bucket, each.source.key)
             if newest.setdefault(image, each) is not each:
-                found[each.arn] = "a newer one of the same image is chosen"
+                found[each.arn] = "older than another one of the same image"
     for image, record in StackEvidence(deployment).records(newest).items():
         each = newest[image]
         if each.status in FAILURES and record.execution not in {"", each.arn}:
-            found[each.arn] = "a later run has taken its image over"
+            found[each.arn] = "taken over by a later run"
     return found
 
 
@@ -149,9 +149,9 @@ def _not_redriven(
 
     def why(each: Listed) -> str | None:
         if each.status not in FAILURES:
-            return "it still runs" if each.status == RUNNING else "it succeeded"
+            return "still running" if each.status == RUNNING else "succeeded"
         if executions.get(each.arn).caught:
-            return "the workflow caught its failure: re-run it"
+            return "the workflow caught the failure, so only a re-run helps"
         return None
 
     return _by_arn(items, why)
@@ -162,7 +162,7 @@ def _not_stopped(
     deployment: Deployment,  # noqa: ARG001
     items: Sequence[Listed],
 ) -> dict[str, str]:
-    return _by_arn(items, lambda each: None if each.status == RUNNING else "it has ended already")
+    return _by_arn(items, lambda each: None if each.status == RUNNING else "already ended")
 
 
 _JUDGES: dict[Action, Callable[[Executions, Deployment, Sequence[Listed]], dict[str, str]]] = {

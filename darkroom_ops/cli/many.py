@@ -16,7 +16,7 @@ from darkroom_ops.cli.options import Error, From, Match, Prefix, Since, Status, 
 from darkroom_ops.cli.target import Target
 from darkroom_ops.present import words
 from darkroom_ops.present.failures import FAILED, INTERRUPTED, WrongUse
-from darkroom_ops.present.outcomes import DONE
+from darkroom_ops.present.outcomes import ACTIONS, DONE
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -82,7 +82,8 @@ def many(
     if dry_run or not planned.able:
         if target.json:
             print(json.dumps({**_as_dict(planned), "dry_run": dry_run, "done": [], "left": []}))
-        screen.print("Nothing is done" + (": this is a dry run." if dry_run else "."), style="dim")
+        if planned.able:
+            screen.print("Nothing is done: this is a dry run.", style="dim")
         return 0
     if not yes:
         _ask(quiet=target.json)
@@ -128,12 +129,14 @@ def _read(path: Path) -> str:
 
 def _show(screen: Console, planned: Plan) -> None:
     number = words.count(len(planned.able), "execution")
-    costs = ""
-    if planned.action != "stop" and planned.able:
-        costs = ", about what it costs nobody knows yet"
-        if planned.usd is not None:
-            costs = f", about {words.dollars(planned.usd)} on AWS if all succeed"
-    screen.print(Text(f"{number} to be {DONE[planned.action]}{costs}", "bold"), soft_wrap=True)
+    said = f"{number} to be {DONE[planned.action]}"
+    if not planned.able:
+        said = f"Nothing to {ACTIONS[planned.action]}."
+    elif planned.usd is None:
+        said += ", at a cost that is not known before one is complete"
+    elif planned.action != "stop":
+        said += f", about {words.dollars(planned.usd)} on AWS if all succeed"
+    screen.print(Text(said, "bold"), soft_wrap=True)
     for each in planned.able[:NAMED]:
         key = each.source.key if each.source else "(names no image)"
         said = words.plain(f"  {each.name}  {key}  {each.error or each.outcome or each.status}")

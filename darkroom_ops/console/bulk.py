@@ -10,7 +10,7 @@ from typing import Literal
 from darkroom_ops import many
 from darkroom_ops.cache import Recent
 from darkroom_ops.deployment import Deployment
-from darkroom_ops.executions.client import Executions
+from darkroom_ops.executions.client import Executions, NoSuchExecution
 from darkroom_ops.executions.listed import Listed
 from darkroom_ops.many import Action, Done, Plan
 from darkroom_ops.present.failures import explain
@@ -90,6 +90,8 @@ class Bulk:
     def _guarded(self, what: object) -> None:
         try:
             what()  # type: ignore[operator]
+        except NoSuchExecution as error:
+            self.problem, self.phase = error.says, "ended"
         except Exception as error:  # noqa: BLE001 - the page says what is wrong
             self.problem = explain(error) or f"{type(error).__name__}: {error}"
             self.phase = "ended"

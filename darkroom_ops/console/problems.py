@@ -18,6 +18,10 @@ class NoSuchState(Exception):
     """An execution did not go through the state that an address names."""
 
 
+class NoSuchAction(Exception):
+    """The console remembers no action on many executions at an address."""
+
+
 def problem(request: Request, code: int, title: str, message: str) -> Response:
     """Return what went wrong."""
     if "text/html" not in request.headers.get("accept", ""):
@@ -26,8 +30,15 @@ def problem(request: Request, code: int, title: str, message: str) -> Response:
 
 
 def _not_found(request: Request, error: Exception) -> Response:
-    what = "state" if isinstance(error, NoSuchState) else "execution"
-    return problem(request, 404, f"No such {what}", str(error))
+    what = _MISSING[type(error)]
+    said = error.says if isinstance(error, NoSuchExecution) else str(error)
+    deployment = context_of(request).deployment
+    if what == "execution" and (name := request.path_params.get("name")):
+        kept = "Step Functions forgets an execution 90 days after its end."
+        if deployment.endpoint is not None:
+            kept = "The engine keeps executions from one start to the next with darkroom up --data."
+        said = f"The stack {deployment.stack} has no execution named {name}. {kept}"
+    return problem(request, 404, f"No such {what}", said)
 
 
 def _explained(request: Request, error: Exception) -> Response:
@@ -36,21 +47,24 @@ def _explained(request: Request, error: Exception) -> Response:
 
 def _refused(request: Request, error: Exception) -> Response:
     code = error.status_code if isinstance(error, HTTPException) else 500
-    if code == 404:  # noqa: PLR2004
-        message = "There is nothing at this address. Start at Executions."
-        return problem(request, code, "No such page", message)
+    # What only takes a form is no page: an address that was typed, or a form's that was reloaded.
+    if code in (404, 405):
+        return problem(request, code, "No such page", "There is nothing to see at this address.")
     detail = error.detail if isinstance(error, HTTPException) else str(error)
     return problem(request, code, "That is not possible", detail)
 
 
 def _failed(request: Request, error: Exception) -> Response:
     """Answer when nothing else did: a bug of ours, also in the log with its traceback."""
-    return problem(request, 500, "Something broke", f"{type(error).__name__}: {error}")
+    return problem(request, 500, "Something broke",
+                   f"{type(error).__name__}: {error}. That is a fault of the console; the terminal "
+                   "in which it runs tells more.")  # fmt: skip
 
+
+_MISSING = {NoSuchExecution: "execution", NoSuchState: "state", NoSuchAction: "action"}
 
 HANDLERS = {
-    NoSuchExecution: _not_found,
-    NoSuchState: _not_found,
+    **dict.fromkeys(_MISSING, _not_found),
     **dict.fromkeys((NotDeployed, DarkroomError, ClientError, BotoCoreError), _explained),
     HTTPException: _refused,
     Exception: _failed,

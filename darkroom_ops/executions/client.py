@@ -90,7 +90,14 @@ ALL = Filter()
 
 
 class NoSuchExecution(Exception):
-    """What was named is no execution of this stack, or more than one."""
+    """What was named is no execution of this stack, or more than one.
+
+    `says` is what is wrong, wherever it is read; `then` is what to do about it in a terminal.
+    """
+
+    def __init__(self, says: str, then: str = "") -> None:
+        super().__init__(f"{says} {then}".strip())
+        self.says = says
 
 
 @dataclass(frozen=True)
@@ -279,14 +286,14 @@ class Executions:
         """Return an execution with its states, as far as it has come."""
         described = self._describe(arn)
         if described is None:
-            raise NoSuchExecution(self._unknown(arn))
+            raise self._unknown(arn)
         return self._read(described)
 
     def described(self, arn: str) -> Execution:
         """Return an execution without its states: that takes one request."""
         described = self._describe(arn)
         if described is None:
-            raise NoSuchExecution(self._unknown(arn))
+            raise self._unknown(arn)
         return read(described, [])
 
     def typical_usd(self) -> float | None:
@@ -441,8 +448,9 @@ class Executions:
         if not arn:
             raise NoSuchExecution(
                 f"Expected {address} to have been processed, but the stack "
-                f"{self._deployment.stack!r} has no record of it. Check the spelling: `darkroom ls "
-                "--prefix …` shows the images; `darkroom run` processes one."
+                f"{self._deployment.stack!r} has no record of it.",
+                "Check the spelling: `darkroom ls --prefix …` shows the images; `darkroom run` "
+                "processes one.",
             )
         return arn
 
@@ -453,7 +461,7 @@ class Executions:
             items = itertools.islice(self._items(None, LISTED), SEARCHED)
             fitting = [item for item in items if item["name"].startswith(name)]
         if not fitting:
-            raise NoSuchExecution(self._unknown(name))
+            raise self._unknown(name)
         if len(fitting) > 1:
             some = ", ".join(item["name"] for item in fitting[:5])
             raise NoSuchExecution(
@@ -463,11 +471,12 @@ class Executions:
         arn: str = fitting[0]["executionArn"]
         return arn
 
-    def _unknown(self, name: str) -> str:
+    def _unknown(self, name: str) -> NoSuchExecution:
         where = self._deployment.endpoint or f"AWS, region {self._deployment.region}"
-        return (
+        return NoSuchExecution(
             f"Expected an execution of the stack {self._deployment.stack!r} ({where}), but it has "
-            f"none named {name!r}. `darkroom ls` lists them; --stack names another stack."
+            f"none named {name!r}.",
+            "`darkroom ls` lists them; --stack names another stack.",
         )
 
 

@@ -27,7 +27,10 @@ NOTES = {
 """What an outcome without outputs means."""
 
 
-DONE = {"rerun": "run again", "redrive": "resumed", "stop": "stopped"}
+ACTIONS = {"rerun": "re-run", "redrive": "redrive", "stop": "stop"}
+"""What an action on executions is called."""
+
+DONE = {"rerun": "run again", "redrive": "redriven", "stop": "stopped"}
 """What has been done to an execution, by the action."""
 
 

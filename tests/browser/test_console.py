@@ -184,13 +184,20 @@ def test_axe_finds_nothing(
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     page = opened(color_scheme=scheme, reduced_motion="reduce", bypass_csp=True)
     base, bad = f"/executions/{complete.name}", f"/executions/{failed.name}"
+    compare = f"/compare?one={complete.name}&other={failed.name}"
     # Every page once, every colour in both schemes: axe takes seconds for each.
     paths = {
-        "light": ["/start", "/", base, "/inbox", "/presets"],
-        "dark": ["/start", f"{base}/rerun", bad, f"{bad}/events"],
+        "light": ["/start", "/", base, "/inbox", "/presets", "/bulk", compare],
+        "dark": ["/start", f"{base}/rerun", bad, f"{bad}/events", "/bulk", compare],
     }
     for path in paths[scheme]:
-        page.goto(path)
+        if path == "/bulk":
+            page.goto(f"/?image={complete.name}")
+            page.locator("[data-page]").check()
+            page.get_by_role("button", name="Re-run …").click()
+            page.get_by_role("heading", name="Re-run 1 execution?").wait_for()
+        else:
+            page.goto(path)
         if path.count("/") == 2:
             page.locator("#graph svg").wait_for()
         if path == "/inbox":

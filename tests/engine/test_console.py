@@ -313,11 +313,24 @@ def test_the_stream_sends_parts_and_ends_with_the_execution(
         assert re.search(rf'id="{name}"', html)
 
 
-def test_what_is_not_there_is_said(client: TestClient, deployed: Pipeline) -> None:
+def test_what_is_not_there_is_said(client: TestClient, deployed: Pipeline, complete: Run) -> None:
     answer = client.get("/executions/nothing")
     assert answer.status_code == 404
-    assert "No such execution" in answer.text
+    main = answer.text.partition("<main")[2]
+    assert "No such execution" in main
+    assert "The stack darkroom has no execution named nothing. The engine keeps" in main
+    # Nothing there is for a terminal, or AWS's name of it.
+    assert not re.search(r"arn:|darkroom ls|--stack", main)
+    assert client.get("/executions/nothing", headers={"accept": "*/*"}).json()["message"] in main
     assert client.get("/nothing").status_code == 404
+    typed = client.get(f"{address(complete)}/stop")
+    assert (typed.status_code, "No such page" in typed.text) == (405, True)
+    assert "No such action" in client.get("/bulk/nothing").text
+    unknown = client.get("/find", params={"q": "s3://bucket/nothing.jpg"}).text.partition("<main")[
+        2
+    ]
+    assert "has no record of it" in unknown
+    assert "darkroom run" not in unknown
     nowhere = Context(Deployment("nothing", deployed.at.endpoint))
     with opened_by_user(nowhere) as other:
         answer = other.get("/")

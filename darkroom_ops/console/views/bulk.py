@@ -14,24 +14,20 @@ from starlette.responses import RedirectResponse, Response
 
 from darkroom_ops import many
 from darkroom_ops.console.bodies import MAX_INPUT, TooLarge, body
-from darkroom_ops.console.bulk import Bulk
+from darkroom_ops.console.bulk import KEPT, Bulk
 from darkroom_ops.console.context import Context, context_of
-from darkroom_ops.console.problems import problem
+from darkroom_ops.console.problems import NoSuchAction, problem
 from darkroom_ops.console.views.executions import harmless, only_of
 from darkroom_ops.deployment import DEFAULT_STACK, Deployment
-from darkroom_ops.executions.client import NoSuchExecution
 from darkroom_ops.executions.listed import listed
 from darkroom_ops.many import Action
-from darkroom_ops.present import words
-from darkroom_ops.present.outcomes import DONE
+from darkroom_ops.present.outcomes import ACTIONS, DONE
 
 PLANS_SECONDS = 1.0
 """How long a plan is waited for: most are ready by then, and others show how far they are."""
 
 SHOWN = 200
 """Executions that a page names, at most; the table has all."""
-
-TITLES: dict[Action, str] = {"rerun": "Re-run", "redrive": "Redrive", "stop": "Stop"}
 
 
 async def plan(request: Request) -> Response:
@@ -75,9 +71,9 @@ def bulk_of(request: Request) -> Bulk:
     """Return the action that an address names."""
     found = context_of(request).bulks.get(request.path_params["id"])
     if found is None:
-        raise NoSuchExecution(
-            "Expected an action of this console, but it remembers none at this address: it was "
-            "started anew, or many came after. `darkroom ls` and the list show what was done."
+        raise NoSuchAction(
+            f"The console remembers the last {KEPT} actions since its start, and this is none of "
+            "them. The list shows what was done."
         )
     return found
 
@@ -92,18 +88,14 @@ def values(context: Context, bulk: Bulk) -> dict[str, Any]:
     """Return what the page of an action shows."""
     phase, planned, left = bulk.phase, bulk.planned, bulk.left
     done = list(bulk.done)
-    costs = None
-    if planned is not None and bulk.action != "stop" and planned.able:
-        costs = "nobody knows yet" if planned.usd is None else f"about {words.dollars(planned.usd)}"
     return {
         "here": "executions",
         "bulk": bulk,
         "phase": phase,
         "base": f"/bulk/{bulk.id}",
-        "title": TITLES[bulk.action],
+        "title": ACTIONS[bulk.action].capitalize(),
         "verb": DONE[bulk.action],
         "planned": planned,
-        "costs": costs,
         "done": done,
         "good": [each for each in done if each.error is None],
         "failed": [each for each in done if each.error is not None],

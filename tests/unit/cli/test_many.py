@@ -134,10 +134,10 @@ def test_each_image_is_run_again_once_and_not_if_a_later_run_has_it(stack: Stack
     assert stack.done == [("rerun", "a"), ("rerun", "mine")]
     assert [each["result"] for each in found["done"]] == [f"{ARN}again-a", f"{ARN}again-mine"]
     assert {each["execution"]: each["why"] for each in found["skipped"]} == {
-        old.arn: "a newer one of the same image is chosen",
-        over.arn: "a later run has taken its image over",
-        f"{ARN}running": "it still runs",
-        f"{ARN}nameless": "its input names no image",
+        old.arn: "older than another one of the same image",
+        over.arn: "taken over by a later run",
+        f"{ARN}running": "still running",
+        f"{ARN}nameless": "without an image in the input",
     }
     assert (found["left"], found["command"], found["cost_usd"]) == ([], None, 0.5)
 
@@ -203,7 +203,7 @@ def test_many_stops_need_a_reason_and_carry_it(stack: Stack) -> None:
     code, text = darkroom("stop", "--prefix", "uploads/", "--reason", "wrong folder", "--yes")
 
     assert (code, stack.done) == (0, [("stop: wrong folder", "a")])
-    assert "1 left out: it has ended already" in lines(text)
+    assert "1 left out: already ended" in lines(text)
 
 
 def test_only_what_can_be_resumed_is(stack: Stack) -> None:
@@ -215,10 +215,12 @@ def test_only_what_can_be_resumed_is(stack: Stack) -> None:
     code, text = darkroom("redrive", "--since", "2020-01-01", "--yes")
 
     assert (code, stack.done) == (0, [("redrive", "timed-out")])
+    assert lines(text)[0] == "1 execution to be redriven, about $0.25 on AWS if all succeed"
+    assert lines(text)[-1] == "1 execution redriven."
     assert {line for line in lines(text) if "left out" in line} == {
-        "1 left out: the workflow caught its failure: re-run it",
-        "1 left out: it still runs",
-        "1 left out: it succeeded",
+        "1 left out: the workflow caught the failure, so only a re-run helps",
+        "1 left out: still running",
+        "1 left out: succeeded",
     }
 
 
@@ -253,4 +255,4 @@ def test_more_than_a_few_are_counted_and_not_named(stack: Stack) -> None:
 def test_nothing_to_do_is_no_failure(stack: Stack) -> None:
     code, text = darkroom("rerun", "--status", "failed")
 
-    assert (code, lines(text)) == (0, ["0 executions to be run again", "Nothing is done."])
+    assert (code, lines(text)) == (0, ["Nothing to re-run."])

@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 from darkroom_ops.console.context import Context
 from darkroom_ops.executions.listed import Listed
 from darkroom_ops.executions.model import SourceObject
+from darkroom_ops.many import Plan
 from tests.unit.console.conftest import OURS, PREFIX
 from tests.unit.recorded import at
 
@@ -96,7 +97,7 @@ def test_a_plan_says_how_many_and_why_others_are_left_out_and_does_nothing(
     said = text(client, address)
     assert "Stop 2 executions?" in said
     assert "2 executions will be stopped." in said
-    assert "1 it has ended already" in said
+    assert "1 left out: already ended" in said
     assert "uploads/a.jpg" in said
     assert lines.stopped == []
 
@@ -138,7 +139,7 @@ def test_who_stops_it_sees_what_is_left_and_can_go_on(client: TestClient, lines:
 
     assert lines.stopped == [("a", "no")]
     said = text(client, address)
-    assert "1 execution stopped, 2 not tried." in said
+    assert "1 execution stopped 2 not tried." in said
     assert "Go on with 2 executions" in said
     left = lines.home / "left-to-stop.txt"
     assert f"darkroom stop --from {left} --reason no --stack photos" in said
@@ -159,7 +160,7 @@ def test_what_could_not_be_done_says_why(client: TestClient, lines: Lines) -> No
     wait(lines, address)
 
     said = text(client, address)
-    assert "1 execution stopped, 1 could not be" in said
+    assert "1 execution stopped 1 could not be stopped." in said
     assert "too much" in said
     assert "not tried" not in said
     assert ",not done,,An error occurred" in client.get(f"{address}/outcomes.csv").text
@@ -173,8 +174,8 @@ def test_when_nothing_works_the_rest_is_not_tried(client: TestClient, lines: Lin
     wait(lines, address)
 
     said = text(client, address)
-    assert "5 could not be, 2 not tried" in said
-    assert "5 could not be done one after the other" in said
+    assert "Nothing was stopped 5 could not be stopped, 2 not tried." in said
+    assert "5 in a row could not be stopped, so the rest was not tried" in said
 
 
 def test_a_plan_can_be_left(client: TestClient, lines: Lines) -> None:
@@ -186,7 +187,7 @@ def test_a_plan_can_be_left(client: TestClient, lines: Lines) -> None:
     wait(lines, address)
 
     assert lines.stopped == []
-    assert "0 executions stopped" in text(client, address)
+    assert "Nothing was stopped" in text(client, address)
 
 
 def test_a_look_that_takes_long_says_how_far_it_is_and_can_be_cancelled(
@@ -218,14 +219,47 @@ def test_chosen_rows_are_those_that_are_named(
     address = begin(client, lines, action="redrive", all=[], execution=["complete"])
 
     said = text(client, address)
-    assert "Redrive 0 executions?" in said
-    assert "1 it succeeded" in said
+    assert "Nothing to redrive 1 left out: succeeded" in said
+    assert "Redrive 0" not in said
 
 
 def test_what_cannot_be_planned_says_why(client: TestClient, lines: Lines) -> None:
     address = begin(client, lines, all=[], execution=["no-such-one"])
 
-    assert "has none named" in text(client, address)
+    said = text(client, address)
+    assert "has none named" in said
+    assert "darkroom ls" not in said  # that is for a terminal
+
+
+@pytest.mark.parametrize(
+    ("action", "usd", "told"),
+    [
+        ("redrive", 0.5, "1,234 executions will be redriven. That costs about $0.50 on AWS if all"),
+        ("rerun", None, "will be run again. What that costs on AWS is not known before one is"),
+        ("stop", 0.0, "1,234 executions will be stopped. Why?"),
+    ],
+)
+def test_a_plan_says_what_it_costs(
+    client: TestClient, lines: Lines, action: Any, usd: float | None, told: str
+) -> None:
+    lines.lines = [line("a")]
+    address = begin(client, lines)
+    bulk = wait(lines, address)
+    bulk.action = action
+    bulk.planned = Plan(action, (line("a"),) * 1234, (), usd)
+
+    assert told in text(client, address)
+
+
+def test_nothing_to_do_and_nothing_done_are_told_as_such(client: TestClient, lines: Lines) -> None:
+    assert "Nothing to stop None matches any more." in text(client, begin(client, lines))
+    lines.lines = [line("a")]
+    lines.refused = {"a"}
+    address = begin(client, lines)
+    client.post(f"{address}/begin", data={"reason": "wrong"}, headers=OURS)
+    wait(lines, address)
+
+    assert "Nothing was stopped 1 could not be stopped." in text(client, address)
 
 
 @pytest.mark.parametrize(
@@ -268,4 +302,4 @@ def test_the_page_is_live_until_the_end(client: TestClient, lines: Lines) -> Non
     events = client.get(f"/live{address}").text
 
     assert events.endswith("event: done\ndata: {}\n\n")
-    assert "0 executions stopped" in events
+    assert "Nothing was stopped" in events
