@@ -7,8 +7,11 @@ import datetime
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from darkroom.contract.arns import parse
+
+from darkroom_ops.engine.spool import Packed
 
 UNSUBSCRIBE = (
     "--\n"
@@ -21,6 +24,17 @@ UNSUBSCRIBE = (
 
 RESOLVED = "RESOLVED"
 """The outcome of a message that is about the end of an earlier execution."""
+
+
+class InSpool:
+    """A field whose text is not in memory."""
+
+    def __set__(self, message: Any, text: str) -> None:
+        vars(message)["_text"] = Packed(text)
+
+    def __get__(self, message: Any, owner: type) -> str:
+        text: str = vars(message)["_text"].read()
+        return text
 
 
 @dataclass(frozen=True)
@@ -57,6 +71,9 @@ class Message:
             f"Subject: {self.subject}\n\n"
             f"{self.text}\n\n{UNSUBSCRIBE.format(url=url)}"
         )
+
+
+Message.text = InSpool()  # type: ignore[assignment]  # below: above, it would be the default
 
 
 class Inbox:

@@ -10,10 +10,12 @@ from typing import Any
 
 from moto.awslambda.models import LambdaBackend, LambdaFunction, LayerVersion, lambda_backends
 from moto.core.exceptions import JsonRESTError
+from moto.core.utils import unix_time_millis, utcnow
 from moto.sqs.models import sqs_backends
 
 from darkroom_ops.engine import backends
 from darkroom_ops.engine.moto.hook import hook, services
+from darkroom_ops.engine.moto.logs import stream_of
 from darkroom_ops.engine.permissions import MACHINE, Call
 from darkroom_ops.engine.protocols import ServiceError, client_error
 
@@ -28,6 +30,14 @@ def invoke(self: Any, event: Any = None) -> tuple[str, bool, str]:
     done = services().functions.invoke(self.function_name, event)
     self.save_logs(done.log)
     return done.payload, done.failed, done.log[-4096:]
+
+
+@hook(LambdaFunction, "save_logs", "Moto has a log stream for each invocation.")
+def save_logs(self: Any, output: str) -> None:
+    prefix = f"{utcnow():%Y/%m/%d}/[{self.version}]"
+    stream = stream_of(self.logs_backend, self.logs_group_name, prefix)
+    lines = [{"timestamp": unix_time_millis(), "message": line} for line in output.splitlines()]
+    self.logs_backend.put_log_events(self.logs_group_name, stream, lines)
 
 
 FUNCTION_ERROR = "Unhandled"

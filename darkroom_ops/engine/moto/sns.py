@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime
+from collections import deque
 from typing import Any
 
 from moto.sns.exceptions import SNSInvalidParameter
-from moto.sns.models import SNSBackend, Subscription
+from moto.sns.models import SNSBackend, Subscription, Topic
 
 from darkroom_ops.engine.inbox import Message
 from darkroom_ops.engine.moto.hook import hook, services
@@ -52,3 +53,9 @@ def publish(self: Any, message: str, message_id: str, **given: Any) -> None:
             time=datetime.datetime.now(datetime.UTC),
         )
     )
+
+
+@hook(Topic, "__init__", "Moto remembers every message that was ever published.")
+def topic(self: Any, *args: Any, **kwargs: Any) -> None:
+    topic.original(self, *args, **kwargs)
+    self.sent_notifications = deque(maxlen=0)

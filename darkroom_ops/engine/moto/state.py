@@ -32,6 +32,7 @@ from darkroom_ops.engine.data.store import Entry, Key
 from darkroom_ops.engine.deploy import ARTIFACTS_BUCKET
 from darkroom_ops.engine.eventbridge import EventRouter, Undelivered
 from darkroom_ops.engine.inbox import Inbox, Message
+from darkroom_ops.engine.moto.logs import Lines
 from darkroom_ops.engine.moto.stepfunctions import ended, executions
 from darkroom_ops.engine.spool import Packed
 
@@ -276,7 +277,8 @@ class EngineState:
         stream.creation_time = _date(said["created"])
         stream.last_ingestion_time = _date(said["ingested"])
         stream.stored_bytes, stream.upload_sequence_token = said["bytes"], said["token"]
-        stream.events = [
+        stream.events = Lines()
+        stream.events += [
             LogEvent(ingested, {"timestamp": at, "message": message})
             for at, ingested, message in said["events"]
         ]

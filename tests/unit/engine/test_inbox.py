@@ -94,3 +94,11 @@ def test_an_email_that_people_get_in_a_summary_counts_as_sent() -> None:
     inbox.withhold({"outcome": "SUMMARY"})
     assert inbox.per_execution() == {"arn:e1": 1}
     assert inbox.messages() == []
+
+
+def test_the_texts_of_messages_are_not_in_memory() -> None:
+    inbox = Inbox()
+    inbox.deliver(message(text="long " * 10_000))
+    (kept,) = inbox.messages()
+    assert kept.text == "long " * 10_000
+    assert not any("long" in str(value) for value in vars(kept).values())

@@ -53,6 +53,7 @@ from moto.stepfunctions.parser.utils import TMP_THREADS
 
 from darkroom_ops.engine import eventbridge
 from darkroom_ops.engine.moto.hook import hook, services
+from darkroom_ops.engine.moto.logs import stream_of
 from darkroom_ops.engine.moto.stepfunctions.ended import Ended, history, put_away, taken_out
 from darkroom_ops.engine.stepfunctions.threads import Thread, Threading
 
@@ -198,8 +199,7 @@ def _log(execution: Any) -> None:
     logs = logs_backends[to.log_account_id][to.log_region]
     if lines and to.log_group_name in logs.groups:
         minute = execution.start_date.strftime("%Y-%m-%d-%H-%M")
-        stream = f"states/{machine.name}/{minute}/{uuid.uuid4().hex[:8]}"
-        logs.create_log_stream(to.log_group_name, stream)
+        stream = stream_of(logs, to.log_group_name, f"states/{machine.name}/{minute}/")
         logs.put_log_events(to.log_group_name, stream, lines)
 
 

@@ -6,10 +6,11 @@ one whose fault waits.
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
-from collections.abc import Callable
-from types import SimpleNamespace
+from collections.abc import Callable, Iterator
+from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
@@ -169,6 +170,20 @@ def chain(**states: Json) -> Json:
         for n, (name, state) in enumerate(states.items())
     }
     return {"StartAt": names[0], "States": linked}
+
+
+def in_memory(*roots: object) -> Iterator[str]:
+    """Yield each text that can be reached from objects, but by way of classes and modules."""
+    seen: set[int] = set()
+    left = list(roots)
+    while left:
+        each = left.pop()
+        if id(each) in seen or isinstance(each, (type, ModuleType, FunctionType)):
+            continue
+        seen.add(id(each))
+        if isinstance(each, str):
+            yield each
+        left += gc.get_referents(each)
 
 
 PASS: Json = {"Type": "Pass"}

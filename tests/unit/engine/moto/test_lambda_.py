@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 import sys
 import zipfile
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ from moto import settings
 from moto.awslambda import models
 from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda.models import LambdaBackend, LambdaFunction
+from moto.logs.models import LogsBackend
 from moto.stepfunctions.parser.asl.utils import boto_client
 
 from darkroom_ops.engine.moto import lambda_
@@ -41,6 +43,29 @@ def test_a_function_runs_in_a_worker_and_its_log_is_kept(lab: Lab) -> None:
     assert asked == [("f", {"a": 1})]
     assert (payload, failed, len(log), log[-3:]) == ('{"a": 1}', True, 4096, "end")
     assert kept == ["/aws/lambda/f", done.log]
+
+
+def test_the_logs_of_many_invocations_share_a_stream(lab: Lab) -> None:
+    backend = LogsBackend(REGION, ACCOUNT)
+    backend.create_log_group("/aws/lambda/f", {})
+    function = SimpleNamespace(
+        logs_backend=backend, logs_group_name="/aws/lambda/f", version="$LATEST"
+    )
+    for log in ("START 1\nEND 1\n", "START 2\nEND 2\n"):
+        lambda_.save_logs.replacement(function, log)
+    (stream,) = backend.groups["/aws/lambda/f"].streams.values()
+    assert re.fullmatch(r"20\d\d/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", stream.log_stream_name)
+    assert [each.message for each in stream.events] == ["START 1", "END 1", "START 2", "END 2"]
+
+
+@probe(lambda_.save_logs)
+def test_plain_moto_has_a_stream_for_each_invocation() -> bool:
+    backend = LogsBackend(REGION, ACCOUNT)
+    backend.create_log_group("g", {})
+    function: Any = SimpleNamespace(logs_backend=backend, logs_group_name="g", version="1")
+    for _ in range(2):
+        LambdaFunction.save_logs(function, "any")
+    return len(backend.groups["g"].streams) == 2
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from moto.ses.models import ses_backends
 from moto.sns.exceptions import SNSInvalidParameter
-from moto.sns.models import sns_backends
+from moto.sns.models import SNSBackend, Topic, sns_backends
 
 from darkroom_ops.engine.moto import sns
 from tests.support.aws import client
@@ -127,3 +127,19 @@ def test_plain_moto_subscribes_any_server() -> bool:
     topic = client("sns").create_topic(Name="t")["TopicArn"]
     given = {"TopicArn": topic, "Protocol": "http", "Endpoint": "http://127.0.0.1:1"}
     return "SubscriptionArn" in client("sns").subscribe(**given)
+
+
+def remembered() -> list[object]:
+    topic = Topic("t", SNSBackend(REGION, ACCOUNT))
+    topic.sns_backend = SimpleNamespace(list_subscriptions_by_topic=lambda **_: ([], None))  # type: ignore[assignment]
+    topic.publish("any")
+    return list(topic.sent_notifications)
+
+
+def test_what_was_published_is_let_go_of(lab: Lab) -> None:
+    assert remembered() == []
+
+
+@probe(sns.topic)
+def test_plain_moto_remembers_what_was_published() -> bool:
+    return remembered() != []
