@@ -17,10 +17,11 @@ from urllib.parse import quote
 import jinja2
 from botocore.exceptions import BotoCoreError, ClientError
 from darkroom.contract.arns import execution_arn
+from darkroom.contract.limits import MIB
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from darkroom_ops.cache import Recent
+from darkroom_ops.cache import Recent, Room
 from darkroom_ops.console import graph
 from darkroom_ops.console.bulk import Bulks
 from darkroom_ops.console.pictures import Pictures
@@ -51,6 +52,9 @@ FACETED = 5_000
 FACET_SECONDS = 3.0
 """How old those counts may be."""
 
+KEPT_BYTES = 48 * MIB
+"""Sources, decoded ones, previews, thumbnails and outputs that are remembered, all together."""
+
 MACHINES = 500
 """Executions whose state machine is remembered."""
 
@@ -61,8 +65,9 @@ class Context:
     def __init__(self, deployment: Deployment, inbox: Inbox | None = None) -> None:
         self.deployment = deployment
         self.executions = Executions(deployment)
-        self.pictures = Pictures(deployment)
-        self.previews = Previews(deployment)
+        room = Room(KEPT_BYTES)
+        self.pictures = Pictures(deployment, room)
+        self.previews = Previews(deployment, room)
         self.inbox = inbox
         self.closing = threading.Event()
         self.bulks = Bulks()

@@ -31,7 +31,7 @@ from darkroom.image.plan import plan
 from darkroom.image.sandbox.parent import decode
 from darkroom.image.spec import DecodeSpec
 
-from darkroom_ops.cache import Recent
+from darkroom_ops.cache import Room, Shared
 from darkroom_ops.deployment import Deployment
 from darkroom_ops.executions.history import StateRun, parsed
 from darkroom_ops.executions.model import Execution, Image, Made, image_of, made_of
@@ -47,9 +47,6 @@ VIEWED_PIXELS = 16_000_000
 
 _ANOTHER = {"jpeg": "webp", "webp": "png"}
 """Formats for sources that browsers draw themselves."""
-
-KEPT_BYTES = 128 * MIB
-"""Previews and thumbnails that are remembered, in bytes."""
 
 MAX_OUTPUT = 100 * MIB
 """A larger output is not loaded into the console."""
@@ -169,9 +166,9 @@ def drawable(data: bytes) -> str | None:
 class Pictures:
     """Loads what the pages show. Threads may share it."""
 
-    def __init__(self, deployment: Deployment) -> None:
+    def __init__(self, deployment: Deployment, room: Room) -> None:
         self._deployment = deployment
-        self._recent: Recent[Picture] = Recent(KEPT_BYTES, lambda picture: len(picture.data))
+        self._recent: Shared[Picture] = room.cache(lambda picture: len(picture.data))
 
     def source(self, execution: Execution) -> Picture:
         """Return the source as pixels.

@@ -19,7 +19,7 @@ import msgspec
 from botocore.exceptions import ClientError
 from darkroom.aws.objects import Objects, StoredObject
 from darkroom.aws.parameters import Parameters
-from darkroom.contract.limits import MIB, Limits
+from darkroom.contract.limits import Limits
 from darkroom.contract.objects import Source
 from darkroom.contract.results import Rendition
 from darkroom.image.geometry import Size, place
@@ -28,14 +28,13 @@ from darkroom.image.spec import Decoded, DecodeSpec
 from darkroom.steps.prepare import Examined, examine
 from darkroom.steps.settings import PrepareSettings, from_environment
 
-from darkroom_ops.cache import Recent
+from darkroom_ops.cache import Recent, Room, Shared
 from darkroom_ops.deployment import Deployment
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-SOURCES, MEZZANINES, PICTURES = 100 * MIB, 64 * MIB, 32 * MIB
-"""Bytes that are remembered: a source is got once, and decoded once for the same presets."""
+TOO_LARGE = "the picture is too large to be shown here; an execution makes it all the same."
 
 PAGES = 100
 """Pages whose last question is remembered."""
@@ -78,14 +77,17 @@ class Resize:
 
 
 class Previews:
-    """Makes previews, one at a time. Threads may share it."""
+    """Makes previews, one at a time. Threads may share it.
 
-    def __init__(self, deployment: Deployment) -> None:
+    As far as the room goes, a source is got once, and decoded once for the same presets.
+    """
+
+    def __init__(self, deployment: Deployment, room: Room) -> None:
         self._deployment = deployment
-        self._storage = _Remembering(deployment.s3)
+        self._storage = _Remembering(deployment.s3, room)
         self._parameters = Parameters(deployment.ssm)
-        self._decoded: Recent[Decoded] = Recent(MEZZANINES, lambda each: len(each.mezzanine))
-        self._made: Recent[Made] = Recent(PICTURES, lambda each: len(each.data))
+        self._decoded: Shared[Decoded] = room.cache(lambda each: len(each.mezzanine))
+        self._made: Shared[Made] = room.cache(lambda each: len(each.data))
         self._functions: Recent[Any] = Recent(2)
         self._asked: Recent[int] = Recent(PAGES)
         self._numbers = itertools.count()
@@ -105,6 +107,8 @@ class Previews:
             made = self._made.get(digest) or self._made.put(digest, _render(found, rendition))
         size = found.decoded.image.width, found.decoded.image.height
         warnings = [w for each in found.renditions for w in shortcomings(each, size)]
+        if self.picture(digest) is None:
+            warnings.append(f"{rendition.name}: {TOO_LARGE}")
         if late := too_slow(rendition, made.cpu_seconds, self._resize()):
             warnings.append(late)
         return Preview(rendition, tuple(by_name), made, digest, tuple(warnings))
@@ -158,10 +162,10 @@ class Previews:
 class _Remembering(Objects):
     """Objects that are got once each, by their version."""
 
-    def __init__(self, client: S3Client) -> None:
+    def __init__(self, client: S3Client, room: Room) -> None:
         super().__init__(client)
         self._client = client
-        self._known: Recent[StoredObject] = Recent(SOURCES, lambda each: len(each.data))
+        self._known: Shared[StoredObject] = room.cache(lambda each: len(each.data))
 
     def read_source(self, source: Source, limits: Limits) -> StoredObject:
         """Read an object, unless its very version was read before."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from starlette.testclient import TestClient
 
+from darkroom_ops.console import context
 from darkroom_ops.console.context import Context, clock
 from darkroom_ops.console.routes import create
-from tests.unit.console.conftest import BASE, TOKEN
+from tests.unit.console.conftest import BASE, TOKEN, Stack
 from tests.unit.recorded import at, recorded
 
 
@@ -88,3 +90,19 @@ def test_what_cannot_be_written_is_shown_nevertheless(context: Context) -> None:
     assert b"<h1>run \\ud800</h1>" in bytes(page.body)
     made = context._templates.from_string('<a href="/executions/{{ name|urlencode }}">')
     assert made.render(name="a b/\ud800") == '<a href="/executions/a%20b/%3F">'
+
+
+def test_pictures_sources_and_previews_share_their_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much a person looks at, the console holds no more than so many bytes of it."""
+    monkeypatch.setattr(context, "KEPT_BYTES", 10)
+    made = Context(Stack())  # type: ignore[arg-type]
+    previews: Any = made.previews
+    caches: Any = (
+        made.pictures._recent,
+        previews._storage._known,
+        previews._decoded,
+        previews._made,
+    )
+    for cache in caches:
+        cache.put("any", SimpleNamespace(data=b"1234", mezzanine=b"1234"))
+    assert [cache.get("any") is not None for cache in caches] == [False, False, True, True]

@@ -12,7 +12,7 @@ import pytest
 from darkroom.aws.objects import Objects
 from darkroom.aws.parameters import Parameters
 from darkroom.contract.errors import ImageTooLarge, SourceChanged, SourceNotFound
-from darkroom.contract.limits import Limits
+from darkroom.contract.limits import MIB, Limits
 from darkroom.contract.model import dump
 from darkroom.contract.presets import Preset
 from darkroom.contract.results import ImageInfo, Rendition, ResizeTask
@@ -21,6 +21,7 @@ from darkroom.steps.prepare import prepare
 from darkroom.steps.resize import resize
 from darkroom.steps.settings import OutputSettings, PrepareSettings
 
+from darkroom_ops.cache import Room
 from darkroom_ops.console import preview
 from darkroom_ops.console.preview import Overtaken, Previews, Resize, shortcomings, too_slow
 from tests.support import aws
@@ -62,7 +63,7 @@ def sources() -> Iterator[Any]:
 
 def test_a_preview_is_the_very_picture_that_an_execution_makes(sources: Any) -> None:
     request = REQUEST | {"watermark": {"text": "Mine"}}
-    found = Previews(sources).make(request, "large", "page")
+    found = Previews(sources, Room(MIB)).make(request, "large", "page")
 
     settings = PrepareSettings(
         source_bucket="sources", work_bucket="work", presets_parameter="presets"
@@ -85,7 +86,7 @@ def test_a_preview_is_the_very_picture_that_an_execution_makes(sources: Any) -> 
 
 
 def test_a_name_that_is_not_planned_shows_the_first(sources: Any) -> None:
-    previews = Previews(sources)
+    previews = Previews(sources, Room(MIB))
     assert previews.make(REQUEST, "gone", "page").rendition.name == "small"
     assert previews.make(REQUEST, None, "page").rendition.name == "small"
 
@@ -100,7 +101,7 @@ def test_a_source_is_got_and_decoded_once(sources: Any, monkeypatch: pytest.Monk
         return real_decode(*given)
 
     monkeypatch.setattr(preview.parent, "decode", decode)
-    previews = Previews(sources)
+    previews = Previews(sources, Room(MIB))
     for name in ("small", "large", "small"):
         previews.make(REQUEST, name, "page")
     assert (len(got), len(decoded)) == (1, 1)
@@ -112,8 +113,14 @@ def test_a_source_is_got_and_decoded_once(sources: Any, monkeypatch: pytest.Monk
     assert len(got) == 2
 
 
+def test_a_picture_for_which_there_is_no_room_is_told_of(sources: Any) -> None:
+    found = Previews(sources, Room(1)).make(REQUEST, "small", "page")
+    assert found.made.data.startswith(b"\xff\xd8")
+    assert found.warnings[-1] == f"small: {preview.TOO_LARGE}"
+
+
 def test_what_an_execution_would_fail_with_is_raised(sources: Any) -> None:
-    previews = Previews(sources)
+    previews = Previews(sources, Room(MIB))
     previews.make(REQUEST, None, "page")
     source = REQUEST["source"]
     with pytest.raises(SourceNotFound):
@@ -124,11 +131,11 @@ def test_what_an_execution_would_fail_with_is_raised(sources: Any) -> None:
     assert previews.make({"source": source | {"etag": etag}}, None, "page").rendition.width == 60
     sources.variables["LIMIT_MAX_PIXELS"] = "4799"
     with pytest.raises(ImageTooLarge, match="4,799"):
-        Previews(sources).make(REQUEST, None, "page")
+        Previews(sources, Room(MIB)).make(REQUEST, None, "page")
 
 
 def test_of_what_waits_only_the_last_that_a_page_asked_for_is_made(sources: Any) -> None:
-    previews = Previews(sources)
+    previews = Previews(sources, Room(MIB))
     turns: list[str] = []
     threads: list[threading.Thread] = []
 
@@ -199,7 +206,7 @@ def test_time_that_will_not_do_is_said_before(
 def test_a_preview_is_answered_and_its_picture_is_there(
     client: Any, context: Any, sources: Any
 ) -> None:
-    context.previews = Previews(sources)
+    context.previews = Previews(sources, Room(MIB))
     body = '{"source": {"bucket": "sources", "key": "a/b.jpg"}}'
     answer = client.post("/preview?name=large&page=p", content=body, headers=OURS)
     told = answer.json()
