@@ -309,8 +309,10 @@ def redrive(execution: Any) -> None:
         ),
         start,  # it was over before it entered any
     )
-    # What still runs of the stopped program keeps its own environment, and so stays stopped.
-    now.event_manager = before.event_manager
+    # What still runs of the stopped program keeps its own environment, and so stays stopped, and a
+    # history that has ended, so that it adds nothing to this one.
+    now.event_manager = copy.copy(before.event_manager)
+    now.event_manager._history_event_list = list(before.event_manager._history_event_list)
     now.event_history_context.integrate(before.event_history_context)
     now.variable_store._inner_scope.update(before.variable_store._inner_scope)
     now.next_state_name = entered["name"]

@@ -31,6 +31,7 @@ from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.backend import execution_worker
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
+from moto.stepfunctions.parser.utils import TMP_THREADS
 
 from darkroom_ops.engine.moto.stepfunctions import executions, responses
 from darkroom_ops.engine.stepfunctions.task_faults import Fault
@@ -381,6 +382,37 @@ def test_a_redrive_of_a_parallel_starts_all_of_it(lab: Lab) -> None:
     redrive(lab, execution)
     lab.router.wait_for(execution.exec_arn, 2)
     assert lab.entered(execution) == ["A", "Both", "Inner", "Both", "Inner"]
+
+
+def test_a_call_that_was_stopped_adds_nothing_to_the_redriven_history(lab: Lab) -> None:
+    """It runs on, and may answer while the execution runs again."""
+    reached, go = ([threading.Event(), threading.Event()] for _ in range(2))
+    numbers = iter(range(2))
+
+    def hold(_: Any) -> bool:
+        number = next(numbers)
+        reached[number].set()
+        return go[number].wait(120)
+
+    lab.faults.inject(Fault("Inner", result={}, when=hold))
+    each = {"Type": "Map", "ItemProcessor": chain(Inner=task())}
+    execution = lab.start(chain(Each=each), [1])
+    assert reached[0].wait(120)
+    stop(lab, execution)
+    stopped_ones = list(TMP_THREADS)
+    redrive(lab, execution)
+    assert reached[1].wait(120)
+    before = lab.types(execution)
+    go[0].set()
+    for thread in stopped_ones:
+        thread.join(120)
+    assert lab.types(execution) == before
+    go[1].set()
+    lab.router.wait_for(execution.exec_arn, 2)
+    assert execution.status == "SUCCEEDED"
+    assert lab.types(execution)[-1] == "ExecutionSucceeded"
+    ids = [event["id"] for event in lab.history(execution)]
+    assert ids == list(range(1, len(ids) + 1))
 
 
 def test_a_failure_can_be_redriven_twice(lab: Lab) -> None:
