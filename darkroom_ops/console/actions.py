@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from darkroom_ops import dlq
 from darkroom_ops.console.bodies import MAX_INPUT, TooLarge, body
 from darkroom_ops.console.context import Context, context_of, execution_of
+from darkroom_ops.console.pictures import format_name
 from darkroom_ops.console.preview import Overtaken
 from darkroom_ops.console.problems import problem
 from darkroom_ops.console.views.execution import corrected_key, path_of
@@ -149,7 +150,7 @@ def _preview(request: Request, text: str) -> dict[str, Any]:
         "name": rendition.name,
         "width": rendition.width,
         "height": rendition.height,
-        "format": rendition.format,
+        "format": format_name(rendition.format),
         "bytes": size(len(made.data)),
         "quality": made.quality,
         "picture": f"/previews/{found.digest}",

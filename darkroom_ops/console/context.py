@@ -24,7 +24,7 @@ from starlette.responses import HTMLResponse
 from darkroom_ops.cache import Recent, Room
 from darkroom_ops.console import graph
 from darkroom_ops.console.bulk import Bulks
-from darkroom_ops.console.pictures import Pictures
+from darkroom_ops.console.pictures import Pictures, format_name
 from darkroom_ops.console.preview import Previews
 from darkroom_ops.deployment import Deployment, NotDeployed
 from darkroom_ops.executions.client import Executions
@@ -196,6 +196,7 @@ def _templates(context: Context) -> jinja2.Environment:
         moment=lambda text: clock(datetime.datetime.fromisoformat(text)),
         pretty=pretty,
         outcome=lambda name: LABELS.get(name, name),
+        format_name=format_name,
     )
     return environment
 

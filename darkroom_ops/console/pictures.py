@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import threading
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +27,7 @@ from darkroom.contract.objects import Source
 from darkroom.contract.presets import Preset
 from darkroom.contract.results import Rendition
 from darkroom.image.geometry import Size, place
-from darkroom.image.input.sniff import sniff
+from darkroom.image.input.sniff import CONTENT_TYPES, NAMES, sniff
 from darkroom.image.plan import plan
 from darkroom.image.sandbox.parent import decode
 from darkroom.image.spec import DecodeSpec
@@ -47,6 +48,9 @@ VIEWED_PIXELS = 16_000_000
 
 _ANOTHER = {"jpeg": "webp", "webp": "png"}
 """Formats for sources that browsers draw themselves."""
+
+FRAME_PIXELS = 160
+"""Side of the frame that renditions are drawn in: smaller ones are not enlarged to fill it."""
 
 MAX_OUTPUT = 100 * MIB
 """A larger output is not loaded into the console."""
@@ -106,6 +110,26 @@ def shown(execution: Execution) -> Outputs:
     )
 
 
+def drawn(made: Made, longest: int) -> float:
+    """Return how wide a rendition is drawn, in percent of its frame, where `longest` fills that."""
+    return round(100 * (made.width or 0) / longest, 2)
+
+
+def longest_side(renditions: Iterable[Made], *, frame: int = FRAME_PIXELS, ratio: float = 1) -> int:
+    """Return how many pixels are as wide as a frame, so that renditions fit at one scale.
+
+    The frame is `frame` pixels wide as a rule, and its width `ratio` times its height.
+    """
+    sides = (max(each.width or 0, ratio * (each.height or 0)) for each in renditions)
+    return math.ceil(max((frame, *sides)))
+
+
+def format_name(kind: str) -> str:
+    """Return what people call a format, which is given by its name here or by its media type."""
+    by_type = {content_type: name for name, content_type in CONTENT_TYPES.items()}
+    return NAMES.get(by_type.get(kind, kind), kind)  # type: ignore[call-overload,no-any-return]
+
+
 def _source_of(execution: Execution) -> Source:
     """Return the version of the source that an execution read; NoPicture where it names none."""
     at = execution.source
@@ -129,11 +153,16 @@ def _planned(execution: Execution) -> dict[str, Rendition]:
     return {}
 
 
-def in_full(source: Size, preset: Preset) -> Preset:
-    """Return the preset that shows the same of a picture, as large as the picture is.
+def of_source(execution: Execution, name: str) -> Size | None:
+    """Return how large what a rendition shows is in the source; None where nobody planned it."""
+    rendition, image = _planned(execution).get(name), shown(execution).image
+    if rendition is None or image is None:
+        return None
+    return own_size((image.width, image.height), rendition.preset)
 
-    Where that is more than :data:`VIEWED_PIXELS`, it is smaller in proportion.
-    """
+
+def own_size(source: Size, preset: Preset) -> Size:
+    """Return the size of what a preset shows of a picture, with the picture's own pixels."""
     placement = place(source, preset)
     sides = list(zip(placement.canvas, source, placement.whole, strict=True))
     # A side that fits tells the scale exactly; one that was rounded, nearly.
@@ -141,12 +170,23 @@ def in_full(source: Size, preset: Preset) -> Preset:
     ratio = min(ratios or [side / whole for _, side, whole in sides])
     width, height = (max(1, round(canvas * ratio)) for canvas, _, _ in sides)
     if placement.canvas == placement.whole:
-        width, height = source
-    scale = min(1.0, (VIEWED_PIXELS / (width * height)) ** 0.5)
+        return source
+    return width, height
+
+
+def viewed(size: Size) -> Size:
+    """Return the size at which what is so large is shown: with :data:`VIEWED_PIXELS` at most."""
+    scale = min(1.0, (VIEWED_PIXELS / (size[0] * size[1])) ** 0.5)
+    return max(1, int(size[0] * scale)), max(1, int(size[1] * scale))
+
+
+def in_full(source: Size, preset: Preset) -> Preset:
+    """Return the preset that shows the same of a picture, as large as it is there or is viewed."""
+    width, height = viewed(own_size(source, preset))
     return Preset(
         name="source",
-        width=max(1, int(width * scale)),
-        height=max(1, int(height * scale)),
+        width=width,
+        height=height,
         fit=preset.fit,
         position=preset.position,
         background=preset.background,

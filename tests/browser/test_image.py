@@ -42,7 +42,7 @@ def test_an_execution_leads_to_the_newer_one_and_both_are_compared(
     heads = page.locator(".sides thead a")
     expect(heads).to_have_text([first.name, second.name])
     small = page.locator(".sides tr", has_text="small")
-    expect(small).to_contain_text("90 x 68")
+    expect(small).to_contain_text("90 × 68")  # noqa: RUF001
     expect(small).to_contain_text("A later run has replaced it.")
     expect(page.locator(".diff ins").filter(has_text="presets")).to_have_count(1)
 

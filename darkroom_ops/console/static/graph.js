@@ -205,6 +205,10 @@ function legend() {
     item.append(sample, text);
     line.append(item);
   }
+  const hint = document.createElement("span");
+  hint.className = "sideways";
+  hint.textContent = "Scroll sideways for the rest.";
+  line.append(hint);
   return line;
 }
 
@@ -214,7 +218,8 @@ const [width, height] = [Math.ceil(arranged.width) + 12, Math.ceil(arranged.heig
 const svg = make("svg", { width, height, viewBox: `-6 -12 ${width} ${height}` });
 svg.append(draw(arranged, 0, 0));
 colour(svg);
-place.replaceChildren(svg, legend());
+place.replaceChildren(svg);
+place.after(legend());
 
 // As large as its card lets it be, or by so much of its own size as a person says. A phone's card is
 // so narrow that its texts could not be read: there it is scrolled.
@@ -227,6 +232,13 @@ function zoom(next) {
   svg.classList.toggle("zoomed", scale !== null);
   svg.setAttribute("width", Math.round(width * (scale ?? 1)));
   svg.setAttribute("height", Math.round(height * (scale ?? 1)));
+  hint();
+}
+
+// Shows on which sides more of the graph is than its card has room for.
+function hint() {
+  place.classList.toggle("more-left", place.scrollLeft > 1);
+  place.classList.toggle("more-right", place.scrollLeft < place.scrollWidth - place.clientWidth - 1);
 }
 
 function zoomBy(by) {
@@ -244,5 +256,8 @@ zoom(scale);
 // On a narrow screen the graph is scrolled: to where it starts.
 const first = arranged.nodes[0];
 place.scrollLeft = (first.x / arranged.width) * svg.getBoundingClientRect().width - place.clientWidth / 2;
+place.addEventListener("scroll", hint);
+addEventListener("resize", hint);
+hint();
 document.addEventListener("parts", () => colour(svg));
 document.addEventListener("chosen", () => colour(svg));

@@ -34,8 +34,8 @@ export function preview(root, warnings, input) {
     image.alt = `Rendition ${made.name}, as it would be`;
     image.hidden = false;
     const quality = made.quality === null ? [] : [`quality ${made.quality}`];
-    const size = `${made.width} × ${made.height}`;
-    say([size, made.bytes, made.format.toUpperCase(), ...quality].join(", "));
+    const size = `${made.width.toLocaleString("en")} × ${made.height.toLocaleString("en")}`;
+    say([size, made.bytes, made.format, ...quality].join(", "));
   }
 
   function warn(texts) {

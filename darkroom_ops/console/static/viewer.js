@@ -18,7 +18,8 @@ let zoom = 1; // pixels of the screen for one of the rendition
 const onScreen = () => zoom / devicePixelRatio;
 const fitting = () =>
   Math.min(stage.clientWidth / width, stage.clientHeight / height) * devicePixelRatio;
-const sources = () => (source.naturalWidth ? width / source.naturalWidth : 1);
+// Of the source itself, also where fewer of its pixels are shown.
+const sources = () => width / Number(viewer.dataset.own);
 
 // Shows the left of the window from the source, and the right from the rendition.
 function divide() {

@@ -17,7 +17,7 @@ from starlette.responses import HTMLResponse, Response
 from darkroom_ops import logs, rerun
 from darkroom_ops.console import graph, timeline
 from darkroom_ops.console.context import Context, context_of, execution_of
-from darkroom_ops.console.pictures import NoPicture, places, shown
+from darkroom_ops.console.pictures import NoPicture, drawn, longest_side, places, shown
 from darkroom_ops.console.problems import NoSuchState
 from darkroom_ops.console.views.image import newer
 from darkroom_ops.console.views.inbox import deliveries
@@ -58,6 +58,7 @@ def values(context: Context, execution: Execution, tab: str = "overview") -> dic
     """Return what the page of an execution shows, and what of it is brought up to date live."""
     pictures = shown(execution)
     original = pictures.image.bytes if pictures.image else 0
+    longest = longest_side(pictures.renditions)
     cost = context.executions.cost(execution)
     return {
         "here": "executions",
@@ -70,6 +71,7 @@ def values(context: Context, execution: Execution, tab: str = "overview") -> dic
         "usd": cost.usd if cost else None,
         "pictures": pictures,
         "saving": lambda made: words.saving(made, original),
+        "drawn": lambda made: drawn(made, longest),
         "share": lambda made: _share(made.bytes, original),
         "newer": newer(context, execution),
         "places": list(places(execution)),

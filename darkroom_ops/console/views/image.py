@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from darkroom_ops.console.context import Context, context_of
-from darkroom_ops.console.pictures import shown
+from darkroom_ops.console.pictures import drawn, longest_side, shown
 from darkroom_ops.console.problems import problem
 from darkroom_ops.executions.client import NoSuchExecution
 from darkroom_ops.executions.listed import Filter
@@ -26,6 +26,9 @@ from darkroom_ops.rerun import request_of
 
 LISTED = 50
 """Executions on one page."""
+
+FRAME_PIXELS, FRAME_RATIO = 340, 1.5
+"""The frames of a comparison: their width, and how much that is of their height."""
 
 
 @dataclass(frozen=True)
@@ -85,13 +88,19 @@ def compare(request: Request) -> Response:
             "and choose them.",
         )  # fmt: skip
     one, other = (context.executions.get(execution_arn(machine, name)) for name in names)
+    outputs = list(pairs(one, other))
+    renditions = [made for pair in outputs for made in (pair.left, pair.right) if made]
+    longest = longest_side(
+        (made for made in renditions if made.pages is None), frame=FRAME_PIXELS, ratio=FRAME_RATIO
+    )
     return context.page(
         "compare.html",
         here="executions",
         sides=(one, other),
         key=other.source.key if other.source else None,
         lines=side_by_side(asked_of(one), asked_of(other)),
-        pairs=list(pairs(one, other)),
+        pairs=outputs,
+        drawn=lambda made: drawn(made, longest),
     )
 
 

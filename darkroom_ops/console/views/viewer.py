@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from darkroom_ops.console.context import context_of, execution_of
-from darkroom_ops.console.pictures import NoPicture, shown
+from darkroom_ops.console.pictures import NoPicture, of_source, shown, viewed
 from darkroom_ops.console.problems import problem
 from darkroom_ops.console.views.execution import path_of
 from darkroom_ops.present import words
@@ -32,8 +32,11 @@ def show(request: Request) -> Response:
     at = names.index(name)
     made, image = outputs.renditions[at], outputs.image
     pixels, whole = (made.width or 0) * (made.height or 0), image.width * image.height
+    own = of_source(execution, name) or (image.width, image.height)
     return context_of(request).page(
         "viewer.html",
+        own=own,
+        viewed=viewed(own),
         here="executions",
         execution=execution,
         base=path_of(execution.arn),

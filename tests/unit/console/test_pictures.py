@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from typing import Any
 
 import pytest
+from darkroom.contract.model import dump
 from darkroom.contract.presets import FocalPoint, Preset
+from darkroom.contract.results import ImageInfo
 from darkroom.image.geometry import place
+from darkroom.image.plan import plan
 
 from darkroom_ops.console import pictures
-from darkroom_ops.console.pictures import drawable, in_full, shown
+from darkroom_ops.console.pictures import (
+    drawable,
+    drawn,
+    format_name,
+    in_full,
+    longest_side,
+    of_source,
+    shown,
+    viewed,
+)
+from darkroom_ops.executions.model import Made
 from tests.support.images import encoded, picture
 from tests.unit.recorded import recorded
 
@@ -71,3 +86,56 @@ def test_the_crop_and_the_background_stay(monkeypatch: pytest.MonkeyPatch) -> No
     assert (found.position, found.background, found.quality) == (point, "#123456", 90)
     monkeypatch.setattr(pictures, "VIEWED_PIXELS", 100)
     assert place((40, 10), in_full((40, 10), Preset(name="a", width=9))).canvas == (20, 5)
+
+
+def test_more_of_the_source_than_is_viewed_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = recorded("complete")
+    image = ImageInfo(
+        format="jpeg", content_type="image/jpeg", width=640, height=427, bytes=112_525
+    )
+    square = Preset(name="square", width=40, height=40, fit="cover")
+    renditions = [dump(each) for each in plan("a.jpg", image, (square,))]
+    planned = {"image": dump(image), "renditions": renditions}
+    states = [
+        dataclasses.replace(run, output=json.dumps(planned)) if run.name == "Prepare" else run
+        for run in done.states
+    ]
+    done = dataclasses.replace(done, states=tuple(states))
+    assert of_source(done, "square") == (427, 427)
+    assert of_source(done, "none") is None
+    monkeypatch.setattr(pictures, "VIEWED_PIXELS", 100)
+    assert viewed((10, 10)) == (10, 10)
+    assert viewed((20, 20)) == (10, 10)
+    assert viewed((1000, 1)) == (316, 1)
+
+
+def made(width: int, height: int) -> Made:
+    return Made("a", "b", "c", 1, width=width, height=height)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "ratio", "widths"),
+    [
+        ([(300, 200), (600, 400), (1200, 800)], 1, [25, 50, 100]),
+        ([(300, 1200), (30, 20)], 1, [25, 2.5]),  # the higher one is as high as a square frame
+        ([(300, 200), (200, 400)], 1.5, [50, 33.33]),  # 400 are as high as 600 are wide
+        ([(80, 60)], 1, [50]),  # none is enlarged
+        ([(160, 9), (161, 9)], 1, [99.38, 100]),
+    ],
+)
+def test_renditions_are_drawn_to_one_scale(
+    sizes: list[tuple[int, int]], ratio: float, widths: list[float]
+) -> None:
+    renditions = [made(*size) for size in sizes]
+    longest = longest_side(renditions, ratio=ratio)
+    assert [drawn(each, longest) for each in renditions] == widths
+    assert longest_side([]) == 160
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("jpeg", "JPEG"), ("image/jpeg", "JPEG"), ("webp", "WebP"), ("image/webp", "WebP"),
+     ("image/avif", "AVIF"), ("svg", "SVG"), ("application/pdf", "application/pdf"), ("", "")],
+)  # fmt: skip
+def test_formats_are_called_as_people_call_them(kind: str, name: str) -> None:
+    assert format_name(kind) == name

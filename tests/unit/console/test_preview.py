@@ -212,7 +212,7 @@ def test_a_preview_is_answered_and_its_picture_is_there(
     told = answer.json()
     assert answer.status_code == 200
     assert (told["names"], told["name"]) == (["small", "large"], "large")
-    assert (told["width"], told["height"], told["format"]) == (80, 60, "jpeg")
+    assert (told["width"], told["height"], told["format"]) == (80, 60, "JPEG")
     picture = client.get(told["picture"])
     assert picture.headers["content-type"] == "image/jpeg"
     assert "sandbox" in picture.headers["content-security-policy"]

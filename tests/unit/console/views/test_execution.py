@@ -52,6 +52,15 @@ def test_every_execution_has_its_pages(client: TestClient, name: str) -> None:
         )  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["corrupt", "duplicate", "complete"])
+def test_where_nothing_was_made_the_source_stands_alone_and_the_head_says_why(
+    client: TestClient, name: str
+) -> None:
+    page = client.get(f"/executions/{name}").text
+    assert "No pictures were made." not in page
+    assert ('class="pictures alone"' in page) is (name != "complete")
+
+
 def test_what_a_rendition_could_not_be_is_told(client: TestClient, stack: Any) -> None:
     described, _ = recording("complete")
     output = json.loads(described["output"])

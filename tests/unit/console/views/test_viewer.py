@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from darkroom_ops.console import pictures
 from darkroom_ops.console.context import Context
 from darkroom_ops.console.pictures import NoPicture, Picture
 from darkroom_ops.console.views.viewer import zipped
@@ -107,3 +108,18 @@ def test_what_was_not_made_is_not_compared(client: TestClient) -> None:
         assert answer.status_code == 404
         assert "Expected a rendition of this execution" in answer.json()["message"]
     assert client.get("/executions/complete/pictures/source-none").status_code == 404
+
+
+def test_formats_are_called_alike_and_sources_that_were_reduced_say_so(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = client.get("/executions/complete/view/small").text
+    assert page.count("<td>JPEG") == 2
+    assert "image/jpeg" not in page
+    assert 'data-own="640"' in page
+    assert "data-reduced" not in page
+    monkeypatch.setattr(pictures, "VIEWED_PIXELS", 640 * 427 // 4)
+    page = client.get("/executions/complete/view/small").text
+    assert 'data-own="640"' in page
+    assert "is 640 × 427 pixels" in page  # noqa: RUF001
+    assert "it was reduced to 320 × 213" in page  # noqa: RUF001
