@@ -184,8 +184,11 @@ def roles() -> tuple[str, ...]:
 
 def role_documents(arn: str) -> tuple[str, ...]:
     """Return the policies written into a role, as JSON; none for a role that does not exist."""
-    roles = iam_backends[ACCOUNT]["aws"].get_roles()
-    documents = (policy for role in roles if role.arn == arn for policy in role.policies.values())
+    name, roles = arn.rpartition("/")[2], iam_backends[ACCOUNT]["aws"].get_roles()
+    found = (
+        role for role in roles if role.name == name and role.arn == arn
+    )  # it puts ARNs together
+    documents = (policy for role in found for policy in role.policies.values())
     return tuple(policy if isinstance(policy, str) else json.dumps(policy) for policy in documents)
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import copy
 import functools
+from collections.abc import Callable
 from typing import Any
 
 from moto.core.serialize import BaseJSONSerializer
 from moto.dynamodb.comparisons import ConditionExpressionParser
-from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb.models.dynamo_type import DynamoType, LimitedSizeDict
 from moto.dynamodb.models.utilities import bytesize
 from moto.dynamodb.parsing.ast_nodes import (
     DepthFirstTraverser,
     Expression,
     Node,
+    NoneExistingPath,
     UpdateExpressionFunction,
+    UpdateExpressionPath,
 )
 from moto.dynamodb.parsing.expressions import UpdateExpressionParser
 from moto.dynamodb.parsing.validators import ActionCountValidator, OverlappingPathsValidator
@@ -51,44 +54,72 @@ def _is_json(value: Any) -> bool:
 )
 @functools.lru_cache(maxsize=64)
 def parse_update(expression: str) -> Any:
-    return parse_update.original.__get__(None, UpdateExpressionParser)(expression)
+    parsed = parse_update.original.__get__(None, UpdateExpressionParser)(expression)
+    _mark(parsed)
+    return parsed
+
+
+def _mark(node: Any) -> frozenset[type]:
+    """Note at each node of which kinds it and those below it are."""
+    below = (_mark(child) for child in node.children or () if isinstance(child, Node))
+    node.kinds = frozenset({type(node)}).union(*below)
+    return node.kinds  # type: ignore[no-any-return]
 
 
 @hook(
     DepthFirstTraverser,
     "traverse_node_recursively",
-    "Moto lists for every node of an expression, ten times over, which kinds it is looking for.",
+    (
+        "Moto lists for every node of an expression, ten times over, which kinds it is looking "
+        "for, and looks everywhere."
+    ),
 )
 def traverse(self: Any, node: Any, child_id: int = -1) -> Any:
-    is_node, wanted, told = _kinds.get(key := (type(self), type(node))) or _kinds.setdefault(
-        key, _kind(self, node)
-    )
-    if not is_node:
-        return node
-    parent = node.parent
+    parent, kind = node.parent, type(self)
+    told = kind.pre_processing_of_child is not DepthFirstTraverser.pre_processing_of_child
     for position, child in enumerate(node.children or ()):
         if told:
             self.pre_processing_of_child(node, position)
-        traverse.replacement(self, child, position)
-    if wanted:
-        node = self.process(node)
+        # What was put in the place of a part is of one kind, and so is what is no part but a name.
+        if _leads(self, getattr(child, "kinds", None) or type(child)):
+            traverse.replacement(self, child, position)
+    process = _processor(self, type(node))
+    if process is not None:
+        node = process(self, node)
         node.parent = parent
         if parent:
             parent.children[child_id] = node
     return node
 
 
-def _kind(traverser: Any, node: Any) -> tuple[bool, bool, bool]:
-    """Return whether it is a node, of a kind that the traverser processes, and told of children."""
-    told = type(traverser).pre_processing_of_child
-    return (
-        isinstance(node, Node),
-        isinstance(node, traverser.nodes_to_be_processed()),
-        told is not DepthFirstTraverser.pre_processing_of_child,
-    )
+def _processor(traverser: Any, kind: type) -> Callable[[Any, Any], Any] | None:
+    """Return what processes a kind of node in a traverser, if it does."""
+    key = (type(traverser), kind)
+    if key not in _processors:
+        found = (
+            processor.__func__
+            for wanted, processor in traverser._processing_map().items()
+            if issubclass(kind, wanted)
+        )
+        _processors[key] = next(found, None)
+    return _processors[key]
 
 
-_kinds: dict[tuple[type, type], tuple[bool, bool, bool]] = {}
+def _leads(traverser: Any, kinds: frozenset[type] | type) -> bool:
+    """Return whether there may be something to process in nodes of these kinds.
+
+    A path that does not exist stands where one was written.
+    """
+    key = (type(traverser), kinds)
+    if key not in _led:
+        seen = kinds if isinstance(kinds, frozenset) else {kinds}
+        unfound = {NoneExistingPath} if UpdateExpressionPath in seen else set()
+        _led[key] = any(_processor(traverser, kind) for kind in {*seen, *unfound})
+    return _led[key]
+
+
+_processors: dict[tuple[type, type], Callable[[Any, Any], Any] | None] = {}
+_led: dict[tuple[type, frozenset[type] | type], bool] = {}
 
 
 @hook(Node, "find_clauses", "Moto asks of every part of an expression by way of abstract classes.")
@@ -107,22 +138,17 @@ def _has_clauses(kind: Any) -> bool:
     return issubclass(kind, (Expression, UpdateExpressionFunction))
 
 
-@hook(
+count_clauses = hook(
     ActionCountValidator,
-    "verify_action_counts",
+    "traverse",
     "Moto counts the clauses of an update once more for each of its parts.",
-)
-def count_clauses(self: Any, node: Any) -> Any:
-    return node if node.parent else count_clauses.original(self, node)
+)(lambda self, node: self.verify_action_counts(node))
 
-
-@hook(
+compare_paths = hook(
     OverlappingPathsValidator,
-    "check_for_overlapping_paths",
+    "traverse",
     "Moto compares the paths of an update once more for each of its parts.",
-)
-def compare_paths(self: Any, node: Any) -> Any:
-    return node if node.parent else compare_paths.original(self, node)
+)(lambda self, node: self.check_for_overlapping_paths(node))
 
 
 @hook(Node, "__deepcopy__", "Moto copies every expression by way of pickle's protocol.")
@@ -153,6 +179,45 @@ def size(self: Any) -> int:
     if kind in {"S", "N"}:
         return len(value) if value.isascii() else bytesize(value)
     return int(size.original(self))
+
+
+@hook(
+    LimitedSizeDict,
+    "__setitem__",
+    "Moto asks every attribute of an item for its size for every one that it sets.",
+)
+def set_attribute(self: Any, name: str, value: Any) -> None:
+    texts, others = [name, *self], 0
+    for each in (value, *self.values()):
+        if type(each) is DynamoType and each.type in {"S", "N"}:
+            texts.append(each.value)
+        else:
+            others += size.replacement(each) if type(each) is DynamoType else len(str(each)) * 4
+    if others + bytesize("".join(texts)) > SURELY_WITHIN:
+        set_attribute.original(self, name, value)
+    else:
+        dict.__setitem__(self, name, value)
+
+
+SURELY_WITHIN = 400_000
+"""Bytes of an item that moto takes; above, it is asked."""
+
+
+@hook(
+    DynamoType,
+    "to_regular_json",
+    "Moto copies every value of an item to write it.",
+)
+def written(self: Any) -> dict[str, Any]:
+    kind, value = self.type, self.value
+    if kind == "M":
+        return {kind: {name: written.replacement(each) for name, each in value.items()}}
+    if kind == "L":
+        return {kind: [written.replacement(each) for each in value]}
+    if kind in {"S", "N", "BOOL", "NULL"}:
+        return {kind: value}
+    done: dict[str, Any] = written.original(self)
+    return done
 
 
 @hook(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import string
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -12,14 +12,19 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from botocore.exceptions import ClientError
 from moto import backends
 from moto.core import responses, utils
-from moto.core.base_backend import AccountSpecificBackend
+from moto.core.base_backend import AccountSpecificBackend, BackendDict
 from moto.core.common_models import BaseModel
+from moto.core.errors import ErrorLookupFactory
+from moto.core.request import EnvironHeaders, environ_key_for_header
+from moto.core.responses import BaseResponse
+from moto.iam import models as iam
 from moto.moto_api._internal.moto_random import MotoRandom
 from moto.moto_server.utilities import RegexConverter
 from moto.moto_server.werkzeug_app import BackendRequest, create_backend_app
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
 
+from darkroom_ops.engine.backends import ACCOUNT
 from darkroom_ops.engine.moto.hook import hook
 from darkroom_ops.engine.signatures import raw_address
 
@@ -63,8 +68,31 @@ def _service(name: Any) -> WSGIApplication:
     return serve
 
 
+class _Headers(EnvironHeaders):  # type: ignore[misc]
+    """A request's headers, which moto goes through several times."""
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._pairs)
+
+    @functools.cached_property
+    def _pairs(self) -> list[tuple[str, str]]:
+        return list(super().__iter__())
+
+    def _get_key(self, key: str) -> str:
+        value: str = self.environ[_variable(key)]
+        return value
+
+
+_variable = functools.lru_cache(maxsize=1024)(environ_key_for_header)
+"""Returns a header's name as WSGI has it."""
+
+
 class _Request(BackendRequest):  # type: ignore[misc]
     """A request whose address moto asks for several times, and would put together each time."""
+
+    def __init__(self, environ: WSGIEnvironment) -> None:
+        super().__init__(environ)
+        self.headers = _Headers(environ)
 
     @functools.cached_property
     def raw_url(self) -> str:
@@ -147,6 +175,47 @@ def random_string(
 @functools.cache
 def method_names(service: Any) -> frozenset[str]:
     return frozenset(method_names.original(service))
+
+
+@hook(
+    BaseResponse,
+    "get_current_account",
+    "Moto looks for whose account it is in every account's access keys, and lets a header say it.",
+)
+def current_account(self: Any) -> str:  # noqa: ARG001 - moto's signature
+    return ACCOUNT
+
+
+@hook(BaseResponse, "get_access_key", "Moto searches every signature for a key of its own.")
+def access_key(self: Any) -> None:
+    """Return none: the gateway knows whose call it is."""
+
+
+@hook(
+    iam,
+    "mark_account_as_visited",
+    "Moto notes for every call when an access key of its own was used.",
+)
+def visited(**_: Any) -> None:
+    """Note nothing: nobody has such a key."""
+
+
+@hook(BackendDict, "__getitem__", "Moto locks all services each time that it asks for one.")
+def service_of(self: Any, account: str) -> Any:
+    found = dict.get(self, account)
+    return service_of.original(self, account) if found is None else found
+
+
+@functools.cache
+def _errors(service: Any) -> Any:
+    return errors_of.original.__func__(service)
+
+
+errors_of = hook(
+    ErrorLookupFactory,
+    "_create_error_lut",
+    "Moto lists all errors of a service for each one that it answers with.",
+)(staticmethod(_errors))
 
 
 @hook(backends, "list_of_moto_modules", "Moto lists its own folders for every request.")

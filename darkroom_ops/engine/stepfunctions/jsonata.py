@@ -74,7 +74,7 @@ def _look_up(expression: str, bindings: Mapping[str, Any]) -> Any:
         if name not in value:
             return UNDEFINED
         value = value[name]
-    return _NOT_PLAIN if isinstance(value, list) else json.loads(json.dumps(value, default=_text))
+    return _NOT_PLAIN if isinstance(value, list) else _json(value)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -130,7 +130,14 @@ def _parsed(expression: str) -> jsonata.Jsonata:
 
 def _plain(value: Any) -> Any:
     """Return a copy as JSON-like data, which evaluation may change."""
-    return Utils.NULL_VALUE if value is None else json.loads(json.dumps(value, default=_text))
+    return Utils.NULL_VALUE if value is None else _json(value)
+
+
+def _json(value: Any) -> Any:
+    """Return a copy as JSON-like data."""
+    if isinstance(value, str):  # as most are
+        return value
+    return json.loads(json.dumps(value, default=_text))
 
 
 def _text(value: object) -> str:
@@ -175,3 +182,21 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
 }
 
 Functions._string = staticmethod(_string)  # noqa: SLF001 - there is no public way
+
+
+_CALLBACKS = {"__evaluate_entry", "__evaluate_exit"}
+"""What jsonata-python looks for at each step, in every scope: nobody sets them here."""
+
+
+def _found(frame: jsonata.Jsonata.Frame | None, name: str) -> Any:
+    """Replace jsonata-python's look for a name, which calls itself for each scope."""
+    if name in _CALLBACKS:
+        return None
+    while frame is not None:
+        if name in frame.bindings:
+            return frame.bindings[name]
+        frame = frame.parent
+    return None
+
+
+jsonata.Jsonata.Frame.lookup = _found

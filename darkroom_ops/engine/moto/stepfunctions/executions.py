@@ -20,18 +20,26 @@ from moto.stepfunctions.exceptions import (
     ValidationException,
 )
 from moto.stepfunctions.parser.api import ExecutionStatus, HistoryEventType
+from moto.stepfunctions.parser.asl.component.common.path import result_path
 from moto.stepfunctions.parser.asl.component.common.timeouts.timeout import TimeoutSeconds
 from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
 from moto.stepfunctions.parser.asl.component.program import program
 from moto.stepfunctions.parser.asl.component.program.program import Program
 from moto.stepfunctions.parser.asl.component.state.exec import execute_state
 from moto.stepfunctions.parser.asl.component.state.exec.execute_state import ExecutionState
+from moto.stepfunctions.parser.asl.component.state.exec.state_map import state_map
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import (
     inline_iteration_component,
+    job,
 )
+from moto.stepfunctions.parser.asl.component.state.exec.state_parallel import state_parallel
 from moto.stepfunctions.parser.asl.component.state.exec.state_parallel.branch_worker import (
     BranchWorker,
 )
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
+    state_task_service,
+)
+from moto.stepfunctions.parser.asl.eval import environment, states
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from moto.stepfunctions.parser.asl.eval.event.logging import (
@@ -55,6 +63,7 @@ from darkroom_ops.engine import eventbridge
 from darkroom_ops.engine.moto.hook import hook, services
 from darkroom_ops.engine.moto.logs import stream_of
 from darkroom_ops.engine.moto.stepfunctions.ended import Ended, history, put_away, taken_out
+from darkroom_ops.engine.stepfunctions.copies import Copying
 from darkroom_ops.engine.stepfunctions.threads import Thread, Threading
 
 EXPRESS = "EXPRESS"
@@ -362,6 +371,26 @@ def start_branch(self: Any) -> None:
     self._worker_thread.start()
 
 
+# ---------------------------------------------------------------------------- copies
+
+
+copies = tuple(
+    hook(owner, "copy", "Moto copies what is JSON by copy.deepcopy, several times a state.")(
+        Copying
+    )
+    for owner in (
+        environment,
+        execute_state,
+        job,
+        result_path,
+        state_map,
+        state_parallel,
+        state_task_service,
+        states,
+    )
+)
+
+
 # ---------------------------------------------------------------------------- stopped programs
 
 
@@ -376,13 +405,21 @@ class _Left(BaseException):
 @hook(
     EvalComponent,
     "eval",
-    "Moto skips the parts of a stopped program but goes on, with wrong values.",
+    (
+        "Moto skips the parts of a stopped program but goes on, with wrong values; and takes a "
+        "lock for each, to note what is evaluated."
+    ),
 )
 def evaluate(self: Any, env: Environment) -> None:
+    state = env._program_state  # the getter copies it
     try:
-        if _abandoned(env):
+        if type(state) is ProgramRunning:
+            state.next_field_name = self._field_name()
+            self._eval_body(env)
+        elif _abandoned(env):
             raise _Left if isinstance(self, Program) else _Stopped
-        evaluate.original(self, env)
+        else:
+            evaluate.original(self, env)
     except _Left:
         if not isinstance(self, Program):
             raise
@@ -410,27 +447,19 @@ def evaluate_state(self: Any, env: Environment) -> None:
         raise _Left from None
 
 
-def _unless_ended(attribute: str) -> property:
-    """Return a property of moto's that a program which has ended leaves as it was."""
-    plain = vars(Environment)[attribute]
-
-    def assign(self: Any, name: str) -> None:
-        with self._state_mutex:  # it may be stopped at this moment
-            if self._program_state is None or self.is_running():
-                plain.fset(self, name)
-
-    return property(plain.fget, assign)
+def _go_on(self: Any, name: str) -> None:
+    """Say where a program goes on, unless it has ended."""
+    with self._state_mutex:  # it may be stopped at this moment
+        if self._program_state is None or self.is_running():
+            next_state_name.original.fset(self, name)
 
 
-next_state_name, next_field_name = (
-    hook(
-        Environment,
-        attribute,
-        (
-            "Moto raises an error when a branch is stopped as it starts, whose Parallel then waits "
-            "for ever; and makes a failure of a program that is stopped, or runs out of time, "
-            "between two states."
-        ),
-    )(_unless_ended(attribute))
-    for attribute in ("next_state_name", "next_field_name")
-)
+next_state_name = hook(
+    Environment,
+    "next_state_name",
+    (
+        "Moto raises an error when a branch is stopped as it starts, whose Parallel then waits for "
+        "ever; and makes a failure of a program that is stopped, or runs out of time, between two "
+        "states."
+    ),
+)(property(vars(Environment)["next_state_name"].fget, _go_on))

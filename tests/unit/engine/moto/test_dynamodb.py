@@ -10,7 +10,9 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.core.serialize import ResponseSerializer
 from moto.dynamodb.comparisons import ConditionExpressionParser
-from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb.exceptions import ItemSizeTooLarge
+from moto.dynamodb.models import dynamo_type
+from moto.dynamodb.models.dynamo_type import DynamoType, LimitedSizeDict
 from moto.dynamodb.parsing import ast_nodes
 from moto.dynamodb.parsing.ast_nodes import (
     DepthFirstTraverser,
@@ -19,7 +21,13 @@ from moto.dynamodb.parsing.ast_nodes import (
     UpdateExpressionSetAction,
 )
 from moto.dynamodb.parsing.expressions import ExpressionTokenizer, UpdateExpressionParser
-from moto.dynamodb.parsing.validators import ActionCountValidator, OverlappingPathsValidator
+from moto.dynamodb.parsing.validators import (
+    ActionCountValidator,
+    ExpressionAttributeValueProcessor,
+    NoneExistingPathChecker,
+    OverlappingPathsValidator,
+    TypeMismatchValidator,
+)
 
 from darkroom_ops.engine.moto import dynamodb, hooks
 from tests.support.aws import client, empty_account
@@ -119,8 +127,47 @@ def test_an_expression_is_read_once(lab: Lab) -> None:
 
 
 def test_a_traverser_asks_once_for_each_kind_of_node(lab: Lab) -> None:
-    asked(ActionCountValidator())
-    assert asked(ActionCountValidator()) == 0
+    asked(TypeMismatchValidator([]))
+    assert asked(TypeMismatchValidator([])) == 0
+
+
+@pytest.mark.parametrize(
+    ("expression", "error"),
+    [
+        ("SET a = unseen", "attribute that does not exist"),
+        ("SET a = if_not_exists(b, unseen)", "attribute that does not exist"),
+        ("SET unseen.deep = :v", "path provided in the update expression is invalid"),
+        ("SET id = :v", "part of the key"),
+        ("SET a = :v + :v", "operand in the update expression has an incorrect data type"),
+        ("REMOVE unseen.deep", "path provided in the update expression is invalid"),
+        ("SET a = :none", "attribute value used in expression is not defined"),
+    ],
+)
+def test_each_part_of_an_expression_is_checked(table: Any, expression: str, error: str) -> None:
+    with pytest.raises(ClientError, match=error):
+        update(table, expression, **({"v": {"S": "v"}} if ":v" in expression else {}))
+
+
+def test_a_traverser_goes_where_it_finds_something(lab: Lab) -> None:
+    """From the whole to what it looks for: none of its parts, its actions, values that it has."""
+    visits = []
+    for traverser in (
+        ActionCountValidator(),
+        TypeMismatchValidator([]),
+        ExpressionAttributeValueProcessor({":v": {"S": "v"}}),
+        NoneExistingPathChecker(),
+    ):
+        tree = copy.deepcopy(UpdateExpressionParser.make("SET a.b.c = :v REMOVE d.e"))
+        visit = dynamodb.traverse.replacement
+        with patch.object(dynamodb.traverse, "replacement", side_effect=visit) as visited:
+            traverser.traverse(tree)
+        visits.append([type(call.args[1]).__name__ for call in visited.mock_calls])
+    clause, actions = "UpdateExpressionSetClause", "UpdateExpressionSetActions"
+    action, value = "UpdateExpressionSetAction", "UpdateExpressionValue"
+    assert visits[0] == []
+    assert visits[1] == [clause, actions, action]
+    assert visits[2] == [clause, actions, action, value, "ExpressionAttributeValue"]
+    assert visits[3].count("UpdateExpressionPath") == 2
 
 
 def looks(validator: Any) -> int:
@@ -153,6 +200,48 @@ def test_an_item_is_as_large_as_its_names_and_values(lab: Lab) -> None:
     assert DynamoType(value).size() == 3 + (2 + 5) + (3 + 3)
     assert DynamoType({"BOOL": True}).size() == 1
     assert DynamoType({"B": b"\xff\xff"}).size() == 2
+
+
+def sizes_asked() -> int:
+    """Return how often a value is asked for its size, when an item of two gets another."""
+    attributes = LimitedSizeDict({"a": DynamoType({"S": "a"}), "b": DynamoType({"N": "1"})})
+    with patch.object(DynamoType, "size", return_value=1) as asked:
+        attributes["c"] = DynamoType({"S": "c"})
+    assert attributes["c"].value == "c"
+    return asked.call_count
+
+
+def test_a_small_item_is_not_measured_for_each_value(lab: Lab) -> None:
+    assert sizes_asked() == 0
+
+
+@pytest.mark.parametrize(
+    "large",
+    [{"S": "é" * 202_000}, {"L": [{"S": "e" * 404_000}]}, {"M": {"é": {"S": "e" * 404_000}}}],
+)
+def test_an_item_has_the_same_largest_size(lab: Lab, large: Json) -> None:
+    attributes = LimitedSizeDict({"a": DynamoType(large)})
+    attributes["b"] = DynamoType({"S": "e" * 900})
+    with pytest.raises(ItemSizeTooLarge):
+        attributes["c"] = DynamoType({"S": "é" * 100})
+    with pytest.raises(ItemSizeTooLarge):
+        attributes["é" * 100] = "none of DynamoDB's"
+    assert set(attributes) == {"a", "b"}
+
+
+def copies_to_write() -> int:
+    value = DynamoType({"M": {"list": {"L": [{"S": "a"}]}, "number": {"N": "1"}}})
+    with patch.object(dynamo_type.copy, "deepcopy", side_effect=copy.deepcopy) as copied:
+        value.to_regular_json()
+    return int(copied.call_count)
+
+
+def test_a_value_is_written_without_a_copy(lab: Lab) -> None:
+    assert copies_to_write() == 0
+    value: Json = {"M": {"b": {"B": "AA=="}, "l": {"L": [{"BOOL": True}, {"NULL": True}]}}}
+    assert DynamoType(value).to_regular_json() == {
+        "M": {"b": {"B": b"\0"}, "l": {"L": [{"BOOL": True}, {"NULL": True}]}}
+    }
 
 
 def test_a_copy_of_a_value_stands_for_itself(lab: Lab) -> None:
@@ -211,6 +300,16 @@ def test_plain_moto_asks_a_value_for_its_type_to_know_its_size() -> bool:
     return asked.called
 
 
+@probe(dynamodb.set_attribute)
+def test_plain_moto_measures_an_item_for_each_value() -> bool:
+    return sizes_asked() > 0
+
+
+@probe(dynamodb.written)
+def test_plain_moto_copies_a_value_to_write_it() -> bool:
+    return copies_to_write() > 0
+
+
 @probe(dynamodb.copy_value)
 def test_plain_moto_remembers_every_value_that_it_copied() -> bool:
     memo: dict[int, Any] = {}
@@ -235,7 +334,7 @@ def test_plain_moto_reads_an_expression_every_time() -> bool:
 
 @probe(dynamodb.traverse)
 def test_plain_moto_asks_at_every_node() -> bool:
-    return asked(ActionCountValidator()) > 10
+    return asked(TypeMismatchValidator([])) > 10
 
 
 @probe(dynamodb.count_clauses)

@@ -10,19 +10,23 @@ import weakref
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import MagicMock, patch
+from unittest.mock import MagicMock, PropertyMock, patch
 
 import pytest
 from botocore.exceptions import ClientError
 from botocore.loaders import Loader
 from moto import backends
-from moto.core import responses
+from moto.core import base_backend, responses
 from moto.core import utils as moto_utils
-from moto.core.base_backend import AccountSpecificBackend
+from moto.core.base_backend import AccountSpecificBackend, BackendDict
+from moto.core.errors import ErrorLookupFactory
+from moto.core.request import EnvironHeaders
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
+from moto.iam import models as iam_models
 from moto.moto_api._internal.moto_random import MotoRandom
 from moto.moto_server.utilities import RegexConverter
 from moto.s3.responses import S3Response
+from moto.sqs.models import SQSBackend
 from moto.sqs.responses import SQSResponse
 from werkzeug.test import run_wsgi_app
 
@@ -83,6 +87,74 @@ def is_remembered() -> bool:
 
 def test_what_nobody_has_is_gone(lab: Lab) -> None:
     assert not is_remembered()
+
+
+def account_of(**headers: str) -> Any:
+    """Return whose account a call is, and the access key that moto finds in it."""
+    said = responses.BaseResponse("s3")
+    said.headers, said.querystring = headers, {}
+    return said.get_current_account(), said.get_access_key()
+
+
+def test_there_is_one_account_whatever_a_call_says(lab: Lab) -> None:
+    signed_by = {"Authorization": "AWS4-HMAC-SHA256 Credential=ABCDEFGHIJKLMNOPQRST/2026"}
+    with patch.object(iam_models, "get_account_id_from", side_effect=AssertionError):
+        assert account_of(**signed_by) == (ACCOUNT, None)
+    assert account_of(**{"x-moto-account-id": "111111111111"}) == (ACCOUNT, None)
+
+
+def is_noted() -> bool:
+    """Return whether it is noted when an access key was used."""
+    key = SimpleNamespace(last_used=None, role_arn=None)
+    made = {ACCOUNT: {"aws": SimpleNamespace(access_keys={"mine": key})}}
+    with patch.object(iam_models, "iam_backends", made):
+        iam_models.mark_account_as_visited(
+            account_id=ACCOUNT, access_key="mine", service="s3", region="us-east-1"
+        )
+    return key.last_used is not None
+
+
+def test_the_use_of_a_key_is_not_noted(lab: Lab) -> None:
+    assert not is_noted()
+
+
+def locks(times: int) -> int:
+    """Return how often services are locked to ask for one, so often, that is there."""
+    services = BackendDict(SQSBackend, "sqs")
+    made = services[ACCOUNT]
+    with patch.object(base_backend, "backend_lock", MagicMock()) as lock:
+        assert all(services[ACCOUNT] is made for _ in range(times))
+    return int(lock.__enter__.call_count)
+
+
+def test_a_service_is_made_once_and_then_found(lab: Lab) -> None:
+    assert locks(2) == 0
+
+
+def errors_listed() -> int:
+    """Return how often the errors of a service are listed, for two."""
+    model = MagicMock(error_shapes=[], metadata={"serviceId": "any"})
+    shapes = PropertyMock(return_value=[])
+    type(model).error_shapes = shapes
+    for _ in range(2):
+        assert ErrorLookupFactory().for_service(model).from_code("None") is None
+    return int(shapes.call_count)
+
+
+def test_the_errors_of_a_service_are_listed_once(lab: Lab) -> None:
+    assert errors_listed() == 1
+
+
+def test_a_requests_headers_are_those_that_werkzeug_gives() -> None:
+    environ = request("GET", "/", HTTP_X_AMZ_META_A_B="1", CONTENT_TYPE="text/plain", HTTP_RANGE="")
+    environ["moto.preserved_header_names"] = {"HTTP_X_AMZ_META_A_B": "x-amz-meta-a_b"}
+    ours, plain = server._Headers(environ), EnvironHeaders(environ)
+    assert list(ours) == list(ours) == list(plain)
+    assert {"x-amz-meta-a_b", "Content-Type"} <= {name for name, _ in ours}
+    for name in ("x-amz-meta-a_b", "X-AMZ-META-A-B", "content-type", "Range"):
+        assert ours[name] == plain[name]
+    assert "none" not in ours
+    assert ours.get("none", "default") == "default"
 
 
 # ---------------------------------------------------------------------------- calls
@@ -195,6 +267,27 @@ def test_plain_moto_does_not_match_a_line_break() -> bool:
 @probe(server.forget)
 def test_plain_moto_remembers_all_that_it_made() -> bool:
     return is_remembered()
+
+
+@probe(server.current_account, server.access_key)
+def test_plain_moto_lets_a_header_say_the_account() -> bool:
+    account, key = account_of(**{"x-moto-account-id": "111111111111"})
+    return account != ACCOUNT and key is not None
+
+
+@probe(server.visited)
+def test_plain_moto_notes_the_use_of_a_key() -> bool:
+    return is_noted()
+
+
+@probe(server.service_of)
+def test_plain_moto_locks_all_services_to_ask_for_one() -> bool:
+    return locks(2) == 2
+
+
+@probe(server.errors_of)
+def test_plain_moto_lists_a_services_errors_for_each() -> bool:
+    return errors_listed() == 2
 
 
 @probe(server.random_string)

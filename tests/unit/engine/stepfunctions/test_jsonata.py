@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
+from jsonata import Jsonata
 
 from darkroom_ops.engine.stepfunctions import jsonata
 from darkroom_ops.engine.stepfunctions.jsonata import UNDEFINED, QueryError, evaluate
@@ -170,3 +171,16 @@ def test_threads_do_not_mix() -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_names_are_looked_up_from_the_innermost_scope() -> None:
+    nested = "($n := 1; $inner := function() { ($m := $n + 1; [$n, $m]) }; $n := 5; $inner())"
+    assert evaluate(nested, {"n": 0}) == [5, 6]
+    assert evaluate("($n := null; $exists($n))", {"n": 1}) is True
+
+
+def test_no_scope_is_searched_for_what_nobody_sets() -> None:
+    frame = Jsonata.Frame(None)
+    frame.bind("__evaluate_entry", print)
+    frame.bind("n", 1)
+    assert (frame.lookup("__evaluate_entry"), frame.lookup("n")) == (None, 1)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import json
+import sys
 import threading
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import MagicMock
+from unittest.mock import MagicMock, patch
 
 import pytest
 from moto.core.exceptions import AWSError
@@ -528,24 +531,49 @@ def test_plain_moto_goes_on_with_a_stopped_program() -> bool:
     return not part.evaluated
 
 
-def raises_when_stopped(attribute: str) -> bool:
+@probe(executions.next_state_name)
+def test_plain_moto_raises_when_stopped_before_a_state() -> bool:
     """A program that has been stopped is told where to go on."""
     environment = MagicMock(_program_state=ProgramStopped(None, None, None))
     try:
-        getattr(Environment, attribute).fset(environment, "any")
+        vars(Environment)["next_state_name"].fset(environment, "any")
     except RuntimeError:
         return True
     return False
 
 
-@probe(executions.next_state_name)
-def test_plain_moto_raises_when_stopped_before_a_state() -> bool:
-    return raises_when_stopped("next_state_name")
+# ---------------------------------------------------------------------------- copies
 
 
-@probe(executions.next_field_name)
-def test_plain_moto_raises_when_stopped_before_a_field() -> bool:
-    return raises_when_stopped("next_field_name")
+def copying(call: Callable[[Json], Any]) -> set[str]:
+    """Run a machine with every kind of state, and return which modules copy deeply meanwhile."""
+    callers: set[str] = set()
+
+    def deepcopy(value: Any, *memo: Any) -> Any:
+        callers.add(sys._getframe(1).f_globals["__name__"])
+        return plain(value, *memo)
+
+    plain = copy.deepcopy
+    parallel = {"Type": "Parallel", "Branches": [chain(C=PASS)], "ResultPath": "$.b"}
+    iterated = {"Type": "Map", "ItemsPath": "$.list", "ItemProcessor": chain(E=PASS)}
+    caught = [{"ErrorEquals": ["States.ALL"], "Next": "End"}]
+    given = {"Type": "Pass", "Result": {"list": [1, 2]}}
+    states = {"A": given, "B": parallel, "D": iterated, "T": task(Catch=caught), "End": PASS}
+    with patch.object(copy, "deepcopy", deepcopy):
+        call(chain(**states))
+    return callers
+
+
+COPYING = {each.owner.__name__ for each in executions.copies}
+
+
+def test_what_is_json_is_copied_as_such(lab: Lab) -> None:
+    assert not copying(lab.run) & COPYING
+
+
+@probe(*executions.copies)
+def test_plain_moto_copies_json_by_protocol() -> bool:
+    return copying(run) >= COPYING
 
 
 # ---------------------------------------------------------------------------- threads
