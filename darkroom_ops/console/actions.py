@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime
 import json
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
 
 from darkroom.contract.errors import DarkroomError, InvalidRequest
 from darkroom.contract.limits import MIB, Limits
+from darkroom.contract.model import dump
+from darkroom.contract.presets import parse_presets
 from darkroom.contract.requests import parse_request
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -130,9 +133,27 @@ async def check(request: Request) -> Response:
 
 async def preview(request: Request) -> Response:
     """Make one rendition of an input, as an execution would; its picture is asked for next."""
+    return await _previewed(request, _read)
+
+
+async def preview_presets(request: Request) -> Response:
+    """Make one rendition of an image by presets that are not deployed yet."""
+    bucket = context_of(request).deployment.source_bucket_name
+    source = {"bucket": bucket, "key": request.query_params.get("key", "")}
+
+    def read(text: str) -> dict[str, Any]:
+        presets = [dump(each) for each in parse_presets(text)]
+        given = {"source": source, "presets": presets}
+        parse_request(given)
+        return given
+
+    return await _previewed(request, read)
+
+
+async def _previewed(request: Request, read: Callable[[str], dict[str, Any]]) -> Response:
     try:
         text = (await body(request, MAX_INPUT)).decode(errors="replace")
-        return JSONResponse(await run_in_threadpool(_preview, request, text))
+        return JSONResponse(await run_in_threadpool(lambda: _preview(request, read(text))))
     except TooLarge:
         return JSONResponse({"message": TOO_LONG}, 413)
     except Overtaken:
@@ -141,9 +162,9 @@ async def preview(request: Request) -> Response:
         return JSONResponse({"message": str(error), "error": type(error).__name__}, 422)
 
 
-def _preview(request: Request, text: str) -> dict[str, Any]:
+def _preview(request: Request, given: dict[str, Any]) -> dict[str, Any]:
     asked = request.query_params
-    found = context_of(request).previews.make(_read(text), asked.get("name"), asked.get("page", ""))
+    found = context_of(request).previews.make(given, asked.get("name"), asked.get("page", ""))
     made, rendition = found.made, found.rendition
     return {
         "names": found.names,

@@ -1,10 +1,10 @@
 // One rendition of the input as it is, made by the console: asked for when the input rests, one at a
-// time. What was asked for last is shown.
+// time. What was asked for last is shown. A page may ask at another address, and say more than that.
 
 const AFTER = 400;
 const page = crypto.randomUUID();
 
-export function preview(root, warnings, input) {
+export function preview(root, warnings, input, { path = "/preview", more = () => ({}) } = {}) {
   const $ = (selector) => root.querySelector(selector);
   const which = $("[data-which]");
   const image = $("[data-shown]");
@@ -53,8 +53,8 @@ export function preview(root, warnings, input) {
     const turn = (asking = new AbortController());
     root.setAttribute("aria-busy", "true");
     try {
-      const query = new URLSearchParams({ page, name: which.value });
-      const answer = await fetch(`/preview?${query}`, { method: "POST", body: input.value, signal: turn.signal });
+      const query = new URLSearchParams({ page, name: which.value, ...more() });
+      const answer = await fetch(`${path}?${query}`, { method: "POST", body: input.value, signal: turn.signal });
       const made = await answer.json();
       if (turn !== asking) return;
       warn(made.warnings ?? []);
@@ -72,6 +72,7 @@ export function preview(root, warnings, input) {
     timer = setTimeout(make, AFTER);
   });
   which.addEventListener("change", make);
+  input.addEventListener("image", make);
   make();
   // The rendition whose row is changed is the one to look at.
   return (name) => {

@@ -27,6 +27,12 @@ SHOWN = 20
 Lines = list[tuple[str, str]]
 """Lines of a difference, each with ``added``, ``removed`` or ``same``."""
 
+IMAGES, LOOKED_AT = 12, 60
+"""Images that a preview is offered of, and executions among which they are looked for."""
+
+PATIENCE = 0.5
+"""Seconds that the page waits for them."""
+
 _KINDS = {"+": "added", "-": "removed", " ": "same"}
 
 
@@ -79,11 +85,24 @@ def values(
         "text": pretty(_plain(now.text)) if text is None else text,
         "message": message,
         "change": change,
+        "images": images(context),
         "versions": [
             (each, None if before is None else difference(before.text, each.text))
             for each, before in list(pairs)[:SHOWN]
         ],
     }
+
+
+def images(context: Context) -> list[str]:
+    """Return the keys of the newest images that can be previewed, each once."""
+    bucket = context.deployment.source_bucket_name
+    newest = context.executions.recent(limit=LOOKED_AT, costs=False, patience=PATIENCE)
+    keys = (
+        each.source.key
+        for each in newest.items
+        if each.source and each.source.bucket == bucket and each.outcome == "COMPLETE"
+    )
+    return list(dict.fromkeys(keys))[:IMAGES]
 
 
 async def change(request: Request) -> Response:

@@ -10,7 +10,10 @@ import pytest
 from botocore.exceptions import ClientError
 from starlette.testclient import TestClient
 
-from darkroom_ops.console.views.presets import difference
+from darkroom_ops.console.context import Context
+from darkroom_ops.console.views.presets import difference, images
+from darkroom_ops.executions.listed import Listed
+from darkroom_ops.executions.model import SourceObject
 from tests.unit.console.conftest import OURS
 from tests.unit.recorded import at
 
@@ -77,9 +80,66 @@ def test_what_would_change_is_shown_and_nothing_is_changed(
 
     assert answer.status_code == 200
     assert "What would change" in answer.text
-    assert ">Deploy<" in answer.text
+    assert 'value="deploy"' in answer.text
     assert len(parameter.values) == 2
-    assert "Nothing changes." in send(client, presets=SMALL).text
+    same = send(client, presets=SMALL).text
+    assert "Nothing changes." in same
+    assert 'value="deploy"' not in same
+
+
+def test_the_editor_has_room_for_what_is_in_it(client: TestClient, parameter: Parameter) -> None:
+    for number, rows in ((1, 12), (3, 15), (20, 40)):
+        many = [{"name": f"p{each}", "width": 1200 + each} for each in range(number)]
+        parameter.values.append(json.dumps(many))
+        text = client.get("/presets").text
+        assert f'rows="{rows}"' in text
+        assert "1,200 × any" in text  # noqa: RUF001
+
+
+def listed(number: int, **changed: Any) -> Listed:
+    source = SourceObject("sources", f"uploads/{number}.jpg")
+    given: dict[str, Any] = {
+        "arn": f"a{number}", "name": "n", "status": "SUCCEEDED", "outcome": "COMPLETE",
+        "error": None, "source": source, "started": at(0), "stopped": at(1), "seconds": 1.0,
+        "usd": None,
+    }  # fmt: skip
+    return Listed(**given | changed)
+
+
+def test_a_preview_is_offered_of_the_newest_images_that_were_complete(
+    client: TestClient, context: Context, parameter: Parameter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Upload one" in client.get("/presets").text
+    items = [
+        listed(1), listed(2, outcome="FAILED"), listed(3, source=SourceObject("others", "x.jpg")),
+        listed(4, source=None), listed(1), *(listed(number) for number in range(5, 30)),
+    ]  # fmt: skip
+    page = SimpleNamespace(items=items)
+    monkeypatch.setattr(context.executions, "recent", lambda **_: page)
+    assert images(context) == [f"uploads/{number}.jpg" for number in (1, *range(5, 16))]
+    text = client.get("/presets").text
+    assert '<option value="uploads/1.jpg">' in text
+    assert "Upload one" not in text
+
+
+def test_what_is_typed_is_previewed_by_the_rules_of_what_is_deployed(
+    client: TestClient, context: Context, parameter: Parameter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(context.previews, "make", lambda *given: asked.append(given) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        client.post("/presets/preview?key=a.jpg&page=p&name=large", content=LARGE, headers=OURS)
+    source = {"bucket": "sources", "key": "a.jpg"}
+    given = {"source": source, "presets": [{"name": "large", "width": 900}]}
+    assert asked == [(given, "large", "p")]
+    for content, said in (
+        ("[", "Expected the presets to be JSON"),
+        ('{"presets": []}', "Expected"),
+        ('[{"name": "Poster"}]', "Poster"),
+    ):
+        answer = client.post("/presets/preview?key=a.jpg", content=content, headers=OURS)
+        assert (answer.status_code, len(asked)) == (422, 1)
+        assert said in answer.json()["message"]
 
 
 def test_presets_are_deployed(client: TestClient, parameter: Parameter) -> None:

@@ -1,0 +1,16 @@
+// The page of the presets: what they would make of an image is shown while they change, and what was
+// shown to change is hidden as soon as it is no longer what would be deployed.
+
+import { preview } from "./preview.js";
+
+const $ = (selector) => document.querySelector(selector);
+const input = $("#presets");
+const image = $("[data-image]");
+
+input.addEventListener("input", () => $("[data-change]")?.remove());
+
+if (image) {
+  const more = () => ({ key: image.value });
+  preview($("[data-preview]"), $("[data-warnings]"), input, { path: "/presets/preview", more });
+  image.addEventListener("change", () => input.dispatchEvent(new Event("image")));
+}

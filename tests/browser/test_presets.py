@@ -1,0 +1,116 @@
+"""The page of the presets: what they would make, what would change, and their versions."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from darkroom.contract.presets import parse_presets
+
+from darkroom_ops import presets
+from tests.browser.conftest import expect
+from tests.support.images import photo
+from tests.support.pipeline import Pipeline
+
+
+@pytest.fixture(scope="module")
+def made(deployed: Pipeline) -> Iterator[str]:
+    """The key of an image; what is deployed in the end is what was deployed before."""
+    before = presets.get(deployed.at)
+    run = deployed.upload(photo(400, 300), "presets.jpg")
+    yield json.loads(run.described["input"])["detail"]["object"]["key"]
+    presets.put(deployed.at, parse_presets(before.text))
+
+
+@pytest.fixture
+def editor(page: Any, made: str) -> Any:
+    page.goto("/presets")
+    page.locator("[data-image]").select_option(made)
+    return page
+
+
+def put(page: Any, *given: dict[str, Any]) -> None:
+    page.locator("#presets").fill(json.dumps(given, indent=2))
+
+
+def said(page: Any) -> Any:
+    return page.locator("[data-preview] [data-said]")
+
+
+def test_what_is_typed_is_shown_as_it_would_be(editor: Any) -> None:
+    put(editor, {"name": "tiny", "width": 40, "format": "webp"}, {"name": "wide", "width": 90})
+    expect(said(editor)).to_contain_text("40 × 30")  # noqa: RUF001
+    expect(said(editor)).to_contain_text("WebP")
+    editor.locator("[data-which]").select_option("wide")
+    expect(said(editor)).to_contain_text("90 × 68")  # noqa: RUF001
+    image = editor.locator("[data-preview] img")
+    expect(image).to_be_visible()
+    assert image.evaluate("i => i.decode().then(() => i.naturalWidth)") == 90
+    put(editor, {"name": "huge", "width": 900})
+    expect(editor.locator("[data-warnings]")).to_contain_text("the source is smaller")
+    editor.locator("#presets").fill('[{"name": "Huge"}]')
+    expect(said(editor)).to_contain_text("Expected")
+    expect(said(editor)).to_contain_text("Huge")
+
+
+def test_what_would_change_is_shown_and_then_deployed(editor: Any) -> None:
+    put(editor, {"name": "tiny", "width": 40})
+    deploy = editor.get_by_role("button", name="Deploy")
+    expect(deploy).to_have_count(0)
+    look = editor.get_by_role("button", name="Show what would change")
+    look.click()
+    change = editor.locator("[data-change]")
+    expect(change.locator(".added", has_text="tiny")).to_have_count(1)
+    expect(change.locator(".removed", has_text="medium")).to_have_count(1)
+    put(editor, {"name": "small", "width": 50})  # what was shown is not what would be deployed
+    expect(change).to_have_count(0)
+    look.click()
+    expect(change.locator(".added", has_text="50")).to_have_count(1)
+    deploy.click()
+    in_force = editor.locator("section", has=editor.locator("#h-now"))
+    expect(in_force.locator("tbody tr")).to_have_count(1)
+    expect(in_force).to_contain_text("50 × any")  # noqa: RUF001
+    expect(editor.locator("#presets")).to_have_value(re.compile('"width": 50'))
+    versions = editor.locator("section", has=editor.locator("#h-versions"))
+    newest = versions.locator("details").first
+    expect(newest).to_contain_text("(in force)")
+    newest.locator("summary").click()
+    expect(newest.locator(".removed", has_text="medium")).to_be_visible()
+    before = versions.locator("details").nth(1)
+    before.locator("summary").click()
+    before.get_by_role("button", name="Show what going back would change").click()
+    expect(change.locator(".added", has_text="medium")).to_have_count(1)
+    expect(editor.locator("#presets")).to_have_value(re.compile("medium"))
+
+
+def test_what_is_wrong_is_said_and_what_was_typed_stays(editor: Any) -> None:
+    text = '[{"name": "small", "width": "wide"}]'
+    editor.locator("#presets").fill(text)
+    editor.get_by_role("button", name="Show what would change").click()
+    expect(editor.locator("#said")).to_contain_text("Expected")
+    expect(editor.locator("#said")).to_contain_text("width")
+    expect(editor.locator("#presets")).to_have_value(text)
+    expect(editor.get_by_role("button", name="Deploy")).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_the_presets(
+    opened: Callable[..., Any], made: str, scheme: str
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page = opened(color_scheme=scheme, reduced_motion="reduce", bypass_csp=True)
+    page.set_viewport_size({"width": 360 if scheme == "dark" else 1280, "height": 740})
+    page.goto("/presets")
+    page.locator("[data-image]").select_option(made)
+    put(page, {"name": "tiny", "width": 40})
+    page.get_by_role("button", name="Show what would change").click()
+    expect(page.locator("[data-change]")).to_be_visible()
+    page.locator("[data-image]").select_option(made)
+    expect(said(page)).to_contain_text("40 × 30")  # noqa: RUF001
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    found = axe.run(page).response["violations"]
+    told = [(each["id"], [node["html"][:120] for node in each["nodes"]][:3]) for each in found]
+    assert told == []
