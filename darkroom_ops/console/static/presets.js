@@ -7,7 +7,10 @@ const $ = (selector) => document.querySelector(selector);
 const input = $("#presets");
 const image = $("[data-image]");
 
-input.addEventListener("input", () => $("[data-change]")?.remove());
+const changed = () => $("[data-change]")?.remove();
+
+input.addEventListener("input", changed);
+if (input.value !== input.defaultValue) changed(); // typed before this script was there
 
 if (image) {
   const more = () => ({ key: image.value });
