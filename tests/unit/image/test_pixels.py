@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -69,16 +70,17 @@ def test_up_to_three_and_a_half_times_takes_one_step(size: tuple[int, int]) -> N
 @pytest.mark.parametrize("size", [(171, 114), (100, 67), (40, 27)])
 def test_from_three_and_a_half_times_it_is_halved_on_the_way(size: tuple[int, int]) -> None:
     double = (2 * size[0], 2 * size[1])
-    halved = pixels.reduce(pixels.reduce_in_steps(image_of(photo()), double), size)
+    halved = values(pixels.reduce(pixels.reduce_in_steps(image_of(photo()), double), size))
     made = values(pixels.reduce_in_steps(image_of(photo()), size))
-    assert (made == values(halved)).all()
-    assert (made != values(pixels.reduce(image_of(photo()), size))).any()
+    assert psnr(made, halved) > 53.5, "rounding apart, the same"
+    assert psnr(values(pixels.reduce(image_of(photo()), size)), halved) < 53.5
 
 
 def test_exactly_three_and_a_half_times_is_halved_too() -> None:
     image = image_of(photo().crop((0, 0, 350, 210)))
-    halved = pixels.reduce(pixels.reduce(image, (200, 120)), (100, 60))
-    assert (values(pixels.reduce_in_steps(image, (100, 60))) == values(halved)).all()
+    halved = values(pixels.reduce(pixels.reduce(image, (200, 120)), (100, 60)))
+    assert psnr(values(pixels.reduce_in_steps(image, (100, 60))), halved) > 54
+    assert psnr(values(pixels.reduce(image, (100, 60))), halved) < 54
 
 
 REDUCED = """
@@ -116,15 +118,19 @@ def test_floats_are_not_rounded() -> None:
 
 
 @pytest.mark.parametrize("deep", [False, True])
-def test_transparency_is_weighed_in_without_losing_light(deep: bool) -> None:
+@pytest.mark.parametrize(
+    ("reduce", "size"), [(pixels.reduce, (300, 200)), (pixels.reduce_in_steps, (150, 100))]
+)
+def test_transparency_is_weighed_in_without_losing_light(
+    reduce: Callable[[Any, tuple[int, int]], Any], size: tuple[int, int], deep: bool
+) -> None:
     alpha = np.asarray(Image.linear_gradient("L").resize(photo().size), dtype=np.float64)
     colour = np.asarray(photo(), dtype=np.float64)
     stored = np.dstack([colour, alpha]).astype(np.uint8)
     image = image_of(Image.fromarray(stored))
     if deep:
         image = (image.cast("ushort") * 257).cast("ushort").copy(interpretation="rgb16")
-    size = (300, 200)
-    made = values(pixels.reduce(image, size)) / (257 if deep else 1)
+    made = values(reduce(image, size)) / (257 if deep else 1)
 
     weighed = [_reduced(colour[..., band] * alpha / 255, size) for band in range(3)]
     clear = _reduced(alpha, size)
@@ -169,6 +175,14 @@ def test_alpha_that_hides_something_is_kept(bands: str) -> None:
     assert found.data == found.image.write_to_memory() == image.tobytes()
 
 
+def test_what_is_made_of_bytes_keeps_them() -> None:
+    """An image in memory is its own copy in memory, to libvips, whoever lets go of it."""
+    kept = pixels.from_bytes(bytes(200 * 200 * 3), (200, 200), 3).copy_memory()
+    others = [b"\xff" * 200 * 200 * 3 for _ in range(9)]  # where they would have lain
+    assert len(others) == 9
+    assert kept.max() == 0
+
+
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
 def test_flattening_lays_the_image_on_its_background(mode: str) -> None:
     image = picture(9, 6, mode)
@@ -195,8 +209,11 @@ def test_grey_becomes_coloured(mode: str) -> None:
 @pytest.mark.parametrize(
     ("bands", "interpretation"), [(1, "b-w"), (2, "b-w"), (3, "srgb"), (4, "srgb")]
 )
-def test_bytes_become_an_image_whose_alpha_is_known(bands: int, interpretation: str) -> None:
-    image = pixels.from_bytes(bytes(range(6 * bands)), (3, 2), bands)
+@pytest.mark.parametrize("function", [pixels.from_bytes, pixels.view])
+def test_bytes_become_an_image_whose_alpha_is_known(
+    function: Callable[[bytes, tuple[int, int], int], Any], bands: int, interpretation: str
+) -> None:
+    image = function(bytes(range(6 * bands)), (3, 2), bands)
     assert (image.width, image.height, image.bands) == (3, 2, bands)
     assert image.interpretation == interpretation
     assert image.hasalpha() == (bands in {2, 4})

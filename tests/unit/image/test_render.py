@@ -385,9 +385,12 @@ def test_an_ordinary_photo_takes_few_operations(
     data = encoded(speckled().convert(mode), quality=95, icc_profile=profile)
     monkeypatch.setattr(scans, "SMALL", 0)
     monkeypatch.setattr(operation, "call", staticmethod(counted))
-    renditions(data, preset(quality=75, width=320, height=320))
-    prepare = ["jpegload_source", "jpegload_source", *["copy"] * srgb]
-    assert called == [*prepare, "copy", "resize", "jpegsave_buffer"]
+    sizes = [preset(name=str(side), width=side, height=side, quality=75) for side in (320, 160)]
+    renditions(data, *sizes)
+    assert called == [
+        *("jpegload_source", "resize", "jpegsave_buffer"),
+        *("reducev", "reducev", "reduceh", "reduceh", "jpegsave_buffer"),
+    ]
 
 
 def test_a_canvas_is_opaque_and_shows_the_image_in_its_middle() -> None:

@@ -15,7 +15,7 @@ from msgspec import Struct
 from darkroom.contract.fields import Effort, Quality
 from darkroom.image.geometry import Point, Size
 from darkroom.image.metadata import Credit
-from darkroom.image.pixels import Pixels, from_bytes
+from darkroom.image.pixels import Pixels, view
 
 MAGIC = b"darkroom mezzanine 1\n"
 
@@ -67,8 +67,8 @@ class Mezzanine(Struct, frozen=True):
     parts: tuple[memoryview, ...]
 
     def image(self, page: StoredPage) -> Any:
-        """Return a page, or a mark, as a pyvips image."""
-        return from_bytes(self.parts[page.part], page.size, page.bands)
+        """Return a page, or a mark, as a pyvips image, which reads it where it lies."""
+        return view(self.parts[page.part], page.size, page.bands)
 
 
 class Builder:

@@ -507,7 +507,7 @@ except MemoryError:
         [
             ("reply(b'no message', b'')", "no answer"),
             ("reply(found(5), b'four')", "no answer"),
-            ("reply(found(3), b'four')", "no answer"),
+            ("reply(found(-1), b'four')", "no answer"),
             ("reply(found(4), None)", "no answer"),
             ("reply(found(0), '/dev/zero')", "no answer"),
             ("socket.close()\ntime.sleep(60)", "no answer"),
@@ -577,7 +577,7 @@ def found(length):
     text = lambda name: bytes([0xa0 + len(name)]) + name
     image = b"\\x85" + text(b"format") + text(b"jpeg") + text(b"content_type") + text(b"image/x")
     image += text(b"width") + b"\\1" + text(b"height") + b"\\1" + text(b"bytes") + b"\\1"
-    return b"\\x82" + text(b"image") + image + text(b"length") + bytes([length])
+    return b"\\x82" + text(b"image") + image + text(b"length") + bytes([length & 255])
 
 def reply(body, content):
     place = (sys.argv[0] + "-answer", os.O_RDWR | os.O_CREAT)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from darkroom.contract import errors
 from darkroom.image.sandbox import parent
-from darkroom.image.sandbox.parent import Reply, receive, send, shared_file
+from darkroom.image.sandbox.parent import Reply, receive, send, shared, shared_file
 
 
 @pytest.fixture
@@ -61,6 +61,19 @@ def test_what_is_shared_is_written_at_once(
     with shared_file() as file:
         file.write(b"the picture")
         assert os.pread(file.fileno(), 100, 0) == b"the picture"
+
+
+@pytest.mark.parametrize(("length", "same"), [(9, True), (10, True), (11, False)])
+def test_new_memory_is_taken_only_for_large_files(
+    length: int, same: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parent, "KEPT", 10)
+    with shared_file() as kept:
+        kept.write(b"a longer one was here")
+        with shared(kept, b"the ", bytes(length - 4)) as file:
+            assert (os.fstat(file.fileno()).st_ino == os.fstat(kept.fileno()).st_ino) == same
+            assert os.pread(file.fileno(), length, 0) == b"the " + bytes(length - 4)
+        assert file.closed != same
 
 
 @pytest.mark.parametrize("sent", [b"", b"\0\0", b"\0\0\0\5", b"\0\0\0\5four"])

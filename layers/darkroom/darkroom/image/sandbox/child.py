@@ -19,7 +19,7 @@ import msgspec
 from darkroom.contract.errors import DarkroomError
 from darkroom.contract.limits import MIB
 from darkroom.image.decode import decode
-from darkroom.image.sandbox.parent import Job, Reply, receive, send, shared_file
+from darkroom.image.sandbox.parent import Job, Reply, receive, send, shared, shared_file
 from darkroom.image.vips import vips
 
 MAX_FILE = 4096 * MIB
@@ -41,14 +41,15 @@ def main(descriptor: int) -> None:
     threading.Thread(target=_follow, args=(os.getppid(),), daemon=True).start()
     vips()
     # Where the parent goes away in the middle, nobody waits for an answer.
-    with socket.socket(fileno=descriptor) as sock, contextlib.suppress(ConnectionError):
+    sock, kept = socket.socket(fileno=descriptor), shared_file()
+    with sock, kept, contextlib.suppress(ConnectionError):
         sock.send(b"+")
         while True:
             body, file = receive(sock)
             if not body or file is None:
                 return
             with file:
-                _answer(sock, msgspec.msgpack.decode(body, type=Job), file)
+                _answer(sock, msgspec.msgpack.decode(body, type=Job), file, kept)
 
 
 def _harden() -> None:
@@ -82,7 +83,7 @@ def _follow(parent: int) -> None:
     os._exit(1)
 
 
-def _answer(sock: socket.socket, job: Job, file: BinaryIO) -> None:
+def _answer(sock: socket.socket, job: Job, file: BinaryIO, kept: BinaryIO) -> None:
     _bound(job)
     try:
         # Not closed by hand: libvips may hold on to the last image's bytes until the next.
@@ -91,13 +92,8 @@ def _answer(sock: socket.socket, job: Job, file: BinaryIO) -> None:
     except DarkroomError as error:
         send(sock, Reply(error=type(error).__name__, message=str(error)), None)
         return
-    with shared_file() as result:
-        for part in parts:
-            view = memoryview(part)
-            while view:
-                view = view[result.write(view) :]
-        length = sum(len(part) for part in parts)
-        send(sock, Reply(image=image, length=length), result)
+    with shared(kept, *parts) as result:
+        send(sock, Reply(image=image, length=sum(map(len, parts))), result)
 
 
 if __name__ == "__main__":
