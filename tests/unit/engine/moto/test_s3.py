@@ -166,3 +166,40 @@ def test_the_bytes_of_objects_are_in_a_file(lab: Lab) -> None:
 @probe(s3.Files)
 def test_plain_moto_keeps_the_bytes_of_objects_in_memory() -> bool:
     return keeps_in_memory()
+
+
+GIVEN: Json = {
+    "name": "a.jpg", "value": b"x", "account_id": ACCOUNT, "region_name": "eu-west-1",
+    "bucket_name": "photos", "is_versioned": True, "version_id": "v1",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "more", [{}, {"is_versioned": False, "storage": "STANDARD_IA", "lock_mode": "GOVERNANCE"}]
+)
+def test_an_object_says_what_plain_moto_would(lab: Lab, more: Json) -> None:
+    plain: Any = object.__new__(FakeKey)
+    s3.key.original(plain, **(GIVEN | more))
+    key = FakeKey(**(GIVEN | more))
+    for name, value in vars(plain).items():
+        if name not in {"_time_progressed", "last_modified", "lock", "_value_buffer", "acl"}:
+            assert getattr(key, name) == value, name
+    assert key.acl is not None
+    assert key.acl.to_config_dict() == plain.acl.to_config_dict()
+    assert key.value == b"x"
+    key.set_acl(None)
+    assert (key.acl, FakeKey(**GIVEN).acl is not None) == (None, True)
+    with pytest.raises(AttributeError, match="unheard"):
+        key.unheard  # noqa: B018 - reading it is the test
+
+
+def test_an_object_remembers_only_what_is_its_own(lab: Lab) -> None:
+    assert set(vars(FakeKey(**GIVEN))) == {
+        "name", "region_name", "last_modified", "_metadata", "_etag", "_version_id", "bucket_name",
+        "_value_buffer", "contentsize", "lock",
+    }  # fmt: skip
+
+
+@probe(s3.key, s3.of_most)
+def test_plain_moto_has_all_that_may_be_said_in_each_object() -> bool:
+    return "website_redirect_location" in vars(FakeKey(**GIVEN))
