@@ -58,8 +58,70 @@ def test_a_state_that_was_not_entered_shows_its_definition(page: Any, drawn: Run
     with page.expect_response(re.compile("/definitions/")):
         page.locator(".node[data-name=ImageFailed]").click()
     expect(panel.locator("h2")).to_have_text("Prepare")
+    expect(page.locator("[data-toast]")).to_contain_text("could not be read")
+    expect(panel).not_to_have_attribute("aria-busy", "true")
     page.unroute("**/definitions/*")
     page.route("**/definitions/*", lambda route: route.abort())
     with page.expect_event("requestfailed"):
         page.locator(".node[data-name=ImageFailed]").click()
     expect(panel.locator("h2")).to_have_text("Prepare")
+
+
+def hold(page: Any, address: re.Pattern[str]) -> list[Any]:
+    """Hold answers back; return a list that gets what was asked."""
+    held: list[Any] = []
+    page.route(address, lambda route: held.append(route))  # noqa: PLW0108 - Playwright wants a function
+    return held
+
+
+def reached(page: Any, held: list[Any], number: int) -> None:
+    while len(held) < number:
+        page.wait_for_timeout(5)
+
+
+def test_what_is_awaited_is_shown_where_it_was_asked_for(page: Any, drawn: Run) -> None:
+    page.goto(f"/executions/{drawn.name}")
+    panel, node = page.locator("#state"), page.locator(".node[data-name=ClaimImage]")
+    node.wait_for()
+    held = hold(page, re.compile("/states/[0-9]+$"))
+    node.click()
+    reached(page, held, 1)
+    expect(panel).to_have_attribute("aria-busy", "true")
+    expect(node).to_contain_class("opening")
+    expect(panel.locator("h2")).not_to_have_text("ClaimImage")
+    prepare = page.locator(".timeline a", has_text="Prepare")
+    prepare.click()
+    reached(page, held, 2)
+    expect(prepare).to_contain_class("opening")
+    held[0].continue_()  # another state is awaited by now
+    expect(node).not_to_contain_class("opening")
+    expect(panel).to_have_attribute("aria-busy", "true")
+    held[1].continue_()
+    expect(panel.locator("h2")).to_have_text("Prepare")
+    expect(panel).not_to_have_attribute("aria-busy", "true")
+    expect(prepare).not_to_contain_class("opening")
+
+
+def test_a_state_is_shown_before_its_log_is_there(page: Any, drawn: Run) -> None:
+    page.goto(f"/executions/{drawn.name}")
+    page.locator("#graph svg").wait_for()
+    held = hold(page, re.compile("/logs$"))
+    page.locator(".node[data-name=MakePdf]").click()
+    panel = page.locator("#state")
+    expect(panel.locator("h2")).to_have_text("MakePdf")
+    expect(panel).to_contain_text("Reading the log")
+    expect(panel).to_be_focused()
+    expect(page).to_have_url(re.compile("state="))
+    reached(page, held, 1)
+    held[0].continue_()
+    expect(panel.locator(".logs")).to_be_visible()
+
+
+def test_a_picture_that_takes_long_is_awaited_visibly(page: Any, drawn: Run) -> None:
+    held = hold(page, re.compile("/pictures/source$"))
+    page.goto(f"/executions/{drawn.name}", wait_until="domcontentloaded")
+    frame = page.locator(".source .frame")
+    expect(frame).to_contain_class("developing")
+    reached(page, held, 1)
+    held[0].continue_()
+    expect(frame).not_to_contain_class("developing")

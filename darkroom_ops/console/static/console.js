@@ -129,15 +129,19 @@ async function gone(image) {
   said.textContent = answer?.status === 404 ? await answer.text() : "It cannot be shown.";
   frame.replaceChildren(said);
   frame.removeAttribute("href");
+  frame.classList.remove("developing");
   frame.classList.add("gone-frame");
 }
 
 function pictures() {
   // Errors of pictures do not bubble. Those that are over before this script runs are asked for anew.
   const shown = (image) => image instanceof HTMLImageElement && "picture" in image.dataset;
+  const come = (event) => shown(event.target) && event.target.closest(".frame")?.classList.remove("developing");
+  document.addEventListener("load", come, true);
   document.addEventListener("error", (event) => shown(event.target) && gone(event.target), true);
   for (const image of $$("[data-picture]")) {
     if (image.complete && !image.naturalWidth) image.src = image.src;
+    if (!image.complete) image.closest(".frame")?.classList.add("developing");
   }
 }
 
@@ -181,7 +185,7 @@ async function choose(id) {
   }
   panel.dataset.chosen = id;
   document.dispatchEvent(new CustomEvent("chosen", { detail: id }));
-  await load(panel);
+  load(panel); // a log may take seconds, and says so itself
   return true;
 }
 
@@ -197,12 +201,23 @@ async function define(name) {
     return false;
   }
   const text = await answer.text();
-  if (turn !== turns) return false;
+  if (turn !== turns) return null;
   panel.innerHTML = text;
   panel.scrollTop = 0;
   panel.dataset.chosen = "";
   document.dispatchEvent(new CustomEvent("chosen", { detail: null }));
   return true;
+}
+
+// Shows that an answer is awaited, where it was asked for and where it will stand.
+async function awaited(link, panel, answer) {
+  link.classList.add("opening");
+  panel.setAttribute("aria-busy", "true");
+  const shown = await answer;
+  link.classList.remove("opening");
+  if (shown !== null) panel.removeAttribute("aria-busy");
+  if (shown === false) toast("The state could not be read. Choose it once more.");
+  return shown;
 }
 
 function goTo(panel) {
@@ -231,12 +246,12 @@ function states() {
     const id = link.dataset.state;
     picked = true;
     if (!id) {
-      if (await define(link.dataset.definition)) goTo(panel);
+      if (await awaited(link, panel, define(link.dataset.definition))) goTo(panel);
       return;
     }
     asked = id;
     seen = fares(overlay(), id);
-    if (!(await choose(id))) return;
+    if (!(await awaited(link, panel, choose(id)))) return;
     history.replaceState(null, "", `${$("[data-base]").dataset.base}?state=${id}`);
     goTo(panel);
   });
