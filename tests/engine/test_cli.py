@@ -210,12 +210,13 @@ def test_up_tells_executions_and_messages_as_they_happen(up: Up) -> None:
 
 def test_the_profile_is_all_that_aws_clients_need(up: Up, monkeypatch: pytest.MonkeyPatch) -> None:
     """As README has it: endpoint, region and keys come from the file."""
+    bucket = up.deployment.source_bucket_name  # read before the environment is another
     for name in (name for name in os.environ if name.startswith("AWS_")):
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", up.about["profile"])
     monkeypatch.setenv("AWS_PROFILE", "darkroom")
     buckets = boto3.session.Session().client("s3").list_buckets()["Buckets"]
-    assert up.deployment.source_bucket_name in {each["Name"] for each in buckets}
+    assert bucket in {each["Name"] for each in buckets}
 
 
 def test_up_on_a_port_in_use_says_so(home: Path) -> None:
