@@ -89,11 +89,11 @@ async def _accepted(request: Request, name: str) -> bytes | Response:
     except TooLarge:
         return problem(
             request, 413, "Too large",
-            f"{name} is larger than the {limit // MIB} MB that the pipeline accepts. Upload a "
+            f"The file is larger than the {limit // MIB} MB that the pipeline accepts. Upload a "
             "smaller copy.",
         )  # fmt: skip
     return data or problem(
-        request, 422, "Empty", f"{name} is empty. Choose a file with an image in it."
+        request, 422, "Empty", "The file is empty (0 bytes). Choose one with an image in it."
     )
 
 

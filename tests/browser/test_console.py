@@ -168,6 +168,9 @@ def test_a_phone_needs_no_sideways_scrolling(
         settle(phone)
         width = phone.evaluate("document.documentElement.scrollWidth")
         assert width <= 360, path
+        # Nor within a part of the page, where nobody looks for it.
+        within = "all => all.map(e => e.scrollWidth - e.clientWidth)"
+        assert not any(phone.locator(".scroll:has(.events)").evaluate_all(within)), path
 
 
 def settle(page: Any) -> None:

@@ -58,7 +58,7 @@ def test_from_an_alert_on_a_phone_to_a_corrected_rendition(
 
 def test_a_copy_that_is_not_taken_is_said_and_can_be_sent_again(page: Any, corrupt: Run) -> None:
     answers = [
-        {"status": 422, "body": json.dumps({"message": "a.jpg is empty. Choose another."})},
+        {"status": 422, "body": json.dumps({"message": "The file is empty. Choose another."})},
         {"status": 201, "body": json.dumps({"key": "k", "page": None})},
     ]
     page.route("**/source?*", lambda route: route.fulfill(**answers.pop(0)))
@@ -67,7 +67,7 @@ def test_a_copy_that_is_not_taken_is_said_and_can_be_sent_again(page: Any, corru
     expect(said).to_contain_text("It goes under this very key, uploads/")
     file = {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": b"x"}
     choose.set_input_files(file)
-    expect(said).to_have_text("a.jpg: a.jpg is empty. Choose another.")
+    expect(said).to_have_text("a.jpg: The file is empty. Choose another.")
     choose.set_input_files([])
     choose.set_input_files(file)
     expect(said).to_have_text("a.jpg: uploaded. Its execution has not started yet.")

@@ -106,6 +106,37 @@ def test_filters_and_search_are_in_line(page: Any, pipeline: Pipeline, width: in
     assert export.evaluate("e => e.getClientRects().length") == 1
 
 
+LISTENS = """() => {
+  const toast = document.querySelector("[data-toast]");
+  const tell = () => toast.textContent && console.log(toast.textContent);
+  new MutationObserver(tell).observe(toast, { childList: true });
+}"""
+"""A page whose successor is held cannot be asked, nor clicked and waited for: it tells."""
+
+
+def test_a_look_that_takes_long_says_that_it_looks(page: Any) -> None:
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    page.goto("/")
+    page.route(re.compile(r"/\?"), hold)
+    page.evaluate(LISTENS)
+    with page.expect_console_message(lambda said: said.text == "Looking …"):
+        page.get_by_role("link", name="Failed").evaluate("link => link.click()")
+    held.pop().continue_()
+    page.wait_for_url(re.compile("status=FAILED"))
+    expect(page.locator("[data-toast]")).to_be_hidden()
+    page.get_by_label("Search", exact=True).fill("no such thing")
+    page.evaluate(LISTENS)
+    with page.expect_console_message(lambda said: said.text == "Looking …"):
+        page.locator(".by-image").evaluate("form => form.requestSubmit()")
+    held.pop().continue_()
+    expect(page.get_by_role("heading", name="No matches for")).to_be_visible()
+    expect(page.locator("[data-toast]")).to_be_hidden()
+
+
 def test_only_what_is_live_has_a_live_dot(page: Any) -> None:
     page.goto("/presets")
     expect(page.locator("[data-live]")).to_be_hidden()

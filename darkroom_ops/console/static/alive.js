@@ -3,6 +3,7 @@
 
 const EVERY = 3000;
 const PATIENCE = 2500;
+const NOTICED = 300; // milliseconds without an answer after which a page says that it looks
 const banner = document.querySelector("[data-banner]");
 const began = Date.now() - Date.parse(document.body.dataset.now); // how far the clocks differ
 let fresh = Date.now();
@@ -56,6 +57,25 @@ function tick() {
   }
 }
 
+// Says that a search or a choice is under way, which stays on this page until its answer is there.
+let looking;
+function look(by) {
+  if (!by.closest("[data-looks]")) return;
+  clearTimeout(looking);
+  looking = setTimeout(() => {
+    document.body.classList.add("looking-for");
+    document.querySelector("[data-toast]").textContent = "Looking …";
+  }, NOTICED);
+}
+
+// A person who comes back finds the page as it was.
+addEventListener("pagehide", () => {
+  clearTimeout(looking);
+  if (!document.body.classList.contains("looking-for")) return;
+  document.body.classList.remove("looking-for");
+  document.querySelector("[data-toast]").textContent = "";
+});
+
 // These come last, after those of the page: what they have handled goes nowhere.
 addEventListener("click", async (event) => {
   const link = event.target.closest?.("a[href]");
@@ -64,7 +84,10 @@ addEventListener("click", async (event) => {
   if (link.hash && link.pathname === location.pathname && link.search === location.search) return;
   event.preventDefault();
   if (!leaving()) open(link.href, "_blank", "noopener");
-  else if (await ask()) location.assign(link.href);
+  else if (await ask()) {
+    look(link);
+    location.assign(link.href);
+  }
 });
 
 addEventListener("submit", async (event) => {
@@ -72,6 +95,7 @@ addEventListener("submit", async (event) => {
   event.preventDefault();
   const { target, submitter } = event;
   if (!(await ask())) return;
+  look(target);
   const said = document.createElement("input"); // which button it was, is not sent by submit()
   if (submitter?.name) {
     Object.assign(said, { type: "hidden", name: submitter.name, value: submitter.value });

@@ -11,6 +11,9 @@ from starlette.responses import Response
 from darkroom_ops.console.context import Context, context_of
 from darkroom_ops.overview.figures import Bar, Window
 
+FEW = 4
+"""Executions that a chart has room for, at least: a single one is no tower."""
+
 WIDTH, HEIGHT, GAP = 240, 56, 1.5
 """A chart's size, and what is between its bars, in the units of its view box."""
 
@@ -25,13 +28,21 @@ def show(request: Request) -> Response:
 
 def values(context: Context, *, wait: bool = True) -> dict[str, Any]:
     """Return what the page shows; None of the whole while it has not been looked at."""
+    seen = context.overview(wait=wait)
     return {
         "here": "start",
-        "seen": context.overview(wait=wait),
+        "seen": seen,
+        "idle": seen is not None and bool(seen.windows) and not any(map(ran, seen.windows or ())),
+        "ran": ran,
         "chart": chart,
         "listed": listed,
         "live": "/live/start",
     }
+
+
+def ran(window: Window) -> bool:
+    """Return whether anything started or ended within a span."""
+    return bool(window.started or window.complete or window.failed)
 
 
 def listed(**only: str | None) -> str:
@@ -42,7 +53,7 @@ def listed(**only: str | None) -> str:
 
 def chart(window: Window) -> list[dict[str, Any]]:
     """Return a window's bars as rectangles, from the ground up: complete, failed, the others."""
-    most = max([1, *(max(bar.started, bar.complete + bar.failed) for bar in window.bars)])
+    most = max([FEW, *(max(bar.started, bar.complete + bar.failed) for bar in window.bars)])
     wide = WIDTH / max(1, len(window.bars))
     found = []
     for number, bar in enumerate(window.bars):

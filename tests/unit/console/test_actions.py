@@ -123,8 +123,8 @@ def test_an_upload_is_put_and_its_execution_is_named(
     [
         ("", b"x", 422, "Expected a file with a name"),
         ("photos/", b"x", 422, "Expected a file with a name"),
-        ("a.jpg", b"", 422, "a.jpg is empty"),
-        ("a.jpg", b"x" * 11, 413, "a.jpg is larger than the 0 MB"),
+        ("a.jpg", b"", 422, "The file is empty (0 bytes)"),
+        ("a.jpg", b"x" * 11, 413, "The file is larger than the 0 MB"),
         ("a.jpg", b"x" * 10, 201, None),
     ],
 )
@@ -199,8 +199,8 @@ def test_a_corrected_copy_where_no_upload_starts_anything_is_run_as_was_asked(
     ("name", "data", "ours", "code", "said"),
     [
         ("", b"x", True, 422, "Expected a file with a name"),
-        ("a.jpg", b"", True, 422, "a.jpg is empty"),
-        ("a.jpg", b"x" * 11, True, 413, "a.jpg is larger than the 0 MB"),
+        ("a.jpg", b"", True, 422, "The file is empty (0 bytes)"),
+        ("a.jpg", b"x" * 11, True, 413, "The file is larger than the 0 MB"),
         ("a.jpg", b"x", False, 422, "Expected an execution of an image in sources"),
     ],
 )

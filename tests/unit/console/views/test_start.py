@@ -50,6 +50,34 @@ def test_every_number_leads_to_what_it_counts(client: TestClient, look: Any) -> 
     assert "About $0.50 on AWS." in page
 
 
+def test_a_stack_where_nothing_ran_says_how_to_begin(client: TestClient, look: Any) -> None:
+    nothing = [Window(span, 0, 0, 0, None, None, 0.0, (Bar(),)) for span in SPANS]
+    look(windows=tuple(nothing))
+
+    page = client.get("/start").text
+
+    assert "Nothing ran in the last week" in page
+    assert 'href="/">Upload images</a>' in page
+    assert "What waits for you" in page
+    for pointless in ("<svg viewBox", "<b>0</b>", "$0", "Failures by error"):
+        assert pointless not in page
+
+
+def test_a_span_in_which_little_ran_says_no_more_than_that(client: TestClient, look: Any) -> None:
+    hour = Window(SPANS[0], 0, 0, 0, None, None, 0.0, (Bar(),))
+    day = Window(SPANS[1], 2, 1, 1, 1.8, 1.8, 0.12, (Bar(2, 1, 1),))
+    week = Window(SPANS[2], 2, 0, 2, None, None, None, (Bar(2, 0, 2),))
+    look(windows=(hour, day, week))
+
+    _, hours, days, weeks = client.get("/start").text.split('class="card window"')
+
+    assert "Nothing ran." in hours
+    assert "svg" not in hours
+    assert "It took 1.8 s. About $0.12 on AWS." in days
+    assert 'class="good"' in days
+    assert 'class="good"' not in weeks  # none of them is
+
+
 def test_what_waits_for_a_person_is_named(client: TestClient, look: Any) -> None:
     look(
         counted_by_aws=True, dead_letters=2, alarms=("The alarm <b> rings",),
@@ -105,3 +133,5 @@ def test_a_chart_stands_on_the_ground_and_fits() -> None:
     assert [each["height"] for each in found[:3]] == [28, 11.2, 16.8]
     assert (found[0]["y"] + found[0]["height"], found[2]["y"]) == (56, 0)
     assert chart(dataclasses.replace(window, bars=())) == []
+    (one,) = chart(dataclasses.replace(window, bars=(Bar(1, 1),)))
+    assert one["height"] == 14  # a single one is no tower
