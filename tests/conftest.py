@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,16 +73,28 @@ def engine() -> Iterator[Engine]:
         yield running
 
 
+@pytest.fixture(scope="module", autouse=True)
+def fresh() -> None:
+    """Nothing that earlier modules did is left in an engine of this process.
+
+    Lists would show it, and looking through it costs as much as the tests themselves.
+    """
+    hook: Any = sys.modules.get("darkroom_ops.engine.moto.hook")
+    if hook is not None and hook.running is not None:
+        from tests.support.leftovers import remove
+
+        remove(hook.running)
+
+
 @pytest.fixture
 def running() -> Any:
     """An engine of other tests in this process, whose work is done; None when there is none."""
-    from darkroom_ops.engine import backends
     from darkroom_ops.engine.moto import hook
-    from tests.support.pipeline import until
+    from tests.support.leftovers import wait_idle
 
     found: Any = hook.running
     if found is not None:
-        until(lambda: (found.router.idle() and not backends.running_executions(REGION)) or None)
+        wait_idle(found)
     return found
 
 

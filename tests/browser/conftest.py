@@ -38,8 +38,9 @@ ARGUMENTS = [
 Measured = Callable[[Any], AbstractContextManager[Any]]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
+    """One for all. Playwright's event loop then counts as running in the main thread."""
     playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine: apt-get install chromium-headless-shell")

@@ -1,6 +1,6 @@
 """The fault matrix, run against the real state machine: see faults.yaml.
 
-Of the errors of a class, one in each state; all of them with ``--every-fault``.
+A sample of it; all of it with ``--every-fault``.
 """
 
 from __future__ import annotations
@@ -179,8 +179,16 @@ def test_both_branches_may_fail_and_one_alert_goes_out(
 # ---------------------------------------------------------------------- results that make no sense
 
 
-@pytest.mark.parametrize("state", ["Prepare", "Resize", "MakePdf", "BackupOriginal"])
-@pytest.mark.parametrize("result", [None, [], "done", {"unexpected": True}], ids=repr)
+@pytest.mark.parametrize(
+    ("state", "result"),
+    [
+        *(("Prepare", result) for result in (None, [], "done", {"unexpected": True})),
+        ("Resize", None),
+        ("MakePdf", "done"),
+        ("BackupOriginal", {"unexpected": True}),
+    ],
+    ids=repr,
+)
 def test_a_malformed_result_is_a_failure(
     pipeline: Pipeline, canned: Canned, source: Json, state: str, result: Any
 ) -> None:

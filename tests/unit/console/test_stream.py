@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -29,7 +30,9 @@ def streamed(context: Context, *looks: Any, seconds: float = 1.0) -> list[str]:
     async def collect() -> list[str]:
         return [event async for event in stream._events(context, look, seconds)]
 
-    return asyncio.run(collect())
+    # In a thread of its own: in the main one, a browser's event loop may be running.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, collect()).result()
 
 
 @pytest.fixture
