@@ -16,9 +16,10 @@ from typing import Any, TypeVar
 import pytest
 
 from darkroom_ops.deployment import Deployment
-from darkroom_ops.engine import Engine
+from darkroom_ops.engine import Engine, backends
 from darkroom_ops.engine.inbox import Message
 from darkroom_ops.engine.stepfunctions.task_faults import Fault
+from tests.conftest import REGION
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -183,8 +184,7 @@ class Pipeline:
     def executions(self, key: str) -> list[str]:
         """Return the executions for a source key, oldest first."""
         if self.engine is not None:  # asking it costs less than reading hundreds over HTTP
-            known = self.engine.executions()
-            return [arn for arn, given in known.items() if _key_of(given) == key]
+            return [each.exec_arn for each in backends._executions(REGION) if self._is(each, key)]
         pages = self.at.stepfunctions.get_paginator("list_executions")
         found = []
         for page in pages.paginate(stateMachineArn=self.at.state_machine_arn):
@@ -192,6 +192,13 @@ class Pipeline:
                 if self._key(item["executionArn"]) == key:
                     found.append((item["startDate"], item["executionArn"]))  # noqa: PERF401
         return [arn for _, arn in sorted(found)]
+
+    def _is(self, execution: Any, key: str) -> bool:
+        """Return whether the engine's execution is for a source key."""
+        arn = execution.exec_arn
+        if arn not in self._keys:
+            self._keys[arn] = _key_of(backends._whole(execution).input_data)
+        return self._keys[arn] == key
 
     def _key(self, arn: str) -> str | None:
         """Return the source key in an execution's input, which never changes."""
