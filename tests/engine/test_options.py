@@ -12,8 +12,6 @@ import subprocess
 import sys
 from typing import Any
 
-import pytest
-
 from tests.conftest import ROOT
 from tests.support.processes import lives
 
@@ -164,8 +162,8 @@ print(json.dumps(told))
 )
 
 
-@pytest.fixture(scope="module")
-def told() -> Any:
+def test_an_engine_with_the_options_on_and_one_that_is_express() -> None:
+    """One test, since the engines take seconds and the tests are shared out one by one."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         cwd=ROOT,
@@ -176,10 +174,16 @@ def told() -> Any:
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    return json.loads(done.stdout.splitlines()[-1])
+    told = json.loads(done.stdout.splitlines()[-1])
+    check_that_no_role_lacks_a_right(told)
+    check_that_so_many_run_at_once_as_was_asked_for_and_each_once(told)
+    check_that_what_cannot_be_started_goes_to_the_dead_letters_and_back(told)
+    check_that_chaos_leaves_every_upload_with_one_outcome(told)
+    check_that_an_express_workflow_is_in_its_log_group_alone(told)
+    check_that_nothing_is_left_behind(told)
 
 
-def test_with_the_options_no_role_lacks_a_right(told: Any) -> None:
+def check_that_no_role_lacks_a_right(told: Any) -> None:
     """From a bucket that was there, encrypted by the stack's key, out of the buffer."""
     assert told["order"] == [DESCRIPTIONS, "moto"]  # moto would read them several times
     assert told["seen"] == [200, "image/jpeg", "public, max-age=60", True]
@@ -196,13 +200,13 @@ def test_with_the_options_no_role_lacks_a_right(told: Any) -> None:
     ]
 
 
-def test_so_many_at_once_as_was_asked_for_and_each_once(told: Any) -> None:
+def check_that_so_many_run_at_once_as_was_asked_for_and_each_once(told: Any) -> None:
     assert told["most"] == 2
     assert sorted(told["statuses"]) == ["RUNNING"] * 4 + ["SUCCEEDED"] * 4
     assert told["outcomes"] == {f"photos/uploads/{number}.jpg": "COMPLETE" for number in range(4)}
 
 
-def test_what_cannot_be_started_goes_to_the_dead_letters_and_back(told: Any) -> None:
+def check_that_what_cannot_be_started_goes_to_the_dead_letters_and_back(told: Any) -> None:
     """After as many receptions as the queue's redrive policy says."""
     about, why, times = told["letter"]
     assert about.endswith("/uploads/refused.jpg")
@@ -212,14 +216,14 @@ def test_what_cannot_be_started_goes_to_the_dead_letters_and_back(told: Any) -> 
     assert told["sent again"] == [None, "COMPLETE", 0]
 
 
-def test_chaos_leaves_every_upload_with_one_outcome(told: Any) -> None:
+def check_that_chaos_leaves_every_upload_with_one_outcome(told: Any) -> None:
     findings, outcomes, kills = told["chaos"]
     assert findings == []
     assert outcomes >= 2
     assert kills > 0
 
 
-def test_an_express_workflow_is_in_its_log_group_alone(told: Any) -> None:
+def check_that_an_express_workflow_is_in_its_log_group_alone(told: Any) -> None:
     assert told["express"] == "COMPLETE"  # out of the buffer, by StartSyncExecution
     assert ":express:darkroom-image-pipeline-express:" in told["express arn"]
     succeeded = [each for each in told["logged"] if each["type"] == "ExecutionSucceeded"]
@@ -228,7 +232,7 @@ def test_an_express_workflow_is_in_its_log_group_alone(told: Any) -> None:
     assert told["codes"] == ["StateMachineTypeNotSupported", *["InvalidArn"] * 4]
 
 
-def test_nothing_is_left_behind(told: Any) -> None:
+def check_that_nothing_is_left_behind(told: Any) -> None:
     assert len(told["environments"]) >= 4
     assert not any(map(lives, told["environments"]))
     for port in (told["port"], int(told["front"].rpartition(":")[2])):
