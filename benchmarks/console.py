@@ -105,6 +105,11 @@ def copies(
         document: dict[str, Any] = json.loads(renamed(json.dumps(each.document)))
         for name in {"started", "stopped", "time"} & set(document):
             document[name] = back(document[name], earlier)
+        if document.get("line"):
+            line = json.loads(document["line"])
+            for name in ("started", "stopped"):
+                line["listed"][name] = back(line["listed"][name], earlier)
+            document["line"] = json.dumps(line)
         for event in document.get("events", ()):
             event["timestamp"] = back(event["timestamp"], earlier)
         yield Entry(each.kind, renamed(each.name), document)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-import datetime
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from darkroom.contract.arns import parse
@@ -115,39 +114,14 @@ def runs(region: str, arn: str) -> bool:
     return any(_running(each) for each in _executions(region) if each.exec_arn == arn)
 
 
-def ended(
-    region: str,
-) -> Iterator[tuple[tuple[object, ...], Callable[[], tuple[dict[str, Any], list[dict[str, Any]]]]]]:
-    """Yield each execution that has ended: what tells it, and what reads it and its events."""
-    for each in _executions(region):
-        stopped, redrives = each.stop_date, getattr(each, "redrive_count", 0)
-        if each.exec_status == "RUNNING" or stopped is None:
-            continue
-
-        def read(
-            each: Any = each, stopped: datetime.datetime = stopped, redrives: int = redrives
-        ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-            whole = _whole(each)
-            said = {
-                **whole.to_describe_output(),
-                "startDate": _exact(whole.start_date),
-                "stopDate": _exact(stopped),
-                "redriveCount": redrives,
-            }
-            history = whole.exec_worker.env.event_manager._history_event_list  # noqa: SLF001
-            return said, [dict(event) for event in history]  # moto copies it deeply: takes long
-
-        yield (each.exec_arn, each.exec_status, stopped, redrives), read
+def ended(region: str) -> Iterator[Any]:
+    """Yield what stands for each execution that has ended."""
+    return (each for each in _executions(region) if hasattr(each, "whole"))
 
 
 def _whole(execution: Any) -> Any:
     """Return moto's execution, also where what stands for one that has ended is listed."""
     return execution.whole() if hasattr(execution, "whole") else execution
-
-
-def _exact(time: datetime.datetime) -> datetime.datetime:
-    """Return a time as it comes out of an answer, in which it is a number."""
-    return datetime.datetime.fromtimestamp(time.timestamp(), datetime.UTC)
 
 
 def _machines(region: str) -> list[Any]:

@@ -180,6 +180,7 @@ class Engine:
                 router=self.router,
                 faults=self.faults,
                 retries=self.retries,
+                line=ledger.line,
             )
             hooks.install(services)
             undo.callback(self.functions.close)

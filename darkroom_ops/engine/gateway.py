@@ -115,7 +115,9 @@ class Gateway:
             return _closing(respond(protocol_of(environ, service), error or _NOT_SIGNED))
         page = self._pages.get(environ["PATH_INFO"])
         if page is not None:
-            return Response(json.dumps(page()), content_type="application/json")
+            said = page()
+            text = said if isinstance(said, bytes) else json.dumps(said)
+            return Response(text, content_type="application/json")
         if not self._authorizer.has_role(signature.principal):
             return self._services[service]
         call = read(environ, principal=signature.principal, service=service)

@@ -26,16 +26,14 @@ class Place:
             written = os.pwrite(_file(), rest, at)
             rest, at = rest[written:], at + written
 
-    def read(self, start: int, end: int) -> bytes:
+    def read(self, start: int = 0, end: int | None = None) -> bytes:
         """Return the bytes from one place to another in it, or up to its end."""
-        parts, at, end = [], start, min(end, self._size)
+        parts, at = [], start
+        end = self._size if end is None else min(end, self._size)
         while at < end:  # a system reads two gigabytes at a time
             parts.append(os.pread(_file(), end - at, self._offset + at))
             at += len(parts[-1])
         return b"".join(parts)
-
-    def __len__(self) -> int:
-        return self._size
 
     def __del__(self) -> None:
         if self._size and hasattr(self, "_offset"):
@@ -69,7 +67,7 @@ class Spooled:
         """Return so many bytes, or all that are left."""
         if (place := self._place) is None:  # held here, so that nobody writes there meanwhile
             return b""
-        data = place.read(self._at, len(place) if size < 0 else self._at + size)
+        data = place.read(self._at, None if size < 0 else self._at + size)
         self._at += len(data)
         return data
 
@@ -88,7 +86,7 @@ class Packed:
 
     def read(self) -> Any:
         """Return the data."""
-        return json.loads(zlib.decompress(self._place.read(0, len(self._place))))
+        return json.loads(zlib.decompress(self._place.read()))
 
 
 class Space:

@@ -6,7 +6,7 @@ does instead, and fails when a newer moto no longer needs it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +33,8 @@ class Services:
     router: EventRouter
     faults: Faults
     retries: RetryWaits
+    line: Callable[[Mapping[str, Any], list[dict[str, Any]]], bytes]
+    """Returns what the ledger says of an execution that has ended."""
 
 
 @dataclass(eq=False)

@@ -34,7 +34,7 @@ from darkroom_ops.engine.eventbridge import EventRouter, Undelivered
 from darkroom_ops.engine.inbox import Inbox, Message
 from darkroom_ops.engine.moto.logs import Lines
 from darkroom_ops.engine.moto.stepfunctions import ended, executions
-from darkroom_ops.engine.spool import Packed
+from darkroom_ops.engine.spool import Packed, Place
 
 Json = dict[str, Any]
 
@@ -157,6 +157,7 @@ class EngineState:
             redrive_date=_date(said["redriven"]),
             events=len(said["events"]),
             rest=Packed({name: said[name] for name in ended.REST}),
+            line=Place(said["line"].encode()) if said.get("line") else None,
         )
         if execution.exec_status == ExecutionStatus.RUNNING:
             machine.executions.append(whole := execution.whole())
@@ -382,6 +383,7 @@ def _execution(execution: Any) -> Entry:
         "status": execution.exec_status.value,
         "redrives": executions.redrives(execution),
         "redriven": (date := executions.redrive_date(execution)) and date.isoformat(),
+        "line": (line := getattr(execution, "line", None)) and line.read().decode(),
         **ended.rest(execution),
     }
     return Entry("execution", execution.exec_arn, document)

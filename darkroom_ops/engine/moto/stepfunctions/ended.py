@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import logging
 import threading
 import weakref
 from collections.abc import Iterator
@@ -17,10 +18,12 @@ from moto.stepfunctions.parser.api import ExecutionStatus
 from moto.stepfunctions.parser.backend.execution import Execution
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 
-from darkroom_ops.engine.moto.hook import hook
-from darkroom_ops.engine.spool import Packed
+from darkroom_ops.engine.moto.hook import hook, services
+from darkroom_ops.engine.spool import Packed, Place
 
 Json = dict[str, Any]
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
@@ -38,6 +41,7 @@ class Ended:
     redrive_date: datetime.datetime | None
     events: int  # how many
     rest: Packed
+    line: Place | None = None  # the ledger's
     _moto: weakref.ref[Any] | None = None
 
     exec_worker: ClassVar[None] = None
@@ -57,6 +61,10 @@ class Ended:
     def announced(self) -> ExecutionStatus:
         """Return the last status that an event told."""
         return self.exec_status
+
+    def told(self) -> tuple[Json, list[Json]]:
+        """Return what DescribeExecution says of it, and copies of its events."""
+        return told(self.whole())
 
     def whole(self) -> Any:
         """Return moto's execution: the one that has ended, or one that is made anew."""
@@ -117,6 +125,22 @@ def rest(execution: Any) -> Json:
     }
 
 
+def told(execution: Any) -> tuple[Json, list[Json]]:
+    """Return what DescribeExecution says of an execution that has ended, and its events."""
+    said = {
+        **execution.to_describe_output(),
+        "startDate": _exact(execution.start_date),
+        "stopDate": _exact(execution.stop_date),
+        "redriveCount": getattr(execution, "redrive_count", 0),
+    }
+    return said, [dict(event) for event in history(execution)]
+
+
+def _exact(time: datetime.datetime) -> datetime.datetime:
+    """Return a time as it comes out of an answer, in which it is a number."""
+    return datetime.datetime.fromtimestamp(time.timestamp(), datetime.UTC)
+
+
 def history(execution: Any) -> list[Json]:
     """Return the events of an execution."""
     if isinstance(execution, Ended):
@@ -150,10 +174,19 @@ def put_away(execution: Any) -> None:
             redrive_date=getattr(execution, "redrive_date", None),
             events=len(said["events"]),
             rest=Packed(said),
+            line=_line(execution),
             _moto=weakref.ref(execution),
         )
         # Else it would hold itself in a circle, which Python breaks late.
         execution.exec_worker._execution_communication.execution = away
+
+
+def _line(execution: Any) -> Place | None:
+    try:
+        return Place(services().line(*told(execution)))
+    except Exception:  # whatever cannot be read in it, it has ended, and others wait for that
+        LOG.exception("the ledger cannot read %s", execution.exec_arn)
+        return None
 
 
 @contextlib.contextmanager

@@ -84,6 +84,7 @@ class Lab:
             router=self.router,  # type: ignore[arg-type]
             faults=self.faults,
             retries=self.retries,
+            line=lambda said, events: f"{said['status'].value} {len(events)}".encode(),
         )
 
     def _make(self, call: Call, serve: Callable[[], Any]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import weakref
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from moto.core.exceptions import JsonRESTError
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
+from darkroom_ops.engine.moto import hook
 from darkroom_ops.engine.moto.stepfunctions import ended
 from darkroom_ops.engine.stepfunctions.task_faults import Fault
 from tests.unit.engine.moto.lab import (
@@ -31,6 +33,10 @@ TOKEN = "x" * 40_000
 
 def listed(lab: Lab) -> list[Any]:
     return [each for machine in lab.backend.state_machines for each in machine.executions]
+
+
+def line_of(each: Any) -> bytes:
+    return bytes(each.line.read())
 
 
 def run_and_forget(lab: Lab, definition: Json, given: Any = None) -> str:
@@ -109,14 +115,41 @@ def test_a_name_is_taken_and_a_stop_too_late(lab: Lab) -> None:
     assert (said["status"], stopped["stopDate"]) == ("SUCCEEDED", said["stopDate"])
 
 
+def test_its_line_in_the_ledger_is_made_once(lab: Lab) -> None:
+    lab.faults.inject(Fault("A", "Odd", times=1))
+    lab.faults.inject(Fault("A", result={}))
+    arn = run_and_forget(lab, chain(A=task()))
+    assert line_of(listed(lab)[0]) == b"FAILED 6"
+    lab.call("redrive_execution", executionArn=arn)
+    lab.router.wait_for(arn, 2)
+    assert line_of(listed(lab)[0]) == b"SUCCEEDED 13"
+    said, events = listed(lab)[0].told()
+    assert (said["redriveCount"], said["stopDate"] > said["startDate"], len(events)) == (
+        1,
+        True,
+        13,
+    )
+
+
+def test_what_the_ledger_cannot_read_has_ended_all_the_same(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd = dataclasses.replace(lab.services, line=lambda *_: bytes([256]))
+    with monkeypatch.context() as patch:
+        patch.setattr(hook, "running", odd)
+        execution = lab.run(chain(A=PASS))
+    assert listed(lab)[0].line is None
+    assert f"the ledger cannot read {execution.exec_arn}" in caplog.text
+
+
 def test_all_executions_of_one_definition_share_it(lab: Lab) -> None:
     machine = lab.machine(chain(A=PASS))
-    for name in ("one", "two"):
-        lab.backend.start_execution(machine, name, "{}")
-    lab.backend.update_state_machine(machine, role_arn=f"arn:aws:iam::{ACCOUNT}:role/other")
-    lab.backend.start_execution(machine, "three", "{}")
     for name in ("one", "two", "three"):
-        lab.router.wait_for(f"{machine.replace(':stateMachine:', ':execution:')}:{name}")
+        if name == "three":
+            other = f"arn:aws:iam::{ACCOUNT}:role/other"
+            lab.backend.update_state_machine(machine, role_arn=other)
+        arn = lab.backend.start_execution(machine, name, "{}").exec_arn
+        lab.router.wait_for(arn)
     settle()
     one, two, three = listed(lab)
     assert one.state_machine is two.state_machine
