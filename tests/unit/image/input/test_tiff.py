@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 from darkroom.contract.errors import CorruptImage, DarkroomError, UnsupportedImage
+from darkroom.contract.limits import Limits
 from darkroom.image.input.ifd import changed as relabelled
 from darkroom.image.input.ifd import directories
+from darkroom.image.input.openers import open_image
 from darkroom.image.mezzanine import unpack
 from numpy.typing import NDArray
 from PIL import Image
@@ -48,6 +50,7 @@ def shown(data: bytes) -> NDArray[np.uint8]:
         ((10, 20, 30, 5, 128), SHALLOW, RGB, None, (10, 20, 30)),
         ((10, 20, 30, 5, 128), SHALLOW, RGB, [0, 2], (10, 20, 30, 128)),
         ((10, 20, 30, 128, 5), SHALLOW, RGB, [2, 0], (10, 20, 30, 128)),
+        ((10, 20, 30, 128, 5), SHALLOW, RGB, [2, 2], (10, 20, 30, 128)),
         ((10, 20, 30, 1, 2, 3, 128), SHALLOW, RGB, [0, 0, 0, 1], (19, 39, 59, 128)),
         ((10, 5), SHALLOW, BLACK, [0], (10,)),
         ((10, 5), SHALLOW, BLACK, None, (10,)),
@@ -69,6 +72,8 @@ def shown(data: bytes) -> NDArray[np.uint8]:
         ((0.0, 1.0, 0.0, 1.0), FLOAT, RGB, [2], (0, 255, 0)),
         ((0.0, 1.0, 0.0, 0.5), FLOAT, RGB, [2], (0, 255, 0, 128)),
         ((0.0, 0.5, 0.0, 0.5), FLOAT, RGB, [1], (0, 255, 0, 128)),
+        ((0.0, 0.1, 0.0, 0.5, 0.25), FLOAT, RGB, [2, 1], (0, 170, 0, 64)),
+        ((0.0, 0.1, 0.0, 0.25, 0.5), FLOAT, RGB, [1, 2], (0, 170, 0, 64)),
         ((0.2, 1.0), FLOAT, BLACK, [2], (51,)),
         ((0.2, 0.5), FLOAT, BLACK, [2], (51, 128)),
         ((0.1, 0.5), FLOAT, BLACK, [1], (51, 128)),
@@ -78,6 +83,7 @@ def shown(data: bytes) -> NDArray[np.uint8]:
         ((32768, 2560, 5120, 65535), DEEP, LAB, [2], (144, 112, 85)),
         ((32768, 2560, 5120, 32768), DEEP, LAB, [2], (144, 112, 85, 128)),
         ((32768, 2560, 5120, 16384), DEEP, LAB, [2], (144, 112, 85, 64)),
+        ((32768, 2560, 5120, 0), DEEP, LAB, [2], (144, 112, 85, 0)),
         ((32768, 2560, 5120, 16384), DEEP, LAB, [0], (144, 112, 85)),
         ((128, 10, 20), SHALLOW, LAB, None, (144, 113, 86)),
         ((128, 10, 20, 5), SHALLOW, LAB, [0], (144, 113, 86)),
@@ -88,6 +94,7 @@ def shown(data: bytes) -> NDArray[np.uint8]:
         ((128, 138, 148), SHALLOW, ICC_LAB, None, (144, 113, 86)),
         ((128, 138, 148, 128), SHALLOW, ICC_LAB, [2], (144, 113, 86, 128)),
         ((32768, 35328, 37888), DEEP, ICC_LAB, None, (144, 112, 85)),
+        ((40802, 26298, 25893), DEEP, ICC_LAB, None, (44, 165, 198)),
     ],
 )  # fmt: skip
 def test_samples_are_what_the_file_says(
@@ -157,9 +164,11 @@ def test_an_odd_tag_is_no_damage(tile: int) -> None:
     assert (shown(data) == NOISE).all()
 
 
-def test_damage_on_a_later_page_is_refused() -> None:
-    pages = {"save_all": True, "append_images": [picture(32, 32)], "compression": "tiff_lzw"}
-    data = bytearray(encoded(picture(32, 32), "TIFF", **pages))
+@pytest.mark.parametrize("colours", ["RGB", "YCbCr"])
+def test_damage_on_a_later_page_is_refused(colours: str) -> None:
+    page = picture(32, 32).convert(colours)
+    pages = {"save_all": True, "append_images": [page], "compression": "tiff_lzw"}
+    data = bytearray(encoded(page, "TIFF", **pages))
     second = Image.open(io.BytesIO(data))
     second.seek(1)
     at = second.tag_v2[273][0]  # type: ignore[attr-defined]
@@ -191,6 +200,26 @@ def test_ycbcr_is_turned_once() -> None:
 def test_damaged_ycbcr_is_refused(damage: Any) -> None:
     with pytest.raises(CorruptImage):
         develop(ycbcr(picture(62, 48), 2, 2, deflate=True, damage=damage))
+
+
+def test_pages_of_ycbcr_have_each_its_own_colours() -> None:
+    colours = (200, 90, 120), (40, 160, 220)
+    first, second = (Image.new("RGB", (16, 16), each).convert("YCbCr") for each in colours)
+    data = encoded(first, "TIFF", save_all=True, append_images=[second])
+    contents = unpack(develop(data).mezzanine)
+    made = [contents.parts[page.part][:3] for page in contents.header.pages]
+    assert all(np.abs(np.subtract(*each)).max() <= 2 for each in zip(made, colours, strict=True))
+
+
+def test_ycbcr_in_jpeg_streams_as_any_jpeg_does() -> None:
+    """Its decoder converts it; Pillow would read all of it first."""
+    stored = encoded(picture(64, 48), quality=90)
+    tags = {256: [64], 257: [48], 258: [8] * 3, 262: [YCBCR], 277: [3], 278: [48], 530: [2, 2]}
+    none, in_jpeg = struct.pack("<HHII", 259, 4, 1, 1), struct.pack("<HHII", 259, 4, 1, 7)
+    data = written(tags, [stored]).replace(none, in_jpeg)
+    page = open_image(data, "tiff", Limits()).pages[0]
+    assert page.draw((64, 48)).get_typeof("vips-sequential")
+    assert np.abs(shown(data) - array(picture(64, 48))).mean() < 3
 
 
 @pytest.mark.parametrize("photometric", [10, 32803, 32844, 34892])
@@ -244,7 +273,15 @@ def test_a_mask_is_of_another_kind_unless_it_is_as_grey() -> None:
 
 @pytest.mark.parametrize(
     ("bits", "photometric", "count"),
-    [(2, RGB, 3), (4, RGB, 3), (6, BLACK, 1), (10, BLACK, 1), (12, RGB, 3), (14, BLACK, 1)],
+    [
+        (2, RGB, 3),
+        (4, RGB, 3),
+        (4, BLACK, 2),
+        (6, BLACK, 1),
+        (10, BLACK, 1),
+        (12, RGB, 3),
+        (14, BLACK, 1),
+    ],
 )
 def test_other_depths_are_unsupported(bits: int, photometric: int, count: int) -> None:
     row = bytes((24 * count * bits + 7) // 8)
@@ -259,6 +296,21 @@ def test_few_bits_of_grey_are_read(bits: int) -> None:
     made = shown(written(tags, [b"\xf0" * 3 * bits * 24]))
     assert made.shape == (24, 24, 1)
     assert (made.min(), made.max()) == (0, 255)
+
+
+def test_depths_that_differ_are_none_of_a_sound_file() -> None:
+    with pytest.raises(CorruptImage, match="a field that describes it is damaged"):
+        develop(tiff(flat(10, 20, 30), RGB, tags={258: [8, 12, 12]}))
+
+
+def test_what_is_not_said_is_one_bit_of_one_sample() -> None:
+    """In whole numbers, without compression: so TIFF 6.0 has it, and scans are written."""
+    tags = {256: [24], 257: [24], 262: [BLACK], 278: [24]}
+    data = written(tags, [b"\xf0" * 3 * 24])
+    entry = struct.pack("<HHII", 259, 4, 1, 1)
+    assert entry in data
+    made = shown(data.replace(entry, struct.pack("<HHII", 260, 4, 1, 1)))
+    assert made[0, :8].ravel().tolist() == [255] * 4 + [0] * 4
 
 
 @pytest.mark.parametrize("page", [0, 1])

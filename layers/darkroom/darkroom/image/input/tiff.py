@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from darkroom.contract.limits import Limits, check_count, check_sizes
-from darkroom.image.colour import opaque
+from darkroom.image.colour import DEEP, opaque
 from darkroom.image.input.ifd import (
     BITS,
     COMPRESSION,
@@ -33,13 +33,14 @@ from darkroom.image.input.page import (
     unsupported,
 )
 from darkroom.image.pixels import from_bytes
-from darkroom.image.vips import forget_errors, said, vips
+from darkroom.image.vips import said, vips
 
 _WHITE_IS_0, _BLACK_IS_0, _RGB, _INKS, _YCBCR, _LAB, _ICC_LAB = 0, 1, 2, 5, 6, 8, 9
-_COLOURS = {_WHITE_IS_0: 1, _BLACK_IS_0: 1, _RGB: 3, _INKS: 4, _YCBCR: 3, _LAB: 3, _ICC_LAB: 3}
+_COLOURS = {_WHITE_IS_0: 1, _BLACK_IS_0: 1, _RGB: 3, _INKS: 4, _LAB: 3, _ICC_LAB: 3}
 """How many samples each kind of colours has (TIFF 6.0, PhotometricInterpretation)."""
 
 _PALETTE, _MASK = 3, 4
+_KINDS = frozenset({*_COLOURS, _PALETTE, _MASK, _YCBCR})
 
 _WEIGHED, _PLAIN = 1, 2
 """Extra samples that are transparency: with colours that are multiplied by it, and that are not."""
@@ -53,7 +54,7 @@ _FLOAT = 3
 _HALF = 128
 """Neither green nor red, in 8 bits."""
 
-_LENIENT = {"access": "sequential", "fail_on": "truncated"}
+_LENIENT = {"access": "sequential"}
 """Damage is told instead of raised: strips fail for a mere odd tag otherwise, and tiles never. Of
 lines of a fax that the medium lost, nothing is told."""
 
@@ -75,12 +76,11 @@ def read(data: Data, limits: Limits) -> Opened:
 
 def _page(data: Data, index: int, directory: Directory) -> Page:
     _check_kind(directory)
-    forget_errors()
     image = vips().Image.tiffload_source(source(data), page=index, **_LENIENT)
     size, turn, kind = size_of(image), orientation(image), _kind(directory)
     known = frozenset(said().splitlines())
     page = Page(size, turn, lambda _: _usual(image, kind, directory), judge=partial(_judge, known))
-    if kind == _YCBCR and directory.get(COMPRESSION) != (_JPEG,):
+    if kind == _YCBCR and _number(directory, COMPRESSION) != _JPEG:
         return replace(
             page, size=page.upright, orientation=1, draw=lambda _: _ycbcr(data, index, known)
         )
@@ -89,19 +89,24 @@ def _page(data: Data, index: int, directory: Directory) -> Page:
 
 def _is_packed_lab(directory: Directory) -> bool:
     """Return whether colours are CIELab of 8 bits, without other samples."""
-    depth = directory.get(BITS, (1,))[0], directory.get(SAMPLES, (1,))[0]
+    depth = _number(directory, BITS), _number(directory, SAMPLES)
     return _kind(directory) == _LAB and depth == (8, _COLOURS[_LAB])
 
 
 def _kind(directory: Directory) -> int:
-    return directory.get(PHOTOMETRIC, (_MASK,))[0]
+    return _number(directory, PHOTOMETRIC, _MASK)
+
+
+def _number(directory: Directory, tag: int, usual: int = 1) -> int:
+    """Return the number of a tag, of several the first; the usual one where it is missing."""
+    return next(iter(directory.get(tag, ())), usual)
 
 
 def _check_kind(directory: Directory) -> None:
     """Refuse what libvips does not read, or reads as something else."""
-    kind, compression = _kind(directory), directory.get(COMPRESSION, (1,))[0]
-    bits, samples = directory.get(BITS, (1,))[0], directory.get(SAMPLES, (1,))[0]
-    if kind not in {*_COLOURS, _PALETTE, _MASK}:
+    kind, compression = _kind(directory), _number(directory, COMPRESSION)
+    bits, samples = _number(directory, BITS), _number(directory, SAMPLES)
+    if kind not in _KINDS:
         raise unsupported("tiff", f"its colours are of kind {kind} (photometric interpretation)")
     if bits % 8 and directory.get(PHOTOMETRIC) == (_MASK,):
         raise unsupported("tiff", "it is a mask for another picture")
@@ -139,40 +144,36 @@ def _ycbcr(data: Data, index: int, known: frozenset[str]) -> Any:
 
 def _usual(image: Any, kind: int, directory: Directory) -> Any:
     """Return colours and transparency, as libvips knows them, of whatever a directory describes."""
-    samples = directory.get(SAMPLES, (1,))[0]
+    samples = _number(directory, SAMPLES)
     extra = samples - _COLOURS.get(kind, samples)
     kinds = directory.get(EXTRA_SAMPLES, ())[:extra]
     if not kinds and kind == _RGB and extra == 1:
         kinds = (_PLAIN,)  # so do those who leave the tag out mean it
-    alphas = [place for place, each in enumerate(kinds) if each in {_WEIGHED, _PLAIN}]
+    clear = next((kinds.index(each) for each in (_WEIGHED, _PLAIN) if each in kinds), None)
     colours = image.extract_band(0, n=samples - extra) if extra > 0 else image
-    if alphas:
-        alpha = image.extract_band(samples - extra + alphas[0])
+    if clear is not None:
+        alpha = image.extract_band(samples - extra + clear)
         white = _white(directory)
-        if kinds[alphas[0]] == _WEIGHED and white != opaque(image):
-            colours = (colours * (white / opaque(image))).copy(interpretation=image.interpretation)
+        if kinds[clear] == _WEIGHED and white != opaque(image):
+            colours = colours * (white / opaque(image))
     if _is_packed_lab(directory):
         colours = colours ^ [0, _HALF, _HALF]  # a and b are signed
     if kind == _ICC_LAB or _is_packed_lab(directory):
         colours = _lab(colours)
-    if not alphas:
+    if clear is None:
         return colours
     if image.interpretation == "labs":
-        alpha = (alpha < 0).ifthenelse(alpha + (1 << 16), alpha)  # it is read as signed, too
-        white = (1 << 16) - 1
+        alpha, white = alpha.cast("int") & DEEP, DEEP  # it is read as signed, too
     if white != opaque(colours):
-        alpha = alpha * (opaque(colours) / white)
-    if white != opaque(colours) and colours.format not in {"float", "double"}:
-        alpha = alpha.rint()
-    joined = colours.bandjoin(alpha.cast(colours.format))
-    return joined.copy(interpretation=colours.interpretation)
+        alpha = (alpha * (opaque(colours) / white)).rint()
+    return colours.bandjoin(alpha.cast(colours.format))
 
 
 def _white(directory: Directory) -> float:
     """Return the value that a sample has at most."""
-    if directory.get(SAMPLE_FORMAT, (1,))[0] == _FLOAT:
+    if _number(directory, SAMPLE_FORMAT) == _FLOAT:
         return 1
-    return float((1 << directory.get(BITS, (1,))[0]) - 1)
+    return float((1 << _number(directory, BITS)) - 1)
 
 
 def _lab(colours: Any) -> Any:
