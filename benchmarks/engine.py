@@ -295,6 +295,7 @@ def main() -> int:
     first_image_s = first_image(body)
     fresh = multiprocessing.get_context("spawn")
     with Engine(PROJECT / "template.yaml") as engine, ProcessPoolExecutor(1, fresh) as uploads:
+        engine.warm()
         engine.functions.warm()
         imaging_s = imaging_seconds(
             body, parse_presets(presets.get(engine.deployment).text), options.batch

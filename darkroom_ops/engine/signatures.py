@@ -82,9 +82,12 @@ class Keys:
 
     def secret_of(self, principal: str) -> str:
         """Return a principal's secret access key."""
-        if principal == OPERATOR:
-            return self.secret
-        return hmac.new(self.secret.encode(), principal.encode(), hashlib.sha256).hexdigest()
+        return self.secret if principal == OPERATOR else _derived(self.secret, principal)
+
+
+@functools.lru_cache(maxsize=64)
+def _derived(secret: str, principal: str) -> str:
+    return hmac.new(secret.encode(), principal.encode(), hashlib.sha256).hexdigest()
 
 
 @dataclass(frozen=True)

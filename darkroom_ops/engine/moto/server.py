@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime
 import functools
 import string
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,12 +13,13 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from botocore.exceptions import ClientError
 from moto import backends
-from moto.core import responses, utils
+from moto.core import responses, serialize, utils
 from moto.core.base_backend import AccountSpecificBackend, BackendDict
 from moto.core.common_models import BaseModel
 from moto.core.errors import ErrorLookupFactory
 from moto.core.request import EnvironHeaders, environ_key_for_header
 from moto.core.responses import BaseResponse
+from moto.core.serialize import XFormedAttributePicker
 from moto.iam import models as iam
 from moto.moto_api._internal.moto_random import MotoRandom
 from moto.moto_server.utilities import RegexConverter
@@ -97,6 +100,11 @@ class _Request(BackendRequest):  # type: ignore[misc]
     @functools.cached_property
     def raw_url(self) -> str:
         return f"http://{self.environ['HTTP_HOST']}{raw_address(self.environ)}"
+
+    @property
+    def url(self) -> str:
+        """The same: moto looks only for a signature in it, and werkzeug would make an IRI of it."""
+        return self.raw_url
 
 
 def _serve(
@@ -216,6 +224,39 @@ errors_of = hook(
     "_create_error_lut",
     "Moto lists all errors of a service for each one that it answers with.",
 )(staticmethod(_errors))
+
+
+@hook(
+    XFormedAttributePicker,
+    "get_possible_keys",
+    "Moto puts together a dozen names that a field may have, for every field of every answer.",
+)
+def names_of(self: Any, context: Any) -> Iterable[str]:
+    if type(context.obj) is not dict:  # an object's class has a say in them
+        return names_of.original(self, context)  # type: ignore[no-any-return]
+    key = (context.shape, context.key)
+    if key not in _names:
+        _names[key] = tuple(dict.fromkeys(names_of.original(self, context)))
+    return _names[key]
+
+
+_names: dict[tuple[Any, str], tuple[str, ...]] = {}
+"""By the field's shape, of which each service's description has as many as it has fields."""
+
+
+@hook(
+    serialize,
+    "parse_to_aware_datetime",
+    "Moto guesses the form of times that it has written itself.",
+)
+def moment(value: Any) -> datetime.datetime:
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            read = datetime.datetime.fromisoformat(value)
+            if read.tzinfo is not None:
+                return read
+    found: datetime.datetime = moment.original(value)
+    return found
 
 
 @hook(backends, "list_of_moto_modules", "Moto lists its own folders for every request.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import re
@@ -9,18 +10,26 @@ import string
 import weakref
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 from unittest.mock import MagicMock, PropertyMock, patch
 
+import dateutil.parser
 import pytest
 from botocore.exceptions import ClientError
 from botocore.loaders import Loader
+from botocore.utils import parse_to_aware_datetime
 from moto import backends
-from moto.core import base_backend, responses
+from moto.core import base_backend, responses, serialize
 from moto.core import utils as moto_utils
 from moto.core.base_backend import AccountSpecificBackend, BackendDict
 from moto.core.errors import ErrorLookupFactory
+from moto.core.model import ServiceModel
 from moto.core.request import EnvironHeaders
+from moto.core.serialize import (
+    AttributePicker,
+    AttributePickerContext,
+    XFormedAttributePicker,
+)
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.iam import models as iam_models
 from moto.moto_api._internal.moto_random import MotoRandom
@@ -145,6 +154,64 @@ def test_the_errors_of_a_service_are_listed_once(lab: Lab) -> None:
     assert errors_listed() == 1
 
 
+def names_made(known: Any) -> tuple[list[str], int]:
+    """Return the names that a topic's field may have, and how often they are made, for two."""
+    description = moto_utils.get_service_model("sns")._service_description
+    topic: Any = ServiceModel(description).shape_for("Topic")
+    shape = topic.members["TopicArn"]
+    shape.parent = topic
+    context = AttributePickerContext(known, "TopicArn", shape)
+    plain = AttributePicker.get_possible_keys
+    with patch.object(
+        AttributePicker, "get_possible_keys", side_effect=plain, autospec=True
+    ) as put:
+        for _ in range(2):
+            names = list(XFormedAttributePicker().get_possible_keys(context))
+    return names, put.call_count
+
+
+def test_the_names_of_a_field_are_put_together_once(lab: Lab) -> None:
+    names, times = names_made({})
+    assert (names, times) == (["TopicArn", "topic_arn", "Arn", "arn"], 1)
+
+
+def test_a_class_has_a_say_in_the_names_of_its_fields(lab: Lab) -> None:
+    class Other:
+        class Meta:
+            serialization_aliases: ClassVar = {"TopicArn": "title"}
+
+    names, times = names_made(Other())
+    assert (names[0], times) == ("title", 2)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "2026-01-31T23:59:59.123Z",
+        "2026-01-31T23:59:59Z",
+        "2026-01-31T23:59:59+02:00",
+        "2026-01-31T23:59:59",
+        "Sat, 31 Jan 2026 23:59:59 GMT",
+        datetime.datetime(2026, 1, 31, tzinfo=datetime.UTC),
+        1769903999,
+    ],
+)
+def test_a_time_is_read_as_moto_reads_it(lab: Lab, given: Any) -> None:
+    with patch.object(serialize, "parse_to_aware_datetime", parse_to_aware_datetime):
+        expected = serialize.parse_to_aware_datetime(given)
+    assert serialize.parse_to_aware_datetime(given) == expected
+
+
+def times_guessed() -> int:
+    with patch.object(dateutil.parser, "parse", side_effect=dateutil.parser.parse) as guessed:
+        serialize.parse_to_aware_datetime("2026-01-31T23:59:59Z")
+    return guessed.call_count
+
+
+def test_the_form_of_a_time_is_known(lab: Lab) -> None:
+    assert times_guessed() == 0
+
+
 def test_a_requests_headers_are_those_that_werkzeug_gives() -> None:
     environ = request("GET", "/", HTTP_X_AMZ_META_A_B="1", CONTENT_TYPE="text/plain", HTTP_RANGE="")
     environ["moto.preserved_header_names"] = {"HTTP_X_AMZ_META_A_B": "x-amz-meta-a_b"}
@@ -153,6 +220,7 @@ def test_a_requests_headers_are_those_that_werkzeug_gives() -> None:
     assert {"x-amz-meta-a_b", "Content-Type"} <= {name for name, _ in ours}
     for name in ("x-amz-meta-a_b", "X-AMZ-META-A-B", "content-type", "Range"):
         assert ours[name] == plain[name]
+    assert server._Request(environ).url == f"http://{environ['HTTP_HOST']}/"
     assert "none" not in ours
     assert ours.get("none", "default") == "default"
 
@@ -278,6 +346,16 @@ def test_plain_moto_lets_a_header_say_the_account() -> bool:
 @probe(server.visited)
 def test_plain_moto_notes_the_use_of_a_key() -> bool:
     return is_noted()
+
+
+@probe(server.names_of)
+def test_plain_moto_puts_the_names_of_a_field_together_each_time() -> bool:
+    return names_made({})[1] == 2
+
+
+@probe(server.moment)
+def test_plain_moto_guesses_the_form_of_a_time() -> bool:
+    return times_guessed() == 1
 
 
 @probe(server.service_of)
