@@ -175,6 +175,7 @@ def _preview(request: Request, given: dict[str, Any]) -> dict[str, Any]:
         "bytes": size(len(made.data)),
         "quality": made.quality,
         "picture": f"/previews/{found.digest}",
+        "needs": found.needs,
         "warnings": found.warnings,
     }
 

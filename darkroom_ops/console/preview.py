@@ -19,7 +19,7 @@ import msgspec
 from botocore.exceptions import ClientError
 from darkroom.aws.objects import Objects, StoredObject
 from darkroom.aws.parameters import Parameters
-from darkroom.contract.limits import Limits
+from darkroom.contract.limits import MIB, Limits
 from darkroom.contract.objects import Source
 from darkroom.contract.results import Rendition
 from darkroom.image.geometry import Size, place
@@ -30,6 +30,7 @@ from darkroom.steps.settings import PrepareSettings, from_environment
 
 from darkroom_ops.cache import Recent, Room, Shared
 from darkroom_ops.deployment import Deployment
+from darkroom_ops.present import words
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -41,6 +42,15 @@ PAGES = 100
 
 VCPU_MB = 1769
 """Memory at which a function has one processor (Lambda's developer guide, "Configure memory")."""
+
+LIBRARIES_MB = 75
+"""What the function takes besides (docs/imaging.md)."""
+
+PER_MEGAPIXEL = {"jpeg": (0.2, 8), "png": (0.15, 4), "webp": (0.65, 23), "avif": (1.7, 26)}
+"""Processor's seconds and MiB for a megapixel of a rendition whose picture is hard to encode."""
+
+THOROUGH = (1.3, 10)
+"""The same of a JPEG with high effort."""
 
 
 class Overtaken(Exception):
@@ -66,6 +76,7 @@ class Preview:
     made: Made
     digest: str
     warnings: tuple[str, ...]
+    needs: str
 
 
 @dataclass(frozen=True)
@@ -73,6 +84,21 @@ class Resize:
     """What the function has that makes renditions: seconds, and MiB."""
 
     seconds: int
+    memory_mb: int
+
+    def takes(self, cpu_seconds: float) -> float:
+        """Return how long it takes for what takes a whole processor so many seconds.
+
+        It has a share of one by its memory.
+        """
+        return cpu_seconds * max(1.0, VCPU_MB / self.memory_mb)
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What making a rendition takes: seconds of a processor, and MiB at most."""
+
+    cpu_seconds: float
     memory_mb: int
 
 
@@ -109,9 +135,14 @@ class Previews:
         warnings = [w for each in found.renditions for w in shortcomings(each, size)]
         if self.picture(digest) is None:
             warnings.append(f"{rendition.name}: {TOO_LARGE}")
-        if late := too_slow(rendition, made.cpu_seconds, self._resize()):
-            warnings.append(late)
-        return Preview(rendition, tuple(by_name), made, digest, tuple(warnings))
+        function, mezzanine = self._resize(), len(found.decoded.mezzanine)
+        needed = {each.name: needs(each, mezzanine) for each in found.renditions}
+        shown = Needs(made.cpu_seconds, needed[rendition.name].memory_mb)  # that was measured
+        for each, its in (needed | {rendition.name: shown}).items():
+            warnings += excesses(each, its, function)
+        return Preview(
+            rendition, tuple(by_name), made, digest, tuple(warnings), told(shown, function)
+        )
 
     def picture(self, digest: str) -> Made | None:
         """Return a picture that was made, while it is remembered."""
@@ -200,20 +231,47 @@ def shortcomings(rendition: Rendition, source: Size) -> Iterator[str]:
             yield f"{rendition.name}: {lost:.0f} % of the picture's {side} is cut off."
 
 
-def too_slow(rendition: Rendition, cpu_seconds: float, function: Resize) -> str | None:
-    """Return a warning where a function's time will not do, going by the processor's time here.
+def needs(rendition: Rendition, mezzanine: int) -> Needs:
+    """Estimate what making a rendition takes at most, from a mezzanine of so many bytes.
 
-    A function has a share of a processor by its memory; it may be slower than this machine, so
-    that half of its time is too near.
+    Beside the mezzanine there are the rows that are reduced, and what the encoder keeps
+    (docs/imaging.md, "Memory of Resize").
     """
-    expected = cpu_seconds * max(1.0, VCPU_MB / function.memory_mb)
-    if expected < function.seconds / 2:
-        return None
+    pixels = rendition.width * rendition.height
+    seconds, memory = PER_MEGAPIXEL[rendition.format]
+    if rendition.format == "jpeg" and rendition.preset.effort == "high":
+        seconds, memory = THOROUGH
+    reduced = 4 * pixels < mezzanine
+    held = mezzanine / MIB * (5 / 3 if reduced else 1)
+    return Needs(seconds * pixels / 1e6, round(LIBRARIES_MB + held + memory * pixels / 1e6))
+
+
+def told(needed: Needs, function: Resize) -> str:
+    """Say what making a rendition takes of what the function has."""
     return (
-        f"{rendition.name}: making it takes about {expected:.0f} s with {function.memory_mb:,} MB, "
-        f"and the function stops after {function.seconds} s. Ask for a smaller one, JPEG or WebP, "
-        "or normal effort."
+        f"Resize takes about {words.duration(function.takes(needed.cpu_seconds))} of its "
+        f"{function.seconds} s for it, and at most {needed.memory_mb:,} of its "
+        f"{function.memory_mb:,} MB."
     )
+
+
+def excesses(name: str, needed: Needs, function: Resize) -> Iterator[str]:
+    """Yield what will not do for a rendition: the function's time, or its memory.
+
+    It may be slower than this machine, so that half of its time is too near.
+    """
+    seconds = function.takes(needed.cpu_seconds)
+    if seconds >= function.seconds / 2:
+        yield (
+            f"{name}: making it takes about {seconds:.0f} s with {function.memory_mb:,} MB, and "
+            f"the function stops after {function.seconds} s. Ask for a smaller one, JPEG or WebP, "
+            "or normal effort."
+        )
+    if needed.memory_mb > function.memory_mb:
+        yield (
+            f"{name}: making it may take {needed.memory_mb:,} MB, and the function has "
+            f"{function.memory_mb:,}. Ask for a smaller one, or JPEG or PNG."
+        )
 
 
 def _render(found: Examined, rendition: Rendition) -> Made:

@@ -226,6 +226,12 @@ def test_a_rendition_is_seen_before_it_is_started(editor: Any) -> None:
     shown, said = editor.locator("[data-shown]"), editor.locator("[data-said]")
     expect(said).to_have_text(re.compile("^300 × 225, [0-9.]+ KB, JPEG, quality 80$"))  # noqa: RUF001
     assert shown.evaluate("i => [i.naturalWidth, i.naturalHeight]") == [300, 225]
+    needs = editor.locator("[data-needs]")
+    expect(needs).to_have_text(
+        re.compile(
+            "^Resize takes about .+ s of its 60 s for it, and at most [0-9]+ of its 1,280 MB.$"
+        )
+    )
     which = editor.locator("[data-which]")
     which.select_option("large")
     expect(shown).to_have_attribute("alt", "Rendition large, as it would be")
@@ -240,6 +246,7 @@ def test_a_rendition_is_seen_before_it_is_started(editor: Any) -> None:
     put(editor, presets=[{"name": "a"}])
     expect(said).to_contain_text("to have a width or a height, in pixels")
     expect(warnings).to_be_empty()
+    expect(needs).to_be_empty()
     put(editor, watermark={"image": {"bucket": given(editor)["source"]["bucket"], "key": "none"}})
     expect(said).to_contain_text("none")
 
@@ -256,6 +263,10 @@ def test_what_is_asked_for_last_is_shown(editor: Any) -> None:
     held[1].continue_()
     expect(said).to_contain_text("40 × 30, ")  # noqa: RUF001
     editor.unroute("**/preview?*")
+    editor.route("**/previews/*", lambda route: route.abort())
+    put(editor, presets=[{"name": "a", "width": 60}])
+    expect(said).to_contain_text("60 × 45, ")  # noqa: RUF001
+    expect(editor.locator("[data-shown]")).to_be_hidden()  # a picture that is not there
     editor.route("**/preview?*", lambda route: route.abort())
     put(editor, presets=[{"name": "a", "width": 50}])
     expect(said).to_have_text("No preview, as the console did not answer.")

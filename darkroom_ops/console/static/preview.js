@@ -9,11 +9,13 @@ export function preview(root, warnings, input, { path = "/preview", more = () =>
   const which = $("[data-which]");
   const image = $("[data-shown]");
   const said = $("[data-said]");
+  const needs = $("[data-needs]");
   let timer, asking;
 
   function say(text, kind = "") {
     said.textContent = text;
     said.className = `facts ${kind}`;
+    needs.textContent = "";
     root.classList.toggle("stale", Boolean(kind));
   }
 
@@ -29,13 +31,14 @@ export function preview(root, warnings, input, { path = "/preview", more = () =>
     offer(made.names, made.name);
     const next = new Image();
     next.src = made.picture;
-    await next.decode().catch(() => null);
+    const drawn = await next.decode().then(() => true, () => false);
     image.src = made.picture;
     image.alt = `Rendition ${made.name}, as it would be`;
-    image.hidden = false;
+    image.hidden = !drawn; // one that is too large to be shown is warned of
     const quality = made.quality === null ? [] : [`quality ${made.quality}`];
     const size = `${made.width.toLocaleString("en")} × ${made.height.toLocaleString("en")}`;
     say([size, made.bytes, made.format, ...quality].join(", "));
+    needs.textContent = made.needs;
   }
 
   function warn(texts) {

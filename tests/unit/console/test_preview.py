@@ -23,7 +23,16 @@ from darkroom.steps.settings import OutputSettings, PrepareSettings
 
 from darkroom_ops.cache import Room
 from darkroom_ops.console import preview
-from darkroom_ops.console.preview import Overtaken, Previews, Resize, shortcomings, too_slow
+from darkroom_ops.console.preview import (
+    Needs,
+    Overtaken,
+    Previews,
+    Resize,
+    excesses,
+    needs,
+    shortcomings,
+    told,
+)
 from tests.support import aws
 from tests.support.images import photo
 from tests.support.pipeline import until
@@ -194,13 +203,85 @@ def test_what_a_rendition_will_not_be_is_said_before(
 def test_time_that_will_not_do_is_said_before(
     seconds: float, memory_mb: int, said: str | None
 ) -> None:
-    found = too_slow(planned((9, 9), width=9), seconds, Resize(60, memory_mb))
+    found = list(excesses("a", Needs(seconds, 9), Resize(60, memory_mb)))
     if said is None:
-        assert found is None
+        assert found == []
     else:
-        assert found is not None
-        assert said in found
-        assert "the function stops after 60 s" in found
+        (warning,) = found
+        assert said in warning
+        assert "the function stops after 60 s" in warning
+
+
+def test_memory_that_will_not_do_is_said_before() -> None:
+    function = Resize(60, 512)
+    assert list(excesses("a", Needs(1, 512), function)) == []
+    (warning,) = excesses("a", Needs(1, 1513), function)
+    assert "a: making it may take 1,513 MB, and the function has 512." in warning
+
+
+def test_what_it_takes_is_told() -> None:
+    assert told(Needs(2.0, 1234), Resize(60, 1280)) == (
+        "Resize takes about 2.8 s of its 60 s for it, and at most 1,234 of its 1,280 MB."
+    )
+
+
+TRANSPARENT, OPAQUE = 381 * MIB, 286 * MIB
+"""Mezzanines of 100 megapixels."""
+
+
+@pytest.mark.parametrize(
+    ("mezzanine", "size", "preset", "measured"),
+    [
+        # docs/imaging.md: what was measured, and the function's own libraries
+        (TRANSPARENT, (16, 16), {}, 632 + 75),
+        (TRANSPARENT, (3999, 3999), {"format": "webp"}, 938 + 75),
+        (TRANSPARENT, (4000, 3125), {"format": "avif"}, 953 + 75),
+        (TRANSPARENT, (5000, 5000), {"quality": 95}, 817 + 75),
+        (TRANSPARENT, (4000, 2499), {"effort": "high"}, 631 + 75),
+        (OPAQUE, (10_000, 10_000), {"quality": 100}, 911 + 75),
+        (TRANSPARENT, (10_000, 10_000), {"format": "png"}, 488 + 75),
+        (12 * MIB, (2400, 1600), {"format": "avif"}, 184),
+        (81 * MIB, (1200, 800), {"format": "avif"}, 230),
+        (12 * MIB, (2400, 1600), {"format": "webp"}, 119),
+        (12 * MIB, (2400, 1600), {"format": "jpeg", "effort": "high"}, 125),
+        (81 * MIB, (6000, 4000), {"format": "png"}, 251),
+    ],
+)
+def test_what_is_estimated_is_as_much_as_was_measured_and_what_the_plan_allows_fits(
+    mezzanine: int, size: tuple[int, int], preset: dict[str, Any], measured: int
+) -> None:
+    rendition = planned(size, width=size[0], height=size[1], **preset)
+    found = needs(rendition, mezzanine)
+    assert measured <= found.memory_mb
+    assert list(excesses("a", found, Resize(60, 1280))) == []
+
+
+def test_more_pixels_other_formats_and_effort_take_more() -> None:
+    def of(width: int, **preset: Any) -> tuple[float, int]:
+        found = needs(planned((width, 1000), width=width, **preset), 4000)
+        return round(found.cpu_seconds, 2), found.memory_mb
+
+    assert of(2000) == (0.4, 91)
+    assert of(4000) == (0.8, 107)
+    assert of(2000, format="avif") == (3.4, 127)
+    assert of(2000, effort="high") == (2.6, 95)
+    assert of(2000, effort="high", format="webp") == (1.3, 121)
+    big = planned((1000, 1000), width=1000)
+    assert needs(big, 4_000_000).memory_mb == 87
+    assert needs(big, 4_000_001).memory_mb == 89  # it is reduced
+
+
+def test_every_rendition_is_looked_at_and_of_the_shown_one_is_told(
+    sources: Any,
+) -> None:
+    function = {"Timeout": 60, "MemorySize": 75}
+    sources.lambda_.get_function_configuration = lambda **_: function
+    assert len(Previews(sources, Room(MIB)).make(REQUEST, "small", "page").warnings) == 1
+    function["MemorySize"] = 74
+    found = Previews(sources, Room(MIB)).make(REQUEST, "small", "page")
+    short = [each for each in found.warnings if "75 MB, and the function has 74" in each]
+    assert [each.partition(":")[0] for each in short] == ["small", "large"]
+    assert found.needs.endswith("at most 75 of its 74 MB.")
 
 
 def test_a_preview_is_answered_and_its_picture_is_there(
@@ -209,11 +290,12 @@ def test_a_preview_is_answered_and_its_picture_is_there(
     context.previews = Previews(sources, Room(MIB))
     body = '{"source": {"bucket": "sources", "key": "a/b.jpg"}}'
     answer = client.post("/preview?name=large&page=p", content=body, headers=OURS)
-    told = answer.json()
+    answered = answer.json()
     assert answer.status_code == 200
-    assert (told["names"], told["name"]) == (["small", "large"], "large")
-    assert (told["width"], told["height"], told["format"]) == (80, 60, "JPEG")
-    picture = client.get(told["picture"])
+    assert (answered["names"], answered["name"]) == (["small", "large"], "large")
+    assert answered["needs"].startswith("Resize takes about ")
+    assert (answered["width"], answered["height"], answered["format"]) == (80, 60, "JPEG")
+    picture = client.get(answered["picture"])
     assert picture.headers["content-type"] == "image/jpeg"
     assert "sandbox" in picture.headers["content-security-policy"]
     assert client.get("/previews/none").status_code == 404
