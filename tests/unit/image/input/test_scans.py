@@ -268,6 +268,16 @@ def test_how_many_bytes_may_be_left_over(sound: bytes, spare: int, passes: bool)
             develop(data, SAME_SIZE)
 
 
+@pytest.mark.parametrize("height", [8, *range(63, 74), 127, 129, 136, 449, 450])
+def test_a_sound_picture_is_sound_whatever_its_height(height: int) -> None:
+    """Also where its last rows are less than a line of an eighth, behind the last whole strip."""
+    data = encoded(picture(24, height), quality=85)
+    scans.check(data)
+    assert scans.sound(data)
+    with pytest.raises(CorruptImage):
+        scans.check(data[:-2] + bytes(range(1, 40)) + END)
+
+
 def test_a_profile_is_followed_in_an_odd_file() -> None:
     """Although what is decoded is the file without its metadata."""
     wide = rgb_profile(DISPLAY_P3, SRGB_CURVE)

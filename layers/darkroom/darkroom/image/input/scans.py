@@ -49,6 +49,9 @@ _LEFT_OVER = re.compile(r"(\d+) extraneous bytes before marker 0x")
 
 _EIGHTH = 8
 
+_STRIP = 8
+"""Lines that libvips' jpegload reads at once (jpegload, tile_height)."""
+
 FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
 """Markers of frames that decoders know: baseline to progressive, Huffman or arithmetic."""
 
@@ -198,11 +201,23 @@ def _complaint(data: bytes) -> str:
     try:
         image = vips().Image.jpegload_buffer(data, **STRICT)
         if min(image.width, image.height) >= _EIGHTH:
-            image = vips().Image.jpegload_buffer(data, shrink=_EIGHTH, **STRICT)
+            shrink = _shrink(image.height)
+            image = vips().Image.jpegload_buffer(data, shrink=shrink, **STRICT)
         image.avg()
     except vips().Error as error:
         return str(error)
     return said()
+
+
+def _shrink(height: int) -> int:
+    """Return the largest shrink at which all of a picture is read.
+
+    libvips leaves out what is less than a line; where that lies in a strip of its own, it is not
+    even read.
+    """
+    return next(
+        shrink for shrink in (_EIGHTH, 4, 2, 1) if height % shrink == 0 or height // shrink % _STRIP
+    )
 
 
 def read_frame(data: Data) -> Frame | None:
