@@ -17,6 +17,7 @@ import threading
 import time
 import urllib.parse
 from collections.abc import Iterator
+from io import BufferedReader
 from typing import Any, BinaryIO
 from wsgiref.types import WSGIApplication, WSGIEnvironment
 
@@ -29,7 +30,11 @@ from werkzeug.serving import DechunkedInput
 LOG = logging.getLogger(__name__)
 
 IDLE_SECONDS = 60.0
-"""How long the server waits for a client: for its next request, or for the rest of one."""
+"""How long the server waits for the rest of a request."""
+
+NEXT_SECONDS = 15.0
+"""How long it waits for a client's next one: a burst leaves more than a hundred connections behind,
+each with a thread; a client opens another."""
 
 LINGER_SECONDS = 2.0
 """How long a client may still send what nobody reads: else it would see its connection break, and
@@ -58,11 +63,16 @@ class Server:
     """Serves an application at a socket that listens. Each connection has a thread."""
 
     def __init__(
-        self, listener: socket.socket, app: WSGIApplication, idle_seconds: float = IDLE_SECONDS
+        self,
+        listener: socket.socket,
+        app: WSGIApplication,
+        idle_seconds: float = IDLE_SECONDS,
+        next_seconds: float = NEXT_SECONDS,
     ) -> None:
         self._listener = listener
         self._app = app
         self._idle_seconds = idle_seconds
+        self._next_seconds = next_seconds
         self._clients: set[socket.socket] = set()
         self._closed = False
         self._accepting = threading.Thread(target=self._accept, name="engine", daemon=True)
@@ -91,13 +101,19 @@ class Server:
 
     def _serve(self, client: socket.socket) -> None:
         with client, contextlib.suppress(OSError):  # it is late, or gone
-            client.settimeout(self._idle_seconds)
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with client.makefile("rb") as stream:
-                while self._answer(client, stream):
+                while self._comes(client, stream) and self._answer(client, stream):
                     pass
             _linger(client)
         self._clients.discard(client)
+
+    def _comes(self, client: socket.socket, stream: BufferedReader) -> bool:
+        """Wait for the next request; return whether it has begun to come."""
+        client.settimeout(self._next_seconds)
+        begun = bool(stream.peek(1))
+        client.settimeout(self._idle_seconds)
+        return begun
 
     def _answer(self, client: socket.socket, stream: BinaryIO) -> bool:
         """Answer the next request; return whether another may follow."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -25,10 +26,12 @@ class App:
         self.chunks: list[bytes] | None = None
         self.error: Exception | None = None
         self.asked: list[dict[str, Any]] = []
+        self.when_asked: Callable[[float | None], object] = lambda _: None
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         if self.error is not None:
             raise self.error
+        self.when_asked(environ["werkzeug.socket"].gettimeout())
         body = environ["wsgi.input"].read(1000) if self.reads else b""
         self.asked.append({**environ, "body": body})
         start_response(self.status, [("X-Length", str(len(body))), *self.headers])
@@ -243,6 +246,35 @@ def test_a_client_that_says_nothing_is_left(app: App) -> None:
     server = Server(socket.create_server(("127.0.0.1", 0)), app, idle_seconds=0.01)
     with connected(server) as client:
         client.sendall(b"GET / HT")
+        assert ended(client)
+    server.close()
+
+
+def test_a_connection_over_which_nothing_more_comes_is_ended_with_its_thread(
+    server: Server, app: App
+) -> None:
+    waited: list[float | None] = []
+
+    def soon(rest: float | None) -> None:
+        waited.append(rest)
+        server._next_seconds = 0.001
+
+    before = set(threading.enumerate())
+    app.when_asked = soon
+    with connected(server) as client:
+        client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert answer(client)[2] == b"/"
+        assert ended(client)
+        for thread in set(threading.enumerate()) - before:
+            thread.join(SECONDS)
+            assert not thread.is_alive()
+    assert waited == [SECONDS]  # the rest of a request may take its time
+
+
+def test_a_client_that_never_says_anything_is_left(app: App) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = Server(listener, app, idle_seconds=SECONDS, next_seconds=0.001)
+    with connected(server) as client:
         assert ended(client)
     server.close()
 
