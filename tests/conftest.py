@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.javascript import Javascript
+from tests.support.logs import Logged
 
 # The engine is imported where it is used: pytest's own process, which runs no test, reads this too.
 if TYPE_CHECKING:
@@ -84,6 +86,15 @@ def fresh() -> None:
         from tests.support.leftovers import remove
 
         remove(hook.running)
+
+
+@pytest.fixture
+def logged() -> Iterator[Logged]:
+    """What is logged meanwhile."""
+    kept = Logged()
+    logging.getLogger().addHandler(kept)
+    yield kept
+    logging.getLogger().removeHandler(kept)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import pytest
 
 from darkroom_ops.engine import connections
 from darkroom_ops.engine.connections import Server
+from tests.support.logs import Logged
 
 SECONDS = 20  # for what a server that is held up would never answer
 
@@ -154,13 +155,13 @@ def test_a_body_may_come_in_chunks(client: socket.socket, app: App) -> None:
     ],
 )
 def test_what_is_no_http_is_refused(
-    client: socket.socket, app: App, caplog: pytest.LogCaptureFixture, sent: bytes
+    client: socket.socket, app: App, logged: Logged, sent: bytes
 ) -> None:
     client.sendall(sent)
     assert answer(client)[0] == "HTTP/1.1 400 Bad Request"
     client.shutdown(socket.SHUT_WR)
     assert ended(client)
-    assert (app.asked, caplog.records) == ([], [])
+    assert (app.asked, logged.records) == ([], [])
 
 
 def test_as_many_headers_as_may_be_are_taken(client: socket.socket, app: App) -> None:
@@ -232,13 +233,13 @@ def test_a_connection_ends_as_either_side_wishes(
 
 
 def test_a_fault_is_told_the_client_and_the_log(
-    client: socket.socket, app: App, caplog: pytest.LogCaptureFixture
+    client: socket.socket, app: App, logged: Logged
 ) -> None:
     app.error = RuntimeError("odd")
     client.sendall(b"GET / HTTP/1.1\r\n\r\n")
     assert answer(client)[0] == "HTTP/1.1 500 Internal Server Error"
     assert ended(client)
-    (record,) = caplog.records
+    (record,) = logged.records
     assert (record.levelno, record.exc_info and record.exc_info[1]) == (logging.ERROR, app.error)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import shutil
 from collections.abc import Mapping
 from copy import deepcopy
@@ -22,6 +21,7 @@ from darkroom_ops.engine.cloudfront.front import Answer, Front
 from darkroom_ops.engine.cloudfront.functions import FunctionFailed
 from darkroom_ops.engine.cloudfront.origin import DENIED, origin
 from tests.support.aws import client, empty_account
+from tests.support.logs import Logged
 from tests.support.stack import cloudfront
 
 Json = dict[str, Any]
@@ -247,15 +247,12 @@ def made_by(answer: Any) -> Any:
         ({}, "URI None"),
     ],
 )
-def test_a_function_that_fails_answers_503(
-    answer: Any, told: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_function_that_fails_answers_503(answer: Any, told: str, logged: Logged) -> None:
     viewer = Viewer(bucket := Bucket(), run=made_by(answer))
-    with caplog.at_level(logging.WARNING):
-        response = viewer.get("/v/1/a.jpg")
+    response = viewer.get("/v/1/a.jpg")
     assert (response.status_code, bucket.asked) == (503, [])
     assert told in response.text
-    assert told in caplog.text
+    assert told in logged.text
     assert seen(viewer.get("/a.jpg"))[0] == 200
 
 

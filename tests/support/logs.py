@@ -1,0 +1,29 @@
+"""What is logged, for tests that look at it.
+
+pytest's own plugin is off (pyproject.toml): it goes through every logger six times for each test,
+and moto has hundreds.
+"""
+
+from __future__ import annotations
+
+import logging
+
+
+class Logged(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+    @property
+    def messages(self) -> list[str]:
+        return [each.getMessage() for each in self.records]
+
+    @property
+    def text(self) -> str:
+        """Return all of it, with what was raised."""
+        return "\n".join(map(self.format, self.records))
