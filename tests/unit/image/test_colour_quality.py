@@ -1,8 +1,9 @@
 """Colour quality as a figure: differences (CIEDE2000) to littlecms, which Pillow carries.
 
-Every profile in every format, with bands and depths of all kinds. The largest difference over 729
-colours counts, and so does the mean. Where the two do not round alike there is one level of 255,
-which is 0.6 at most; what lossy formats add is seen where the profile is sRGB.
+Every profile in a PNG, two of them in turn in each other format, with bands and depths of all
+kinds: how a file is read and how its colours are converted do not know of each other. The largest
+difference over 729 colours counts, and so does the mean. Where the two do not round alike there is
+one level of 255, which is 0.6 at most; what lossy formats add is seen where the profile is sRGB.
 """
 
 from __future__ import annotations
@@ -156,8 +157,14 @@ def wanted_colours(name: str) -> Bytes:
     return by_littlecms(Image.fromarray(CUBE), of(PROFILES[name]))
 
 
-@pytest.mark.parametrize("kind", FILES)
-@pytest.mark.parametrize("name", PROFILES)
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        (name, kind)
+        for (number, name), (at, kind) in itertools.product(enumerate(PROFILES), enumerate(FILES))
+        if kind == "PNG" or (number + at) % 3 == 0
+    ],
+)
 def test_colours(name: str, kind: str) -> None:
     worst, mean = differences(shown(FILES[kind](CUBE, PROFILES[name])), wanted_colours(name))
     most, most_mean = LOSSY.get(kind, LOSSLESS)
