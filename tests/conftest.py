@@ -89,7 +89,7 @@ def fresh() -> None:
 
 
 @pytest.fixture
-def logged() -> Iterator[Logged]:
+def caplog() -> Iterator[Logged]:
     """What is logged meanwhile."""
     kept = Logged()
     logging.getLogger().addHandler(kept)

@@ -12,7 +12,6 @@ import pytest
 
 from darkroom_ops.engine import connections
 from darkroom_ops.engine.connections import Server
-from tests.support.logs import Logged
 
 SECONDS = 20  # for what a server that is held up would never answer
 
@@ -155,13 +154,13 @@ def test_a_body_may_come_in_chunks(client: socket.socket, app: App) -> None:
     ],
 )
 def test_what_is_no_http_is_refused(
-    client: socket.socket, app: App, logged: Logged, sent: bytes
+    client: socket.socket, app: App, caplog: pytest.LogCaptureFixture, sent: bytes
 ) -> None:
     client.sendall(sent)
     assert answer(client)[0] == "HTTP/1.1 400 Bad Request"
     client.shutdown(socket.SHUT_WR)
     assert ended(client)
-    assert (app.asked, logged.records) == ([], [])
+    assert (app.asked, caplog.records) == ([], [])
 
 
 def test_as_many_headers_as_may_be_are_taken(client: socket.socket, app: App) -> None:
@@ -233,13 +232,13 @@ def test_a_connection_ends_as_either_side_wishes(
 
 
 def test_a_fault_is_told_the_client_and_the_log(
-    client: socket.socket, app: App, logged: Logged
+    client: socket.socket, app: App, caplog: pytest.LogCaptureFixture
 ) -> None:
     app.error = RuntimeError("odd")
     client.sendall(b"GET / HTTP/1.1\r\n\r\n")
     assert answer(client)[0] == "HTTP/1.1 500 Internal Server Error"
     assert ended(client)
-    (record,) = logged.records
+    (record,) = caplog.records
     assert (record.levelno, record.exc_info and record.exc_info[1]) == (logging.ERROR, app.error)
 
 

@@ -17,7 +17,6 @@ from botocore.exceptions import ClientError
 
 from darkroom_ops.engine import eventbridge
 from darkroom_ops.engine.eventbridge import EventRouter
-from tests.support.logs import Logged
 from tests.support.pipeline import until
 
 Json = dict[str, Any]
@@ -265,10 +264,12 @@ def test_every_target_of_every_rule_that_matches_gets_it(world: World) -> None:
     assert {arn for _, _, arn in world.authorizer.asked} == {FUNCTION, TOPIC, QUEUE}
 
 
-def test_what_cannot_be_delivered_at_all_is_said(world: World, logged: Logged) -> None:
+def test_what_cannot_be_delivered_at_all_is_said(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     world.deliver({"Arn": "arn:aws:firehose:us-east-1:123456789012:deliverystream/x"})
-    (record,) = logged.records
-    assert record.getMessage() == "an event could not be delivered"
+    (record,) = caplog.records
+    assert record.message == "an event could not be delivered"
     assert record.exc_info is not None
     said = str(record.exc_info[1])
     assert said.startswith("The engine delivers events to Step Functions, Lambda, SNS and SQS, not")
@@ -338,10 +339,12 @@ def test_a_rule_without_the_right_delivers_nothing(world: World) -> None:
     assert letter(call)[1]["ERROR_CODE"] == "AccessDeniedException"
 
 
-def test_an_event_that_no_queue_takes_is_lost_aloud(world: World, logged: Logged) -> None:
+def test_an_event_that_no_queue_takes_is_lost_aloud(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     world.authorizer.refused = {"deliver", "dead letter"}
     assert world.deliver({"Arn": TOPIC}, {"Arn": TOPIC, "DeadLetterConfig": {"Arn": QUEUE}}) == []
-    assert sorted(record.getMessage() for record in logged.records) == [
+    assert sorted(record.message for record in caplog.records) == [
         f"an event was lost: {RULE} may not send to {QUEUE}",
         f"an event was lost: {TOPIC} has no dead-letter queue",
     ]
@@ -381,14 +384,14 @@ def test_a_long_error_is_cut_to_what_an_attribute_holds(world: World) -> None:
 
 
 def test_what_a_function_fails_on_is_lost_aloud_without_a_queue_or_its_right(
-    world: World, logged: Logged
+    world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     other = FUNCTION.replace("notify", "other")
     world.authorizer.refused = {"send"}
     world.aws.function_errors = [FAILED] * 6
     calls = world.deliver({"Arn": FUNCTION}, {"Arn": other})
     assert [next(iter(call)) for call in calls] == ["invoke"] * 6
-    assert sorted(record.getMessage() for record in logged.records) == [
+    assert sorted(record.message for record in caplog.records) == [
         f"an event was lost: {other} has no dead-letter queue",
         f"an event was lost: the role of {FUNCTION} may not send to {QUEUE}",
     ]
@@ -430,11 +433,13 @@ def test_an_execution_that_starts_while_the_router_closes_is_not_waited_for(worl
     assert world.router.idle()
 
 
-def test_closing_ends_the_retries_and_buries_nothing(world: World, logged: Logged) -> None:
+def test_closing_ends_the_retries_and_buries_nothing(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     world.during_wait = world.router.close
     world.aws.failures = [error("Throttling")] * 9
     assert len(world.deliver({"Arn": TOPIC, "DeadLetterConfig": {"Arn": QUEUE}})) == 1
-    assert logged.records == []
+    assert caplog.records == []
 
 
 def test_closing_ends_lambdas_retries_and_buries_nothing(world: World) -> None:
@@ -443,7 +448,9 @@ def test_closing_ends_lambdas_retries_and_buries_nothing(world: World) -> None:
     assert [next(iter(call)) for call in world.deliver({"Arn": FUNCTION})] == ["invoke"]
 
 
-def test_what_breaks_while_closing_is_not_reported(world: World, logged: Logged) -> None:
+def test_what_breaks_while_closing_is_not_reported(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     """The services that it needed are going, too."""
 
     def breaks(_: str) -> None:
@@ -452,10 +459,10 @@ def test_what_breaks_while_closing_is_not_reported(world: World, logged: Logged)
 
     world.aws.during_start = breaks
     world.deliver({"Arn": MACHINE})
-    assert logged.records == []
+    assert caplog.records == []
 
 
-def test_what_waits_is_dropped_by_closing(world: World, logged: Logged) -> None:
+def test_what_waits_is_dropped_by_closing(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.router._executor.shutdown()
     world.router._executor = ThreadPoolExecutor(1)
     started = threading.Event()
@@ -467,7 +474,7 @@ def test_what_waits_is_dropped_by_closing(world: World, logged: Logged) -> None:
     world.finish()
     assert [next(iter(call)) for call in world.aws.calls] == ["start"]
     assert world.router.idle()
-    assert logged.records == []
+    assert caplog.records == []
 
 
 # ---------------------------------------------------------------------------- the events themselves

@@ -19,7 +19,6 @@ from darkroom_ops.engine.authorization import Denial
 from darkroom_ops.engine.permissions import MACHINE, Call, Need
 from darkroom_ops.engine.protocols import FORM, ServiceError, ServiceFault
 from darkroom_ops.engine.signatures import Keys
-from tests.support.logs import Logged
 from tests.unit.engine.api import (
     Api,
     Json,
@@ -400,9 +399,11 @@ def test_a_call_that_moto_lacks_is_answered_in_its_protocol(
         assert xml_text(body, f"{found}Message") == says
 
 
-def test_a_call_that_moto_fails_in_is_told_in_one_line(api: Api, logged: Logged) -> None:
+def test_a_call_that_moto_fails_in_is_told_in_one_line(
+    api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
     api.server.lacks = KeyError("x")
     status, body = api(request("POST", "/", who="darkroom"))
     says = "The engine failed at POST / of s3: KeyError('x')."
     assert (status, xml_text(body, "Message")) == (500, says)
-    assert logged.messages == [says]
+    assert caplog.messages == [says]

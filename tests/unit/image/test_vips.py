@@ -6,10 +6,10 @@ import gc
 import subprocess
 import sys
 
+import pytest
 from darkroom.image.vips import vips
 
 from tests.support.images import encoded, picture
-from tests.support.logs import Logged
 
 CUT = encoded(picture(64, 48), "JPEG")[:-300]
 """A JPEG whose end is missing: libvips warns of it when it closes the file."""
@@ -22,11 +22,11 @@ del image
 """
 
 
-def test_a_warning_of_libvips_never_runs_python(logged: Logged) -> None:
+def test_a_warning_of_libvips_never_runs_python(caplog: pytest.LogCaptureFixture) -> None:
     """It may come while another one is handled, at which GLib ends the process."""
     vips().Image.new_from_buffer(CUT, "", access="sequential").avg()
     gc.collect()
-    assert not logged.records
+    assert not caplog.records
 
 
 def test_a_warning_of_libvips_is_not_printed_either() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Mapping
 from copy import deepcopy
@@ -21,7 +22,6 @@ from darkroom_ops.engine.cloudfront.front import Answer, Front
 from darkroom_ops.engine.cloudfront.functions import FunctionFailed
 from darkroom_ops.engine.cloudfront.origin import DENIED, origin
 from tests.support.aws import client, empty_account
-from tests.support.logs import Logged
 from tests.support.stack import cloudfront
 
 Json = dict[str, Any]
@@ -247,12 +247,15 @@ def made_by(answer: Any) -> Any:
         ({}, "URI None"),
     ],
 )
-def test_a_function_that_fails_answers_503(answer: Any, told: str, logged: Logged) -> None:
+def test_a_function_that_fails_answers_503(
+    answer: Any, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
     viewer = Viewer(bucket := Bucket(), run=made_by(answer))
-    response = viewer.get("/v/1/a.jpg")
+    with caplog.at_level(logging.WARNING):
+        response = viewer.get("/v/1/a.jpg")
     assert (response.status_code, bucket.asked) == (503, [])
     assert told in response.text
-    assert told in logged.text
+    assert told in caplog.text
     assert seen(viewer.get("/a.jpg"))[0] == 200
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,7 +13,6 @@ import pytest
 from darkroom_ops.engine.data import keeper as module
 from darkroom_ops.engine.data.keeper import Held, Keeper, NoPlace, Unwritten
 from darkroom_ops.engine.data.store import Entry, Key, Store
-from tests.support.logs import Logged
 from tests.support.pipeline import until
 
 
@@ -117,7 +117,7 @@ def test_what_goes_on_at_a_start_is_kept_at_once(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_told_once_and_tried_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logged: Logged
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     keeper = Keeper(store := Written(tmp_path), things := Things())
     monkeypatch.setattr(module, "SAVE_SECONDS", 0.001)
@@ -125,8 +125,9 @@ def test_a_full_disk_is_told_once_and_tried_again(
     keeper.restore()
     store.full = True
     things.numbers.update(a=1)
-    until(lambda: len(store.writes) > 3 or None)
-    assert [each.getMessage() for each in logged.records] == [
+    with caplog.at_level(logging.WARNING):
+        until(lambda: len(store.writes) > 3 or None)
+    assert [each.getMessage() for each in caplog.records] == [
         f"nothing new is kept in {store.folder}: database or disk is full"
     ]
     store.full = False

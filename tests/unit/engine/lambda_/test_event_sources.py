@@ -13,7 +13,6 @@ from botocore.exceptions import ClientError
 
 from darkroom_ops.engine.lambda_ import event_sources
 from darkroom_ops.engine.lambda_.event_sources import EventSources
-from tests.support.logs import Logged
 from tests.support.pipeline import until
 
 Json = dict[str, Any]
@@ -219,24 +218,28 @@ def test_nothing_is_polled_while_it_is_disabled_or_not_allowed(world: World) -> 
     assert world.settled(1)
 
 
-def test_a_queue_that_does_not_answer_is_asked_again(world: World, logged: Logged) -> None:
+def test_a_queue_that_does_not_answer_is_asked_again(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     world.error = ClientError({"Error": {"Code": "Any", "Message": "gone"}}, "ReceiveMessage")
     world.sources.add(Mapping())
     until(lambda: len(world.received) > 1 or None)
-    assert f"{QUEUE} could not be polled" in logged.text
-    assert "An error occurred (Any)" in logged.text
+    assert f"{QUEUE} could not be polled" in caplog.text
+    assert "An error occurred (Any)" in caplog.text
     world.error = None
     world.send("a")
     assert world.settled(1)
 
 
-def test_a_turn_is_given_back_whatever_happens(world: World, logged: Logged) -> None:
+def test_a_turn_is_given_back_whatever_happens(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     world.answer = LookupError("no such function")
     world.send("a", "b", "c")
     world.sources.add(Mapping(scaling_config={"MaximumConcurrency": 2}))
     until(lambda: len(world.events) == 3 or None)
-    until(lambda: logged.text.count("LookupError: no such function") == 3 or None)
-    assert "messages of a queue could not be given to a function" in logged.text
+    until(lambda: caplog.text.count("LookupError: no such function") == 3 or None)
+    assert "messages of a queue could not be given to a function" in caplog.text
 
 
 def test_what_is_worked_at_when_the_engine_closes_stays(world: World) -> None:
