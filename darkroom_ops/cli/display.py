@@ -125,12 +125,16 @@ def _folder(made: tuple[Made, ...]) -> str:
 
 
 def say(screen: Console, text: Text) -> None:
-    """Print a paragraph, indented: wrapped at words on a terminal, whole lines elsewhere."""
-    if screen.is_terminal:
-        screen.print(Padding(text, (0, 0, 0, 2)))
-    else:
-        screen.print("\n".join(f"  {line}".rstrip() for line in text.plain.split("\n")),
-                     soft_wrap=True, markup=False)  # fmt: skip
+    """Print a paragraph, indented: wrapped at words on a terminal, whole lines elsewhere.
+
+    A command is never wrapped: one that is copied in two lines is none.
+    """
+    for line in text.split("\n", allow_blank=True):
+        if screen.is_terminal and not line.plain.startswith("darkroom "):
+            screen.print(Padding(line, (0, 0, 0, 2)))
+        else:
+            line.pad_left(2 if line else 0)
+            screen.print(line, soft_wrap=True)
 
 
 def as_json(execution: Execution, cost: Cost | None) -> dict[str, object]:

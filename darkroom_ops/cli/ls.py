@@ -68,7 +68,7 @@ def ls(
     error: Error = None,
     step: Step = None,
     match: Match = None,
-    limit: Annotated[int, typer.Option(min=1, metavar="NUMBER", help="The newest ones.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, metavar="NUMBER", help="At most so many.")] = 20,
 ) -> int:
     """List executions, newest first: image, outcome, time, cost."""
     from darkroom_ops.cli import address, display

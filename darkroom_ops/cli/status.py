@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
+import sys
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from darkroom_ops.deployment import Deployment
     from darkroom_ops.overview.figures import Window
     from darkroom_ops.overview.read import Overview
+
+INDENT = 13
+"""Where what is said begins, behind what it is about."""
 
 NAMED = 3
 """Errors, images and alarms that are named; of more, the number tells."""
@@ -50,7 +55,7 @@ def status(target: Target) -> int:
     if target.json:
         print(json.dumps(as_dict(seen)))
         return 0
-    width = screen.width if screen.is_terminal else ENDS[-1]
+    width = screen.width if screen.is_terminal else sys.maxsize
     for line in _lines(deployment, seen, width):
         screen.print(line, soft_wrap=True)
     return 0
@@ -107,8 +112,16 @@ def _lines(deployment: Deployment, seen: Overview, width: int) -> list[Text]:
         return line[:fitting]
 
     def say(name: str, said: str, style: str = "", *typed: str) -> Text:
-        line = Text(f"{name:<13}", "bold").append(words.plain(said), style or "default")
-        return line.append(f": {address.command(deployment, *typed)}", "dim") if typed else line
+        asked = address.command(deployment, *typed) if typed else ""
+        room = width - INDENT
+        line = Text(f"{name:<{INDENT}}", "bold")
+        parts = textwrap.wrap(words.plain(said), max(20, room), break_on_hyphens=False)
+        line.append(f"\n{' ' * INDENT}".join(parts), style or "default")
+        if asked:
+            # A command is never broken: it has a line of its own where there is no room beside it.
+            fits = len(parts) == 1 and len(parts[0]) + len(asked) + 2 <= room
+            line.append(f":{' ' if fits else chr(10) + ' ' * INDENT}{asked}", "dim")
+        return line
 
     done = "succeeded" if seen.counted_by_aws else "complete"
     head = COLUMNS.format("", "started", done, "failed", "half within", "95 % within", "cost")

@@ -16,10 +16,14 @@ from darkroom_ops.present import words
 
 RUNS, WAITS, AROUND = "━", "┄", "─"
 
-NARROWEST = 16
+NARROWEST = 12
 """Cells of a bar, at least: the terminal scrolls rather than showing less."""
 
-TIMES_WIDTH = 20
+TIMES = ("Start", "Took")
+"""Columns that a narrow screen does without, the first one first."""
+
+TIME_WIDTH = 8
+GAPS = 4
 NOTE_WIDTH = 26
 
 LEGEND = f"  {RUNS} runs   {RUNS}{FAILED} a call that failed   {WAITS} waits to try again"
@@ -33,22 +37,29 @@ def timeline(execution: Execution, width: int) -> Group:
     notes = [_note(row.run, ended=execution.ended) for row in lines]
     label = max(map(len, labels), default=0)
     note = min(NOTE_WIDTH, max((len(each.plain) for each in notes), default=0))
-    cells = max(NARROWEST, min(60, width - label - TIMES_WIDTH - note - 4))
+    room = width - label - note - 2 * GAPS
+    times: tuple[str, ...] = TIMES
+    while times and room - len(times) * TIME_WIDTH < NARROWEST:
+        times = times[1:]
+    cells = max(NARROWEST, min(60, room - len(times) * TIME_WIDTH))
     span = elapsed(execution, execution.stopped or now)
     end = words.duration(span)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("  State", no_wrap=True, min_width=label)
-    table.add_column("Start", justify="right", no_wrap=True)
-    table.add_column("Took", justify="right", no_wrap=True)
+    for time in times:
+        table.add_column(time, justify="right", no_wrap=True)
     table.add_column(Text("0 s" + end.rjust(cells - 3), "dim"), no_wrap=True, width=cells)
     table.add_column("", no_wrap=True)
     for row, name, said in zip(lines, labels, notes, strict=True):
         if row.after:
             gap = f"redriven {words.duration(row.after.seconds)} later"
-            table.add_row("", "", "", Text(gap.center(cells, WAITS), "dim"), "")
-        start = Text(words.duration(row.bars[0].start), "dim")
+            table.add_row("", *([""] * len(times)), Text(gap.center(cells, WAITS), "dim"), "")
+        told = {
+            "Start": Text(words.duration(row.bars[0].start), "dim"),
+            "Took": Text(words.duration(row.run.seconds)),
+        }
         drawn = _drawn(row, max(span, 0.001), cells)
-        table.add_row(name, start, words.duration(row.run.seconds), drawn, said)
+        table.add_row(name, *(told[time] for time in times), drawn, said)
     retried = any(row.run.retries for row in lines)
     return Group(table, Text(LEGEND, "dim")) if retried else Group(table)
 

@@ -7,6 +7,7 @@ import io
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from darkroom_ops.cli import display
 from darkroom_ops.executions.cost import estimate
@@ -27,6 +28,21 @@ def test_the_summary_says_the_outcome(name: str, words: list[str]) -> None:
     text = display.summary(execution, estimate(execution, MEMORY)).plain
 
     assert all(word in text for word in words)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_command_is_never_broken(*, terminal: bool) -> None:
+    screen = Console(
+        file=io.StringIO(), width=30, height=50, force_terminal=terminal, color_system=None
+    )
+
+    command = "darkroom rerun 12345678-1234 --newest"
+    display.say(screen, Text(f"Once what is wrong has been put right:\n\n{command}"))
+
+    *said, last = screen.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert last == f"  {command}"
+    assert all(line.startswith("  ") for line in said if line.strip())
+    assert (max(map(len, said)) <= 30) is terminal
 
 
 def test_what_a_rendition_could_not_be_is_told() -> None:

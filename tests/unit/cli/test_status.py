@@ -154,6 +154,23 @@ def test_an_audit_is_remembered_for_its_stack(
     assert last(mine) is None  # type: ignore[arg-type]
 
 
+def test_a_narrow_screen_breaks_lines_between_words_and_never_a_command() -> None:
+    at: Any = SimpleNamespace(endpoint=None, stack="photos")
+    seen = dataclasses.replace(WELL, failures=(Failures("CorruptImage", {"week": 9}),))
+
+    lines = "\n".join(line.plain for line in status._lines(at, seen, 60)).splitlines()
+
+    failures = lines.index("Failures     9 CorruptImage this week:")
+    ls = "             darkroom ls --status failed --since 7d --stack photos"
+    assert lines[failures + 1] == ls
+    presets = next(i for i, line in enumerate(lines) if line.startswith("Presets"))
+    assert len(lines) > presets + 1
+    assert all(len(line) <= 60 or line == ls for line in lines)
+    assert all(line.startswith(" " * 13) for line in lines[presets + 1 :])
+    wide = status._lines(at, seen, 200)
+    assert not any("\n" in line.plain for line in wide)
+
+
 @pytest.mark.parametrize(
     ("width", "last"), [(200, "cost"), (79, "cost"), (78, "95 % within"), (60, "half within"),
                         (42, "failed"), (20, "failed")],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 
+import pytest
 from rich.console import Console
 
 from darkroom_ops.cli.timeline import LEGEND, timeline
@@ -40,6 +41,17 @@ def test_states_follow_each_other_and_those_inside_lie_within() -> None:
         begin, end = bar(row(lines, f"  Resize {name}"))
         assert around[0] <= begin <= end <= around[1]
     assert max(map(len, lines)) <= 100
+
+
+@pytest.mark.parametrize(("width", "times"), [(80, ["Start", "Took"]), (64, ["Took"]), (52, [])])
+def test_a_narrow_screen_does_without_times_rather_than_cutting_them(
+    width: int, times: list[str]
+) -> None:
+    lines = drawn(recorded("corrupt"), width)
+
+    assert re.findall("Start|Took", lines[0]) == times
+    assert row(lines, "Prepare").rstrip().endswith("CorruptImage")
+    assert "…" not in "".join(lines)
 
 
 def test_a_retry_shows_the_call_that_failed() -> None:
