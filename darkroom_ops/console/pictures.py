@@ -115,7 +115,9 @@ def drawn(made: Made, longest: int) -> float:
     return round(100 * (made.width or 0) / longest, 2)
 
 
-def longest_side(renditions: Iterable[Made], *, frame: int = FRAME_PIXELS, ratio: float = 1) -> int:
+def longest_side(
+    renditions: Iterable[Made | Rendition], *, frame: int = FRAME_PIXELS, ratio: float = 1
+) -> int:
     """Return how many pixels are as wide as a frame, so that renditions fit at one scale.
 
     The frame is `frame` pixels wide as a rule, and its width `ratio` times its height.
@@ -141,7 +143,7 @@ def _source_of(execution: Execution) -> Source:
     return Source(at.bucket, at.key, at.version_id, at.etag or etag)
 
 
-def _planned(execution: Execution) -> dict[str, Rendition]:
+def planned(execution: Execution) -> dict[str, Rendition]:
     """Return the renditions that Prepare planned, by name; none where its answer says otherwise."""
     for run in execution.states:
         planned = _output(run).get("renditions") if run.name == "Prepare" else None
@@ -155,7 +157,7 @@ def _planned(execution: Execution) -> dict[str, Rendition]:
 
 def of_source(execution: Execution, name: str) -> Size | None:
     """Return how large what a rendition shows is in the source; None where nobody planned it."""
-    rendition, image = _planned(execution).get(name), shown(execution).image
+    rendition, image = planned(execution).get(name), shown(execution).image
     if rendition is None or image is None:
         return None
     return own_size((image.width, image.height), rendition.preset)
@@ -237,7 +239,7 @@ class Pictures:
 
         NoPicture says that there is nothing to show, and why.
         """
-        rendition = _planned(execution).get(name)
+        rendition = planned(execution).get(name)
         image = shown(execution).image
         if rendition is None or image is None:
             raise NoPicture(f"This execution has planned no {name!r}.")

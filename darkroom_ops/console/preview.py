@@ -132,7 +132,9 @@ class Previews:
             digest = _digest(found.decoded.mezzanine, rendition)
             made = self._made.get(digest) or self._made.put(digest, _render(found, rendition))
         size = found.decoded.image.width, found.decoded.image.height
-        warnings = [w for each in found.renditions for w in shortcomings(each, size)]
+        # Of a preset in several formats once.
+        short = dict.fromkeys(w for each in found.renditions for w in shortcomings(each, size))
+        warnings = list(short)
         if self.picture(digest) is None:
             warnings.append(f"{rendition.name}: {TOO_LARGE}")
         function, mezzanine = self._resize(), len(found.decoded.mezzanine)
@@ -221,14 +223,14 @@ def shortcomings(rendition: Rendition, source: Size) -> Iterator[str]:
     """Yield what a rendition will not be: as large as asked, or the whole picture."""
     if rendition.shortfall:
         gets = f"{rendition.width} x {rendition.height}"
-        yield f"{rendition.name}: {rendition.shortfall}; it becomes {gets}."
+        yield f"{rendition.preset.name}: {rendition.shortfall}; it becomes {gets}."
     placement = place(source, rendition.preset)
     for side, whole, shown in zip(
         ("width", "height"), placement.whole, placement.shown, strict=True
     ):
         lost = 100 * (whole - shown) / whole
         if lost >= 1:
-            yield f"{rendition.name}: {lost:.0f} % of the picture's {side} is cut off."
+            yield f"{rendition.preset.name}: {lost:.0f} % of the picture's {side} is cut off."
 
 
 def needs(rendition: Rendition, mezzanine: int) -> Needs:

@@ -17,7 +17,7 @@ from starlette.responses import HTMLResponse, Response
 from darkroom_ops import logs, rerun
 from darkroom_ops.console import graph, timeline
 from darkroom_ops.console.context import Context, context_of, execution_of
-from darkroom_ops.console.pictures import NoPicture, drawn, longest_side, places, shown
+from darkroom_ops.console.pictures import NoPicture, drawn, longest_side, places, planned, shown
 from darkroom_ops.console.problems import NoSuchState
 from darkroom_ops.console.views.image import newer
 from darkroom_ops.console.views.inbox import deliveries
@@ -58,7 +58,8 @@ def values(context: Context, execution: Execution, tab: str = "overview") -> dic
     """Return what the page of an execution shows, and what of it is brought up to date live."""
     pictures = shown(execution)
     original = pictures.image.bytes if pictures.image else 0
-    longest = longest_side(pictures.renditions)
+    # Also of what is still to come, so that the scale stays when it has.
+    longest = longest_side((*pictures.renditions, *planned(execution).values()))
     cost = context.executions.cost(execution)
     return {
         "here": "executions",
@@ -203,7 +204,7 @@ def event_values(request: Request, execution: Execution) -> dict[str, Any]:
     every = history(context.deployment.stepfunctions, execution.arn)
     asked = request.query_params.get("from", "1")
     first = max(1, int(asked)) if asked.isdecimal() else 1
-    names = {run.id: run.name for run in execution.states}
+    runs = {run.id: run for run in execution.states}
     resumed = {redrive.resumed: redrive for redrive in execution.redrives}
     rows = [
         {
@@ -211,7 +212,8 @@ def event_values(request: Request, execution: Execution) -> dict[str, Any]:
             "type": event["type"],
             "kind": _kind(event["type"]),
             "before": event.get("previousEventId", 0),
-            "state": names.get(event["id"], ""),
+            "state": runs.get(event["id"]),
+            "label": graph.label(runs[event["id"]]) if event["id"] in runs else "",
             "redrive": resumed.get(event["timestamp"])
             if event["type"] == "ExecutionRedriven"
             else None,

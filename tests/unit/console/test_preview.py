@@ -94,6 +94,13 @@ def test_a_preview_is_the_very_picture_that_an_execution_makes(sources: Any) -> 
     assert warning.endswith("the source is smaller; it becomes 80 x 60.")
 
 
+def test_what_several_formats_of_a_preset_are_not_is_said_once(sources: Any) -> None:
+    several = [{"name": "a", "width": 90, "format": ["jpeg", "webp"]}, {"name": "b", "width": 99}]
+    found = Previews(sources, Room(MIB)).make(REQUEST | {"presets": several}, None, "page")
+    assert found.names == ("a.jpg", "a.webp", "b")
+    assert [each.partition(":")[0] for each in found.warnings] == ["a", "b"]
+
+
 def test_a_name_that_is_not_planned_shows_the_first(sources: Any) -> None:
     previews = Previews(sources, Room(MIB))
     assert previews.make(REQUEST, "gone", "page").rendition.name == "small"

@@ -8,6 +8,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from darkroom.contract.model import dump
+from darkroom.contract.presets import Preset
+from darkroom.contract.results import ImageInfo
+from darkroom.image.plan import plan
 from starlette.responses import HTMLResponse
 from starlette.testclient import TestClient
 
@@ -219,6 +223,41 @@ def test_a_history_is_paged_by_two_hundred(
     assert found == (list(range(ids[0], ids[1] + 1)) if ids else [])
     assert (shown["total"], shown["step"]) == (401, 200)
     assert shown["first"] == (ids[0] if ids else 402)
+
+
+def test_events_say_which_item_a_state_is_of_and_lead_to_it(client: TestClient) -> None:
+    page = client.get("/executions/complete/events").text
+    for name in ("Prepare", "Resize small", "Resize medium", "Resize large", "MakePdf"):
+        assert f'#state">{name}</a>' in page
+
+
+def test_the_scale_is_that_of_what_is_planned_before_it_is_made(context: Context) -> None:
+    execution = recorded("complete")
+    image = ImageInfo(format="jpeg", content_type="image/jpeg", width=9999, height=9, bytes=1)
+    made = plan("a.jpg", image, (Preset(name="huge", width=6400),))
+    output = json.dumps({"renditions": [dump(each) for each in made]})
+    states = [
+        dataclasses.replace(run, output=output) if run.name == "Prepare" else run
+        for run in execution.states
+    ]
+    small, *_ = execution.renditions
+    before, after = (
+        values(context, each)["drawn"](small)
+        for each in (execution, dataclasses.replace(execution, states=tuple(states)))
+    )
+    assert (before, after) == (46.88, 4.69)
+
+
+def test_what_was_stopped_has_its_sign_and_not_that_of_a_failure(
+    client: TestClient, stack: Any
+) -> None:
+    real = stack.stepfunctions.describe_execution
+    for status, sign in (("ABORTED", "#i-stop"), ("FAILED", "#i-failed")):
+        stack.stepfunctions.describe_execution = lambda status=status, **given: (
+            real(**given) | {"status": status, "output": None}
+        )
+        head = client.get("/executions/corrupt").text.partition('aria-label="Why it failed"')[2]
+        assert sign in head[:200]
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,18 @@ def test_every_execution_of_a_key_is_listed_newest_first(
     assert asked[-1]["after"] == "x"
 
 
+def test_that_an_execution_was_stopped_is_said_once(
+    client: TestClient, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = dataclasses.replace(listed(recorded("complete")), status="ABORTED", outcome=None)
+    for error, said in (("Stopped", False), ("Odd", True)):
+        page = ListPage((dataclasses.replace(one, error=error),), None)
+        monkeypatch.setattr(context.executions, "recent", lambda page=page, **_: page)
+        text = client.get("/image", params={"key": KEY}).text
+        assert (f'<span class="error-name">{error}</span>' in text) is said
+        assert "is-aborted" in text
+
+
 def test_a_key_that_nothing_processed_is_said(client: TestClient) -> None:
     page = client.get("/image", params={"key": "<none>"}).text
     assert "execution has processed <code>&lt;none&gt;</code>" in page
