@@ -81,6 +81,7 @@ class Inbox:
 
     def __init__(self) -> None:
         self._messages: list[Message] = []
+        self._about: dict[str | None, list[tuple[int, Message]]] = {}
         self._withheld: collections.Counter[str] = collections.Counter()
         self._lock = threading.Lock()
 
@@ -99,19 +100,31 @@ class Inbox:
         """Add a message."""
         with self._lock:
             self._messages.append(message)
+            about = self._about.setdefault(message.execution, [])
+            about.append((len(self._messages), message))
 
     def messages(
         self, *, protocol: str | None = None, execution: str | None = None
     ) -> list[Message]:
         """Return messages, oldest first: all, of one protocol, or about the execution of an ARN."""
-        with self._lock:
-            messages = list(self._messages)
         return [
             message
-            for message in messages
-            if (protocol is None or message.protocol == protocol)
-            and (execution is None or message.execution == execution)
+            for _, message in self.numbered(execution=execution)
+            if protocol is None or message.protocol == protocol
         ]
+
+    def numbered(
+        self, *, execution: str | None = None, after: int = 0
+    ) -> list[tuple[int, Message]]:
+        """Return messages, oldest first, each with its number, counted from 1.
+
+        They are all behind a number, or those about the execution of an ARN.
+        """
+        with self._lock:
+            if execution is not None:
+                about = self._about.get(execution, ())
+                return [each for each in about if each[0] > after]
+            return list(enumerate(self._messages[after:], after + 1))
 
     def per_execution(self) -> collections.Counter[str]:
         """Return how many e-mails each execution sent about its own outcome, by its ARN.

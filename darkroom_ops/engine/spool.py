@@ -10,7 +10,47 @@ import tempfile
 import threading
 import zlib
 from collections import deque
+from collections.abc import Callable
 from typing import Any
+
+
+class Space:
+    """What of the file is free: the end, and what was returned before it."""
+
+    def __init__(self) -> None:
+        self.returned: deque[tuple[int, int]] = deque()
+        """What nobody holds any more: Python says so at any moment, also while the lock is held."""
+        self._free: list[tuple[int, int]] = []  # offsets and sizes, in order; no two touch
+        self._end = 0
+        self._lock = threading.Lock()
+
+    def take(self, size: int) -> int:
+        """Return where so many bytes are to lie: the first place that is large enough."""
+        with self._lock:
+            _file()  # here, so that the first who write at once do not make one each
+            while self.returned:
+                self._put(*self.returned.popleft())
+            for index, (offset, free) in enumerate(self._free):
+                if free >= size:
+                    self._free[index : index + 1] = (
+                        [(offset + size, free - size)] if free > size else []
+                    )
+                    return offset
+            offset, self._end = self._end, self._end + size
+            return offset
+
+    def _put(self, offset: int, size: int) -> None:
+        """Note that a place is free, together with what is free beside it."""
+        index = bisect.bisect(self._free, (offset, size))
+        if index < len(self._free) and self._free[index][0] == offset + size:
+            size += self._free.pop(index)[1]
+        if index and sum(self._free[index - 1]) == offset:
+            before, more = self._free.pop(index - 1)
+            offset, size = before, size + more
+        bisect.insort(self._free, (offset, size))
+
+
+_space = Space()
 
 
 class Place:
@@ -35,9 +75,10 @@ class Place:
             at += len(parts[-1])
         return b"".join(parts)
 
-    def __del__(self) -> None:
+    # It has its own way there: modules are emptied while Python ends.
+    def __del__(self, give: Callable[[tuple[int, int]], None] = _space.returned.append) -> None:
         if self._size and hasattr(self, "_offset"):
-            _space.returned.append((self._offset, self._size))
+            give((self._offset, self._size))
 
 
 class Spooled:
@@ -87,45 +128,6 @@ class Packed:
     def read(self) -> Any:
         """Return the data."""
         return json.loads(zlib.decompress(self._place.read()))
-
-
-class Space:
-    """What of the file is free: the end, and what was returned before it."""
-
-    def __init__(self) -> None:
-        self.returned: deque[tuple[int, int]] = deque()
-        """What nobody holds any more: Python says so at any moment, also while the lock is held."""
-        self._free: list[tuple[int, int]] = []  # offsets and sizes, in order; no two touch
-        self._end = 0
-        self._lock = threading.Lock()
-
-    def take(self, size: int) -> int:
-        """Return where so many bytes are to lie: the first place that is large enough."""
-        with self._lock:
-            _file()  # here, so that the first who write at once do not make one each
-            while self.returned:
-                self._put(*self.returned.popleft())
-            for index, (offset, free) in enumerate(self._free):
-                if free >= size:
-                    self._free[index : index + 1] = (
-                        [(offset + size, free - size)] if free > size else []
-                    )
-                    return offset
-            offset, self._end = self._end, self._end + size
-            return offset
-
-    def _put(self, offset: int, size: int) -> None:
-        """Note that a place is free, together with what is free beside it."""
-        index = bisect.bisect(self._free, (offset, size))
-        if index < len(self._free) and self._free[index][0] == offset + size:
-            size += self._free.pop(index)[1]
-        if index and sum(self._free[index - 1]) == offset:
-            before, more = self._free.pop(index - 1)
-            offset, size = before, size + more
-        bisect.insort(self._free, (offset, size))
-
-
-_space = Space()
 
 
 @functools.cache

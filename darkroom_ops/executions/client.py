@@ -404,12 +404,14 @@ class Executions:
     def _take(self, item: Mapping[str, Any], only: Filter, *, costs: bool) -> Listed | None:
         """Return an execution if it is wanted, asking for no more than that needs."""
         known = self._listed.get(_key(item))
+        if known is not None and known.costed:
+            return known.listed if only.wants(known.listed) else None
         # Which state failed is known only of what has been read whole.
         whole = costs or only.step is not None
         first = dataclasses.replace(only, step=None)
-        if known is not None and not (only if known.costed else first).wants(known.listed):
+        if known is not None and not first.wants(known.listed):
             return None
-        if known is not None and (known.costed or not whole):
+        if known is not None and not whole:
             return known.listed
         described = self._client.describe_execution(executionArn=item["executionArn"])
         taken = _Known(line_of(read(described, [])), costed=False)

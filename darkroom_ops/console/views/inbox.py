@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import threading
+import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -58,8 +59,8 @@ def deliveries(
     """
     return [
         Delivery(number, message)
-        for number, message in reversed(list(enumerate(inbox.messages(), 1)))
-        if about in (None, message.execution) and protocol in (None, message.protocol)
+        for number, message in reversed(inbox.numbered(execution=about))
+        if protocol in (None, message.protocol)
     ]
 
 
@@ -92,18 +93,36 @@ class Event:
         )
 
 
-def events(found: Iterable[Delivery]) -> list[Event]:
-    """Put messages of one event together, and alerts first; the newest first among either."""
-    told: dict[object, list[Delivery]] = {}
-    for each in found:
-        message = each.message
-        # What SNS delivers of one publication has its attributes; one about no execution, its time.
-        when = None if message.execution else message.time.replace(microsecond=0)
-        told.setdefault((message.topic, when, *sorted(message.attributes.items())), []).append(each)
-    together = [
-        Event(tuple(sorted(each, key=lambda one: one.message.protocol))) for each in told.values()
-    ]
-    return sorted(together, key=lambda each: (not each.first.is_alert, -each.number))
+class Told:
+    """What is told of each event: every message is put with the others of its event once."""
+
+    def __init__(self) -> None:
+        self._seen = 0
+        self._events: dict[object, Event] = {}
+        self._sorted: list[Event] = []
+        self._lock = threading.Lock()
+
+    def events(self, inbox: Inbox) -> list[Event]:
+        """Return the events: alerts first, and the newest first among either."""
+        with self._lock:
+            new = [Delivery(*each) for each in inbox.numbered(after=self._seen)]
+            for each in new:
+                message, self._seen = each.message, each.number
+                # What SNS delivers of one publication has its attributes; one about no execution,
+                # its time.
+                when = None if message.execution else message.time.replace(microsecond=0)
+                key = (message.topic, when, *sorted(message.attributes.items()))
+                before = self._events[key].deliveries if key in self._events else ()
+                together = sorted((each, *before), key=lambda one: one.message.protocol)
+                self._events[key] = Event(tuple(together))
+            if new:
+                self._sorted = sorted(
+                    self._events.values(), key=lambda each: (not each.first.is_alert, -each.number)
+                )
+            return self._sorted
+
+
+_told: weakref.WeakKeyDictionary[Inbox, Told] = weakref.WeakKeyDictionary()
 
 
 def show(request: Request) -> Response:
@@ -117,7 +136,7 @@ def values(context: Context, request: Request) -> dict[str, Any]:
     asked = request.query_params
     kind = asked.get("kind") if asked.get("kind") in KINDS else None
     text, chosen = asked.get("q", "").strip(), asked.get("message")
-    found = events(deliveries(context.inbox)) if context.inbox else []
+    found = _told.setdefault(context.inbox, Told()).events(context.inbox) if context.inbox else []
     fitting = [
         each
         for each in found

@@ -54,6 +54,14 @@ def test_messages_are_found_in_their_order(
     assert inbox.messages(**given) == expected
 
 
+def test_messages_are_numbered_from_one(inbox: Inbox) -> None:
+    assert inbox.numbered() == list(enumerate([EMAIL, SMS, OTHER, FOREIGN, EMAIL], 1))
+    assert inbox.numbered(after=3) == [(4, FOREIGN), (5, EMAIL)]
+    assert inbox.numbered(execution="arn:e1") == [(1, EMAIL), (2, SMS), (5, EMAIL)]
+    assert inbox.numbered(execution="arn:e1", after=1) == [(2, SMS), (5, EMAIL)]
+    assert inbox.numbered(execution="arn:e3") == inbox.numbered(after=5) == []
+
+
 def test_emails_are_counted_by_their_execution(inbox: Inbox) -> None:
     assert inbox.per_execution() == {"arn:e1": 2, "arn:e2": 1}
 

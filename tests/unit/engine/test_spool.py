@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -111,3 +112,14 @@ def test_data_is_packed() -> None:
     packed = Packed([said] * 1000)
     assert packed.read() == [said] * 1000
     assert os.fstat(spool._file()).st_size < before + 5000
+
+
+def test_what_lies_there_when_python_ends_is_not_spoken_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python empties modules first, and tells of whatever fails then."""
+    told: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    some = written(b"any")
+    with monkeypatch.context() as ending:
+        ending.setattr(spool, "_space", None)
+        del some
+    assert told == []

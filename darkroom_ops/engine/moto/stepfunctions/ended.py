@@ -8,7 +8,7 @@ import logging
 import threading
 import weakref
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from darkroom.contract.arns import parse
@@ -36,26 +36,24 @@ class Ended:
     state_machine: Any
     exec_status: ExecutionStatus
     start_date: datetime.datetime
-    stop_date: datetime.datetime
+    stop_date: datetime.datetime | None  # None where one is put back that ran
     redrive_count: int
     redrive_date: datetime.datetime | None
     events: int  # how many
     rest: Packed
     line: Place | None = None  # the ledger's
     _moto: weakref.ref[Any] | None = None
+    # Found out once: of many, each list asks for these of every one.
+    newest: float = field(init=False)  # the time by which a list has the newest first
+    execution_arn: str = field(init=False)  # the ARN, under moto's other name
+    status: str = field(init=False)
 
     exec_worker: ClassVar[None] = None
     execution_input: ClassVar[None] = None  # moto reads it of those that run
 
-    @property
-    def execution_arn(self) -> str:
-        """Return the ARN, under moto's other name."""
-        return self.exec_arn
-
-    @property
-    def status(self) -> str:
-        """Return the status as AWS says it."""
-        return str(self.exec_status.value)
+    def __post_init__(self) -> None:
+        self.newest = (self.stop_date or self.start_date).timestamp()
+        self.execution_arn, self.status = self.exec_arn, self.exec_status.value
 
     @property
     def announced(self) -> ExecutionStatus:

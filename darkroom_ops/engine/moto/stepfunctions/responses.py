@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import heapq
 import json
 import time
 from typing import Any
@@ -106,17 +107,20 @@ def list_executions(self: Any) -> tuple[int, dict[str, str], str]:
     machine = self.stepfunction_backend.describe_state_machine(self._get_param("stateMachineArn"))
     _require(machine, "STANDARD")
     status, token = self._get_param("statusFilter"), self._get_param("nextToken")
-    listed = sorted(((_newest(each), each.exec_arn), each) for each in machine.executions)[::-1]
-    if token is not None:  # the place that the page before ended at: what moves does not shift it
-        end = _place(token)
-        listed = [(place, each) for place, each in listed if place < end]
     redriven = {"REDRIVEN": True, "NOT_REDRIVEN": False}.get(self._get_param("redriveFilter"))
-    matching = [
-        (place, each)
-        for place, each in listed
-        if status in {None, each.status} and redriven in {None, executions.redrives(each) > 0}
-    ]
+    # The place that the page before ended at: what moves does not shift it.
+    end = _END if token is None else _place(token)
     size = int(self._get_param("maxResults") or 100)
+    matching = heapq.nlargest(
+        size + 1,
+        (
+            (place, each)
+            for each in machine.executions
+            if (place := (_newest(each), each.exec_arn)) < end
+            and (status is None or status == each.status)
+            and (redriven is None or redriven == (executions.redrives(each) > 0))
+        ),
+    )
     items = []
     for _, each in matching[:size]:
         item = {
@@ -136,11 +140,17 @@ def list_executions(self: Any) -> tuple[int, dict[str, str], str]:
     return _page("executions", items, json.dumps(matching[size - 1][0]) if more else None)
 
 
+_END = (float("inf"), "")
+"""The place in front of all."""
+
+
 def _newest(execution: Any) -> float:
     """Return the time by which a list has the newest first (API reference, ListExecutions)."""
+    if isinstance(execution, ended.Ended):
+        return execution.newest
     running = executions.redrive_date(execution) or execution.start_date
-    ended = execution.status != "RUNNING" and execution.stop_date
-    return float((ended or running).timestamp())
+    stopped = execution.status != "RUNNING" and execution.stop_date
+    return float((stopped or running).timestamp())
 
 
 def _place(token: str) -> tuple[float, str]:

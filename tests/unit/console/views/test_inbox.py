@@ -64,6 +64,20 @@ def inbox(stack: Any) -> Context:
     return context
 
 
+def test_what_comes_later_is_put_with_what_was_told_before(inbox: Context) -> None:
+    """The same as if all had been there at once, without looking at what was there again."""
+    told(inbox)
+    assert inbox.inbox is not None
+    asked: list[int] = []
+    numbered = inbox.inbox.numbered
+    inbox.inbox.numbered = lambda *, after: asked.append(after) or numbered(after=after)  # type: ignore[method-assign,func-returns-value,assignment,misc]
+    for protocol in ("sms", "email"):
+        inbox.inbox.deliver(message(protocol, execution=ONE, outcome="FAILED"))
+    assert numbers(told(inbox)) == [[7, 2, 6, 1], [4], [5], [3]]
+    assert numbers(told(inbox)) == [[7, 2, 6, 1], [4], [5], [3]]
+    assert asked == [5, 7]
+
+
 def test_alerts_come_first_and_what_tells_of_one_event_is_together(inbox: Context) -> None:
     found = told(inbox)
 
