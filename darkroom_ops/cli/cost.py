@@ -180,18 +180,19 @@ def _print(screen: Console, deployment: Deployment, sums: dict[str, Sum]) -> Non
             label.append(f"{words.dollars(each.each)} each, ", "dim")
         label.append(f"{words.dollars(each.usd)} together", "dim")
         screen.print(label)
-    screen.print(Text("\n" + "\n".join(_assumed(deployment)), "dim"), soft_wrap=True)
+    screen.print()
+    display.say(screen, Text("\n".join(_assumed(deployment)), "dim"))
 
 
 def _assumed(deployment: Deployment) -> Iterable[str]:
     from darkroom_ops.executions.cost import PRICES
 
     yield (
-        f"  Prices of {PRICES.region} on {PRICES.date}, on demand, without free tier. Left out: "
+        f"Prices of {PRICES.region} on {PRICES.date}, on demand, without free tier. Left out: "
         "storage, logs, SMS, data transfer."
     )
     if deployment.endpoint is not None:
-        yield "  Durations are this machine's; on Lambda they differ. All else is as on AWS."
+        yield "Durations are this machine's; on Lambda they differ. All else is as on AWS."
 
 
 def _name(outcome: str) -> str:

@@ -149,7 +149,7 @@ def _table(items: tuple[Listed, ...], screen: Console) -> Table:
     now = datetime.datetime.now().astimezone()
     dated = any(each.started.astimezone().date() != now.date() for each in items)
     rows = []
-    for each, short in zip(items, _short([item.name for item in items]), strict=True):
+    for each, short in zip(items, short_names([item.name for item in items]), strict=True):
         moment = words.moment(each.started)[:19]  # the zone is in the head
         outcome = each.outcome or each.status
         label = Text(outcome.replace("_", " "), display.STYLES.get(outcome, "cyan"))
@@ -192,10 +192,10 @@ def _table(items: tuple[Listed, ...], screen: Console) -> Table:
     return table
 
 
-def _short(names: list[str]) -> list[str]:
+def short_names(names: list[str]) -> list[str]:
     """Return the beginnings of names, as long as distinguishes them."""
     length = SHORT
-    longest = max(map(len, names))
+    longest = max(map(len, names), default=0)
     while length < longest and len({name[:length] for name in names}) < len(set(names)):
         length += 1
     return [name[:length] for name in names]

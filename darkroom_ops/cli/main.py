@@ -128,8 +128,7 @@ def _run() -> int:
         return int(app(standalone_mode=False, prog_name="darkroom") or 0)
     except TyperException as error:
         context = getattr(error, "ctx", None)
-        if not error.format_message() and context is not None:  # nothing was typed
-            print(context.get_help())
+        if not error.format_message() and context is not None:  # nothing was typed, and help came
             return WRONG_USE
         help_ = f" See `{context.command_path} --help`." if context is not None else ""
         raise WrongUse(f"{error.format_message().rstrip('.')}.{help_}") from None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.text import Text
 
+from darkroom_ops.cli.ls import short_names
 from darkroom_ops.cli.options import Error, From, Match, Prefix, Since, Status, Step
 from darkroom_ops.cli.target import Target
 from darkroom_ops.present import words
@@ -137,9 +138,10 @@ def _show(screen: Console, planned: Plan) -> None:
     elif planned.action != "stop":
         said += f", about {words.dollars(planned.usd)} on AWS if all succeed"
     screen.print(Text(said, "bold"), soft_wrap=True)
-    for each in planned.able[:NAMED]:
+    named = planned.able[:NAMED]
+    for each, name in zip(named, short_names([each.name for each in named]), strict=True):
         key = each.source.key if each.source else "(names no image)"
-        said = words.plain(f"  {each.name}  {key}  {each.error or each.outcome or each.status}")
+        said = words.plain(f"  {name}  {key}  {each.error or each.outcome or each.status}")
         screen.print(Text(said, "dim"), soft_wrap=True)
     if len(planned.able) > NAMED:
         screen.print(Text(f"  and {len(planned.able) - NAMED:,} more", "dim"), soft_wrap=True)

@@ -70,7 +70,7 @@ def test_names_are_as_short_as_tells_them_apart(executions: Any) -> None:
     ],
 )
 def test_short_names(names: list[str], shown: list[str]) -> None:
-    assert ls._short(names) == shown
+    assert ls.short_names(names) == shown
 
 
 def test_a_list_for_programs_has_all_fields(executions: Any) -> None:

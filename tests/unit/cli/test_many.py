@@ -99,6 +99,7 @@ def lines(text: str) -> list[str]:
 
 def test_a_dry_run_tells_what_would_be_done_and_does_nothing(stack: Stack) -> None:
     stack.add("a")
+    stack.add("0123456789ab")
     stack.add("b", error="CorruptImage")
     stack.add("c", status="SUCCEEDED", outcome="COMPLETE", error=None)
 
@@ -106,8 +107,9 @@ def test_a_dry_run_tells_what_would_be_done_and_does_nothing(stack: Stack) -> No
 
     assert (code, stack.done) == (0, [])
     assert lines(text) == [
-        "1 execution to be run again, about $0.25 on AWS if all succeed",
+        "2 executions to be run again, about $0.50 on AWS if all succeed",
         "a uploads/a.jpg StorageError",
+        "01234567 uploads/0123456789ab.jpg StorageError",
         "Nothing is done: this is a dry run.",
     ]
 
