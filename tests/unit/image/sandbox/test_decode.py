@@ -526,6 +526,14 @@ except MemoryError:
             process.decode(FILES["jpeg"], _spec())
         assert not process.alive
 
+    @pytest.mark.parametrize("length", [0, 3, 4])
+    def test_of_a_file_as_much_is_read_as_was_promised(
+        self, length: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        process = _impostor(f"reply(found({length}), b'four')", tmp_path, monkeypatch)
+        assert process.decode(FILES["jpeg"], _spec()).mezzanine == b"four"[:length]
+        process.stop()
+
     @pytest.mark.parametrize(
         ("head", "then"),
         [
@@ -577,7 +585,7 @@ socket = Socket(fileno=int(sys.argv[-1]))
 
 def found(length):
     text = lambda name: bytes([0xa0 + len(name)]) + name
-    image = b"\\x85" + text(b"format") + text(b"jpeg") + text(b"content_type") + text(b"image/x")
+    image = b"\\x85" + text(b"format") + text(b"jpeg") + text(b"contentType") + text(b"image/x")
     image += text(b"width") + b"\\1" + text(b"height") + b"\\1" + text(b"bytes") + b"\\1"
     return b"\\x82" + text(b"image") + image + text(b"length") + bytes([length & 255])
 
