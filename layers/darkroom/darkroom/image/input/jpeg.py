@@ -55,7 +55,7 @@ def read(data: Data, limits: Limits) -> Opened:
 
 def _page(data: Data, header: Any, *, same: bool = False) -> Page:
     """Return the page of a file whose header was read, of the same bytes or of odder ones."""
-    profile = None if same else profile_of(header)
+    profile = profile_of(header)
 
     def draw(wanted: Size) -> Any:
         shrink = _jpeg_shrink(size_of(header), wanted)
