@@ -140,7 +140,9 @@ class Server:
             LOG.exception("a request could not be answered")
             client.sendall(_FAILED)
             return False
-        for each in (head, *chunks):
+        # Together, if they are small: each wakes up who waits for them.
+        size = sum(map(len, chunks))
+        for each in (head + b"".join(chunks),) if size <= CHUNK_BYTES else (head, *chunks):
             client.sendall(each)
         return stays and body.is_read
 

@@ -24,6 +24,7 @@ from moto.iam import models as iam
 from moto.moto_api._internal.moto_random import MotoRandom
 from moto.moto_server.utilities import RegexConverter
 from moto.moto_server.werkzeug_app import BackendRequest, create_backend_app
+from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
 
@@ -90,12 +91,23 @@ _variable = functools.lru_cache(maxsize=1024)(environ_key_for_header)
 """Returns a header's name as WSGI has it."""
 
 
+_FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
+
+
 class _Request(BackendRequest):  # type: ignore[misc]
     """A request whose address moto asks for several times, and would put together each time."""
 
     def __init__(self, environ: WSGIEnvironment) -> None:
         super().__init__(environ)
         self.headers = _Headers(environ)
+
+    def _load_form_data(self) -> None:
+        """Read a form, where there is one; werkzeug prepares for it with every call."""
+        if self.mimetype in _FORMS or "form" in self.__dict__:
+            super()._load_form_data()
+        else:
+            none: ImmutableMultiDict[str, Any] = ImmutableMultiDict()
+            self.__dict__.update(form=none, files=none, stream=self.environ["wsgi.input"])
 
     @functools.cached_property
     def raw_url(self) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -187,6 +189,20 @@ def test_a_name_with_an_underscore_stands_for_no_name_with_dashes(
     assert asked[connections.PRESERVED_HEADER_NAMES_ENVIRON_KEY] == {
         "HTTP_X_AMZ_META_MY_KEY": "x-amz-meta-my_key"
     }
+
+
+@pytest.mark.parametrize(
+    ("size", "pieces"), [(0, 1), (connections.CHUNK_BYTES, 1), (connections.CHUNK_BYTES + 1, 2)]
+)
+def test_a_small_answer_is_sent_in_one_piece(
+    server: Server, app: App, size: int, pieces: int
+) -> None:
+    app.chunks = [b"a" * size]
+    client = MagicMock(getsockname=lambda: ("127.0.0.1", 1))
+    assert server._answer(client, io.BytesIO(b"GET / HTTP/1.1\r\n\r\n"))
+    sent = [call.args[0] for call in client.sendall.mock_calls]
+    assert len(sent) == pieces
+    assert b"".join(sent).endswith(b"\r\n\r\n" + app.chunks[0])
 
 
 def test_an_answer_says_how_long_it_is(client: socket.socket, app: App) -> None:

@@ -69,7 +69,8 @@ class SharedClients:
                     endpoint_url=endpoint,
                     aws_access_key_id=MACHINE,
                     aws_secret_access_key=secret,
-                    config=config,
+                    # Else botocore describes the machine anew for every call.
+                    config=config.merge(Config(user_agent=MACHINE)),
                 )
                 inside.attach(cls.made[made], lambda: services().gateway)
             return cls.made[made]

@@ -225,6 +225,22 @@ def test_a_requests_headers_are_those_that_werkzeug_gives() -> None:
     assert ours.get("none", "default") == "default"
 
 
+@pytest.mark.parametrize(
+    ("kind", "form"),
+    [
+        ("application/x-www-form-urlencoded", {"a": "b c"}),
+        ("application/json", {}),
+        ("", {}),
+    ],
+)
+def test_a_form_is_read_where_there_is_one(kind: str, form: dict[str, str]) -> None:
+    for first in ("form", "data"):
+        asked = server._Request(request("POST", "/", body=b"a=b+c", CONTENT_TYPE=kind))
+        getattr(asked, first)
+        assert (asked.form.to_dict(), asked.files.to_dict()) == (form, {})
+        assert asked.data == (b"" if form else b"a=b+c")
+
+
 # ---------------------------------------------------------------------------- calls
 
 

@@ -23,6 +23,7 @@ from moto.stepfunctions.parser.asl.utils import boto_client
 from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
 
 from darkroom_ops.engine.moto.stepfunctions import tasks
+from darkroom_ops.engine.permissions import MACHINE
 from darkroom_ops.engine.stepfunctions.task_faults import Fault
 from tests.unit.engine.moto.lab import PASS, REGION, Json, Lab, chain, task
 from tests.unit.engine.moto.probes import machine_with, probe, run, stopped
@@ -152,6 +153,12 @@ def caught(state: Json, error: str) -> Json:
     """Run a state whose error is caught by name, so that it should succeed."""
     catch = [{"ErrorEquals": [error], "Next": "Done"}]
     return run(machine_with(state | {"Catch": catch, "End": True}, Done={"Type": "Succeed"}))
+
+
+def test_the_clients_of_tasks_say_in_one_word_who_calls(lab: Lab) -> None:
+    made = boto_client_for(REGION, "sns")
+    assert made.meta.config.user_agent.startswith(f"{MACHINE} Botocore/")
+    assert boto_client_for(REGION, "sns") is made
 
 
 @probe(tasks.SharedClients)
