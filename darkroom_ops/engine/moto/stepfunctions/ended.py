@@ -222,12 +222,14 @@ def _listed(execution: Any) -> Iterator[tuple[Any, int]]:
 
 def _shared(machine: Any, was: Any) -> Any:
     """Return the machine as it was, of which all executions of that time have one."""
-    known = _machines.get(machine)
-    if known is None or any(getattr(known, name) != getattr(was, name) for name in _MACHINE):
-        known = _machines[machine] = was
-    return known
+    with _lock:  # executions that end at once have one, too
+        known = _machines.get(machine)
+        if known is None or any(getattr(known, name) != getattr(was, name) for name in _MACHINE):
+            known = _machines[machine] = was
+        return known
 
 
+_lock = threading.Lock()
 _MACHINE = ("definition", "roleArn", "loggingConfiguration", "update_date")
 _machines: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 
