@@ -42,5 +42,9 @@ class Ledger:
             event["timestamp"] = datetime.datetime.fromisoformat(event["timestamp"])
         execution = read(said, events)
         price = cost_of(execution, self._memory_mb())
-        line = Line(listed(execution, price), said["redriveCount"], price)
+        line = Line(
+            listed(execution, price),
+            said["redriveCount"],
+            None if price is None else price.quantities,
+        )
         return json.dumps(msgspec.to_builtins(line)).encode()

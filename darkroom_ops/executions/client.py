@@ -127,7 +127,7 @@ class Executions:
         self._memory = cost.Memory(deployment.lambda_)
         self._listed: Recent[_Known] = Recent(KEPT_LISTED)
         self._whole: Recent[Execution] = Recent(KEPT_WHOLE)
-        self._priced: Recent[Cost] = Recent(KEPT_LISTED)
+        self._priced: Recent[tuple[float, ...]] = Recent(KEPT_LISTED)
         self._has_ledger = deployment.endpoint is not None
         self._index: Index | None = None
         self._indexing = threading.Lock()
@@ -278,8 +278,8 @@ class Executions:
             each = line.listed
             key_ = (each.arn, each.status, each.stopped, line.redrives)
             self._listed.put(key_, _Known(each, costed=True))
-            if line.cost is not None:
-                self._priced.put((each.arn, each.stopped), line.cost)
+            if line.quantities is not None:
+                self._priced.put((each.arn, each.stopped), line.quantities)
         return lines
 
     def get(self, arn: str) -> Execution:
@@ -309,7 +309,7 @@ class Executions:
     def cost_of(self, each: Listed) -> Cost | None:
         """Return what an execution of the list cost, line by line."""
         known = self._priced.get((each.arn, each.stopped))
-        return self.cost(self.get(each.arn)) if known is None else known
+        return self.cost(self.get(each.arn)) if known is None else cost.billed(known)
 
     def find(self, text: str) -> str:
         """Return the ARN of the execution that a person names.

@@ -53,6 +53,20 @@ class Prices:
 PRICES = Prices()
 
 
+BILLED = (
+    ("Step Functions", "transitions", "transition"),
+    ("Lambda time", "GB-s", "lambda_gb_second"),
+    ("Lambda requests", "requests", "lambda_request"),
+    ("S3 writes", "PUT", "s3_put"),
+    ("S3 reads", "GET", "s3_get"),
+    ("DynamoDB writes", "write units", "dynamodb_write"),
+    ("DynamoDB reads", "read units", "dynamodb_read"),
+    ("SNS requests", "requests", "sns_publish"),
+    ("SNS e-mail", "e-mails", "sns_email"),
+)
+"""What is billed, its unit, and the name of its price."""
+
+
 @dataclass(frozen=True)
 class Item:
     """One line of the estimate: what is billed, as ``Lambda time``, how much, and the sum."""
@@ -74,6 +88,12 @@ class Cost:
     def usd(self) -> float:
         """The sum, in US dollars."""
         return math.fsum(item.usd for item in self.items)
+
+    @property
+    def quantities(self) -> tuple[float, ...]:
+        """How much there was of each of what is billed: all that differs among executions."""
+        known = {item.what: item.quantity for item in self.items}
+        return tuple(known.get(what, 0) for what, _, _ in BILLED)
 
 
 @dataclass(frozen=True)
@@ -123,19 +143,31 @@ def estimate(execution: Execution, memory_mb: Mapping[str, int], prices: Prices 
     written = _write_units(calls)
     published = [attempt for state, attempt in calls if _calls(state, attempt).publishes]
     emails = sum(_reaches_mailboxes(attempt) for attempt in published)
-    lines = (
-        ("Step Functions", execution.transitions, "transitions", prices.transition),
-        ("Lambda time", gb_seconds, "GB-s", prices.lambda_gb_second),
-        ("Lambda requests", len(invocations), "requests", prices.lambda_request),
-        ("S3 writes", sum(each.puts for each in made), "PUT", prices.s3_put),
-        ("S3 reads", sum(each.gets for each in made), "GET", prices.s3_get),
-        ("DynamoDB writes", written, "write units", prices.dynamodb_write),
-        ("DynamoDB reads", sum(each.reads for each in made), "read units", prices.dynamodb_read),
-        ("SNS requests", len(published), "requests", prices.sns_publish),
-        ("SNS e-mail", emails, "e-mails", prices.sns_email),
+    return billed(
+        (
+            execution.transitions,
+            gb_seconds,
+            len(invocations),
+            sum(each.puts for each in made),
+            sum(each.gets for each in made),
+            written,
+            sum(each.reads for each in made),
+            len(published),
+            emails,
+        ),
+        prices,
     )
+
+
+def billed(quantities: tuple[float, ...], prices: Prices = PRICES) -> Cost:
+    """Return the estimate for so much of each of what is billed."""
     return Cost(
-        tuple(Item(what, n, unit, n * price) for what, n, unit, price in lines if n), prices
+        tuple(
+            Item(what, quantity, unit, quantity * getattr(prices, price))
+            for (what, unit, price), quantity in zip(BILLED, quantities, strict=True)
+            if quantity
+        ),
+        prices,
     )
 
 

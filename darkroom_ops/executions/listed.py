@@ -40,11 +40,11 @@ class Listed:
 
 @dataclass(frozen=True)
 class Line:
-    """What the engine says of an execution that has ended: its line of the list, and its cost."""
+    """What the engine says of an execution that has ended: its line of the list, what is billed."""
 
     listed: Listed
     redrives: int
-    cost: Cost | None  # None where it called a function that is gone
+    quantities: tuple[float, ...] | None  # None where it called a function that is gone
 
 
 @dataclass(frozen=True)

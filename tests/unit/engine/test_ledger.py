@@ -11,6 +11,7 @@ import pytest
 from darkroom_ops.engine import backends
 from darkroom_ops.engine.ledger import Ledger
 from darkroom_ops.engine.spool import Place
+from darkroom_ops.executions.cost import billed
 from darkroom_ops.executions.listed import Line
 from tests.unit.recorded import MEMORY, recording
 
@@ -36,5 +37,5 @@ def test_only_what_has_no_line_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = lines
     assert first == second
     assert (first.listed.outcome, first.redrives) == ("COMPLETE", 2)
-    assert first.cost is not None
-    assert first.listed.usd == first.cost.usd
+    assert first.quantities is not None
+    assert first.listed.usd == billed(first.quantities).usd

@@ -19,7 +19,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from darkroom_ops.executions.client import KEPT_WHOLE, Executions, NoSuchExecution
-from darkroom_ops.executions.cost import PRICES, Cost, Item
+from darkroom_ops.executions.cost import PRICES, Cost, Item, billed
 from darkroom_ops.executions.listed import Filter, Line, listed
 from darkroom_ops.executions.model import read
 
@@ -650,11 +650,11 @@ def test_failures_are_found_by_their_error_in_any_case(
 
 
 def test_many_are_read_of_the_engine_at_once(client: StepFunctions) -> None:
-    lines = []
-    for each in client.executions:
-        whole = read(each, [])
-        price = Cost((Item("x", 1, "unit", 0.5),), PRICES)
-        lines.append(msgspec.to_builtins(Line(listed(whole, price), 0, price)))
+    price = billed((20.0, 0, 4.0, 0, 0, 0, 0, 0, 0.5))
+    lines = [
+        msgspec.to_builtins(Line(listed(read(each, []), price), 0, price.quantities))
+        for each in client.executions
+    ]
     asked: list[dict[str, str]] = []
 
     def get_object(**given: str) -> dict[str, Any]:
@@ -670,8 +670,13 @@ def test_many_are_read_of_the_engine_at_once(client: StepFunctions) -> None:
 
     every = list(found.each())
 
-    assert [each.usd for each in every] == [0.5] * TOTAL
-    assert found.cost_of(every[0]) == Cost((Item("x", 1, "unit", 0.5),), PRICES)
+    assert [each.usd for each in every] == [price.usd] * TOTAL
+    assert found.cost_of(every[0]) == price
+    assert [item.what for item in price.items] == [
+        "Step Functions",
+        "Lambda requests",
+        "SNS e-mail",
+    ]
     assert asked == [{"Bucket": "darkroom", "Key": "executions"}]
     assert (client.asked["describe"], client.asked["history"]) == (0, 0)
 
