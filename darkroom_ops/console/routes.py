@@ -47,6 +47,7 @@ def create(context: Context, port: int, token: str) -> Starlette:
         Route("/inbox", inbox.show),
         Route("/presets", presets.show),
         Route("/presets", presets.change, methods=["POST"]),
+        Route("/presets/images", presets.offered),
         Route("/presets/preview", actions.preview_presets, methods=["POST"]),
         Route(_ONE, execution.show),
         Route(f"{_ONE}/states/{{id:int}}", execution.state),

@@ -96,6 +96,17 @@ def test_what_is_wrong_is_said_and_what_was_typed_stays(editor: Any) -> None:
     expect(editor.get_by_role("button", name="Deploy")).to_have_count(0)
 
 
+def test_where_there_is_no_image_or_no_answer_it_is_said(page: Any, made: str) -> None:
+    page.route("**/presets/images", lambda route: route.fulfill(json={"images": []}))
+    page.goto("/presets")
+    expect(said(page)).to_contain_text("of which there is none yet")
+    expect(page.locator("[data-image]")).to_be_hidden()
+    page.unroute("**/presets/images")
+    page.route("**/presets/images", lambda route: route.abort())
+    page.reload()
+    expect(said(page)).to_contain_text("the console did not answer")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_in_the_presets(
     opened: Callable[..., Any], made: str, scheme: str

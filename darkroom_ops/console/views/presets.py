@@ -14,7 +14,7 @@ from darkroom.contract.model import dump
 from darkroom.contract.presets import Preset, parse_presets
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from darkroom_ops import presets
 from darkroom_ops.console.bodies import MAX_INPUT, TooLarge, body
@@ -30,8 +30,8 @@ Lines = list[tuple[str, str]]
 IMAGES, LOOKED_AT = 12, 60
 """Images that a preview is offered of, and executions among which they are looked for."""
 
-PATIENCE = 0.5
-"""Seconds that the page waits for them."""
+PATIENCE = 3.0
+"""Seconds that they are looked for."""
 
 _KINDS = {"+": "added", "-": "removed", " ": "same"}
 
@@ -85,12 +85,16 @@ def values(
         "text": pretty(_plain(now.text)) if text is None else text,
         "message": message,
         "change": change,
-        "images": images(context),
         "versions": [
             (each, None if before is None else difference(before.text, each.text))
             for each, before in list(pairs)[:SHOWN]
         ],
     }
+
+
+def offered(request: Request) -> Response:
+    """Say of which images there can be a preview; the page asks for it when it is there."""
+    return JSONResponse({"images": images(context_of(request))})
 
 
 def images(context: Context) -> list[str]:

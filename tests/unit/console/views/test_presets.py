@@ -109,7 +109,7 @@ def listed(number: int, **changed: Any) -> Listed:
 def test_a_preview_is_offered_of_the_newest_images_that_were_complete(
     client: TestClient, context: Context, parameter: Parameter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "Upload one" in client.get("/presets").text
+    assert client.get("/presets/images").json() == {"images": []}
     items = [
         listed(1), listed(2, outcome="FAILED"), listed(3, source=SourceObject("others", "x.jpg")),
         listed(4, source=None), listed(1), *(listed(number) for number in range(5, 30)),
@@ -117,9 +117,8 @@ def test_a_preview_is_offered_of_the_newest_images_that_were_complete(
     page = SimpleNamespace(items=items)
     monkeypatch.setattr(context.executions, "recent", lambda **_: page)
     assert images(context) == [f"uploads/{number}.jpg" for number in (1, *range(5, 16))]
-    text = client.get("/presets").text
-    assert '<option value="uploads/1.jpg">' in text
-    assert "Upload one" not in text
+    found = client.get("/presets/images").json()["images"]
+    assert found[:2] == ["uploads/1.jpg", "uploads/5.jpg"]
 
 
 def test_what_is_typed_is_previewed_by_the_rules_of_what_is_deployed(
