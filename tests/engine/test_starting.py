@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -36,29 +35,31 @@ BROKEN = {
 
 
 START = """
-import json, os, sys
+import json, sys
 from pathlib import Path
 from darkroom_ops.present.failures import explained
 from darkroom_ops.cli.local import start
-for path in sys.argv[1:]:
+for path, parameters in json.loads(sys.argv[1]):
     try:
         with explained():
-            start(template=Path(path), parameters=json.loads(os.environ.get("PARAMETERS", "[]")))
+            start(template=Path(path), parameters=parameters)
     except BaseException as ended:
         print(repr(ended), file=sys.stderr)
 """
 """In a process of its own: there can be one engine in each, and the other tests have theirs."""
 
 
-def test_a_broken_template_is_told_with_its_reason(tmp_path: Path) -> None:
+def test_what_cannot_be_deployed_is_told_with_its_reason(tmp_path: Path) -> None:
     templates = [tmp_path / name / "template.yaml" for name in BROKEN]
     for path, (text, _) in zip(templates, BROKEN.values(), strict=True):
         path.parent.mkdir()
         path.write_text(text)
     missing = tmp_path / "missing" / "template.yaml"
+    started = [*((str(path), []) for path in [*templates, missing]),
+               (str(TEMPLATE), ["BufferConcurrency=1"])]  # fmt: skip
 
     done = subprocess.run(
-        [sys.executable, "-c", START, *map(str, templates), str(missing)],
+        [sys.executable, "-c", START, json.dumps(started)],
         capture_output=True,
         text=True,
         timeout=120,
@@ -66,22 +67,11 @@ def test_a_broken_template_is_told_with_its_reason(tmp_path: Path) -> None:
     )
 
     said = done.stderr.splitlines()
-    assert said[1::2] == ["Exit(2)"] * 4
+    assert said[1::2] == ["Exit(2)"] * 5
     for line, (_, reason) in zip(said[::2], BROKEN.values(), strict=False):
         assert line.startswith("darkroom: The engine cannot deploy template.yaml: ")
         assert reason in line
     assert str(missing) in said[6]
-
-
-def test_parameters_that_the_template_does_not_take_are_told() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", START, str(TEMPLATE)],
-        env=os.environ | {"PARAMETERS": json.dumps(["BufferConcurrency=1"])},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
+    assert said[8].startswith(
+        "darkroom: The parameter BufferConcurrency cannot be '1'. Expected 0 "
     )
-    said, ended = done.stderr.splitlines()
-    assert said.startswith("darkroom: The parameter BufferConcurrency cannot be '1'. Expected 0 ")
-    assert ended == "Exit(2)"
