@@ -112,7 +112,7 @@ def test_damaged(name: str, request: pytest.FixtureRequest) -> None:
     examples = request.config.getoption("--examples")
 
     @settings(
-        max_examples=examples or 25,
+        max_examples=examples or 15,
         derandomize=examples is None,
         deadline=timedelta(seconds=20),
         suppress_health_check=list(HealthCheck),
@@ -133,10 +133,10 @@ def test_cut_off_anywhere(name: str) -> None:
         survives(data[:end])
 
 
-@pytest.mark.parametrize("size", [0, 1, 7, 100, 5000])
 @pytest.mark.parametrize("name", FILES)
-def test_a_good_beginning_and_then_rubbish(name: str, size: int) -> None:
-    survives(FILES[name][: 20 + size // 2] + Random(size).randbytes(size))
+def test_a_good_beginning_and_then_rubbish(name: str) -> None:
+    for size in (0, 1, 7, 100, 5000):
+        survives(FILES[name][: 20 + size // 2] + Random(size).randbytes(size))
 
 
 SVGS = {
