@@ -299,6 +299,20 @@ class TestDecoderProcess:
         with pytest.raises(CorruptImage, match="JPEG"):
             decode(FILES["jpeg"][:500], DecodeSpec(presets=(SMALL,)))
 
+    def test_is_not_started_for_what_is_no_image(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(parent, "start", lambda: pytest.fail("It was started."))
+        with pytest.raises(UnsupportedImage):
+            decode(b"Hello, this is text.\n" * 9, _spec())
+
+    def test_that_was_ended_between_two_files_is_started_anew(self) -> None:
+        decode(FILES["jpeg"], _spec())
+        process = parent.start()
+        os.kill(process.pid, signal.SIGKILL)
+        psutil.wait_procs([psutil.Process(process.pid)])
+        assert not process.alive
+        assert self._still_works()
+        assert parent.start() is not process
+
     def test_too_long_is_an_error_of_its_own(self) -> None:
         with _stopped(), pytest.raises(ImageTooLarge, match=r"longer than 0.01 s \(max_decode_s"):
             decode(FILES["jpeg"], _spec(max_decode_seconds=0.01))
