@@ -85,8 +85,13 @@ def test_a_profile_is_unpacked_only_so_far() -> None:
 # ------------------------------------------------------------------------------ GIF
 
 
-def gif(left: int, top: int, *, clear: int | None = None, comment: bytes = b"") -> bytes:
-    """Return a GIF with a red frame of 8 by 6 pixels on a screen of 16 by 12, below extensions."""
+def gif(
+    left: int, top: int, *, clear: int | None = None, comment: bytes = b"", local: bool = False
+) -> bytes:
+    """Return a GIF with a red frame of 8 by 6 pixels on a screen of 16 by 12, below extensions.
+
+    Its colours are the screen's, or only the frame's.
+    """
     data = encoded(Image.new("P", (8, 6), 0), "GIF")
     palette = data[10] & 7
     at = 13 + (3 << (palette + 1))
@@ -96,17 +101,22 @@ def gif(left: int, top: int, *, clear: int | None = None, comment: bytes = b"") 
     before += b"\x21\xfe" + bytes([len(comment)]) + comment + b"\0" if comment else b""
     screen = struct.pack("<HH", 16, 12) + data[10:13]
     place = b"\x2c" + struct.pack("<HHHH", left, top, 8, 6)
+    if local:
+        screen = screen[:4] + b"\0\0\0"
+        place += bytes([0x80 | palette]) + table
+        return data[:6] + screen + before + place + data[start + 10 :]
     return data[:6] + screen + table + before + place + data[start + 9 :]
 
 
+@pytest.mark.parametrize("local", [False, True])
 @pytest.mark.parametrize("comment", [b"", b"some words, which hold a comma: \x2c"])
 @pytest.mark.parametrize(("left", "top"), [(0, 0), (4, 3), (8, 6), (0, 6), (8, 0)])
 def test_a_screen_outside_of_its_first_frame_is_transparent(
-    left: int, top: int, comment: bytes
+    left: int, top: int, comment: bytes, local: bool
 ) -> None:
     wanted = np.zeros((12, 16, 4), np.int64)
     wanted[top : top + 6, left : left + 8] = (255, 0, 0, 255)
-    assert (shown(gif(left, top, comment=comment)) == wanted).all()
+    assert (shown(gif(left, top, comment=comment, local=local)) == wanted).all()
 
 
 def test_a_transparent_frame_on_a_larger_screen() -> None:
