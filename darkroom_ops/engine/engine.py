@@ -20,7 +20,7 @@ import boto3
 from moto.moto_api._internal.models import moto_api_backend
 
 from darkroom_ops.deployment import DEFAULT_REGION, DEFAULT_STACK, LEDGER, MESSAGES, Deployment
-from darkroom_ops.engine import backends, descriptors, eventbridge, inside
+from darkroom_ops.engine import allocator, backends, descriptors, eventbridge, inside
 from darkroom_ops.engine.authorization import Authorizer
 from darkroom_ops.engine.cloudfront import functions as cloudfront_functions
 from darkroom_ops.engine.cloudfront.front import Front
@@ -115,6 +115,7 @@ class Engine:
         data: Path | None = None,
     ) -> None:
         descriptors.allow()
+        allocator.settle()
         self.keys = Keys(secret_key)
         self.inbox = Inbox()
         self.faults = Faults()
