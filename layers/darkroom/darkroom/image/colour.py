@@ -102,8 +102,7 @@ def _by_profile(image: Any, profile: bytes) -> Any:
     print tools default to; the perceptual one would shift colours that sRGB can show as they are.
     """
     if image.bands == 1 and profile[16:20] == b"RGB ":  # its curves hold for grey, too
-        name = "rgb16" if image.format == "ushort" else "srgb"
-        image = image.bandjoin([image, image]).copy(interpretation=name)
+        image = image.bandjoin([image, image]).copy(interpretation="srgb")
     # Some show only when pixels are computed that they do not suit: one is enough to see it.
     probe = vips().Image.black(1, 1, bands=image.bands).cast(image.format)
     probe = with_profile(probe.copy(interpretation=image.interpretation), profile)
