@@ -243,17 +243,15 @@ class Executions:
         with ThreadPoolExecutor(AT_ONCE, "executions") as pool:
             while batch := list(itertools.islice(items, min(BATCH, max(1, expected)))):
                 # What is remembered needs no thread: handing it to one costs more than looking.
-                if self._has_ledger and len(self._unknown_of(batch, ended=True)) > AT_ONCE:
+                unknown = self._unknown_of(batch)
+                if self._has_ledger and _ended(unknown) > AT_ONCE:
                     self._read_ledger()
-                known = not self._unknown_of(batch)
-                yield from (map if known else pool.map)(take, batch)
+                    unknown = self._unknown_of(batch)
+                yield from (pool.map if unknown else map)(take, batch)
 
-    def _unknown_of(
-        self, batch: list[Mapping[str, Any]], *, ended: bool = False
-    ) -> list[Mapping[str, Any]]:
-        """Return what is not remembered, or only that of it which has ended."""
-        unknown = (item for item in batch if self._listed.get(_key(item)) is None)
-        return [item for item in unknown if not ended or item["status"] != RUNNING]
+    def _unknown_of(self, batch: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """Return what is not remembered."""
+        return [item for item in batch if self._listed.get(_key(item)) is None]
 
     def _indexed(self) -> Index | None:
         """Return the index of all executions; None where the engine has no ledger."""
@@ -480,6 +478,10 @@ class Executions:
             f"none named {name!r}.",
             "`darkroom ls` lists them; --stack names another stack.",
         )
+
+
+def _ended(items: list[Mapping[str, Any]]) -> int:
+    return sum(item["status"] != RUNNING for item in items)
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,10 @@ class Filter:
             and self.step in {None, listed.step}
             and (self.folder is None or (bool(listed.source) and self.folder == listed.folder))
             and (self.key is None or (bool(listed.source) and self.key == key))
-            and self._has_text(f"{key}\n{listed.error or ''}\n{listed.arn}")
+            and (
+                self.text is None
+                or self.text.casefold() in f"{key}\n{listed.error or ''}\n{listed.arn}".casefold()
+            )
         )
 
     def _has_status(self, listed: Listed) -> bool:
@@ -84,9 +87,6 @@ class Filter:
         if self.status == "FAILED":
             return listed.status in FAILURES
         return self.status in {None, listed.status}
-
-    def _has_text(self, within: str) -> bool:
-        return self.text is None or self.text.casefold() in within.casefold()
 
 
 def listed(execution: Execution, price: Cost | None = None) -> Listed:
