@@ -16,7 +16,7 @@ from darkroom.image.input.png import MAX_PROFILE
 from darkroom.image.input.sniff import sniff
 from darkroom.image.mezzanine import unpack
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import AvifImagePlugin, Image
 
 from tests.support.images import encoded, picture
 from tests.support.imaging import array, chunk, develop
@@ -145,6 +145,13 @@ def test_avif_of_either_range_has_its_contrast(mode: str, numbers: str) -> None:
     data = encoded(stored, "AVIF", quality=100, range=numbers, **options)
     made = shown(data)
     assert np.abs(made - array(RAMP, "L")[..., None]).max() <= 2
+
+
+def test_a_grey_avif_is_decoded_in_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As all else is: a function has about one processor."""
+    monkeypatch.setattr(AvifImagePlugin, "DEFAULT_MAX_THREADS", 0)  # Pillow's own: all
+    shown(encoded(picture(16, 12, "L"), "AVIF", subsampling="4:0:0"))
+    assert AvifImagePlugin.DEFAULT_MAX_THREADS == 1
 
 
 def test_transparency_of_limited_range_has_its_contrast() -> None:

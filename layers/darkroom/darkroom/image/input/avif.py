@@ -43,7 +43,7 @@ def read(data: Data, limits: Limits) -> Opened:
 
 def _planes(data: Data) -> list[int]:
     """Return what the configurations say of their planes."""
-    return [found[1][0] for found in _CONFIGURATION.finditer(data)]
+    return [ord(found[1]) for found in _CONFIGURATION.finditer(data)]
 
 
 def _check_memory(size: Size, data: Data, limits: Limits) -> None:
