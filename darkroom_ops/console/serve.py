@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from darkroom_ops import allocator
 from darkroom_ops.console.context import Context
 from darkroom_ops.console.routes import create
 from darkroom_ops.deployment import Deployment
@@ -36,6 +37,7 @@ def serving(
     Without a port, it is the usual one or, if that is taken, any. PortInUse says that something
     listens on the one that was asked for.
     """
+    allocator.settle()
     sock = usual_or_any(listen, port, PORT)
     number: int = sock.getsockname()[1]
     token = secrets.token_urlsafe()

@@ -19,8 +19,9 @@ from typing import Any, Self
 import boto3
 from moto.moto_api._internal.models import moto_api_backend
 
+from darkroom_ops import allocator
 from darkroom_ops.deployment import DEFAULT_REGION, DEFAULT_STACK, LEDGER, MESSAGES, Deployment
-from darkroom_ops.engine import allocator, backends, descriptors, eventbridge, inside
+from darkroom_ops.engine import backends, descriptors, eventbridge, inside
 from darkroom_ops.engine.authorization import Authorizer
 from darkroom_ops.engine.cloudfront import functions as cloudfront_functions
 from darkroom_ops.engine.cloudfront.front import Front

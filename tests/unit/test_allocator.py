@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from darkroom_ops.engine import allocator
+from darkroom_ops import allocator
 
 
 def test_glibc_is_told_to_have_few_arenas_and_to_give_back(monkeypatch: pytest.MonkeyPatch) -> None:
