@@ -20,14 +20,14 @@ import msgspec
 from botocore.exceptions import ClientError
 from darkroom.aws.objects import Objects
 from darkroom.contract.errors import DarkroomError, InvalidRequest
-from darkroom.contract.formats import OUTPUT_FORMATS, PDF_TYPE
+from darkroom.contract.formats import NAMES, OUTPUT_FORMATS, PDF_TYPE
 from darkroom.contract.limits import MIB, Limits
 from darkroom.contract.model import parse
 from darkroom.contract.objects import Source
 from darkroom.contract.presets import Preset
 from darkroom.contract.results import Rendition
 from darkroom.image.geometry import Size, place
-from darkroom.image.input.sniff import CONTENT_TYPES, NAMES, sniff
+from darkroom.image.input.sniff import CONTENT_TYPES, sniff
 from darkroom.image.plan import plan
 from darkroom.image.sandbox.parent import decode
 from darkroom.image.spec import DecodeSpec
@@ -129,7 +129,7 @@ def longest_side(
 def format_name(kind: str) -> str:
     """Return what people call a format, which is given by its name here or by its media type."""
     by_type = {content_type: name for name, content_type in CONTENT_TYPES.items()}
-    return NAMES.get(by_type.get(kind, kind), kind)  # type: ignore[call-overload,no-any-return]
+    return NAMES.get(by_type.get(kind, kind), kind)
 
 
 def _source_of(execution: Execution) -> Source:

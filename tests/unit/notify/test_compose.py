@@ -114,7 +114,7 @@ def success(
     first, *others = (output(name.format(n), *size) for n, size in enumerate(sizes))
     made = Success(
         source=Source(bucket="my-photos", key="uploads/photo.jpg", version_id="v1", etag="e"),
-        image=ImageInfo("jpeg", "image/jpeg", 1600, 1200, 1234567, mismatch="Named .png."),
+        image=ImageInfo("webp", "image/webp", 1600, 1200, 1234567, mismatch="Named .png."),
         renditions=(msgspec.structs.replace(first, note=note), *others),
         document=output("document", 1200, 900, 1024**2 - 1, pages),
         backup=Backup("the-backup", "uploads/photo.jpg", 1234567, "e", "b1"),
@@ -154,7 +154,7 @@ def test_a_success_in_full() -> None:
 Your image is ready.
 
 Image      uploads/photo.jpg
-           JPEG, 1600 x 1200 pixels
+           WebP, 1600 x 1200 pixels
 Note       Named .png.
 Bucket     my-photos
 Version    v1

@@ -938,14 +938,14 @@ def test_the_fail_states_are_those_of_the_machine() -> None:
     assert {ANNOUNCED, UNANNOUNCED} == set(states("Fail"))
 
 
-TASK = {"rendition": {"name": "large", "width": 9, "height": 8, "format": "avif"}}
+TASK = {"rendition": {"name": "large", "width": 9, "height": 8, "format": "webp"}}
 
 
 @pytest.mark.parametrize(
     ("given", "says"),
     [
         (json.dumps(TASK),
-         "Resize of large (9 x 8, AVIF) did not finish within 120 s, in 1 attempt."),
+         "Resize of large (9 x 8, WebP) did not finish within 120 s, in 1 attempt."),
         ('{"cut', "Resize did not finish within 120 s, in 1 attempt."),
         (None, "Slow."),
     ],

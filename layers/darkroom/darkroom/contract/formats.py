@@ -35,4 +35,17 @@ OUTPUT_FORMATS = {
     )
 }
 
+NAMES = {
+    "jpeg": "JPEG",
+    "png": "PNG",
+    "webp": "WebP",
+    "avif": "AVIF",
+    "gif": "GIF",
+    "tiff": "TIFF",
+    "bmp": "BMP",
+    "heic": "HEIC",
+    "svg": "SVG",
+}
+"""What people call the formats of sources and outputs."""
+
 PDF_TYPE = "application/pdf"

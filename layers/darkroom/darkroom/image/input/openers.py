@@ -6,10 +6,11 @@ from collections.abc import Callable
 from functools import partial
 
 from darkroom.contract.errors import CorruptImage
+from darkroom.contract.formats import NAMES
 from darkroom.contract.limits import Limits
 from darkroom.image.input import avif, bmp, gif, heic, jpeg, png, svg, tiff, webp
 from darkroom.image.input.page import Data, Opened
-from darkroom.image.input.sniff import NAMES, SourceFormat
+from darkroom.image.input.sniff import SourceFormat
 
 
 def open_image(data: Data, source_format: SourceFormat, limits: Limits) -> Opened:

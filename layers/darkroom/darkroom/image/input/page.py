@@ -8,9 +8,10 @@ from typing import Any, NoReturn
 from msgspec import Struct
 
 from darkroom.contract.errors import UnsupportedImage
+from darkroom.contract.formats import NAMES
 from darkroom.image.colour import has_other_profile
 from darkroom.image.geometry import Size
-from darkroom.image.input.sniff import NAMES, SourceFormat
+from darkroom.image.input.sniff import SourceFormat
 from darkroom.image.vips import said, vips
 
 Data = bytes | memoryview

@@ -6,31 +6,30 @@ import re
 from typing import Literal, NamedTuple
 
 from darkroom.contract.errors import CorruptImage, UnsupportedImage
+from darkroom.contract.formats import NAMES
 
 SourceFormat = Literal["jpeg", "png", "webp", "avif", "gif", "tiff", "bmp", "heic", "svg"]
 
 
 class _Known(NamedTuple):
-    """A format: as people write it, its media type, its extensions and other types it goes by."""
+    """A format: its media type, its extensions and other types it goes by."""
 
-    name: str
     content_type: str
     extensions: str
     aliases: str = ""
 
 
 _KNOWN: dict[SourceFormat, _Known] = {
-    "jpeg": _Known("JPEG", "image/jpeg", "jpg jpeg jpe jfif mpo", "image/jpg image/pjpeg"),
-    "png": _Known("PNG", "image/png", "png apng", "image/apng image/x-png"),
-    "webp": _Known("WebP", "image/webp", "webp"),
-    "avif": _Known("AVIF", "image/avif", "avif"),
-    "gif": _Known("GIF", "image/gif", "gif"),
-    "tiff": _Known("TIFF", "image/tiff", "tif tiff"),
-    "bmp": _Known("BMP", "image/bmp", "bmp dib", "image/x-ms-bmp image/x-bmp"),
-    "heic": _Known("HEIC", "image/heic", "heic heif hif", "image/heif"),
-    "svg": _Known("SVG", "image/svg+xml", "svg"),
+    "jpeg": _Known("image/jpeg", "jpg jpeg jpe jfif mpo", "image/jpg image/pjpeg"),
+    "png": _Known("image/png", "png apng", "image/apng image/x-png"),
+    "webp": _Known("image/webp", "webp"),
+    "avif": _Known("image/avif", "avif"),
+    "gif": _Known("image/gif", "gif"),
+    "tiff": _Known("image/tiff", "tif tiff"),
+    "bmp": _Known("image/bmp", "bmp dib", "image/x-ms-bmp image/x-bmp"),
+    "heic": _Known("image/heic", "heic heif hif", "image/heif"),
+    "svg": _Known("image/svg+xml", "svg"),
 }
-NAMES = {key: known.name for key, known in _KNOWN.items()}
 CONTENT_TYPES = {key: known.content_type for key, known in _KNOWN.items()}
 _EXTENSIONS = {each: key for key, known in _KNOWN.items() for each in known.extensions.split()}
 _DECLARED = {
