@@ -26,6 +26,7 @@ def lab(running: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     else:
         monkeypatch.setattr(hook, "running", made.services)
     yield made
+    settle()  # a stopped execution's thread must find the hooks that it began with
     if running is None:
         hooks.uninstall()
 

@@ -192,5 +192,5 @@ PASS: Json = {"Type": "Pass"}
 
 def settle() -> None:
     """Wait until every thread of an execution is gone."""
-    for thread in TMP_THREADS:
+    for thread in list(TMP_THREADS):
         thread.join(120)
