@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "after_end",
+    "change",
     "count",
     "dollars",
     "duration",
@@ -82,10 +83,15 @@ def dollars(usd: float) -> str:
 
 def saving(made: Made, original: int) -> str:
     """Return how much smaller an object is than the original, as ``-92 %``."""
-    if not original:
+    return change(made.bytes, original)
+
+
+def change(size: int, whole: int) -> str:
+    """Return how a size differs from a whole: ``-92 %``, and 99 for all but nothing."""
+    if not whole:
         return ""
-    percent = round(100 * (made.bytes - original) / original)
-    return f"{percent:+d} %"
+    percent = round(100 * (size - whole) / whole)
+    return f"{max(percent, -99) if size else percent:+d} %"
 
 
 def lines(text: str) -> str:

@@ -45,7 +45,7 @@ def show(request: Request) -> Response:
         names=names,
         before=names[at - 1] if at else None,
         after=names[at + 1] if at + 1 < len(names) else None,
-        pixels=f"{round(100 * (pixels - whole) / whole):+d} %",
+        pixels=words.change(pixels, whole),
         saving=words.saving(made, image.bytes),
     )
 

@@ -59,6 +59,8 @@ def test_a_larger_output_is_a_negative_saving() -> None:
     assert words.saving(made, 100) == "+50 %"
     assert words.saving(made, 300) == "-50 %"
     assert words.saving(made, 0) == ""
+    assert words.saving(made, 149 * 201) == "-99 %"  # something was made
+    assert words.change(0, 5) == "-100 %"
 
 
 @pytest.mark.parametrize(
