@@ -152,8 +152,13 @@ def test_who_interrupts_leaves_nothing_behind(
 ) -> None:
     """Right after the upload, when the run is about to begin."""
     monkeypatch.setattr(Smoke, "_ended", lambda sent: _interrupted(number, sent))
-    with pytest.raises(KeyboardInterrupt), ended_by_signals():
-        through(at)
+    # As the command does when it starts: a background job has SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), ended_by_signals():
+            through(at)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
