@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Self
 
-from darkroom.contract.formats import NAMES
+from darkroom.contract.formats import format_name
 from rich.console import Console
 from rich.live import Live
 from rich.padding import Padding
@@ -104,7 +104,7 @@ def results(execution: Execution) -> list[Text | Table]:
     for title, justify in (*columns, ("Quality", "right")):
         table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]
     table.add_row(
-        f"  original ({NAMES.get(image.format, image.format)})", f"{image.width} x {image.height}",
+        f"  original ({format_name(image.format)})", f"{image.width} x {image.height}",
         words.size(original), "", "",
     )  # fmt: skip
     for made in execution.outputs:

@@ -19,8 +19,9 @@ from typing import Any
 import msgspec
 from botocore.exceptions import ClientError
 from darkroom.aws.objects import Objects
+from darkroom.contract import formats
 from darkroom.contract.errors import DarkroomError, InvalidRequest
-from darkroom.contract.formats import NAMES, OUTPUT_FORMATS, PDF_TYPE
+from darkroom.contract.formats import OUTPUT_FORMATS, PDF_TYPE
 from darkroom.contract.limits import MIB, Limits
 from darkroom.contract.model import parse
 from darkroom.contract.objects import Source
@@ -129,7 +130,7 @@ def longest_side(
 def format_name(kind: str) -> str:
     """Return what people call a format, which is given by its name here or by its media type."""
     by_type = {content_type: name for name, content_type in CONTENT_TYPES.items()}
-    return NAMES.get(by_type.get(kind, kind), kind)
+    return formats.format_name(by_type.get(kind, kind))
 
 
 def _source_of(execution: Execution) -> Source:

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from darkroom.contract import errors
 from darkroom.contract.errors import DarkroomError
-from darkroom.contract.formats import NAMES
+from darkroom.contract.formats import format_name
 from darkroom.contract.results import Failure
 
 Action = Literal["redrive", "rerun", "rerun newest"]
@@ -119,8 +119,7 @@ def item_of(task: object) -> str:
     if not isinstance(asked, dict) or not isinstance(asked.get("name"), str):
         return ""
     size = f"{asked.get('width')} x {asked.get('height')}"
-    kind = str(asked.get("format"))
-    return f"{asked['name']} ({size}, {NAMES.get(kind, kind)})"
+    return f"{asked['name']} ({size}, {format_name(str(asked.get('format')))})"
 
 
 _TIMED_OUT = re.compile(r"timed out after ([\d.]+) seconds")

@@ -48,4 +48,10 @@ NAMES = {
 }
 """What people call the formats of sources and outputs."""
 
+
+def format_name(kind: str) -> str:
+    """Return what people call a format; its own name where they call it nothing else."""
+    return NAMES.get(kind, kind)
+
+
 PDF_TYPE = "application/pdf"

@@ -19,7 +19,7 @@ from msgspec import Struct
 from darkroom.contract import errors, keys
 from darkroom.contract.advice import UNCAUGHT, Advice, advise
 from darkroom.contract.arns import console_url, parse
-from darkroom.contract.formats import NAMES
+from darkroom.contract.formats import format_name
 from darkroom.contract.model import dump
 from darkroom.contract.requests import rerun_request
 from darkroom.contract.results import Backup, Failure, Output, Report, Success, Window
@@ -394,9 +394,7 @@ class _Composer:
         if self.report.made is None:
             return
         image = self.report.made.image
-        yield _line(
-            "", f"{NAMES.get(image.format, image.format)}, {image.width} x {image.height} pixels"
-        )
+        yield _line("", f"{format_name(image.format)}, {image.width} x {image.height} pixels")
         if image.mismatch:
             yield _line("Note", image.mismatch)
 
