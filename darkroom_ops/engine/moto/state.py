@@ -131,7 +131,7 @@ class EngineState:
 
     def _executions(self) -> Iterator[Held]:
         for each in self._standard():
-            state = (each.exec_status, ended.count(each), executions.redrives(each))
+            state = (each.exec_status, ended.count(each), ended.redrives(each))
             yield Held(("execution", each.exec_arn), state, partial(_execution, each))
 
     def _put_execution(self, entry: Entry) -> None:
@@ -381,8 +381,8 @@ def _execution(execution: Any) -> Entry:
         "started": execution.start_date.isoformat(),
         "stopped": execution.stop_date and execution.stop_date.isoformat(),
         "status": execution.exec_status.value,
-        "redrives": executions.redrives(execution),
-        "redriven": (date := executions.redrive_date(execution)) and date.isoformat(),
+        "redrives": ended.redrives(execution),
+        "redriven": (date := ended.redrive_date(execution)) and date.isoformat(),
         "line": (line := getattr(execution, "line", None)) and line.read().decode(),
         **ended.rest(execution),
     }

@@ -129,7 +129,7 @@ def told(execution: Any) -> tuple[Json, list[Json]]:
         **execution.to_describe_output(),
         "startDate": _exact(execution.start_date),
         "stopDate": _exact(execution.stop_date),
-        "redriveCount": getattr(execution, "redrive_count", 0),
+        "redriveCount": redrives(execution),
     }
     return said, [dict(event) for event in history(execution)]
 
@@ -154,6 +154,17 @@ def count(execution: Any) -> int:
     return len(execution.exec_worker.env.event_manager._history_event_list)
 
 
+def redrives(execution: Any) -> int:
+    """Return how often an execution has been redriven."""
+    return int(getattr(execution, "redrive_count", 0))
+
+
+def redrive_date(execution: Any) -> datetime.datetime | None:
+    """Return when an execution was last redriven."""
+    date: datetime.datetime | None = getattr(execution, "redrive_date", None)
+    return date
+
+
 def put_away(execution: Any) -> None:
     """Have an execution that has ended in the spool, unless it has been redriven meanwhile."""
     with _listed(execution) as (machine, place):
@@ -168,8 +179,8 @@ def put_away(execution: Any) -> None:
             exec_status=execution.exec_status,
             start_date=execution.start_date,
             stop_date=execution.stop_date,
-            redrive_count=getattr(execution, "redrive_count", 0),
-            redrive_date=getattr(execution, "redrive_date", None),
+            redrive_count=redrives(execution),
+            redrive_date=redrive_date(execution),
             events=len(said["events"]),
             rest=Packed(said),
             line=_line(execution),

@@ -62,7 +62,13 @@ from moto.stepfunctions.parser.utils import TMP_THREADS
 from darkroom_ops.engine import eventbridge
 from darkroom_ops.engine.moto.hook import hook, services
 from darkroom_ops.engine.moto.logs import stream_of
-from darkroom_ops.engine.moto.stepfunctions.ended import Ended, history, put_away, taken_out
+from darkroom_ops.engine.moto.stepfunctions.ended import (
+    Ended,
+    history,
+    put_away,
+    redrives,
+    taken_out,
+)
 from darkroom_ops.engine.stepfunctions.copies import Copying
 from darkroom_ops.engine.stepfunctions.threads import Thread, Threading
 
@@ -278,17 +284,6 @@ def add_event(self: Any, *args: Any, **kwargs: Any) -> int:
 
 
 # ---------------------------------------------------------------------------- redrives
-
-
-def redrives(execution: Any) -> int:
-    """Return how often an execution has been redriven."""
-    return int(getattr(execution, "redrive_count", 0))
-
-
-def redrive_date(execution: Any) -> datetime.datetime | None:
-    """Return when an execution was last redriven."""
-    date: datetime.datetime | None = getattr(execution, "redrive_date", None)
-    return date
 
 
 def redrivable(execution: Any) -> bool:

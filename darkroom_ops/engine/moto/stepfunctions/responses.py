@@ -50,9 +50,9 @@ def describe_execution(self: Any) -> ActionResult:
     execution = _execution(self)
     result: ActionResult = describe_execution.original(self)
     described: Any = result.result
-    described["redriveCount"] = executions.redrives(execution)
+    described["redriveCount"] = ended.redrives(execution)
     redrivable = executions.redrivable(execution)
-    if (date := executions.redrive_date(execution)) is not None:
+    if (date := ended.redrive_date(execution)) is not None:
         described["redriveDate"] = date
     described["redriveStatus"] = "REDRIVABLE" if redrivable else "NOT_REDRIVABLE"
     if execution.stop_date is not None and execution.exec_status != ExecutionStatus.RUNNING:
@@ -118,7 +118,7 @@ def list_executions(self: Any) -> tuple[int, dict[str, str], str]:
             for each in machine.executions
             if (place := (_newest(each), each.exec_arn)) < end
             and (status is None or status == each.status)
-            and (redriven is None or redriven == (executions.redrives(each) > 0))
+            and (redriven is None or redriven == (ended.redrives(each) > 0))
         ),
     )
     items = []
@@ -129,9 +129,9 @@ def list_executions(self: Any) -> tuple[int, dict[str, str], str]:
             "name": each.name,
             "status": each.status,
             "startDate": each.start_date.timestamp(),
-            "redriveCount": executions.redrives(each),
+            "redriveCount": ended.redrives(each),
         }
-        if (date := executions.redrive_date(each)) is not None:
+        if (date := ended.redrive_date(each)) is not None:
             item["redriveDate"] = date.timestamp()
         if each.stop_date is not None and each.status != "RUNNING":
             item["stopDate"] = each.stop_date.timestamp()
@@ -148,7 +148,7 @@ def _newest(execution: Any) -> float:
     """Return the time by which a list has the newest first (API reference, ListExecutions)."""
     if isinstance(execution, ended.Ended):
         return execution.newest
-    running = executions.redrive_date(execution) or execution.start_date
+    running = ended.redrive_date(execution) or execution.start_date
     stopped = execution.status != "RUNNING" and execution.stop_date
     return float((stopped or running).timestamp())
 
@@ -184,7 +184,7 @@ def redrive_execution(self: Any) -> ActionResult:
                 f"Execution: {execution.exec_arn!r} is {execution.status}: it cannot be redriven."
             )
         executions.redrive(execution)
-    return ActionResult({"redriveDate": executions.redrive_date(execution)})
+    return ActionResult({"redriveDate": ended.redrive_date(execution)})
 
 
 def _execution(request: Any) -> Any:

@@ -36,7 +36,7 @@ from moto.stepfunctions.parser.backend import execution_worker
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.parser.utils import TMP_THREADS
 
-from darkroom_ops.engine.moto.stepfunctions import executions, responses
+from darkroom_ops.engine.moto.stepfunctions import ended, executions, responses
 from darkroom_ops.engine.stepfunctions.task_faults import Fault
 from darkroom_ops.engine.stepfunctions.threads import Thread
 from tests.unit.engine.moto.lab import (
@@ -423,10 +423,10 @@ def test_a_failure_can_be_redriven_twice(lab: Lab) -> None:
     execution = lab.run(chain(A=task()))
     lab.faults.inject(Fault("A", result={}))
     for times in (1, 2):
-        assert (execution.status, executions.redrives(execution)) == ("FAILED", times - 1)
+        assert (execution.status, ended.redrives(execution)) == ("FAILED", times - 1)
         redrive(lab, execution)
         lab.router.wait_for(execution.exec_arn, times + 1)
-    assert (execution.status, executions.redrives(execution)) == ("SUCCEEDED", 2)
+    assert (execution.status, ended.redrives(execution)) == ("SUCCEEDED", 2)
     assert fault.taken == 2
 
 
