@@ -60,6 +60,18 @@ def console(deployed: Pipeline) -> Iterator[str]:
 
 
 @pytest.fixture
+def violations() -> Callable[[Any], list[Any]]:
+    """What axe finds in a page: the rule, and the first elements that break it."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+
+    def run(page: Any) -> list[Any]:
+        found = axe.run(page).response["violations"]
+        return [(each["id"], [node["html"][:120] for node in each["nodes"]][:3]) for each in found]
+
+    return run
+
+
+@pytest.fixture
 def measured(request: pytest.FixtureRequest) -> Measured:
     """Measure what a page runs, if coverage is asked for."""
     plugin = request.config.pluginmanager.get_plugin("javascript")
