@@ -42,8 +42,13 @@ AREAS = {
     ),
     "image": Area(90, (f"{_CORE}image/**/*.py",)),
     "operations": Area(
-        90, tuple(f"darkroom_ops/{name}*.py" for name in ("", "audit/", "executions/"))
+        90,
+        tuple(
+            f"darkroom_ops/{name}*.py"
+            for name in ("", "audit/", "executions/", "doctor/", "overview/", "present/")
+        ),
     ),
+    "console": Area(90, ("darkroom_ops/console/**/*.py",)),
     "engine": Area(90, ("darkroom_ops/engine/**/*.py",)),
 }
 

@@ -211,7 +211,7 @@ OVER = "The execution as a whole did not finish in its time."
         (("TIMED_OUT", None, None), ("ExecutionTimedOut", OVER)),
         (("ABORTED", None, None), ("ExecutionAborted", STOPPED)),
         (("ABORTED", "Test", None), ("ExecutionAborted", f"{STOPPED} They said: Test.")),
-        (("ABORTED", None, "We move."), ("ExecutionAborted", f"{STOPPED} They said: We move.")),
+        (("ABORTED", None, "Plan X."), ("ExecutionAborted", f"{STOPPED} They said: Plan X.")),
         (("FAILED", "States.Runtime", "No."), ("StatesRuntime", f"{BROKE} States.Runtime: No.")),
         (("FAILED", "Odd", None), ("Odd", f"{BROKE} Odd")),
         (("FAILED", None, None), ("StatesRuntime", BROKE)),

@@ -82,6 +82,23 @@ def test_numbers_become_eight_bits(stored: Any, kind: str, interpretation: str, 
 
 
 @pytest.mark.parametrize(
+    "profile", [None, profiles.rgb_profile(profiles.SRGB, profiles.SRGB_CURVE)]
+)
+def test_what_is_right_already_is_not_computed_anew(profile: bytes | None) -> None:
+    for stored, interpretation in ((row([7]), "b-w"), (row([1, 2, 3]), "srgb")):
+        finished = image(stored, "uchar", interpretation, profile)
+        assert to_srgb(finished) is finished
+    for stored, kind, interpretation in (
+        (row([7, 9]), "uchar", "b-w"),
+        (row([7]), "ushort", "b-w"),
+        (row([1, 2, 3]), "uchar", "lab"),
+        (row([1, 2, 3, 4]), "uchar", "srgb"),
+    ):
+        other = image(stored, kind, interpretation, profile)
+        assert to_srgb(other) is not other
+
+
+@pytest.mark.parametrize(
     ("stored", "kind", "interpretation", "shown"),
     [
         ([100.0, 0.0, 0.0], "float", "lab", [255, 255, 255]),

@@ -24,8 +24,10 @@ from tests.support.profiles import (
 RAMP = np.linspace(0, 1, 1024)
 LIGHT = np.where(RAMP <= 0.04045, RAMP / 12.92, ((RAMP + 0.055) / 1.055) ** 2.4)
 SAME = rgb_profile(SRGB, SRGB_CURVE)
-MOVED = SRGB + np.diag([0.0009, -0.0009, 0.0009])
-FAR = SRGB + np.diag([0, 0, 0.0012])
+MOVED = SRGB + np.diag([0.0009, 0, -0.0009])
+MOVED[1, 1] = 47046 / 65536  # the next, in steps of a profile, is more than 0.001 off
+FAR = SRGB.copy()
+FAR[1, 1] = 47047 / 65536
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,10 @@ from darkroom.notify.compose import (
     REQUEST_CHARACTERS,
     SUBJECT_CHARACTERS,
     Message,
+    alerted_of,
     compose,
     dumps,
+    resolved,
     summary,
 )
 from hypothesis import strategies as st
@@ -100,7 +102,12 @@ def output(name: str, width: int, height: int, size: int, pages: int | None = No
     )
 
 
-def success(
+def success(given: Any = EVENT, **more: Any) -> Message:
+    """Return the message about an image that is ready."""
+    return compose(succeeded(given, **more), (), AT + 4)
+
+
+def succeeded(
     given: Any = EVENT,
     *,
     renditions: int = 2,
@@ -108,8 +115,8 @@ def success(
     name: str = "p{}",
     note: str | None = None,
     **more: Any,
-) -> Message:
-    """Return the message about an image of which as many renditions were made."""
+) -> Report:
+    """Return what became of an image of which as many renditions were made."""
     sizes = [(300, 225, 1023), (1200, 900, 1024**2)][:renditions]
     first, *others = (output(name.format(n), *size) for n, size in enumerate(sizes))
     made = Success(
@@ -119,7 +126,7 @@ def success(
         document=output("document", 1200, 900, 1024**2 - 1, pages),
         backup=Backup("the-backup", "uploads/photo.jpg", 1234567, "e", "b1"),
     )
-    report = Report(
+    return Report(
         outcome="COMPLETE",
         execution=EXECUTION,
         state_machine=ARN.format("stateMachine"),
@@ -129,7 +136,6 @@ def success(
         made=made,
         **more,
     )
-    return compose(report, (), AT + 4)
 
 
 CONSOLE = (
@@ -210,6 +216,70 @@ To make it anew, with other presets if you add them to the input:
     body = json.loads(message.body())
     assert json.loads(body.pop("default"))["outcome"] == "COMPLETE"
     assert body == {"email": message.email, "sms": message.sms}
+
+
+def test_what_was_resolved_in_full() -> None:
+    message = resolved(succeeded(), "sender CorruptImage")
+    assert (
+        message.email
+        == f"""\
+An image that had failed is ready now: nothing is left to do.
+
+Was        CorruptImage
+Image      uploads/photo.jpg
+           WebP, 1600 x 1200 pixels
+Note       Named .png.
+Bucket     my-photos
+Version    v1
+Size       1,234,567 bytes
+
+Execution  3036d378
+           {CONSOLE}"""
+    )
+    assert message.subject == "Darkroom: resolved: CorruptImage: uploads/photo.jpg"
+    assert message.sms == (
+        "Darkroom RESOLVED photo.jpg (was CorruptImage). Nothing to do. 3036d378"
+    )
+    told = {"outcome": "RESOLVED", "error": "CorruptImage", "fault": "sender"}
+    assert message.attributes == told | {
+        "execution": EXECUTION, "image": "my-photos/uploads/photo.jpg", "prefix": "uploads/",
+        "notify": "true",
+    }  # fmt: skip
+    assert message.data == told | {
+        "source": {"bucket": "my-photos", "key": "uploads/photo.jpg", "versionId": "v1"},
+        "execution": EXECUTION,
+        "console": CONSOLE,
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "alerted", "sms"),
+    [
+        ("a/b/", "system E", "Darkroom RESOLVED a/b/ (was E). Nothing to do. 3036d378"),
+        ("x.jpg", "system ", "Darkroom RESOLVED x.jpg (was unknown). Nothing to do. 3036d378"),
+        ("x.jpg", f"system {'E' * 60}",
+         f"Darkroom RESOLVED x.jpg (was {'E' * 25}...{'E' * 12}). Nothing to do. 3036d378"),
+        ("猫の絵.jpg", "system E", "Darkroom RESOLVED 猫の絵.jpg (was E). Nothing to do. 3036d378"),
+        ("猫の写真.jpg", "system E", "Darkroom RESOLVED 猫の写真.jpg. Nothing to do. 3036d378"),
+        ("猫" * 40, "system E", f"RESOLVED {'猫' * 24}...{'猫' * 12}. 3036d378"),
+    ],
+)  # fmt: skip
+def test_an_sms_says_what_was_resolved(key: str, alerted: str, sms: str) -> None:
+    message = resolved(succeeded(request(key)), alerted)
+    assert message.sms == sms
+    assert fits_sms(sms)
+    assert len(message.subject) < 100
+
+
+def test_a_record_keeps_of_an_alert_whose_fault_it_was_and_its_error() -> None:
+    report = succeeded()
+    assert alerted_of(report) == ""
+    for error, kept in (
+        ("CorruptImage", "sender CorruptImage"),
+        ("é" * 300, "system " + "?" * 256),
+    ):
+        failed = msgspec.structs.replace(report, failure=Failure("Prepare", error, "x"))
+        assert alerted_of(failed) == kept
 
 
 def test_one_is_not_told_as_many() -> None:
@@ -709,6 +779,8 @@ def test_a_summary_says_what_helps(changes: Json, says: str, never: str) -> None
     assert says in message.email
     assert never not in message.email
     assert "more." not in message.email
+    assert "All that failed" not in message.email
+    assert ("Nothing to do." if "RESOLVED" in says else "Do: ") in message.sms
 
 
 def test_a_summary_of_one_of_no_folder() -> None:
