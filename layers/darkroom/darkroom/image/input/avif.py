@@ -35,7 +35,7 @@ def read(data: Data, limits: Limits) -> Opened:
     check_sizes([size] * count, limits)
     _check_memory(size, data, limits)
     # The container turns the image itself (irot, imir); EXIF orientation is only a note in it.
-    page = Page(size, 1, lambda _: image)
+    page = Page(size, lambda _: image)
     if any(plane & _ONE_PLANE for plane in _planes(data)):
         page = _by_pillow(data, page)
     return Opened("avif", (page,), frames=count, exif=exif(image))
@@ -70,5 +70,5 @@ def _by_pillow(data: Data, page: Page) -> Page:
         return with_profile(image, profile) if profile else image
 
     # Pillow keeps irot and imir as an orientation.
-    turned = Page(picture.size, picture.getexif().get(ExifTags.Base.Orientation, 1), draw)
+    turned = Page(picture.size, draw, picture.getexif().get(ExifTags.Base.Orientation, 1))
     return turned if turned.upright == page.size else page

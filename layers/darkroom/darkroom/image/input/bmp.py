@@ -52,7 +52,7 @@ def read(data: Data, limits: Limits) -> Opened:
         mode = "L" if picture.mode in {"1", "L"} else "RGB"
         return from_bytes(picture.convert(mode).tobytes(), picture.size, len(mode))
 
-    return Opened("bmp", (Page(picture.size, 1, draw),), graphic=picture.mode == "P")
+    return Opened("bmp", (Page(picture.size, draw),), graphic=picture.mode == "P")
 
 
 def _with_usual_header(data: bytes) -> bytes:
@@ -88,7 +88,7 @@ def _runs(data: bytes, limits: Limits) -> Opened | None:
             image = image.bandjoin(from_bytes(runs.drawn, size, 1))
         return image.flip("vertical") if upwards else image
 
-    return Opened("bmp", (Page(size, 1, draw),), graphic=True)
+    return Opened("bmp", (Page(size, draw),), graphic=True)
 
 
 def _palette(data: bytes, length: int, bits: int) -> Any:
@@ -139,7 +139,7 @@ def _by_masks(data: bytes, masks: tuple[int, ...], limits: Limits) -> Opened:
         image = bands[0].bandjoin(bands[1:]).copy(interpretation="srgb").crop(0, 0, *size)
         return image.flip("vertical") if upwards else image
 
-    return Opened("bmp", (Page(size, 1, draw),))
+    return Opened("bmp", (Page(size, draw),))
 
 
 def _channel(stored: Any, mask: int) -> Any:

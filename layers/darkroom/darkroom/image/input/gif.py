@@ -25,7 +25,7 @@ def read(data: Data, limits: Limits) -> Opened:
     frames = frames_of(image)
     check_count(frames, "frames", limits)
     check_sizes([size_of(image)] * frames, limits)
-    page = Page(size_of(image), 1, lambda _: _on_screen(data, image))
+    page = Page(size_of(image), lambda _: _on_screen(data, image))
     return Opened("gif", (page,), frames=frames, graphic=True)
 
 

@@ -64,7 +64,7 @@ def read(data: Data, limits: Limits) -> Opened:
         return image
 
     exif = picture.info.get("exif") or b""
-    return Opened("heic", (Page(picture.size, 1, draw),), exif=exif)
+    return Opened("heic", (Page(picture.size, draw),), exif=exif)
 
 
 def _bytes(picture: Any) -> int:

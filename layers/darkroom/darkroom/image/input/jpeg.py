@@ -64,7 +64,7 @@ def _page(data: Data, header: Any, *, same: bool = False) -> Page:
         image = vips().Image.jpegload_source(source(data), shrink=shrink, **scans.STRICT)
         return image if profile is None else with_profile(image, profile)
 
-    return Page(size_of(header), orientation(header), draw, refuse)
+    return Page(size_of(header), draw, orientation(header), refuse)
 
 
 def _judge(data: Data, header: Any, complaint: str) -> Page:

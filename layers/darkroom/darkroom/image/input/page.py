@@ -27,10 +27,10 @@ class Page(Struct, frozen=True):
     """One page, not yet decoded."""
 
     size: Size  # as stored, before the orientation is applied, in pixels
-    orientation: int  # EXIF's, 1 to 8
     # Returns lazy pixels at `size` or, where the format allows it for free, smaller: at least the
     # size that it is given.
     draw: Callable[[Size], Any]
+    orientation: int = 1  # EXIF's, 1 to 8
     # Judges what libvips said while it drew, mostly warnings: raises an error of its where data are
     # lost, and returns another page to draw instead, or None where the pixels are right.
     judge: Callable[[str], Page | None] | None = None

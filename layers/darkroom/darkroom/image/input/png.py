@@ -35,7 +35,7 @@ def read(data: Data, limits: Limits) -> Opened:
     profile = None if profile_of(image) else _profile(data)
     if profile:
         image = with_profile(image, profile)
-    page = Page(size_of(image), orientation(image), lambda _: image)
+    page = Page(size_of(image), lambda _: image, orientation(image))
     return Opened(
         "png",
         (page,),

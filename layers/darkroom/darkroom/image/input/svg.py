@@ -40,7 +40,7 @@ def read(data: Data, limits: Limits, opener: Opener) -> Opened:
         check_sizes([wanted], limits)
         return vips().Image.pngload_buffer(svg.rasterise(wanted))
 
-    page = Page(svg.size, 1, draw)
+    page = Page(svg.size, draw)
     return Opened("svg", (page,), vector=True, graphic=True)
 
 

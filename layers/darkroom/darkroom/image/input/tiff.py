@@ -79,7 +79,7 @@ def _page(data: Data, index: int, directory: Directory) -> Page:
     image = vips().Image.tiffload_source(source(data), page=index, **_LENIENT)
     size, turn, kind = size_of(image), orientation(image), _kind(directory)
     known = frozenset(said().splitlines())
-    page = Page(size, turn, lambda _: _usual(image, kind, directory), judge=partial(_judge, known))
+    page = Page(size, lambda _: _usual(image, kind, directory), turn, partial(_judge, known))
     if kind == _YCBCR and _number(directory, COMPRESSION) != _JPEG:
         return replace(
             page, size=page.upright, orientation=1, draw=lambda _: _ycbcr(data, index, known)

@@ -50,7 +50,7 @@ def read(data: Data, limits: Limits) -> Opened:
         scale = _webp_scale(size_of(image), wanted, lossless=_is_lossless(data))
         return vips().Image.webpload_source(source(data), scale=scale, **SEQUENTIAL)
 
-    page = Page(size_of(image), orientation(image), draw)
+    page = Page(size_of(image), draw, orientation(image))
     return Opened(
         "webp",
         (page,),
