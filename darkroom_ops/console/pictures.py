@@ -21,7 +21,9 @@ from botocore.exceptions import ClientError
 from darkroom.aws.objects import Objects
 from darkroom.contract import formats
 from darkroom.contract.errors import DarkroomError, InvalidRequest
+from darkroom.contract.fields import MAX_SIDE
 from darkroom.contract.formats import OUTPUT_FORMATS, PDF_TYPE
+from darkroom.contract.keys import DOCUMENT
 from darkroom.contract.limits import MIB, Limits
 from darkroom.contract.model import parse
 from darkroom.contract.objects import Source
@@ -34,6 +36,7 @@ from darkroom.image.sandbox.parent import decode
 from darkroom.image.spec import DecodeSpec
 
 from darkroom_ops.cache import Room, Shared
+from darkroom_ops.console.tiles import Large, Tiles, Undecodable
 from darkroom_ops.deployment import Deployment
 from darkroom_ops.executions.history import StateRun, parsed
 from darkroom_ops.executions.model import Execution, Image, Made, image_of, made_of
@@ -45,7 +48,8 @@ PAGE_PIXELS = 1000
 """Height of the picture of a PDF page."""
 
 VIEWED_PIXELS = 16_000_000
-"""Most of the source that is shown beside a rendition: what all formats take."""
+"""Most that is sent of a picture at once, which all formats take: of a larger one a reduced copy,
+and tiles of what is looked at."""
 
 _ANOTHER = {"jpeg": "webp", "webp": "png"}
 """Formats for sources that browsers draw themselves."""
@@ -178,14 +182,17 @@ def own_size(source: Size, preset: Preset) -> Size:
 
 
 def viewed(size: Size) -> Size:
-    """Return the size at which what is so large is shown: with :data:`VIEWED_PIXELS` at most."""
-    scale = min(1.0, (VIEWED_PIXELS / (size[0] * size[1])) ** 0.5)
+    """Return the size at which what is so large is shown: with :data:`VIEWED_PIXELS` at most.
+
+    No side is longer than a preset may ask for.
+    """
+    scale = min(1.0, (VIEWED_PIXELS / (size[0] * size[1])) ** 0.5, MAX_SIDE / max(size))
     return max(1, int(size[0] * scale)), max(1, int(size[1] * scale))
 
 
 def in_full(source: Size, preset: Preset) -> Preset:
-    """Return the preset that shows the same of a picture, as large as it is there or is viewed."""
-    width, height = viewed(own_size(source, preset))
+    """Return the preset that shows the same of a picture, as large as it is there."""
+    width, height = own_size(source, preset)
     return Preset(
         name="source",
         width=width,
@@ -195,6 +202,44 @@ def in_full(source: Size, preset: Preset) -> Preset:
         background=preset.background,
         quality=90,
     )
+
+
+def as_viewed(preset: Preset) -> Preset:
+    """Return a preset that :func:`in_full` made, or of all of a picture, as large as is viewed."""
+    width, height = viewed((preset.width or 1, preset.height or 1))
+    return msgspec.structs.replace(preset, width=width, height=height)
+
+
+def _all_of(made: Made) -> Preset:
+    return Preset(name="rendition", width=made.width, height=made.height)
+
+
+def _planned(execution: Execution, name: str) -> tuple[Rendition, Size]:
+    """Return a rendition of the plan, and the source's size; NoPicture where there is none."""
+    rendition, image = planned(execution).get(name), shown(execution).image
+    if rendition is None or image is None:
+        raise NoPicture(f"This execution has planned no {name!r}.")
+    return rendition, (image.width, image.height)
+
+
+def _made(execution: Execution, name: str) -> Made:
+    """Return a rendition that was made; NoPicture where there is none."""
+    made = shown(execution).find(name)
+    if made is None or made.name == DOCUMENT:
+        raise NoPicture(f"This execution has made no rendition {name!r}.")
+    return made
+
+
+def _reduced(data: bytes, preset: Preset) -> Picture:
+    """Return what a preset shows of a picture."""
+    # Never the source's own format: its very bytes could be passed on.
+    view = msgspec.structs.replace(preset, format=_ANOTHER.get(sniff(data), "auto"))
+    decoded = decode(data, DecodeSpec(presets=(view,)))
+    from darkroom.image.render import render  # loads libvips, which the lists do without
+
+    (made,) = plan("view", decoded.image, (view,))
+    encoded = render(decoded.mezzanine, made)
+    return Picture(encoded.data, encoded.content_type)
 
 
 def drawable(data: bytes) -> str | None:
@@ -211,6 +256,7 @@ class Pictures:
 
     def __init__(self, deployment: Deployment, room: Room) -> None:
         self._deployment = deployment
+        self._tiles = Tiles()
         self._recent: Shared[Picture] = room.cache(lambda picture: len(picture.data))
 
     def source(self, execution: Execution) -> Picture:
@@ -222,9 +268,8 @@ class Pictures:
 
         def make() -> Picture:
             try:
-                stored = Objects(self._deployment.s3).read_source(source, Limits())
                 spec = DecodeSpec(presets=(PREVIEW,), name=source.key)
-                decoded = decode(stored.data, spec)
+                decoded = decode(self._stored(source), spec)
             except DarkroomError as error:
                 raise NoPicture(str(error)) from None
             from darkroom.image.render import render  # loads libvips, which the lists do without
@@ -240,29 +285,49 @@ class Pictures:
 
         NoPicture says that there is nothing to show, and why.
         """
-        rendition = planned(execution).get(name)
-        image = shown(execution).image
-        if rendition is None or image is None:
-            raise NoPicture(f"This execution has planned no {name!r}.")
+        rendition, size = _planned(execution, name)
         source = _source_of(execution)
-        preset = in_full((image.width, image.height), rendition.preset)
+        preset = as_viewed(in_full(size, rendition.preset))
 
         def make() -> Picture:
             try:
-                stored = Objects(self._deployment.s3).read_source(source, Limits())
-                # Never the source's own format: its very bytes could be passed on.
-                kind = _ANOTHER.get(sniff(stored.data), "auto")
-                view = msgspec.structs.replace(preset, format=kind)
-                decoded = decode(stored.data, DecodeSpec(presets=(view,), name=source.key))
+                return _reduced(self._stored(source), preset)
             except DarkroomError as error:
                 raise NoPicture(str(error)) from None
-            from darkroom.image.render import render  # loads libvips, which the lists do without
-
-            (made,) = plan("view", decoded.image, (view,))
-            encoded = render(decoded.mezzanine, made)
-            return Picture(encoded.data, encoded.content_type)
 
         return self._kept((source, preset), make)
+
+    def reduced(self, execution: Execution, name: str) -> Picture:
+        """Return a rendition as large as it is viewed; NoPicture says what :meth:`output` says."""
+        made = _made(execution, name)
+        preset = as_viewed(_all_of(made))
+        return self._kept(
+            (made.sha256, preset), lambda: _reduced(self.output(execution, name).data, preset)
+        )
+
+    def tile(self, execution: Execution, which: str, corner: tuple[int, int]) -> Picture:
+        """Return a tile: of a rendition, ``output-NAME``, or of what it shows, ``source-NAME``.
+
+        NoPicture says that there is none, and why.
+        """
+        side, _, name = which.partition("-")
+        key: Hashable
+        if side == "source":
+            rendition, size = _planned(execution, name)
+            source = _source_of(execution)
+            large = Large(size, in_full(size, rendition.preset))
+            key, read = (source, large.shown.position), lambda: self._stored(source)
+        else:
+            made = _made(execution, name)
+            large = Large((made.width or 1, made.height or 1), _all_of(made))
+            key, read = made.sha256, lambda: self.output(execution, name).data
+        try:
+            data = self._tiles.cut(key, read, large, corner)
+        except (DarkroomError, Undecodable) as error:
+            raise NoPicture(str(error)) from None
+        if data is None:
+            raise NoPicture("The picture ends before this tile.")
+        return Picture(data, "image/png")
 
     def every(self, execution: Execution) -> Iterator[tuple[str, bytes | NoPicture]]:
         """Yield each output's file name and its bytes, or why it cannot be had."""
@@ -307,6 +372,9 @@ class Pictures:
         if not renditions:
             raise NoPicture("This execution has made no rendition.")
         return self.output(execution, min(renditions, key=lambda each: each.bytes).name)
+
+    def _stored(self, source: Source) -> bytes:
+        return Objects(self._deployment.s3).read_source(source, Limits()).data
 
     def _kept(self, key: Hashable, make: Callable[[], Picture]) -> Picture:
         return self._recent.get(key) or self._recent.put(key, make())

@@ -60,6 +60,7 @@ def create(context: Context, port: int, token: str) -> Starlette:
         Route(f"{_ONE}/stop", actions.stop, methods=["POST"]),
         Route(f"{_ONE}/redrive", actions.redrive, methods=["POST"]),
         Route(f"{_ONE}/pictures/{{which:str}}", execution.picture),
+        Route(f"{_ONE}/pictures/{{which:str}}/{{left:int}}/{{top:int}}", execution.picture),
         Route(f"{_ONE}/view/{{which:str}}", viewer.show),
         Route(f"{_ONE}/outputs.zip", viewer.download),
         Route("/image", image.show),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from darkroom_ops.console import pictures, tiles
 from tests.browser.conftest import expect
 from tests.support.images import photo
 from tests.support.pipeline import Pipeline, Run
@@ -15,6 +16,7 @@ from tests.support.pipeline import Pipeline, Run
 PRESETS = [
     {"name": "square", "width": 100, "height": 100, "fit": "cover", "position": "left"},
     {"name": "wide", "width": 200},
+    {"name": "dot", "width": 20, "height": 20, "fit": "cover"},
 ]
 
 
@@ -80,6 +82,16 @@ def test_the_slider_says_how_much_is_the_source(page: Any, cropped: Run) -> None
     assert page.url.endswith("/square")
 
 
+def test_a_far_larger_source_is_shown_pixel_by_pixel_too(page: Any, cropped: Run) -> None:
+    page.goto(f"/executions/{cropped.name}/view/dot")
+    page.get_by_role("button", name="Source 1:1").click()
+    said = page.locator("[data-said]")
+    expect(said).to_have_text("Rendition at 1500 %, source at 100 %")
+    for _ in range(9):
+        page.keyboard.press("+")
+    expect(said).to_have_text("Rendition at 24000 %, source at 1600 %")
+
+
 def test_dragging_moves_what_is_larger_than_the_window(page: Any, cropped: Run) -> None:
     page.goto(f"/executions/{cropped.name}/view/wide")
     for _ in range(8):
@@ -136,3 +148,56 @@ def test_axe_finds_nothing_in_the_viewer(
     expect(page.locator("[data-said]")).to_contain_text("source at")
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     assert violations(page) == []
+
+
+TILES = """stage => [...stage.querySelectorAll("[data-tiles]")].map(layer => [...layer.children].map(i => {
+  const [box, at] = [i.getBoundingClientRect(), stage.querySelector("[data-sheet]").getBoundingClientRect()];
+  return [new URL(i.src).pathname.split("/").slice(-3).join("/"), "there" in i.dataset,
+          Math.round(box.x - at.x), Math.round(box.y - at.y),
+          i.naturalWidth - Math.round(box.width), i.naturalHeight - Math.round(box.height)];
+}).sort())"""  # noqa: E501
+
+
+def test_a_large_source_has_all_its_pixels_where_it_is_looked_at(
+    page: Any, cropped: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "VIEWED_PIXELS", 300 * 300 // 4)
+    monkeypatch.setattr(tiles, "SIDE", 128)
+    page.set_viewport_size({"width": 420, "height": 400})  # the window shows 0.44 of its height
+    page.goto(f"/executions/{cropped.name}/view/square")
+    expect(page.locator("[data-said]")).to_contain_text("Rendition at")
+    page.get_by_role("button", name="Source 1:1").click()
+    page.locator("[data-stage]").evaluate("s => s.scrollTo(0, 0)")
+    last = page.locator("[data-of-source] img[src$='source-square/256/128']")
+    expect(last).to_have_attribute("data-there", "")
+    expect(page.locator("[data-of-source] img[src$='/256']")).to_have_count(0)  # lies below
+    expect(page.locator("[data-said]")).to_have_text("Rendition at 300 %, source at 100 %")
+    laid = page.locator("[data-stage]").evaluate(TILES)[-1]
+    assert [each[1:] for each in laid] == [
+        [True, x, y, 0, 0] for x in (0, 128, 256) for y in (0, 128)
+    ]
+    page.keyboard.press("1")  # the copy does: it has as many pixels as are shown
+    expect(page.locator("[data-of-source] img")).to_have_count(0)
+
+
+def test_a_large_rendition_has_all_its_pixels_too(
+    page: Any, cropped: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "VIEWED_PIXELS", 2500)
+    page.goto(f"/executions/{cropped.name}/view/square")
+    assert size(page, "rendition") == [50, 50]
+    page.keyboard.press("1")
+    expect(page.locator("[data-tiles]:not([data-of-source]) img[data-there]")).to_have_count(1)
+    laid = page.locator("[data-stage]").evaluate(TILES)[0]
+    assert laid == [["output-square/0/0", True, 0, 0, 0, 0]]
+
+
+def test_why_a_large_picture_has_no_more_pixels_is_said(
+    page: Any, cropped: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "VIEWED_PIXELS", 300 * 300 // 4)
+    page.route("**/pictures/source-square/**", lambda r: r.fulfill(status=404, body="It is gone."))
+    page.goto(f"/executions/{cropped.name}/view/square")
+    page.get_by_role("button", name="Source 1:1").click()
+    expect(page.locator("[data-said]")).to_have_text("It is gone.")
+    expect(page.locator("[data-source]")).to_be_visible()  # the copy stays

@@ -252,14 +252,18 @@ def _details(event: Any) -> dict[str, Any]:
 def picture(request: Request) -> Response:
     """Show one picture of an execution."""
     pictures, execution = context_of(request).pictures, execution_of(request)
-    which = request.path_params["which"]
+    which, corner = request.path_params["which"], _corner(request)
     try:
-        if which == "source":
+        if corner is not None:
+            made = pictures.tile(execution, which, corner)
+        elif which == "source":
             made = pictures.source(execution)
         elif which == "thumbnail":
             made = pictures.thumbnail(execution)
         elif which.startswith("source-"):
             made = pictures.beside(execution, which.removeprefix("source-"))
+        elif which.startswith("reduced-"):
+            made = pictures.reduced(execution, which.removeprefix("reduced-"))
         elif which == "document-page":
             made = pictures.page(execution)
         else:
@@ -272,3 +276,9 @@ def picture(request: Request) -> Response:
     if made.content_type == PDF_TYPE:
         headers["content-disposition"] = 'attachment; filename="document.pdf"'
     return Response(made.data, media_type=made.content_type, headers=headers)
+
+
+def _corner(request: Request) -> tuple[int, int] | None:
+    """Return where the tile lies that is asked for; None where it is all of the picture."""
+    left, top = request.path_params.get("left"), request.path_params.get("top")
+    return None if left is None or top is None else (left, top)

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from darkroom_ops.console import tiles
 from darkroom_ops.console.context import context_of, execution_of
 from darkroom_ops.console.pictures import NoPicture, of_source, shown, viewed
 from darkroom_ops.console.problems import problem
@@ -36,7 +37,9 @@ def show(request: Request) -> Response:
     return context_of(request).page(
         "viewer.html",
         own=own,
-        viewed=viewed(own),
+        tile=tiles.SIDE,
+        source_viewed=viewed(own),
+        made_viewed=viewed((made.width or 1, made.height or 1)),
         here="executions",
         execution=execution,
         base=path_of(execution.arn),

@@ -15,6 +15,7 @@ from darkroom.image.plan import plan
 
 from darkroom_ops.console import pictures
 from darkroom_ops.console.pictures import (
+    as_viewed,
     drawable,
     drawn,
     format_name,
@@ -85,7 +86,8 @@ def test_the_crop_and_the_background_stay(monkeypatch: pytest.MonkeyPatch) -> No
     found = in_full((90, 30), asked)
     assert (found.position, found.background, found.quality) == (point, "#123456", 90)
     monkeypatch.setattr(pictures, "VIEWED_PIXELS", 100)
-    assert place((40, 10), in_full((40, 10), Preset(name="a", width=9))).canvas == (20, 5)
+    reduced = as_viewed(in_full((40, 10), Preset(name="a", width=9)))
+    assert place((40, 10), reduced).canvas == (20, 5)
 
 
 def test_more_of_the_source_than_is_viewed_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,6 +109,9 @@ def test_more_of_the_source_than_is_viewed_is_known(monkeypatch: pytest.MonkeyPa
     assert viewed((10, 10)) == (10, 10)
     assert viewed((20, 20)) == (10, 10)
     assert viewed((1000, 1)) == (316, 1)
+    monkeypatch.undo()
+    assert viewed((16_383, 10)) == (16_383, 10)
+    assert viewed((30_000, 400)) == (16_383, 218)  # no preset asks for more
 
 
 def made(width: int, height: int) -> Made:

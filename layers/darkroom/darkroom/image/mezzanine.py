@@ -7,6 +7,7 @@ copies, raw pixels cost the least CPU and lose nothing (``docs/imaging.md``).
 
 from __future__ import annotations
 
+from mmap import mmap
 from typing import Any
 
 import msgspec
@@ -128,12 +129,12 @@ class Builder:
         return len(self._parts) - 1
 
 
-def unpack(data: bytes) -> Mezzanine:
+def unpack(data: bytes | mmap) -> Mezzanine:
     """Read a mezzanine; its parts are views of `data`, and nothing is copied.
 
     A ValueError says that it is of another version, or cut off.
     """
-    if not data.startswith(MAGIC):
+    if data[: len(MAGIC)] != MAGIC:
         raise ValueError(
             f"Expected a mezzanine of this version, {MAGIC!r}, but received {data[:32]!r}. Run the "
             "execution anew: its mezzanine was written by another version of Darkroom."

@@ -110,16 +110,38 @@ def test_what_was_not_made_is_not_compared(client: TestClient) -> None:
     assert client.get("/executions/complete/pictures/source-none").status_code == 404
 
 
-def test_formats_are_called_alike_and_sources_that_were_reduced_say_so(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_formats_are_called_alike(client: TestClient) -> None:
     page = client.get("/executions/complete/view/small").text
     assert page.count("<td>JPEG") == 2
     assert "image/jpeg" not in page
     assert 'data-own="640"' in page
-    assert "data-reduced" not in page
+    assert "data-tiles" not in page
+
+
+def test_of_large_pictures_a_copy_is_sent_and_tiles_are_offered(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = "/executions/complete/pictures"
     monkeypatch.setattr(pictures, "VIEWED_PIXELS", 640 * 427 // 4)
     page = client.get("/executions/complete/view/small").text
-    assert 'data-own="640"' in page
-    assert "is 640 × 427 pixels" in page  # noqa: RUF001
-    assert "it was reduced to 320 × 213" in page  # noqa: RUF001
+    assert f'data-tiles="{base}/source-small" data-width="640" data-height="427"' in page
+    assert 'data-viewed="320"' in page
+    assert f'src="{base}/output-small"' in page
+    monkeypatch.setattr(pictures, "VIEWED_PIXELS", 300)
+    page = client.get("/executions/complete/view/small").text
+    assert f'src="{base}/reduced-small"' in page
+    assert f'data-tiles="{base}/output-small" data-width="300" data-height="200"' in page
+
+
+@pytest.mark.parametrize(
+    ("which", "said"),
+    [
+        ("output-none/0/0", "This execution has made no rendition 'none'."),
+        ("output-document/0/0", "This execution has made no rendition 'document'."),
+        ("source-none/0/0", "This execution has planned no 'none'."),
+        ("reduced-none", "This execution has made no rendition 'none'."),
+    ],
+)
+def test_why_there_is_no_tile_is_said(client: TestClient, which: str, said: str) -> None:
+    answer = client.get(f"/executions/complete/pictures/{which}")
+    assert (answer.status_code, answer.text) == (404, said)
