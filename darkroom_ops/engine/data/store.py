@@ -152,7 +152,7 @@ class Store:
                     "folder."
                 ) from error
             raise Unusable(f"The engine cannot use {self.folder}: {error}.") from error
-        except (sqlite3.DatabaseError, ValueError) as error:
+        except sqlite3.DatabaseError as error:
             raise Unusable(
                 f"The data in {self.folder} is damaged: {error}. It is left as it is: put a sound "
                 f"copy of {FILE} in its place, or name another folder."

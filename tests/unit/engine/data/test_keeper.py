@@ -6,6 +6,7 @@ import logging
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +14,6 @@ import pytest
 from darkroom_ops.engine.data import keeper as module
 from darkroom_ops.engine.data.keeper import Held, Keeper, NoPlace, Unwritten
 from darkroom_ops.engine.data.store import Entry, Key, Store
-from tests.support.pipeline import until
 
 
 class Things:
@@ -120,22 +120,43 @@ def test_a_full_disk_is_told_once_and_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     keeper = Keeper(store := Written(tmp_path), things := Things())
-    monkeypatch.setattr(module, "SAVE_SECONDS", 0.001)
-    monkeypatch.setattr(module, "SHARE", 0)
-    keeper.restore()
-    store.full = True
-    things.numbers.update(a=1)
+    full = [True, True, True, False, True, False]
+
+    def wait(_: float) -> bool:
+        if full:
+            store.full = full.pop(0)
+            things.numbers["a"] = 6 - len(full)
+            return False
+        return True
+
+    monkeypatch.setattr(keeper, "_closing", SimpleNamespace(wait=wait, set=lambda: None))
     with caplog.at_level(logging.WARNING):
-        until(lambda: len(store.writes) > 3 or None)
-    assert [each.getMessage() for each in caplog.records] == [
+        keeper._run()
+    assert [each.getMessage() for each in caplog.records] == 2 * [
         f"nothing new is kept in {store.folder}: database or disk is full"
     ]
-    store.full = False
     keeper.close()
     keeper = Keeper(Store(tmp_path), again := Things())
     keeper.restore()
     keeper.close()
-    assert again.numbers == {"a": 1}
+    assert again.numbers == {"a": 6}
+
+
+def test_a_look_takes_a_twentieth_of_the_time_at_most(
+    kept: tuple[Keeper, Things, Written], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper, _, _ = kept
+    clock = iter([0, 0.05, 1, 1.06, 3, 5])
+    waits: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        waits.append(seconds)
+        return len(waits) == 4
+
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(keeper, "_closing", SimpleNamespace(wait=wait, set=lambda: None))
+    keeper._run()
+    assert waits == pytest.approx([1, 1, 1.2, 40])
 
 
 def test_what_cannot_be_written_at_the_end_is_told(tmp_path: Path) -> None:

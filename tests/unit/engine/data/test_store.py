@@ -58,7 +58,7 @@ def test_bytes_may_be_more_than_a_row_holds(folder: Path, monkeypatch: pytest.Mo
 def test_only_its_owner_may_look(folder: Path) -> None:
     keep(folder, ROCKET)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert stat.S_IMODE((folder / FILE).stat().st_mode) == 0o600
+    assert stat.S_IMODE((folder / "engine.sqlite").stat().st_mode) == 0o600
 
 
 def test_a_write_that_fails_leaves_what_was(folder: Path) -> None:
@@ -166,7 +166,12 @@ def test_a_damaged_file_is_refused_and_left_as_it_is(folder: Path, damage: str) 
     }[damage]
     path.write_bytes(damaged)
 
-    with pytest.raises(Unusable, match=f"The data in {folder} is damaged: .*put a sound copy"):
-        kept(folder)
+    told = f"The data in {folder} is damaged: .*put a sound copy of engine.sqlite"
+    for _ in range(
+        2
+    ):  # who looks first unlocks it, though the error and its frames are still there
+        with pytest.raises(Unusable, match=told) as caught:
+            kept(folder)
+        assert caught.value
 
     assert path.read_bytes() == damaged
