@@ -105,20 +105,19 @@ class World:
 
     def claim(self, **attributes: Any) -> None:
         """Write the image's record anew, as the execution's own unless told otherwise."""
+        own = {"image": "my-photos/a.jpg", "execution": EXECUTION}
         typed = {
             name: {"N" if isinstance(value, int) else "S": str(value)}
-            for name, value in ({"execution": EXECUTION} | attributes).items()
+            for name, value in (own | attributes).items()
         }
-        self.clients["dynamodb"].put_item(
-            TableName=TABLE, Item={"image": {"S": "my-photos/a.jpg"}} | typed
-        )
+        self.clients["dynamodb"].put_item(TableName=TABLE, Item=typed)
 
     def records(self) -> int:
         return len(self.clients["dynamodb"].scan(TableName=TABLE)["Items"])
 
-    def record(self) -> Json:
+    def record(self, key: str = "a.jpg") -> Json:
         found = self.clients["dynamodb"].get_item(
-            TableName=TABLE, Key={"image": {"S": "my-photos/a.jpg"}}
+            TableName=TABLE, Key={"image": {"S": f"my-photos/{key}"}}
         )
         return {name: next(iter(value.values())) for name, value in found["Item"].items()}
 
@@ -291,6 +290,18 @@ def test_a_success_goes_to_one_topic_and_all_else_to_the_other(world: World) -> 
         assert [message["outcome"] for message in world.heard()] == [outcome]
 
 
+def test_commands_name_the_stack_unless_they_find_an_engine(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = Services(world.clients.__getitem__)
+    services.topics = MagicMock()
+    announce(report(), services, world.settings)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:4566")
+    announce(report(), services, world.settings)
+    mails = [json.loads(c.args[2])["email"] for c in services.topics.publish.call_args_list]
+    assert ["--stack photos\n" in mail for mail in mails] == [True, False]
+
+
 def test_an_announcement_tells_its_subject(world: World) -> None:
     told = announce(report(), world.services, world.settings)
     assert told.subject == "Darkroom: FAILED: CorruptImage: a.jpg"
@@ -367,6 +378,8 @@ def test_many_broken_files_are_one_alert_at_once_and_one_summary(world: World) -
     (summary,) = many.sns.publish.call_args_list
     assert summary.kwargs["TopicArn"] == many.settings.alerts_topic
     assert summary.kwargs["Subject"] == "Darkroom: 4 more FAILED: CorruptImage: uploads/"
+    email = json.loads(summary.kwargs["Message"])["email"]
+    assert "\ndarkroom rerun ID --newest --stack photos\n" in email
     assert many.told() == [("SUMMARY", "", "now")]
     many.fail("x")
     assert many.told() == [("FAILED", "x", "now")]
@@ -383,7 +396,7 @@ def test_another_error_folder_or_end_is_told_at_once(world: World) -> None:
         {"input": {"source": {"bucket": "my-photos", "key": "elsewhere/a.jpg"}}},
     ):
         announce(many.report("a") | change, many.services, many.settings)
-        many.services.records(TABLE).mark("my-photos/uploads/a.jpg", "x", "x")
+        many.services.records(TABLE).mark("my-photos/uploads/a.jpg", "x", "x", "")
     assert [told for _, _, told in many.told()] == ["now"] * 4
 
 
@@ -410,10 +423,16 @@ def test_an_alert_goes_out_at_once_if_nothing_can_be_kept_waiting(
     for raised in (client_error("ThrottlingException"), RuntimeError("a defect")):
         monkeypatch.setattr("darkroom.aws.windows.Windows._updated", MagicMock(side_effect=raised))
         many.fail("b")
-    assert [told for _, _, told in many.told()] == ["now"] * 3
+    monkeypatch.setattr("darkroom.aws.windows.Windows._updated", MagicMock(return_value=False))
+    many.fail("b")  # its window closed between the two questions
+    assert [told for _, _, told in many.told()] == ["now"] * 4
 
 
-def test_who_waits_is_told_at_once_if_no_summary_can_be_started(world: World) -> None:
+def test_who_waits_is_told_at_once_if_no_summary_can_be_started(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logger = MagicMock()
+    monkeypatch.setattr("darkroom.steps.notify.logger", logger)
     many = Many(world)
     window = many.services.windows(TABLE)
 
@@ -427,6 +446,8 @@ def test_who_waits_is_told_at_once_if_no_summary_can_be_started(world: World) ->
 
     many.steps.start_execution.side_effect = refuse
     many.fail("a")
+    (said,) = logger.warning.call_args_list
+    assert (said.args[0] % said.args[1]).startswith("the alert could not wait for a summary: ")
     assert many.told() == [("SUMMARY", "", "now"), ("FAILED", "a", "now")]
     many.steps.start_execution.side_effect = None
     many.fail("c")
@@ -523,12 +544,17 @@ def test_a_success_that_cannot_be_told_as_resolved_is_a_success(
     assert [message["outcome"] for message in world.heard()] == ["COMPLETE", "RESOLVED"]
 
 
-def test_a_failure_resolves_nothing_and_a_first_success_neither(world: World) -> None:
+def test_a_failure_resolves_nothing_and_a_first_success_neither(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logger = MagicMock()
+    monkeypatch.setattr("darkroom.steps.notify.logger", logger)
     world.make_the_rest()
     announce(report(**MADE), world.services, world.settings)
     announce(report(redriveCount=1), world.services, world.settings)
     announce(report(redriveCount=2), world.services, world.settings)
     assert [m["outcome"] for m in world.heard()] == ["COMPLETE", "FAILED", "FAILED"]
+    logger.warning.assert_not_called()
 
 
 # ---------------------------------------------------------------------------- what no Catch sees
@@ -691,6 +717,9 @@ def test_the_redrives_that_an_event_does_not_tell_are_asked_for(world: World) ->
     del ended.told["redriveCount"]
     assert deliver(world, ended)
     assert world.record()["announced"] == f"ABORTED {EXECUTION} 1"
+    del ended.described["redriveCount"]
+    assert deliver(world, ended)
+    assert world.record()["announced"] == f"ABORTED {EXECUTION} 0"
 
 
 def test_a_redriven_execution_that_broke_is_told_though_its_first_failure_was(
@@ -739,6 +768,19 @@ def test_the_end_of_a_request_for_another_bucket_touches_no_record_of_this_one(
     assert deliver(world, Ended("ABORTED", input=json.dumps({"source": source})))
     assert world.record()["status"] == "IN_PROGRESS"
     assert "announced" not in world.record()
+
+
+@pytest.mark.parametrize(
+    ("key", "known"), [("", False), ("a", True), ("é" * 512, True), ("é" * 512 + "x", False)]
+)
+def test_the_record_of_an_execution_is_that_of_a_key_that_s3_can_have(
+    world: World, key: str, known: bool
+) -> None:
+    world.make_the_rest()
+    world.claim(status="IN_PROGRESS", image=f"my-photos/{key}")
+    given = json.dumps({"source": {"bucket": "my-photos", "key": key}})
+    assert deliver(world, Ended("ABORTED", input=given))
+    assert world.record(key)["status"] == ("FAILED" if known else "IN_PROGRESS")
 
 
 def test_an_execution_without_error_and_input_is_told_too(world: World) -> None:
@@ -873,6 +915,7 @@ def test_the_alert_goes_out_without_the_table_and_the_log_says_so(
     table = MagicMock(**{"get_item.side_effect": raised, "update_item.side_effect": raised})
     world.clients["dynamodb"] = table
     assert deliver(world, Ended("ABORTED"))
+    assert table.get_item.call_args.kwargs["ConsistentRead"] is True
     assert len(world.heard()) == 1
     said = [call.args[0] % call.args[1:] for call in logger.warning.call_args_list]
     why = f"The record of my-photos/a.jpg {because} Run it again."

@@ -61,10 +61,10 @@ class Records:
             {":mark": {"S": mark}},
         )
 
-    def mark(self, image: str, execution: str, mark: str, alerted: str = "") -> None:
+    def mark(self, image: str, execution: str, mark: str, alerted: str) -> None:
         """Write that an outcome was announced, if the record is still the execution's.
 
-        With the fault and the error that an alert told of.
+        With the fault and the error that an alert told of; nothing of a success.
         """
         update, values = "SET announced = :mark", {":mark": {"S": mark}}
         if alerted:

@@ -300,10 +300,10 @@ def _image(payload: object, execution: str, source_bucket: str) -> str:
     source = rerun_request(payload).get("source")
     named = source if isinstance(source, Mapping) else {}
     bucket, key = named.get("bucket"), named.get("key")
-    size = len(key.encode(errors="replace")) if isinstance(key, str) else 0
-    if bucket == source_bucket and 0 < size <= keys.MAX_KEY_BYTES:
-        return keys.record_key(source_bucket, str(key))
-    return f"invalid request/{execution}"
+    if bucket != source_bucket or not isinstance(key, str):
+        return f"invalid request/{execution}"
+    known = 0 < len(key.encode()) <= keys.MAX_KEY_BYTES
+    return keys.record_key(source_bucket, key) if known else f"invalid request/{execution}"
 
 
 # What follows must not keep an alert from going out: each part only logs its failure.
