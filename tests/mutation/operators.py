@@ -18,6 +18,7 @@ _NOISE = (
     m.Arg(keyword=m.Name("strict"), value=m.Name("True")),  # of a zip whose parts are as long
     m.Arg(keyword=m.Name("check"), value=m.Name("False")),  # what holds anyway
     m.Call(func=m.Name("TypeVar")),
+    m.Subscript(value=m.Name("Callable")),
 )
 
 

@@ -434,3 +434,5 @@ def test_all_pictures_within_a_drawing_count() -> None:
     with pytest.raises(ImageTooLarge, match="38,400 pixels"):
         open_image(data, "svg", Limits(max_pixels=38_399))
     assert open_image(data, "svg", Limits(max_pixels=38_400))
+    with pytest.raises(ImageTooLarge, match="19,200 pixels"):  # one that is too large by itself
+        open_image(data, "svg", Limits(max_pixels=19_199))
