@@ -149,8 +149,8 @@ class StackEvidence:
     def executions(self) -> Iterator[Execution]:
         """Yield every execution, without its states."""
         client = self._at.stepfunctions
-        for item in listed(client, self._at.state_machine_arn):
-            yield read(client.describe_execution(executionArn=item["executionArn"]), [])
+        for each in listed(client, self._at.state_machine_arn):
+            yield read(client.describe_execution(executionArn=each.arn), [])
 
     def command(self, bucket: str, key: str) -> str:
         """Return the command that runs an image."""

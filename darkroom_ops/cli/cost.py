@@ -74,7 +74,7 @@ def cost(
 
     begin = since_of(since)
     deployment = target.deployment()
-    executions = Executions(deployment)
+    executions = Executions(deployment, itemized=True)
     screen = target.screen()
     with display.waiting(screen, "Reading executions"):
         listed = executions.each(since=begin, prefix=prefix, costs=False)

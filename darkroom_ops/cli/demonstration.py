@@ -159,7 +159,7 @@ class Demo:
     def estimate(self) -> None:
         """Estimate what each execution would have cost on AWS."""
         deployment = self.engine.deployment
-        memory = cost.Memory(deployment.lambda_)
+        memory = cost.Memory(lambda: deployment.lambda_)
         for sample in self.samples:
             if sample.execution is not None:
                 sample.cost = cost.estimate(sample.execution, memory)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -189,12 +189,16 @@ def _start(deployment: Deployment, plan: _Plan, screen: Console) -> str:
 
 def _uploaded(deployment: Deployment, path: Path, source: SourceObject) -> SourceObject:
     """Upload a file and return the very version that it became."""
+    import msgspec
+
     try:
         body = path.read_bytes()
     except OSError as error:
         raise WrongUse(f"Expected to read {path}, but: {error.strerror}.") from None
     put = deployment.s3.put_object(Bucket=source.bucket, Key=source.key, Body=body)
-    return replace(source, version_id=put.get("VersionId"), etag=put["ETag"].strip('"'))
+    return msgspec.structs.replace(
+        source, version_id=put.get("VersionId"), etag=put["ETag"].strip('"')
+    )
 
 
 def _not_started(deployment: Deployment, source: SourceObject) -> NoReturn:

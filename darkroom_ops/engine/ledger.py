@@ -6,7 +6,6 @@ What an execution was and cost is found out when it ends. AWS has no such thing.
 from __future__ import annotations
 
 import datetime
-import json
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,7 +14,7 @@ import msgspec
 
 from darkroom_ops.engine import backends
 from darkroom_ops.engine.spool import Place
-from darkroom_ops.executions.listed import Line, cost_of, listed
+from darkroom_ops.executions.listed import Bill, cost_of, listed
 from darkroom_ops.executions.model import read
 
 
@@ -42,9 +41,9 @@ class Ledger:
             event["timestamp"] = datetime.datetime.fromisoformat(event["timestamp"])
         execution = read(said, events)
         price = cost_of(execution, self._memory_mb())
-        line = Line(
+        line = Bill(
             listed(execution, price),
             said["redriveCount"],
             None if price is None else price.quantities,
         )
-        return json.dumps(msgspec.to_builtins(line)).encode()
+        return msgspec.json.encode(line)

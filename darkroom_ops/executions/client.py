@@ -34,6 +34,8 @@ from darkroom_ops.executions.index import Index
 from darkroom_ops.executions.listed import (
     FAILURES,
     OUTCOMES,
+    Bill,
+    Entry,
     Filter,
     Line,
     Listed,
@@ -41,7 +43,7 @@ from darkroom_ops.executions.listed import (
 )
 from darkroom_ops.executions.listed import listed as line_of
 from darkroom_ops.executions.model import RUNNING, Execution, read
-from darkroom_ops.executions.watch import history, listed, newest, started_since
+from darkroom_ops.executions.watch import history, listed, started_since
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.literals import ExecutionStatusType
@@ -56,9 +58,6 @@ STATUSES: tuple[str, ...] = (*AWS_STATUSES, *OUTCOMES)
 
 LISTED = 1000
 """Executions in one answer of ListExecutions, at most (its API reference)."""
-
-LISTED_LOCALLY = 200
-"""Executions in one answer of the engine: there an item costs time, and a request hardly any."""
 
 SEARCHED = 10_000
 """Executions that are looked through for the beginning of a name."""
@@ -121,13 +120,15 @@ class ListPage:
 class Executions:
     """The executions of a stack. Threads may share it."""
 
-    def __init__(self, deployment: Deployment) -> None:
+    def __init__(self, deployment: Deployment, *, itemized: bool = False) -> None:
+        """Read a stack's; `itemized` where :meth:`cost_of` is asked for many of an engine."""
         self._deployment = deployment
+        self._itemized = itemized
+        self._bills: dict[tuple[str, datetime.datetime | None], tuple[float, ...]] = {}
         self._client = deployment.stepfunctions
-        self._memory = cost.Memory(deployment.lambda_)
-        self._listed: Recent[_Known] = Recent(KEPT_LISTED)
+        self._memory = cost.Memory(lambda: deployment.lambda_)
+        self._listed: Recent[Entry] = Recent(KEPT_LISTED)
         self._whole: Recent[Execution] = Recent(KEPT_WHOLE)
-        self._priced: Recent[tuple[float, ...]] = Recent(KEPT_LISTED)
         self._has_ledger = deployment.endpoint is not None
         self._index: Index | None = None
         self._indexing = threading.Lock()
@@ -158,12 +159,12 @@ class Executions:
             return self._in_front(before, only, limit, costs=costs, fold=fold)
         end = None if patience is None else time.monotonic() + patience
         rows, looked, last = _Rows(limit, fold=fold), 0, None
-        for item, taken in self._looked(only, after, costs=costs, expected=limit + 1):
-            if taken is not None and not rows.add(item, taken):
+        for entry, taken in self._looked(only, after, costs=costs, expected=limit + 1):
+            if taken is not None and not rows.add(entry, taken):
                 return rows.page(last, newer=after is not None, looked=looked)
-            looked, last = looked + 1, item
+            looked, last = looked + 1, entry
             if end is not None and time.monotonic() > end:
-                return rows.page(item, newer=after is not None, looked=looked, cut=True)
+                return rows.page(entry, newer=after is not None, looked=looked, cut=True)
         return rows.page(None, newer=after is not None, looked=looked)
 
     def _in_front(
@@ -171,22 +172,22 @@ class Executions:
     ) -> ListPage:
         """Return the part of the list that ends in front of a place."""
         front = [
-            (item, taken)
-            for item, taken in self._looked(only, None, costs=False, expected=LISTED, until=place)
+            (entry, taken)
+            for entry, taken in self._looked(only, None, costs=False, expected=LISTED, until=place)
             if taken is not None
         ]
         rows, whole = _Rows(limit, fold=fold, backwards=True), True
-        for item, taken in reversed(front):
-            if not rows.add(item, taken):
+        for entry, taken in reversed(front):
+            if not rows.add(entry, taken):
                 whole = False
                 break
         page = rows.page(rows.last, newer=not whole, looked=len(front))
         if not costs:
             return page
-        item_of = {taken.arn: item for item, taken in front}
+        entry_of = {taken.arn: entry for entry, taken in front}
         with ThreadPoolExecutor(AT_ONCE, "executions") as pool:
             taken_anew = pool.map(
-                lambda each: self._take(item_of[each.arn], only, costs=True) or each, page.items
+                lambda each: self._take(entry_of[each.arn], only, costs=True) or each, page.items
             )
             return dataclasses.replace(page, items=tuple(taken_anew))
 
@@ -221,64 +222,54 @@ class Executions:
         costs: bool,
         expected: int,
         until: str | None = None,
-    ) -> Iterator[tuple[Mapping[str, Any], Listed | None]]:
+    ) -> Iterator[tuple[Entry, Listed | None]]:
         """Yield what is looked at, with its line if it is wanted, as far as the place `until`."""
         status = only.status
         if status is not None and status not in STATUSES:
             raise ValueError(f"Expected one of {', '.join(STATUSES)}, but received {status!r}.")
         narrowed = only != ALL or after is not None or until is not None
-        most = LISTED_LOCALLY if self._deployment.endpoint else LISTED
-        size = most if narrowed else min(most, max(1, expected))
-        items = self._items(status, size, every=narrowed or expected > most)
+        entries = self._entries(status, LISTED if narrowed else min(LISTED, max(1, expected)))
         if after is not None:
-            items = _behind(after, items)
+            entries = _behind(after, entries)
         if until is not None:
-            items = _in_front_of(until, items)
+            entries = _in_front_of(until, entries)
         if only.since is not None:
-            items = started_since(only.since, items)
+            entries = started_since(only.since, entries)
 
-        def take(item: Mapping[str, Any]) -> tuple[Mapping[str, Any], Listed | None]:
-            return item, self._take(item, only, costs=costs)
+        def take(entry: Entry) -> tuple[Entry, Listed | None]:
+            return entry, self._take(entry, only, costs=costs)
 
         with ThreadPoolExecutor(AT_ONCE, "executions") as pool:
-            while batch := list(itertools.islice(items, min(BATCH, max(1, expected)))):
+            while batch := list(itertools.islice(entries, min(BATCH, max(1, expected)))):
                 # What is remembered needs no thread: handing it to one costs more than looking.
-                unknown = self._unknown_of(batch)
-                if self._has_ledger and _ended(unknown) > AT_ONCE:
-                    self._read_ledger()
-                    unknown = self._unknown_of(batch)
+                unknown = [each for each in batch if each.known is None]
+                if self._index and sum(each.status != RUNNING for each in unknown) > AT_ONCE:
+                    self._index.learn(self._ledger() or ())
+                    unknown = [each for each in batch if each.known is None]
                 yield from (pool.map if unknown else map)(take, batch)
-
-    def _unknown_of(self, batch: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        """Return what is not remembered."""
-        return [item for item in batch if self._listed.get(_key(item)) is None]
 
     def _indexed(self) -> Index | None:
         """Return the index of all executions; None where the engine has no ledger."""
         with self._indexing:
-            if self._index is None and (lines := self._read_ledger()) is not None:
-                machine = self._deployment.state_machine_arn
-                ours = execution_arn(machine, "")
-                mine = (line for line in lines if line.listed.arn.startswith(ours))
-                self._index = Index(self._client, machine, mine)
+            if self._index is None and (lines := self._ledger()) is not None:
+                self._index = Index(self._client, self._deployment.state_machine_arn, lines)
             return self._index
 
-    def _read_ledger(self) -> list[Line] | None:
-        """Remember all that the engine says has ended: that is one request, for whatever number."""
+    def _ledger(self) -> Iterator[Line] | None:
+        """Return all that the engine says has ended: that is one request, for whatever number."""
         bucket, key = LEDGER
+        type_: Any = list[Bill] if self._itemized else list[Line]
         try:
             answer = self._deployment.s3.get_object(Bucket=bucket, Key=key)
-            lines = msgspec.json.decode(answer["Body"].read(), type=list[Line])
+            lines: list[Line] = msgspec.json.decode(answer["Body"].read(), type=type_)
         except (ClientError, BotoCoreError, msgspec.DecodeError):
             self._has_ledger = False  # another emulator
             return None
         for line in lines:
-            each = line.listed
-            key_ = (each.arn, each.status, each.stopped, line.redrives)
-            self._listed.put(key_, _Known(each, costed=True))
-            if line.quantities is not None:
-                self._priced.put((each.arn, each.stopped), line.quantities)
-        return lines
+            if isinstance(line, Bill) and line.quantities is not None:
+                self._bills[line.listed.arn, line.listed.stopped] = line.quantities
+        ours = execution_arn(self._deployment.state_machine_arn, "")
+        return (line for line in lines if line.listed.arn.startswith(ours))
 
     def get(self, arn: str) -> Execution:
         """Return an execution with its states, as far as it has come."""
@@ -306,7 +297,7 @@ class Executions:
 
     def cost_of(self, each: Listed) -> Cost | None:
         """Return what an execution of the list cost, line by line."""
-        known = self._priced.get((each.arn, each.stopped))
+        known = self._bills.get((each.arn, each.stopped))
         return self.cost(self.get(each.arn)) if known is None else cost.billed(known)
 
     def find(self, text: str) -> str:
@@ -373,62 +364,62 @@ class Executions:
 
     def names(self, beginning: str = "", limit: int = 50) -> list[tuple[str, str]]:
         """Return names of recent executions with their status, newest first, for completion."""
-        items = itertools.islice(self._items(None, LISTED), LISTED)
-        named = ((i["name"], i["status"]) for i in items if i["name"].startswith(beginning))
+        entries = itertools.islice(self._entries(None, LISTED), LISTED)
+        named = ((each.name, each.status) for each in entries if each.name.startswith(beginning))
         return list(itertools.islice(named, limit))
 
-    def _items(
-        self, status: str | None, size: int, *, every: bool = False
-    ) -> Iterator[Mapping[str, Any]]:
+    def _entries(self, status: str | None, size: int) -> Iterator[Entry]:
         """Yield what ListExecutions says, newest first, narrowed as far as that alone can tell.
 
-        Where `every` one may be looked at, an engine is asked for all in one request, and from then
-        on for what is new.
+        An engine is asked for all in one request, and from then on for what is new.
         """
-        if self._has_ledger and (every or self._index) and (index := self._indexed()):
+        if self._has_ledger and (index := self._indexed()):
             said = "SUCCEEDED" if status in OUTCOMES else status
             wanted = FAILURES if said == "FAILED" else {said}
-            yield from (i for i in index.items() if said is None or i["status"] in wanted)
+            yield from (e for e in index.entries() if said is None or e.status in wanted)
             return
         only: dict[str, Any] = {}
         if status in OUTCOMES:
             only["statusFilter"] = "SUCCEEDED"
         elif status is not None and status != "FAILED":
             only["statusFilter"] = status
-        for item in listed(self._client, self._deployment.state_machine_arn, size, **only):
-            if status != "FAILED" or item["status"] in FAILURES:
-                yield item
+        for entry in listed(self._client, self._deployment.state_machine_arn, size, **only):
+            if status != "FAILED" or entry.status in FAILURES:
+                yield self._listed.get(entry.key) or entry
 
-    def _take(self, item: Mapping[str, Any], only: Filter, *, costs: bool) -> Listed | None:
+    def _take(self, entry: Entry, only: Filter, *, costs: bool) -> Listed | None:
         """Return an execution if it is wanted, asking for no more than that needs."""
-        known = self._listed.get(_key(item))
-        if known is not None and known.costed:
-            return known.listed if only.wants(known.listed) else None
+        known = entry.known
+        if known is not None and entry.costed:
+            return known if only.wants(known) else None
         # Which state failed is known only of what has been read whole.
         whole = costs or only.step is not None
         first = dataclasses.replace(only, step=None)
-        if known is not None and not first.wants(known.listed):
+        if known is not None and not first.wants(known):
             return None
         if known is not None and not whole:
-            return known.listed
-        described = self._client.describe_execution(executionArn=item["executionArn"])
-        taken = _Known(line_of(read(described, [])), costed=False)
-        if whole and first.wants(taken.listed) and taken.listed.status != RUNNING:
+            return known
+        described = self._client.describe_execution(executionArn=entry.arn)
+        taken, costed = line_of(read(described, [])), False
+        if whole and first.wants(taken) and taken.status != RUNNING:
             # A history that cannot be read, or may not be, costs its cost and not the list.
             with contextlib.suppress(ClientError):
                 execution = self._read(described)
-                taken = _Known(line_of(execution, self.cost(execution)), costed=True)
-        if taken.listed.status == item["status"] != RUNNING:
-            self._listed.put(_key(item), taken)
-        return taken.listed if only.wants(taken.listed) else None
+                taken, costed = line_of(execution, self.cost(execution)), True
+        if taken.status == entry.status != RUNNING:
+            entry.known, entry.costed = taken, costed
+            if self._index is None:
+                self._listed.put(entry.key, entry)
+        return taken if only.wants(taken) else None
 
     def _read(self, described: Mapping[str, Any]) -> Execution:
-        known = self._whole.get(_key(described))
+        key = Entry.of(described).key
+        known = self._whole.get(key)
         if known is not None:
             return known
         # The history comes last: of an execution that had ended before, it is complete.
         execution = read(described, history(self._client, described["executionArn"]))
-        return self._whole.put(_key(described), execution) if execution.ended else execution
+        return self._whole.put(key, execution) if execution.ended else execution
 
     def _describe(self, arn: str) -> Mapping[str, Any] | None:
         try:
@@ -458,18 +449,17 @@ class Executions:
         """Return the only execution whose name begins so."""
         fitting = []
         if len(name) >= NAME_PART:
-            items = itertools.islice(self._items(None, LISTED), SEARCHED)
-            fitting = [item for item in items if item["name"].startswith(name)]
+            entries = itertools.islice(self._entries(None, LISTED), SEARCHED)
+            fitting = [each for each in entries if each.name.startswith(name)]
         if not fitting:
             raise self._unknown(name)
         if len(fitting) > 1:
-            some = ", ".join(item["name"] for item in fitting[:5])
+            some = ", ".join(each.name for each in fitting[:5])
             raise NoSuchExecution(
                 f"Expected {name!r} to begin the name of one execution, but {len(fitting)} begin "
                 f"so: {some}{', …' if len(fitting) > 5 else ''}. Give more of it."  # noqa: PLR2004
             )
-        arn: str = fitting[0]["executionArn"]
-        return arn
+        return fitting[0].arn
 
     def _unknown(self, name: str) -> NoSuchExecution:
         where = self._deployment.endpoint or f"AWS, region {self._deployment.region}"
@@ -480,18 +470,6 @@ class Executions:
         )
 
 
-def _ended(items: list[Mapping[str, Any]]) -> int:
-    return sum(item["status"] != RUNNING for item in items)
-
-
-@dataclass(frozen=True)
-class _Known:
-    """An execution that has ended, and whether its cost has been asked for."""
-
-    listed: Listed
-    costed: bool
-
-
 class _Rows:
     """The lines of a page, as they are found: from the newest on, or backwards."""
 
@@ -499,11 +477,11 @@ class _Rows:
         self._limit = limit
         self._fold = fold
         self._backwards = backwards
-        self._found: list[tuple[Mapping[str, Any], Listed]] = []
+        self._found: list[tuple[Entry, Listed]] = []
         self._lines = 0
         self._images: set[tuple[str, str]] = set()
 
-    def add(self, item: Mapping[str, Any], taken: Listed) -> bool:
+    def add(self, entry: Entry, taken: Listed) -> bool:
         """Take an execution; return whether there was room for it."""
         image = self._image(taken)
         if image is None or image not in self._images:
@@ -514,7 +492,7 @@ class _Rows:
             return False
         if image is not None:
             self._images.add(image)
-        self._found.append((item, taken))
+        self._found.append((entry, taken))
         return True
 
     def _image(self, taken: Listed) -> tuple[str, str] | None:
@@ -524,14 +502,12 @@ class _Rows:
         return taken.source.bucket, taken.source.key
 
     @property
-    def last(self) -> Mapping[str, Any] | None:
+    def last(self) -> Entry | None:
         """The oldest of them."""
         found = self._found[:1] if self._backwards else self._found[-1:]
         return found[0][0] if found else None
 
-    def page(
-        self, last: Mapping[str, Any] | None, *, newer: bool, looked: int, cut: bool = False
-    ) -> ListPage:
+    def page(self, last: Entry | None, *, newer: bool, looked: int, cut: bool = False) -> ListPage:
         """Return the page; behind `last` there are more."""
         found = self._found[::-1] if self._backwards else self._found
         lines: list[Listed] = []
@@ -555,14 +531,9 @@ class _Rows:
         )
 
 
-def _key(said: Mapping[str, Any]) -> tuple[object, ...]:
-    """Return the execution, with what changes when an ended one is redriven."""
-    return said["executionArn"], said["status"], said.get("stopDate"), said.get("redriveCount", 0)
-
-
-def _place(item: Mapping[str, Any]) -> str:
+def _place(entry: Entry) -> str:
     """Return where an execution stands in the list: it may have moved when one goes on there."""
-    return f"{newest(item).isoformat()} {item['executionArn']}"
+    return f"{entry.newest.isoformat()} {entry.arn}"
 
 
 def _read_place(place: str) -> tuple[datetime.datetime, str] | None:
@@ -574,29 +545,29 @@ def _read_place(place: str) -> tuple[datetime.datetime, str] | None:
         return None
 
 
-def _behind(place: str, items: Iterator[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+def _behind(place: str, entries: Iterator[Entry]) -> Iterator[Entry]:
     """Yield what stands behind a place of the list; nothing if it is none."""
     if (read_ := _read_place(place)) is None:
         return
     moment, arn = read_
     passed = False
-    for item in items:
-        time_ = newest(item)
+    for entry in entries:
+        time_ = entry.newest
         if time_ < moment or (time_ == moment and passed):
-            yield item
-        passed |= (time_, item["executionArn"]) == (moment, arn)
+            yield entry
+        passed |= (time_, entry.arn) == (moment, arn)
 
 
-def _in_front_of(place: str, items: Iterator[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+def _in_front_of(place: str, entries: Iterator[Entry]) -> Iterator[Entry]:
     """Yield what stands in front of a place of the list; nothing if it is none."""
     if (read_ := _read_place(place)) is None:
         return
     moment, arn = read_
-    for item in items:
-        time_ = newest(item)
-        if time_ < moment or (time_ == moment and item["executionArn"] == arn):
+    for entry in entries:
+        time_ = entry.newest
+        if time_ < moment or (time_ == moment and entry.arn == arn):
             return
-        yield item
+        yield entry
 
 
 def _narrowed(

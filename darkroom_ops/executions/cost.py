@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -202,15 +202,17 @@ def _reaches_mailboxes(attempt: Attempt) -> bool:
 class Memory(dict[str, int]):
     """Memory of Lambda functions in MiB, by name; each is asked for when it is first needed."""
 
-    def __init__(self, client: LambdaClient) -> None:
+    def __init__(self, client: Callable[[], LambdaClient]) -> None:
+        """Ask by a client, which takes a while to make: so it is made when it is needed."""
         super().__init__()
         self._client = client
 
     def __missing__(self, name: str) -> int:
         """Ask for a function; a KeyError says that there is none any more."""
+        client = self._client()
         try:
-            memory = self._client.get_function_configuration(FunctionName=name)["MemorySize"]
-        except self._client.exceptions.ResourceNotFoundException:
+            memory = client.get_function_configuration(FunctionName=name)["MemorySize"]
+        except client.exceptions.ResourceNotFoundException:
             raise KeyError(name) from None
         self[name] = memory
         return memory

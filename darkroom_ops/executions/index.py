@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime
 import threading
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from operator import attrgetter
+from typing import TYPE_CHECKING
 
+from darkroom_ops.executions.listed import Entry
 from darkroom_ops.executions.model import RUNNING
-from darkroom_ops.executions.watch import listed, newest
+from darkroom_ops.executions.watch import listed
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -33,36 +35,37 @@ class Index:
         self._client = client
         self._machine = machine
         self._lock = threading.Lock()
-        self._items = {line.listed.arn: _item(line) for line in ended}
-        self._sorted: list[Mapping[str, Any]] = []
-        self._seen = max(map(newest, self._items.values()), default=None)
-        for item in listed(client, machine, statusFilter=RUNNING):
-            self._items[item["executionArn"]] = item
+        self._entries = {line.listed.arn: Entry.of_line(line) for line in ended}
+        self._sorted: list[Entry] = []
+        self._seen = max((each.newest for each in self._entries.values()), default=None)
+        for entry in listed(client, machine, statusFilter=RUNNING):
+            self._entries[entry.arn] = entry
 
-    def items(self) -> list[Mapping[str, Any]]:
+    def entries(self) -> list[Entry]:
         """Return all of them as they are now."""
         with self._lock:
-            changed = False
-            for item in listed(self._client, self._machine, PAGE):
-                changed |= self._items.get(item["executionArn"]) != item
-                self._items[item["executionArn"]] = item
-                if self._seen is not None and newest(item) < self._seen - SLACK:
+            changed = not self._sorted
+            for entry in listed(self._client, self._machine, PAGE):
+                known = self._entries.get(entry.arn)
+                if known is None or known.key != entry.key:
+                    self._entries[entry.arn] = entry
+                    changed = True
+                if self._seen is not None and entry.newest < self._seen - SLACK:
                     break
-            if changed or self._seen is None:
-                self._sorted = sorted(self._items.values(), key=newest, reverse=True)
+            if changed:
+                self._sorted = sorted(
+                    self._entries.values(), key=attrgetter("newest"), reverse=True
+                )
             if self._sorted:
-                self._seen = newest(self._sorted[0])
+                self._seen = self._sorted[0].newest
             return self._sorted
 
-
-def _item(line: Line) -> Mapping[str, Any]:
-    """Return an execution that has ended as ListExecutions names it."""
-    each = line.listed
-    return {
-        "executionArn": each.arn,
-        "name": each.name,
-        "status": each.status,
-        "startDate": each.started,
-        "stopDate": each.stopped,
-        "redriveCount": line.redrives,
-    }
+    def learn(self, ended: Iterable[Line]) -> None:
+        """Take from the engine's lines what is not known of executions yet."""
+        with self._lock:
+            for line in ended:
+                entry = self._entries.get(line.listed.arn)
+                if entry is not None and not entry.costed:
+                    said = Entry.of_line(line)
+                    if said.key == entry.key:
+                        entry.known, entry.costed = said.known, True

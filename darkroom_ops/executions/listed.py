@@ -5,10 +5,13 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import msgspec
 
 from darkroom_ops.executions import cost
 from darkroom_ops.executions.cost import Cost
-from darkroom_ops.executions.model import Execution, SourceObject
+from darkroom_ops.executions.model import RUNNING, Execution, SourceObject
 
 OUTCOMES = ("COMPLETE", "ALREADY_PROCESSED", "SUPERSEDED")
 """What a successful execution's output says."""
@@ -16,12 +19,14 @@ OUTCOMES = ("COMPLETE", "ALREADY_PROCESSED", "SUPERSEDED")
 FAILURES = {"FAILED", "TIMED_OUT", "ABORTED"}
 
 
-@dataclass(frozen=True)
-class Listed:
-    """An execution in a list: what :class:`Execution` says of it, without its states."""
+class Listed(msgspec.Struct, frozen=True, gc=False):
+    """An execution in a list: what :class:`Execution` says of it, without its states.
+
+    A console holds tens of thousands of them: they are small, and no garbage collection visits
+    them.
+    """
 
     arn: str
-    name: str
     status: str
     outcome: str | None
     error: str | None
@@ -33,18 +38,80 @@ class Listed:
     step: str | None = None  # the state that failed; None where none did, and when it is not known
 
     @property
+    def name(self) -> str:
+        """Its name, with which its ARN ends."""
+        return self.arn.rpartition(":")[2]
+
+    @property
     def folder(self) -> str:
         """The folder of its image; empty where it names none."""
         return self.source.key.rpartition("/")[0] if self.source else ""
 
 
-@dataclass(frozen=True)
-class Line:
-    """What the engine says of an execution that has ended: its line of the list, what is billed."""
+class Line(msgspec.Struct, frozen=True, gc=False):
+    """What the engine says of an execution that has ended: its line of the list."""
 
     listed: Listed
     redrives: int
+
+
+class Bill(Line, frozen=True, gc=False):
+    """The same, with what is billed."""
+
     quantities: tuple[float, ...] | None  # None where it called a function that is gone
+
+
+class Entry(msgspec.Struct, gc=False):
+    """An execution as ListExecutions names it, and its line as far as that has been read."""
+
+    arn: str
+    status: str
+    started: datetime.datetime
+    stopped: datetime.datetime | None
+    redrives: int
+    redriven: datetime.datetime | None = None
+    known: Listed | None = None
+    costed: bool = False  # whether what it cost has been asked for
+
+    @classmethod
+    def of(cls, said: Mapping[str, Any]) -> Entry:
+        """Return what ListExecutions says of one, or DescribeExecution."""
+        return cls(
+            said["executionArn"],
+            said["status"],
+            said["startDate"],
+            said.get("stopDate"),
+            said.get("redriveCount", 0),
+            said.get("redriveDate"),
+        )
+
+    @classmethod
+    def of_line(cls, line: Line) -> Entry:
+        """Return what the engine's line says."""
+        each = line.listed
+        return cls(
+            each.arn, each.status, each.started, each.stopped, line.redrives,
+            known=each, costed=True,
+        )  # fmt: skip
+
+    @property
+    def name(self) -> str:
+        """Its name, with which its ARN ends."""
+        return self.arn.rpartition(":")[2]
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """The execution, with what changes when an ended one is redriven."""
+        return self.arn, self.status, self.stopped, self.redrives
+
+    @property
+    def newest(self) -> datetime.datetime:
+        """The time by which a list has the newest first (API reference, ListExecutions).
+
+        It is the end of an execution; of one that runs, its start or its last redrive.
+        """
+        running = self.redriven or self.started
+        return running if self.status == RUNNING else self.stopped or running
 
 
 @dataclass(frozen=True)
@@ -93,7 +160,6 @@ def listed(execution: Execution, price: Cost | None = None) -> Listed:
     """Return the line of an execution; its step needs its states."""
     return Listed(
         arn=execution.arn,
-        name=execution.name,
         status=execution.status,
         outcome=execution.outcome,
         error=execution.error,

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import msgspec
 from darkroom.contract.requests import event_source
 
 from darkroom_ops.executions.history import Redrive, StateRun, latest, parsed, redrives, states
@@ -49,8 +50,7 @@ class Image:
     bytes: int
 
 
-@dataclass(frozen=True)
-class SourceObject:
+class SourceObject(msgspec.Struct, frozen=True, gc=False):
     """The object that an execution is about."""
 
     bucket: str

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from darkroom_ops.executions.history import parsed
+from darkroom_ops.executions.listed import Entry
 from darkroom_ops.executions.model import (
     RUNNING,
     Change,
@@ -91,8 +92,8 @@ def find_started(
     others: set[str] = set()
     deadline = time.monotonic() + seconds
     while True:
-        for item in started_since(since - CLOCKS_DIFFER, listed(client, machine, LISTED)):
-            arn: str = item["executionArn"]
+        for each in started_since(since - CLOCKS_DIFFER, listed(client, machine, LISTED)):
+            arn = each.arn
             if arn in others:
                 continue
             payload = parsed(client.describe_execution(executionArn=arn).get("input"))
@@ -104,39 +105,26 @@ def find_started(
         time.sleep(interval)
 
 
-def listed(
-    client: SFNClient, machine: str, size: int = 1000, **only: Any
-) -> Iterator[Mapping[str, Any]]:
-    """Yield what ListExecutions says of each, by :func:`newest`, asking for so many at a time."""
+def listed(client: SFNClient, machine: str, size: int = 1000, **only: Any) -> Iterator[Entry]:
+    """Yield what ListExecutions says of each, the newest first, asking for so many at a time."""
     pages = client.get_paginator("list_executions").paginate(
         stateMachineArn=machine, PaginationConfig={"PageSize": size}, **only
     )
     for page in pages:
-        yield from page["executions"]
+        yield from map(Entry.of, page["executions"])
 
 
-def newest(item: Mapping[str, Any]) -> datetime.datetime:
-    """Return the time by which a list has the newest first (API reference, ListExecutions).
-
-    It is the end of an execution; of one that runs, its start or its last redrive.
-    """
-    running: datetime.datetime = item.get("redriveDate") or item["startDate"]
-    return running if item["status"] == RUNNING else item.get("stopDate") or running
-
-
-def started_since(
-    begin: datetime.datetime, items: Iterable[Mapping[str, Any]]
-) -> Iterator[Mapping[str, Any]]:
+def started_since(begin: datetime.datetime, entries: Iterable[Entry]) -> Iterator[Entry]:
     """Yield those of a list that started since then.
 
     An old one that was redriven may stand before them. The first that ended before `begin` is the
     last to be looked at: what stands behind it started even earlier.
     """
-    for item in items:
-        if item["status"] != RUNNING and newest(item) < begin:
+    for each in entries:
+        if each.status != RUNNING and each.newest < begin:
             return
-        if item["startDate"] >= begin:
-            yield item
+        if each.started >= begin:
+            yield each
 
 
 def _is_event(payload: object) -> bool:
@@ -167,8 +155,8 @@ class Watcher:
         """Return what started or ended since the last call, oldest first, without states."""
         happened = []
         missing = set(self._running)
-        for item in listed(self._client, self._machine, LISTED):
-            arn, status = item["executionArn"], item["status"]
+        for each in listed(self._client, self._machine, LISTED):
+            arn, status = each.arn, each.status
             if arn in self._ended and status != RUNNING:
                 if not missing:
                     break

@@ -53,7 +53,7 @@ def test_each_line_is_what_was_called(
 
     client = pipeline.at.stepfunctions
     execution = fetch(client, run.arn)
-    estimate = cost.estimate(execution, cost.Memory(pipeline.at.lambda_))
+    estimate = cost.estimate(execution, cost.Memory(lambda: pipeline.at.lambda_))
 
     billed = Counter[str]()
     for each, number in called.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import json
 import os
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from darkroom_ops.cli import address
@@ -185,22 +185,19 @@ def test_the_engine_says_at_once_what_asking_for_each_says(
 ) -> None:
     if pipeline.engine is None:
         pytest.skip("only the engine has such an answer")
-    quickly, slowly = Executions(pipeline.at), Executions(pipeline.at)
+    quickly, slowly = Executions(pipeline.at, itemized=True), Executions(pipeline.at)
     slowly._has_ledger = False
-    client = pipeline.at.stepfunctions
-    asked = client.list_executions(stateMachineArn=pipeline.at.state_machine_arn)["executions"]
-    quickly._read_ledger()
 
     found = [each for each in quickly.each() if each.name in {good.name, bad.name}]
 
     assert {each.name for each in found} == {good.name, bad.name}
-    assert not [item for item in quickly._unknown_of(asked) if item["status"] != "RUNNING"]
+    assert not [e for e in quickly._entries(None, 1) if e.status != "RUNNING" and not e.costed]
     for each in found:
         (same,) = (other for other in slowly.each() if other.arn == each.arn)
         # Descriptions have milliseconds, the list has more.
         assert abs(each.seconds - same.seconds) < 0.002
         times = {"started": each.started, "stopped": each.stopped, "seconds": each.seconds}
-        assert each == dataclasses.replace(same, **times)
+        assert each == msgspec.structs.replace(same, **times)
         assert quickly.cost_of(each) == slowly.cost_of(each)
     assert {each.step for each in found} == {None, "Prepare"}
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import io
 import json
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -25,7 +25,6 @@ ARN = "arn:aws:states:us-east-1:123456789012:execution:pipeline:"
 def listed(name: str = "aaaaaaaa-1", outcome: str | None = "COMPLETE", **changed: Any) -> Listed:
     found = Listed(
         arn=f"{ARN}{name}",
-        name=name,
         status="SUCCEEDED",
         outcome=outcome,
         error=None,
@@ -35,7 +34,7 @@ def listed(name: str = "aaaaaaaa-1", outcome: str | None = "COMPLETE", **changed
         seconds=2.0,
         usd=0.0005,
     )
-    return dataclasses.replace(found, **changed)
+    return msgspec.structs.replace(found, **changed)
 
 
 class Executions:
@@ -104,7 +103,7 @@ class Executions:
 def executions(monkeypatch: pytest.MonkeyPatch) -> Executions:
     made = Executions()
     monkeypatch.setattr("darkroom_ops.cli.address.connect", lambda *_: made.deployment)
-    monkeypatch.setattr("darkroom_ops.executions.client.Executions", lambda _: made)
+    monkeypatch.setattr("darkroom_ops.executions.client.Executions", lambda *_, **__: made)
     return made
 
 

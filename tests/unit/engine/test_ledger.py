@@ -12,7 +12,7 @@ from darkroom_ops.engine import backends
 from darkroom_ops.engine.ledger import Ledger
 from darkroom_ops.engine.spool import Place
 from darkroom_ops.executions.cost import billed
-from darkroom_ops.executions.listed import Line
+from darkroom_ops.executions.listed import Bill
 from tests.unit.recorded import MEMORY, recording
 
 
@@ -32,7 +32,7 @@ def test_only_what_has_no_line_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     ended = [SimpleNamespace(line=Place(known)), SimpleNamespace(line=None, told=told)]
     monkeypatch.setattr(backends, "ended", lambda region: ended * (region == "eu-west-1"))
     for _ in range(2):
-        lines = msgspec.json.decode(ledger.page(), type=list[Line])
+        lines = msgspec.json.decode(ledger.page(), type=list[Bill])
         assert asked == 2
     first, second = lines
     assert first == second

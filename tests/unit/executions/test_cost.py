@@ -259,7 +259,7 @@ def test_unknown_memory_is_an_error_not_a_low_estimate() -> None:
 
 def test_a_function_is_asked_for_its_memory_once_and_only_when_it_was_called() -> None:
     client = _Functions({"darkroom-prepare": 2048, "darkroom-notify": 256})
-    memory = Memory(client)  # type: ignore[arg-type]
+    memory = Memory(lambda: client)  # type: ignore[arg-type, return-value]
 
     first, second = (estimate(recorded("corrupt"), memory) for _ in range(2))
 

@@ -17,7 +17,7 @@ def line(key: str, **changed: Any) -> Listed:
     given: dict[str, Any] = {"status": "SUCCEEDED", "outcome": "COMPLETE", "error": None}
     given |= {"started": NOON, "step": None} | changed
     source = SourceObject("bucket", key)
-    return Listed(arn=key, name=key, source=source, stopped=None, seconds=1, usd=None, **given)
+    return Listed(arn=key, source=source, stopped=None, seconds=1, usd=None, **given)
 
 
 FAILED: dict[str, Any] = {"status": "TIMED_OUT", "outcome": None, "error": "States.Timeout"}

@@ -18,7 +18,7 @@ def indexed(items: list[dict[str, Any]], ended: int) -> tuple[StepFunctions, Ind
 
 
 def names(index: Index) -> list[str]:
-    return [each["name"] for each in index.items()]
+    return [each.name for each in index.entries()]
 
 
 def test_what_has_ended_is_not_asked_for_again() -> None:
@@ -43,8 +43,8 @@ def test_what_starts_ends_or_is_redriven_is_seen_at_the_front() -> None:
     client.asked.clear()
 
     assert names(index)[:3] == ["new", ended["name"], items[0]["name"]]
-    assert index.items()[1]["status"] == "SUCCEEDED"
-    assert len(index.items()) == 3 * PAGE + 1
+    assert index.entries()[1].status == "SUCCEEDED"
+    assert len(index.entries()) == 3 * PAGE + 1
     assert client.asked["list"] == 3
 
 
@@ -61,6 +61,6 @@ def test_what_was_seen_late_is_not_missed() -> None:
 
 def test_none_at_all() -> None:
     client, index = indexed([], 0)
-    assert index.items() == []
+    assert index.entries() == []
     client.executions = [execution(1)]
     assert names(index) == [execution(1)["name"]]

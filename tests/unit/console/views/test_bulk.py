@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from botocore.exceptions import ClientError
 from starlette.testclient import TestClient
@@ -25,7 +25,7 @@ WAIT = 30.0
 
 def line(name: str, status: str = "RUNNING") -> Listed:
     return Listed(
-        arn=f"{PREFIX}{name}", name=name, status=status, outcome=None, error=None,
+        arn=f"{PREFIX}{name}", status=status, outcome=None, error=None,
         source=SourceObject("sources", f"uploads/{name}.jpg"), started=at(0), stopped=None,
         seconds=1.0, usd=None,
     )  # fmt: skip
@@ -279,7 +279,7 @@ def test_wrong_use_plans_nothing(
 
 
 def test_a_filter_narrows_what_all_means(client: TestClient, lines: Lines) -> None:
-    lines.lines = [line("a"), dataclasses.replace(line("b"), error="X")]
+    lines.lines = [line("a"), msgspec.structs.replace(line("b"), error="X")]
 
     assert "Stop 1 execution?" in text(client, begin(client, lines, "error=X"))
 

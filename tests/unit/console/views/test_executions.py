@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
+import msgspec
 import pytest
 from starlette.requests import Request
 from starlette.testclient import TestClient
@@ -33,8 +33,9 @@ def listing(context: Context, *items: str, more: str | None = None) -> list[dict
 
 def _listed(key: str) -> Listed:
     execution = recorded("complete")
-    values = {name: getattr(execution, name) for name in ("arn", "name", "status", "outcome")}
-    source = dataclasses.replace(execution.source, key=key)  # type: ignore[type-var]
+    values = {name: getattr(execution, name) for name in ("arn", "status", "outcome")}
+    assert execution.source is not None
+    source = msgspec.structs.replace(execution.source, key=key)
     return Listed(
         **values, error=None, source=source, started=at(0), stopped=at(1),
         seconds=1.0, usd=0.1,
@@ -242,7 +243,7 @@ def test_a_look_that_takes_long_says_how_far_it_is_and_can_be_stopped(
 def test_one_line_stands_for_the_uploads_that_needed_no_work(
     client: TestClient, context: Context
 ) -> None:
-    one = dataclasses.replace(_listed("uploads/a b.jpg"), outcome="ALREADY_PROCESSED")
+    one = msgspec.structs.replace(_listed("uploads/a b.jpg"), outcome="ALREADY_PROCESSED")
     page = ListPage((one,), None, same={one.arn: 11})
     context.executions.recent = lambda **_: page  # type: ignore[method-assign]
     context.executions.each = lambda **_: iter(())  # type: ignore[method-assign, assignment]

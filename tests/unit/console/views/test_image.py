@@ -7,6 +7,7 @@ import datetime
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from botocore.exceptions import ClientError
 from starlette.testclient import TestClient
@@ -26,7 +27,7 @@ def test_every_execution_of_a_key_is_listed_newest_first(
 ) -> None:
     one = listed(recorded("complete"))
     later = one.started + datetime.timedelta(minutes=1)
-    other = dataclasses.replace(one, name="later", started=later)
+    other = msgspec.structs.replace(one, arn=f"{PREFIX}later", started=later)
     asked: list[Any] = []
 
     def recent(**given: Any) -> ListPage:
@@ -48,9 +49,9 @@ def test_every_execution_of_a_key_is_listed_newest_first(
 def test_that_an_execution_was_stopped_is_said_once(
     client: TestClient, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one = dataclasses.replace(listed(recorded("complete")), status="ABORTED", outcome=None)
+    one = msgspec.structs.replace(listed(recorded("complete")), status="ABORTED", outcome=None)
     for error, said in (("Stopped", False), ("Odd", True)):
-        page = ListPage((dataclasses.replace(one, error=error),), None)
+        page = ListPage((msgspec.structs.replace(one, error=error),), None)
         monkeypatch.setattr(context.executions, "recent", lambda page=page, **_: page)
         text = client.get("/image", params={"key": KEY}).text
         assert (f'<span class="error-name">{error}</span>' in text) is said

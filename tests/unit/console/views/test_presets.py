@@ -99,7 +99,7 @@ def test_the_editor_has_room_for_what_is_in_it(client: TestClient, parameter: Pa
 def listed(number: int, **changed: Any) -> Listed:
     source = SourceObject("sources", f"uploads/{number}.jpg")
     given: dict[str, Any] = {
-        "arn": f"a{number}", "name": "n", "status": "SUCCEEDED", "outcome": "COMPLETE",
+        "arn": f"a{number}", "status": "SUCCEEDED", "outcome": "COMPLETE",
         "error": None, "source": source, "started": at(0), "stopped": at(1), "seconds": 1.0,
         "usd": None,
     }  # fmt: skip
