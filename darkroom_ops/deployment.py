@@ -12,7 +12,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -94,20 +93,18 @@ class Deployment:
         self.stack = stack
         self.endpoint = endpoint
         self.profile = profile
-        session = boto3.session.Session()
-        default = DEFAULT_REGION if endpoint else session.region_name or DEFAULT_REGION
-        self.region: str = region or default
+        # botocore's, without boto3 around it: all that boto3 adds here is its time to load.
+        session = self._session = botocore.session.get_session()
+        session.get_component("response_parser_factory").set_parser_defaults(
+            timestamp_parser=_moment
+        )
+        default = None if endpoint else session.get_config_variable("region")
+        self.region: str = region or default or DEFAULT_REGION
         if endpoint and secret_key is None and session.get_credentials() is None:
             # Another emulator takes any credentials, but boto3 does not sign without some.
             secret_key = OPERATOR
-        inner = botocore.session.get_session()
-        inner.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_moment)
-        self._session = boto3.session.Session(
-            botocore_session=inner,
-            region_name=self.region,
-            aws_access_key_id=secret_key and OPERATOR,
-            aws_secret_access_key=secret_key,
-        )
+        if secret_key is not None:
+            session.set_credentials(OPERATOR, secret_key)
 
     @property
     def exports(self) -> dict[str, str]:
@@ -134,13 +131,13 @@ class Deployment:
         return f"AWS_CONFIG_FILE={shell(str(self.profile))} {shell(*typed, '--profile', PROFILE)}"
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client for a service."""
+        """Return a client for a service."""
         config = Config(max_pool_connections=50)
         if self.endpoint is None:
             # AWS throttles who reads many histories; that an emulator is gone is said at once.
             config = config.merge(Config(retries={"mode": "standard", "max_attempts": 8}))
-        return self._session.client(  # type: ignore[call-overload]
-            service, endpoint_url=self.endpoint, config=config
+        return self._session.create_client(
+            service, self.region, endpoint_url=self.endpoint, config=config
         )
 
     @property
