@@ -86,6 +86,44 @@ def test_what_would_change_is_shown_and_then_deployed(editor: Any) -> None:
     expect(editor.locator("#presets")).to_have_value(re.compile("medium"))
 
 
+def test_a_draft_survives_leaving_until_it_is_discarded_or_deployed(editor: Any) -> None:
+    draft, text = editor.locator("[data-draft]"), editor.locator("#presets")
+    change = editor.locator("[data-change]")
+    deployed = text.input_value()
+    expect(draft).to_be_hidden()
+    put(editor, {"name": "kept", "width": 41})
+    expect(draft).to_have_text(re.compile("^Draft of [0-2][0-9]:[0-5][0-9] · Discard$"))
+    editor.goto("/inbox")
+    editor.goto("/presets")
+    expect(text).to_have_value(re.compile('"kept"'))
+    expect(draft).to_contain_text("Draft of")
+    editor.get_by_role("button", name="Show what would change").click()
+    expect(change.locator(".added", has_text="kept")).to_have_count(1)
+    expect(draft).to_contain_text("Draft of")  # not deployed yet
+    editor.goto("/presets")
+    expect(text).to_have_value(re.compile('"kept"'))
+    text.fill("[]")
+    editor.get_by_role("button", name="Show what would change").click()
+    expect(editor.locator("#said")).to_contain_text("Expected")
+    editor.get_by_role("button", name="Discard").click()
+    expect(draft).to_be_hidden()
+    expect(text).to_have_value(deployed)
+    expect(editor.locator("#said")).to_have_count(0)  # which was of another text
+    editor.goto("/presets")
+    expect(text).to_have_value(deployed)
+    put(editor, {"name": "kept", "width": 42})
+    editor.get_by_role("button", name="Show what would change").click()
+    editor.get_by_role("button", name="Deploy").click()
+    expect(editor.locator("section", has=editor.locator("#h-now"))).to_contain_text("42 × any")  # noqa: RUF001
+    expect(draft).to_be_hidden()
+    put(editor, {"name": "next", "width": 43})  # a new draft outlives loading the page again
+    expect(draft).to_contain_text("Draft of")
+    editor.reload()
+    expect(text).to_have_value(re.compile('"next"'))
+    editor.get_by_role("button", name="Discard").click()
+    expect(draft).to_be_hidden()
+
+
 def test_what_is_wrong_is_said_and_what_was_typed_stays(editor: Any) -> None:
     text = '[{"name": "small", "width": "wide"}]'
     editor.locator("#presets").fill(text)

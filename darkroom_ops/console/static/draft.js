@@ -1,4 +1,4 @@
-// What was typed and not started stays, by the execution, in this browser.
+// What was typed and not started or deployed stays in this browser, by the page.
 
 const KEY = "drafts";
 const KEPT = 10;
@@ -20,12 +20,12 @@ function keep(drafts) {
   }
 }
 
-export function recall(name) {
+function recall(name) {
   const found = all()[name];
   return typeof found?.text === "string" ? found : null;
 }
 
-export function remember(name, text, at = Date.now()) {
+function remember(name, text, at = Date.now()) {
   keep({ ...all(), [name]: { text, at } });
   return at;
 }
@@ -35,6 +35,37 @@ export function forget(name) {
   if (gone) keep(others);
 }
 
-export function clock(at) {
+function clock(at) {
   return new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+}
+
+// Keeps what is typed in place of `first`, says so, and takes it back when asked. What was kept is
+// put in, unless something was typed already: before the script was there, or by who sent the form.
+export function draft(input, name, first) {
+  const said = document.querySelector("[data-draft]");
+  const put = (text) => {
+    input.value = text;
+    input.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+  const tell = (at) => {
+    said.hidden = at === null;
+    if (at !== null) said.querySelector("span").textContent = `Draft of ${clock(at)}`;
+  };
+  input.addEventListener("input", () => {
+    if (input.value !== first) tell(remember(name, input.value));
+    else {
+      forget(name);
+      tell(null);
+    }
+  });
+  said.querySelector("[data-discard]").addEventListener("click", () => {
+    put(first);
+    input.focus();
+  });
+  const kept = recall(name);
+  if (input.value !== first) put(input.value);
+  else if (kept) {
+    put(kept.text);
+    tell(remember(name, kept.text, kept.at)); // as old as it is
+  }
 }

@@ -1,15 +1,30 @@
 // The page of the presets: what they would make of an image is shown while they change, and what was
 // shown to change is hidden as soon as it is no longer what would be deployed.
 
+import { draft, forget } from "./draft.js";
 import { preview } from "./preview.js";
 
 const $ = (selector) => document.querySelector(selector);
 const input = $("#presets");
 const image = $("[data-image]");
-const changed = () => $("[data-change]")?.remove();
+const NAME = "presets";
+
+if (location.hash === "#deployed") {
+  forget(NAME);
+  history.replaceState(null, "", location.pathname);
+}
+const shown = input.defaultValue;
+draft(input, NAME, input.dataset.deployed);
+
+function changed() {
+  if (input.value === shown) return;
+  $("[data-change]")?.remove();
+  $("#said")?.remove();
+  input.removeAttribute("aria-invalid");
+}
 
 input.addEventListener("input", changed);
-if (input.value !== input.defaultValue) changed(); // typed before this script was there
+changed(); // typed before this script was there, or a draft
 
 async function newest() {
   try {

@@ -2,7 +2,7 @@
 // started is what was checked.
 
 import { ask } from "./alive.js";
-import * as drafts from "./draft.js";
+import { draft, forget } from "./draft.js";
 import { form } from "./form.js";
 import { preview } from "./preview.js";
 
@@ -12,7 +12,6 @@ const editor = document.querySelector("[data-editor]");
 const $ = (selector) => editor.querySelector(selector);
 const input = $("#input");
 const verdict = $("[data-verdict]");
-const first = input.defaultValue;
 
 function judge(message) {
   verdict.textContent = message ?? "This input is valid.";
@@ -46,33 +45,6 @@ input.addEventListener("input", () => {
   timer = setTimeout(check, CHECK_AFTER);
 });
 
-function put(text) {
-  input.value = text;
-  input.dispatchEvent(new Event("input", { bubbles: true }));
-}
-
-// ---------------------------------------------------------------------------- the draft
-
-const name = editor.dataset.editor;
-
-function tell(at) {
-  $("[data-draft]").hidden = at === null;
-  if (at !== null) $("[data-draft] span").textContent = `Draft of ${drafts.clock(at)}`;
-}
-
-input.addEventListener("input", () => {
-  if (input.value !== first) tell(drafts.remember(name, input.value));
-  else {
-    drafts.forget(name);
-    tell(null);
-  }
-});
-
-$("[data-discard]").addEventListener("click", () => {
-  put(first);
-  input.focus();
-});
-
 // ---------------------------------------------------------------------------- the start
 
 editor.addEventListener("keydown", (event) => {
@@ -95,7 +67,7 @@ editor.addEventListener("submit", async (event) => {
     const { message, page } = await answer.json();
     if (!answer.ok) judge(message);
     else {
-      drafts.forget(name);
+      forget(editor.dataset.editor);
       location.assign(page);
     }
   } catch {
@@ -111,10 +83,4 @@ $("[data-rows]").addEventListener("focusin", (event) => {
   look(event.target.closest("li")?.querySelector("[data-at=name]").value);
 });
 
-const draft = drafts.recall(name);
-// Typed before this script was there, or kept by the browser when the page was loaded again.
-if (input.value !== first) put(input.value);
-else if (draft) {
-  put(draft.text);
-  tell(drafts.remember(name, draft.text, draft.at)); // as old as it is
-}
+draft(input, editor.dataset.editor, input.defaultValue);

@@ -70,6 +70,7 @@ def values(
     except ClientError:  # who may not read the history sees the newest
         known = [presets.get(context.deployment)]
     now, *_ = known
+    deployed = pretty(_plain(now.text))
     valid: Sequence[Preset] = ()
     broken = None
     try:
@@ -82,7 +83,8 @@ def values(
         "in_force": now,
         "valid": valid,
         "broken": broken,
-        "text": pretty(_plain(now.text)) if text is None else text,
+        "deployed": deployed,
+        "text": deployed if text is None else text,
         "message": message,
         "change": change,
         "versions": [
@@ -140,7 +142,7 @@ def _change(context: Context, text: str, seen: str, *, deploy: bool) -> Response
         if deploy:
             presets.put(context.deployment, valid)
             context.forget_overview()
-            return RedirectResponse("/presets", 303)
+            return RedirectResponse("/presets#deployed", 303)
     except InvalidRequest as error:
         return context.page("presets.html", 422, **values(context, text, str(error)))
     return context.page("presets.html", **values(context, text, None, told))

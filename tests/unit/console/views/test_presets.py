@@ -144,7 +144,7 @@ def test_what_is_typed_is_previewed_by_the_rules_of_what_is_deployed(
 def test_presets_are_deployed(client: TestClient, parameter: Parameter) -> None:
     answer = send(client, do="deploy")
 
-    assert (answer.status_code, answer.headers["location"]) == (303, "/presets")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/presets#deployed")
     assert json.loads(parameter.values[-1]) == json.loads(LARGE)
 
 
