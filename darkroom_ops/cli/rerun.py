@@ -26,7 +26,7 @@ from darkroom_ops.cli.options import (
 )
 from darkroom_ops.cli.target import Target
 from darkroom_ops.present import words
-from darkroom_ops.present.failures import WrongUse
+from darkroom_ops.present.failures import WrongUse, say
 
 if TYPE_CHECKING:
     from darkroom_ops.executions.model import Execution
@@ -167,7 +167,7 @@ def _edited(request: Request) -> Request:
         except (ValueError, InvalidRequest) as error:
             if not sys.stdin.isatty():
                 raise WrongUse(f"The edited request is not valid: {error}") from None
-            print(words.plain(f"That is not valid: {error}"), file=sys.stderr)
+            say(words.plain(f"That is not valid: {error}"))
             input("Press Enter to edit it again, Ctrl-C to give up. ")
         else:
             return edited

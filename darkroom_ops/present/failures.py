@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import sys
 from collections.abc import Iterator
 
 import typer
 
-from darkroom_ops.present.words import plain
+from darkroom_ops.present.words import plain, wrapped
 
 FAILED = 1
 """Exit code when an execution failed, or a check found something."""
@@ -61,7 +62,14 @@ def _say(name: str, message: str, text: str, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"error": name, "message": message}))
     else:
-        print(text, file=sys.stderr)
+        say(text)
+
+
+def say(text: str) -> None:
+    """Print on standard error: at a terminal in lines of its width, elsewhere as it is."""
+    if sys.stderr.isatty():
+        text = wrapped(text, shutil.get_terminal_size().columns)
+    print(text, file=sys.stderr)
 
 
 def _name(error: Exception) -> str:

@@ -27,6 +27,7 @@ __all__ = [
     "saving",
     "since",
     "size",
+    "wrapped",
 ]
 
 MINUTE = 60
@@ -97,6 +98,31 @@ def change(size: int, whole: int) -> str:
 def lines(text: str) -> str:
     """Return text of several lines, with what is unseen in each escaped."""
     return "\n".join(map(plain, text.split("\n")))
+
+
+_UNBROKEN = re.compile(r"""\(?(?:`[^`]*`|'[^']*'|"[^"]*")\S*|\S+""")
+"""A word; or what is quoted, which a person copies as a whole: a command, a key, an id."""
+
+
+def wrapped(text: str, width: int) -> str:
+    """Break lines between words, as long as they are the most; no word and nothing quoted.
+
+    A line that is indented is a command, and stays as it is.
+    """
+    found: list[str] = []
+    for paragraph in text.split("\n"):
+        if paragraph.startswith(" "):
+            found.append(paragraph)
+            continue
+        line = ""
+        for word in _UNBROKEN.findall(paragraph):
+            if line and len(line) + 1 + len(word) > width:
+                found.append(line)
+                line = word
+            else:
+                line = f"{line} {word}".lstrip()
+        found.append(line)
+    return "\n".join(found)
 
 
 def pretty(data: Any) -> str:

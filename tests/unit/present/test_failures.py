@@ -109,3 +109,18 @@ def test_a_reader_that_has_gone_is_no_failure(monkeypatch: pytest.MonkeyPatch) -
 def test_what_goes_well_is_left_alone() -> None:
     with explained():
         pass
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_long_error_is_wrapped_at_a_terminal_alone(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    message = "Expected an engine, but found none. Start it with `darkroom up --port 4566`."
+    with pytest.raises(typer.Exit), explained():
+        raise WrongUse(message)
+    said = capsys.readouterr().err
+    assert said.split() == f"darkroom: {message}".split()
+    longest = max(map(len, said.splitlines()))
+    assert longest <= 30 if terminal else longest == len(f"darkroom: {message}")

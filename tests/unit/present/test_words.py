@@ -114,3 +114,23 @@ def test_json_for_reading_says_the_same_and_deceives_nobody() -> None:
 
 def test_lines_stay_lines() -> None:
     assert words.lines("a\u202e\n\n\x1b[2Jb\r") == "a\\u202e\n\n\\x1b[2Jb\\r"
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("one two three", ["one two", "three"]),
+        ("one two34", ["one two34"]),
+        ("one two345", ["one", "two345"]),
+        ("a0123456-7890-longer than it", ["a0123456-7890-longer", "than it"]),
+        ("say `up --all`.", ["say", "`up --all`."]),
+        ("no 'a key.jpg', so", ["no", "'a key.jpg',", "so"]),
+        ("it isn't what's asked", ["it isn't", "what's", "asked"]),
+        ("again:\n  darkroom show a b c", ["again:", "  darkroom show a b c"]),
+        ("\nstopped", ["", "stopped"]),
+    ],
+)
+def test_lines_are_broken_between_words_and_in_nothing_that_is_copied(
+    text: str, lines: list[str]
+) -> None:
+    assert words.wrapped(text, 9) == "\n".join(lines)
