@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from darkroom_ops.console.context import Context, context_of
+from darkroom_ops.console.folds import folded
 from darkroom_ops.console.pictures import drawn, longest_side, shown
 from darkroom_ops.console.problems import problem
 from darkroom_ops.executions.client import NoSuchExecution
@@ -26,6 +27,9 @@ from darkroom_ops.rerun import request_of
 
 LISTED = 50
 """Executions on one page."""
+
+FOLDED = 8
+"""From so many outputs of the same bytes on, they are folded."""
 
 FRAME_PIXELS, FRAME_RATIO = 340, 1.5
 """The frames of a comparison: their width, and how much that is of their height."""
@@ -39,6 +43,11 @@ class Line:
     right: str | None
     differs: bool
 
+    @property
+    def alike(self) -> bool:
+        """Whether both say the same."""
+        return not self.differs
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -49,11 +58,17 @@ class Pair:
     right: Made | None
 
     @property
+    def alike(self) -> bool:
+        """Whether both have the same bytes."""
+        left, right = self.left, self.right
+        return bool(left and right and left.sha256 and left.sha256 == right.sha256)
+
+    @property
     def said(self) -> str:
         """How the right one differs from the left one."""
         if self.left is None or self.right is None:
             return "only left" if self.right is None else "only right"
-        if self.left.sha256 and self.left.sha256 == self.right.sha256:
+        if self.alike:
             return "the same bytes"
         return words.saving(self.right, self.left.bytes) + " bytes"
 
@@ -93,13 +108,19 @@ def compare(request: Request) -> Response:
     longest = longest_side(
         (made for made in renditions if made.pages is None), frame=FRAME_PIXELS, ratio=FRAME_RATIO
     )
+    lines = side_by_side(asked_of(one), asked_of(other))
+    alike = [pair for pair in outputs if pair.alike]
+    if len(alike) < FOLDED:
+        alike = []
     return context.page(
         "compare.html",
         here="executions",
         sides=(one, other),
         key=other.source.key if other.source else None,
-        lines=side_by_side(asked_of(one), asked_of(other)),
-        pairs=outputs,
+        parts=list(folded(lines, lambda line: line.alike)),
+        same=all(line.alike for line in lines),
+        pairs=[pair for pair in outputs if pair not in alike],
+        alike=alike,
         drawn=lambda made: drawn(made, longest),
     )
 

@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from darkroom_ops import presets
 from darkroom_ops.console.bodies import MAX_INPUT, TooLarge, body
 from darkroom_ops.console.context import Context, context_of, pretty
+from darkroom_ops.console.folds import folded
 from darkroom_ops.console.problems import problem
 
 SHOWN = 20
@@ -33,15 +34,20 @@ IMAGES, LOOKED_AT = 12, 60
 PATIENCE = 3.0
 """Seconds that they are looked for."""
 
+Parts = list[tuple[bool, Lines]]
+"""A difference in parts, each with whether it is folded."""
+
 _KINDS = {"+": "added", "-": "removed", " ": "same"}
 
 
-def difference(old: str, new: str) -> Lines:
-    """Return what changes from one JSON text to another, line by line."""
+def difference(old: str, new: str) -> Parts:
+    """Return what changes from one JSON text to another, line by line; nothing where none does."""
     before, after = (pretty(_plain(text)).split("\n") for text in (old, new))
-    return [
+    lines = [
         (_KINDS[line[0]], line[2:]) for line in difflib.ndiff(before, after) if line[0] in _KINDS
     ]
+    parts = list(folded(lines, lambda line: line[0] == "same"))
+    return parts if before != after else []
 
 
 def _plain(text: str) -> Any:
@@ -62,7 +68,7 @@ def values(
     context: Context,
     text: str | None = None,
     message: str | None = None,
-    change: Lines | None = None,
+    change: Parts | None = None,
 ) -> dict[str, Any]:
     """Return what the page shows; `text` is what somebody wants to deploy."""
     try:

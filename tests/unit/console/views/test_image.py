@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from starlette.testclient import TestClient
 
 from darkroom_ops.console.context import Context
+from darkroom_ops.console.views import image
 from darkroom_ops.console.views.image import Line, asked_of, newer, pairs, side_by_side
 from darkroom_ops.executions.client import ListPage
 from darkroom_ops.executions.listed import Filter, listed
@@ -82,6 +83,20 @@ def test_two_executions_are_compared(client: TestClient) -> None:
     answer = client.get("/compare?one=complete")
     assert answer.status_code == 422
     assert "Expected two executions" in answer.json()["message"]
+
+
+def test_what_is_alike_in_long_lists_is_folded(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = client.get("/compare?one=complete&other=complete").text
+    assert "lines alike</summary>" in page  # of the inputs, which say the same
+    assert "of the same bytes" not in page
+    monkeypatch.setattr(image, "FOLDED", 4)
+    page = client.get("/compare?one=complete&other=complete").text
+    assert "4 outputs of the same bytes</summary>" in page
+    assert "not made" not in page
+    assert 'class="muted">none' not in page
+    assert client.get("/compare?one=corrupt&other=complete").text.count("only right") == 4
 
 
 def test_lines_that_are_alike_stand_beside_each_other() -> None:

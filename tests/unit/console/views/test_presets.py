@@ -193,5 +193,11 @@ def test_other_sites_deploy_nothing(client: TestClient, parameter: Parameter) ->
 
 
 def test_a_difference_is_told_line_by_line() -> None:
-    assert difference("a", "b") == [("removed", "a"), ("added", "b")]
-    assert {kind for kind, _ in difference(SMALL, SMALL)} == {"same"}
+    assert difference("a", "b") == [(False, [("removed", "a"), ("added", "b")])]
+    assert difference(SMALL, SMALL) == []
+    text = [{"name": f"p{number}", "width": 9} for number in range(9)]
+    changed = [*text[:-1], {"name": "p8", "width": 8}]
+    (fold, alike), (_, rest) = difference(json.dumps(text), json.dumps(changed))
+    assert fold
+    assert {kind for kind, _ in alike} == {"same"}
+    assert [line.strip() for kind, line in rest if kind == "added"] == ['"width": 8']
