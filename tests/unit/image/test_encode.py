@@ -65,6 +65,33 @@ def test_jpeg_has_the_tables_that_need_fewer_bytes_for_the_same_look() -> None:
     assert len(encode(image_of(SCENE), "jpeg", 80)) < 0.975 * len(annex_k)
 
 
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("quality", [1, 49, 50, 51, 80, 89])
+def test_a_small_jpeg_has_the_pixels_that_libvips_gives_it(quality: int, mode: str) -> None:
+    """In fewer bytes: one table for luma and chroma, not the same twice."""
+    image = image_of(SCENE.convert(mode))
+    usual = {"Q": quality, "quant_table": 3, "optimize_coding": True, "keep": "none"}
+    theirs = opened(image.jpegsave_buffer(**usual, subsample_mode="on"))
+    ours = opened(encode(image, "jpeg", quality))
+    assert ours.quantization[0] == theirs.quantization[0]  # type: ignore[attr-defined]
+    assert len(ours.quantization) == 1  # type: ignore[attr-defined]
+    assert ours.tobytes() == theirs.tobytes()
+
+
+@pytest.mark.parametrize("quality", [89, 90])
+def test_a_jpeg_of_noise_has_room(quality: int) -> None:
+    """With full chroma it takes more than the 2 bytes a pixel that Pillow has for it."""
+    noise = np.random.default_rng(1).integers(0, 2, (200, 200, 3), np.uint8) * 255
+    data = encode(image_of(Image.fromarray(noise)), "jpeg", quality)
+    assert opened(data).size == (200, 200)
+    assert (len(data) > 2 * 200 * 200) is (quality == 90)
+
+
+def test_a_small_grey_jpeg_is_sampled_as_it_is() -> None:
+    """One component of 2 by 2 samples is legal, but some readers take it for colour."""
+    assert subsampling(encode(image_of(DETAIL), "jpeg", 80)) == (1, 1)
+
+
 def test_a_high_effort_makes_a_jpeg_smaller_and_progressive() -> None:
     """Without any one of trellis, deringing and a choice of scans it would be larger."""
     image, settings = image_of(SCENE), {"optimize_coding": True, "interlace": True}

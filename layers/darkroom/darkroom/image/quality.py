@@ -9,12 +9,12 @@ cost microseconds where libvips's cost a tenth of a millisecond each.
 
 from __future__ import annotations
 
-import functools
 import io
 from typing import Any
 
 from darkroom.contract.fields import Effort, FormatName, Quality
 from darkroom.contract.presets import USUAL_QUALITY
+from darkroom.image.encode import quant_table
 from darkroom.image.pixels import Pixels
 
 AIM = 72
@@ -148,21 +148,9 @@ def _tried(picture: Any, *, graphic: bool) -> Any:
 
     file = io.BytesIO()
     subsampling = "4:4:4" if graphic else "4:2:0"
-    picture.save(file, "JPEG", qtables=[_table()], subsampling=subsampling)  # for colours, too
+    table = quant_table(TRIAL)
+    picture.save(file, "JPEG", qtables=[table], subsampling=subsampling)  # for colours, too
     return Image.open(file)
-
-
-@functools.cache
-def _table() -> list[int]:
-    """Return the encoder's quantisation table for the trial's quality."""
-    from PIL import Image
-
-    from darkroom.image.encode import jpeg
-    from darkroom.image.pixels import from_bytes
-
-    blank = from_bytes(bytes(64), (8, 8), 1)
-    tables = Image.open(io.BytesIO(jpeg(blank, TRIAL, graphic=False))).quantization  # type: ignore[attr-defined]
-    return list(tables[0])
 
 
 def _light(picture: Any) -> Any:
