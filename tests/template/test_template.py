@@ -237,6 +237,12 @@ def test_nothing_is_sent_or_read_without_tls(
         first = policy["Properties"]["PolicyDocument"]["Statement"][0]
         assert (first["Effect"], first["Principal"]) == ("Deny", "*")
         assert first["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        assert stack.references(first["Resource"]) == stack.references(
+            policy["Properties"][property_]
+        )
+        if kind == "AWS::S3::BucketPolicy":
+            bucket, objects = first["Resource"]
+            assert objects == {"Fn::Sub": f"${{{bucket['Fn::GetAtt'][0]}.Arn}}/*"}
         refused |= stack.references(policy["Properties"][property_])
     assert refused == set(resources)
 
@@ -488,7 +494,7 @@ def metrics(widget: Json) -> list[tuple[str, ...]]:
     for line in widget["properties"].get("metrics", []):
         given = [part for part in line if isinstance(part, str)]
         if given[:1] == ["..."]:
-            given = [*found[-1][: 1 - len(given)], *given[1:]]
+            given = [*found[-1][: 1 - len(given) or None], *given[1:]]
         if given:
             before = found[-1] if found else ()
             found.append(tuple(before[i] if p == "." else p for i, p in enumerate(given)))
@@ -536,6 +542,22 @@ def test_the_dashboard_shows_errors_and_throttles_of_every_function() -> None:
     for name in FUNCTIONS:
         for metric in ("Errors", "Throttles", "Duration"):
             assert ("AWS/Lambda", metric, "FunctionName", f"${{{name}}}") in shown
+
+
+def test_the_dashboard_calls_each_metric_what_it_is() -> None:
+    labels = {}
+    for widget in WIDGETS:
+        lines = widget["properties"].get("metrics", [])
+        said = (line[-1].get("label") for line in lines if isinstance(line[0], str))
+        labels |= dict(zip(metrics(widget), said, strict=True))
+    for ending in ("Started", "Succeeded", "Failed", "TimedOut"):
+        label = labels["AWS/States", f"Executions{ending}", "StateMachineArn", "${ImagePipeline}"]
+        assert label == re.sub("(?<=[a-z])([A-Z])", r" \1", ending).lower()
+    for (_, metric, dimension, function), label in labels.items():
+        if dimension == "FunctionName":
+            step, _, what = str(label).partition(": ")
+            assert function == f"${{{step}Function}}"
+            assert what in {"", metric.lower()}
 
 
 def test_a_search_of_the_dashboard_quotes_whole_values() -> None:

@@ -7,6 +7,7 @@ import importlib
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from darkroom.contract.presets import PdfOptions
 from darkroom.contract.results import Announcement, Backup, ImageInfo, Output, Prepared, Started
 
 from tests.conftest import ROOT
+from tests.support import stack
 
 EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:darkroom-image-pipeline:run-1"
 TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled="
@@ -207,6 +209,18 @@ def test_a_failure_is_counted_logged_and_raised(
     (line,) = written.logs
     assert (line["level"], line["error"]) == ("WARNING", "CorruptImage")
     assert (line["message"], line["correlation_id"]) == ("It is torn.", EXECUTION)
+    assert _asked_for() == {"level", "message", "error", "correlation_id"} <= line.keys()
+
+
+def _asked_for() -> set[str]:
+    """Return the fields of ours that the saved queries ask for."""
+    queries = [
+        each["Properties"]["QueryString"]
+        for each in stack.source()["Resources"].values()
+        if each["Type"] == "AWS::Logs::QueryDefinition"
+    ]
+    field = re.compile(r"(?:fields|filter|by|,|ispresent\(|latest\() ?([a-z_]+)\b(?!\()")
+    return {name for query in queries for name in field.findall(query)}
 
 
 @pytest.mark.filterwarnings("ignore:No application metrics to publish")
