@@ -12,13 +12,11 @@ from typing import Any
 from darkroom_ops.deployment import Deployment
 from darkroom_ops.overview.figures import SPANS, Bar, Span, Window
 
-COUNTED = {
-    "started": ("ExecutionsStarted",),
-    "complete": ("ExecutionsSucceeded",),
-    "failed": ("ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"),
-}
-"""What is counted, and the metrics that are added up for it. AWS knows no outcome: what it has
-succeeded at may have been processed before."""
+STARTED = ("ExecutionsStarted",)
+COMPLETE = ("ExecutionsSucceeded",)
+FAILED = ("ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted")
+"""The metrics that are added up for what is counted. AWS knows no outcome: what it has succeeded at
+may have been processed before."""
 
 MILLISECONDS = 1000
 
@@ -56,7 +54,7 @@ def _asked(deployment: Deployment, span: Span) -> list[dict[str, Any]]:
         seconds = int(period.total_seconds())
         return {"Id": name, "MetricStat": {"Metric": about, "Stat": stat, "Period": seconds}}
 
-    counted = [query(_id(m), m, "Sum", span.bar) for each in COUNTED.values() for m in each]
+    counted = [query(_id(m), m, "Sum", span.bar) for m in STARTED + COMPLETE + FAILED]
     times = [query(p, "ExecutionTime", p, span.length) for p in ("p50", "p95")]
     return counted + times
 
@@ -74,9 +72,9 @@ def _window(
 ) -> Window:
     begin = now - span.length
 
-    def counts(what: str) -> list[int]:
+    def counts(metrics: tuple[str, ...]) -> list[int]:
         bars = [0] * span.bars
-        for metric in COUNTED[what]:
+        for metric in metrics:
             for time, value in found.get(_id(metric), []):
                 # CloudWatch may count from the begin of its own period, a little earlier.
                 bars[min(span.bars - 1, max(0, (time - begin) // span.bar))] += round(value)
@@ -87,7 +85,7 @@ def _window(
         values = [value for _, value in found.get(which, [])]
         return max(values) / MILLISECONDS if values else None
 
-    each = [counts(what) for what in COUNTED]
+    each = [counts(metrics) for metrics in (STARTED, COMPLETE, FAILED)]
     started, complete, failed = map(sum, each)
     return Window(
         span=span,

@@ -105,8 +105,8 @@ def overview(deployment: Deployment, executions: Executions) -> Overview:
         return None
 
     def count() -> tuple[Window, ...]:
-        if local:
-            return windows(everything or [], now)
+        if everything is not None:
+            return windows(everything, now)
         return metrics.windows(deployment, now, executions.typical_usd())
 
     since = now - SPANS[-1].length

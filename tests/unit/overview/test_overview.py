@@ -8,12 +8,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectTimeoutError
 from botocore.stub import Stubber
 
 from darkroom_ops.executions.listed import Filter
 from darkroom_ops.overview import metrics, read
 from darkroom_ops.overview.figures import SPANS, Bar, failures, percentile, windows
+from darkroom_ops.present import words
 from tests.support.aws import client
 from tests.unit.cli.conftest import ARN, NOON, listed
 
@@ -66,6 +67,17 @@ def test_a_window_counts_what_started_in_it() -> None:
     assert day.bars[-2:] == (Bar(1, 0, 1), Bar(3, 2))
 
 
+def test_half_and_all_but_a_twentieth_took_no_longer() -> None:
+    (hour, *_) = windows([ago(SECOND, seconds=float(n)) for n in range(1, 101)], NOON)
+    assert (hour.p50, hour.p95) == (50, 95)
+
+
+def test_a_span_is_what_since_takes() -> None:
+    for span in SPANS:
+        passed = datetime.datetime.now(datetime.UTC) - words.since(span.since)
+        assert abs(passed - span.length) < 60 * SECOND
+
+
 def test_a_cost_that_nobody_knows_is_not_nothing() -> None:
     assert windows([ago(SECOND, usd=None)], NOON)[0].usd is None
     assert windows([], NOON)[0].usd == 0
@@ -103,7 +115,7 @@ def test_cloudwatch_gives_the_figures_on_aws() -> None:
         for span in SPANS:
             answer = [
                 # CloudWatch's own period began before ours: it belongs to the first bar.
-                result("executionsStarted", (span.length + SECOND, 7), (SECOND, 5)),
+                result("executionsStarted", (span.length + SECOND, 7), (0 * SECOND, 5)),
                 result("executionsSucceeded", (SECOND, 4)),
                 result("executionsFailed", (SECOND, 2)),
                 result("executionsTimedOut", (SECOND, 1)),
@@ -125,6 +137,8 @@ def test_cloudwatch_gives_the_figures_on_aws() -> None:
     assert (hour.p50, hour.p95, hour.usd) == (2.5, None, 6.0)
     assert len(week.bars) == 28
     queries = metrics._asked(at, SPANS[0])
+    of = [{"Name": "StateMachineArn", "Value": "machine"}]
+    assert all(q["MetricStat"]["Metric"]["Dimensions"] == of for q in queries)
     assert [(q["Id"], q["MetricStat"]["Stat"], q["MetricStat"]["Period"]) for q in queries] == [
         ("executionsStarted", "Sum", 300), ("executionsSucceeded", "Sum", 300),
         ("executionsFailed", "Sum", 300), ("executionsTimedOut", "Sum", 300),
@@ -149,6 +163,8 @@ class Stack:
             listed("unpriced", usd=None, started=old),
         ]
         self.asked: list[str] = []
+        self.since: list[datetime.datetime | None] = []
+        self.refuses: Exception | None = None
         sqs = client("sqs")
         stub = undo.enter_context(Stubber(sqs))
         said = {"QueueArn": "q", "ApproximateNumberOfMessages": "2"}
@@ -168,7 +184,17 @@ class Stack:
             dynamodb=SimpleNamespace(batch_get_item=self._records),
         )  # fmt: skip
 
-    def each(self, *, only: Filter, **_: Any) -> Any:
+    def each(
+        self,
+        *,
+        only: Filter = Filter(),  # noqa: B008 - it cannot change
+        since: datetime.datetime | None = None,
+        costs: bool = True,
+    ) -> Any:
+        if self.refuses is not None:
+            raise self.refuses
+        assert costs is (self.at.endpoint is not None), "on AWS a price takes a request"
+        self.since.append(only.since or since)
         return filter(only.wants, self.items)
 
     def typical_usd(self) -> float:
@@ -229,6 +255,74 @@ def test_a_claim_that_nobody_released_is_found_without_reading_the_table(stack: 
     assert [each.image for each in seen.stuck or ()] == ["s3://bucket/uploads/stuck.jpg"]
     # Notify has a minute to release what has just ended.
     assert stack.asked == [f"bucket/uploads/{n}.jpg" for n in ("released", "stuck", "taken-over")]
+
+
+def test_a_claim_may_still_be_released_for_a_minute(stack: Any) -> None:
+    def stuck(ago: float, **changed: Any) -> int:
+        stopped = NOON - datetime.timedelta(seconds=ago)
+        return len(read._stuck(stack.at, [listed("stuck", stopped=stopped, **changed)], NOON))
+
+    assert [stuck(60), stuck(60.001), stuck(61, source=None)] == [0, 1, 0]
+    assert read._stuck(stack.at, [listed("stuck", stopped=None)], NOON) == ()
+
+
+def test_the_engine_is_counted_exactly(stack: Any) -> None:
+    stack.at.endpoint = "http://localhost:4566"
+    seen = read.overview(stack.at, stack)
+
+    assert seen.windows is not None
+    assert [(w.started, w.complete, w.failed) for w in seen.windows] == [(7, 3, 4)] * 3
+    assert seen.windows[0].usd == pytest.approx(1.0 + 4 * 0.0005)
+    assert [(each.error, each.counts["hour"]) for each in seen.failures or ()] == [("Stopped", 4)]
+    assert (seen.counted_by_aws, seen.failures_cut, seen.unknown) == (False, False, {})
+    assert len(seen.stuck or ()) == 1
+    assert stack.since == [seen.at - WEEK]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "most", "cut"),
+    [(None, 4, True), (None, 5, False), ("http://localhost:4566", 4, False)],
+)
+def test_on_aws_so_many_failures_are_looked_at(
+    stack: Any, monkeypatch: pytest.MonkeyPatch, endpoint: str | None, most: int, cut: bool
+) -> None:
+    monkeypatch.setattr(read, "FAILED_AT_MOST", most)
+    stack.at.endpoint = endpoint
+    seen = read.overview(stack.at, stack)
+
+    assert seen.failures_cut is cut
+    assert stack.since == [seen.at - WEEK]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "what"), [(None, "failures"), ("http://localhost:4566", "executions")]
+)
+def test_where_no_execution_may_be_listed_the_rest_is_told(
+    stack: Any, endpoint: str | None, what: str
+) -> None:
+    stack.at.endpoint = endpoint
+    stack.refuses = ClientError({"Error": {"Code": "Slow", "Message": "Ask later."}}, "ListX")
+    seen = read.overview(stack.at, stack)
+
+    assert (seen.windows, seen.failures, seen.stuck) == (None, None, None)
+    assert "Ask later." in seen.unknown[what]
+    assert seen.dead_letters == 3
+
+
+def test_without_a_network_nothing_is_told_of_aws(stack: Any) -> None:
+    stack.refuses = ConnectTimeoutError(endpoint_url="https://states")
+    with pytest.raises(ConnectTimeoutError):
+        read.overview(stack.at, stack)
+    stack.at.endpoint = "http://localhost:4566"
+    assert "https://states" in read.overview(stack.at, stack).unknown["executions"]
+
+
+def test_presets_that_are_none_are_told_as_such(stack: Any) -> None:
+    stack.at.ssm.get_parameter = lambda **_: {"Parameter": {"Value": "[{}]", "Version": 4}}
+    seen = read.overview(stack.at, stack)
+
+    assert seen.presets is None
+    assert "name" in seen.unknown["presets"]
 
 
 def test_a_stack_of_an_older_version_may_lack_an_output(stack: Any) -> None:
