@@ -45,10 +45,9 @@ AREAS = {
         90,
         tuple(
             f"darkroom_ops/{name}*.py"
-            for name in ("", "audit/", "executions/", "doctor/", "overview/", "present/")
+            for name in ("", "audit/", "executions/", "overview/", "present/")
         ),
     ),
-    "console": Area(90, ("darkroom_ops/console/**/*.py",)),
     "engine": Area(90, ("darkroom_ops/engine/**/*.py",)),
 }
 
