@@ -125,18 +125,8 @@ def rest(execution: Any) -> Json:
 
 def told(execution: Any) -> tuple[Json, list[Json]]:
     """Return what DescribeExecution says of an execution that has ended, and its events."""
-    said = {
-        **execution.to_describe_output(),
-        "startDate": _exact(execution.start_date),
-        "stopDate": _exact(execution.stop_date),
-        "redriveCount": redrives(execution),
-    }
+    said = {**execution.to_describe_output(), "redriveCount": redrives(execution)}
     return said, [dict(event) for event in history(execution)]
-
-
-def _exact(time: datetime.datetime) -> datetime.datetime:
-    """Return a time as it comes out of an answer, in which it is a number."""
-    return datetime.datetime.fromtimestamp(time.timestamp(), datetime.UTC)
 
 
 def history(execution: Any) -> list[Json]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from moto.core.exceptions import JsonRESTError
+from moto.logs.models import logs_backends
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 from darkroom_ops.engine.moto import hook
@@ -61,6 +62,7 @@ def test_memory_holds_no_history_of_what_has_ended(lab: Lab, status: str) -> Non
     assert sum(map(len, in_memory(each.name, each.exec_arn, each.rest))) < 1000
     assert TOKEN not in "".join(in_memory(each))
     assert each.rest.read()["input"] == f'{{"token": "{TOKEN}"}}'
+    assert each.newest == each.stop_date.timestamp() > each.start_date.timestamp()
 
 
 def test_everything_is_told_of_it_as_of_one_that_is_still_there(lab: Lab) -> None:
@@ -102,6 +104,43 @@ def test_what_has_ended_is_redriven(lab: Lab) -> None:
     assert types[-1] == "ExecutionSucceeded"
 
 
+def test_a_redrive_has_its_variables_and_logs_what_is_new(lab: Lab) -> None:
+    call = {"Type": "Task", "Resource": "arn:aws:states:::sns:publish", "Arguments": {}}
+    kept = {"Assign": {"kept": "{% $states.result.made %}"}}
+    definition = chain(A=call | kept, B=call | {"Output": "{% $kept %}"})
+    lab.faults.inject(Fault("A", result={"made": 1}))
+    lab.faults.inject(Fault("B", "Odd", times=1))
+    lab.faults.inject(Fault("B", result={}))
+    group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/states/m:*"
+    logs = logs_backends[ACCOUNT][REGION]
+    logs.ensure_log_group("/states/m")
+    try:
+        machine = lab.backend.create_state_machine(
+            "logged",
+            json.dumps(definition | {"QueryLanguage": "JSONata"}),
+            f"arn:aws:iam::{ACCOUNT}:role/any",
+            loggingConfiguration={
+                "level": "ALL",
+                "includeExecutionData": False,
+                "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": group}}],
+            },
+        )
+        arn = lab.backend.start_execution(machine.arn, "run", "{}").exec_arn
+        lab.router.wait_for(arn)
+        lab.router.events.clear()
+        settle()
+        assert isinstance(listed(lab)[0], ended.Ended)
+        lab.call("redrive_execution", executionArn=arn)
+        lab.router.wait_for(arn, 2)
+        settle()
+        streams = logs.groups["/states/m"].streams.values()
+        lines = [json.loads(each.message)["id"] for stream in streams for each in stream.events]
+    finally:
+        logs.delete_log_group("/states/m")
+    assert lab.call("describe_execution", executionArn=arn)["output"] == "1"
+    assert sorted(map(int, lines)) == list(range(1, len(lines) + 1))
+
+
 def test_a_name_is_taken_and_a_stop_too_late(lab: Lab) -> None:
     lab.faults.inject(Fault("A", result={}))
     execution = lab.run(chain(A=task()), {"x": 1})
@@ -124,6 +163,8 @@ def test_its_line_in_the_ledger_is_made_once(lab: Lab) -> None:
     lab.router.wait_for(arn, 2)
     assert line_of(listed(lab)[0]) == b"SUCCEEDED 13"
     said, events = listed(lab)[0].told()
+    answer = lab.call("describe_execution", executionArn=arn)
+    assert (said["startDate"], said["stopDate"]) == (answer["startDate"], answer["stopDate"])
     assert (said["redriveCount"], said["stopDate"] > said["startDate"], len(events)) == (
         1,
         True,
