@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import email.utils
+import io
 import logging
 import re
 import socket
+import struct
 import sys
 import threading
 import time
@@ -73,6 +75,7 @@ class Server:
         self._app = app
         self._idle_seconds = idle_seconds
         self._next_seconds = next_seconds
+        self._address: tuple[str, int] = listener.getsockname()
         self._clients: set[socket.socket] = set()
         self._closed = False
         self._accepting = threading.Thread(target=self._accept, name="engine", daemon=True)
@@ -102,17 +105,18 @@ class Server:
     def _serve(self, client: socket.socket) -> None:
         with client, contextlib.suppress(OSError):  # it is late, or gone
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with client.makefile("rb") as stream:
+            _limit(client, socket.SO_SNDTIMEO, self._idle_seconds)
+            with BufferedReader(_Received(client)) as stream:
                 while self._comes(client, stream) and self._answer(client, stream):
                     pass
             _linger(client)
         self._clients.discard(client)
 
-    def _comes(self, client: socket.socket, stream: BufferedReader) -> bool:
+    def _comes(self, client: socket.socket, stream: BufferedReader[Any]) -> bool:
         """Wait for the next request; return whether it has begun to come."""
-        client.settimeout(self._next_seconds)
+        _limit(client, socket.SO_RCVTIMEO, self._next_seconds)
         begun = bool(stream.peek(1))
-        client.settimeout(self._idle_seconds)
+        _limit(client, socket.SO_RCVTIMEO, self._idle_seconds)
         return begun
 
     def _answer(self, client: socket.socket, stream: BinaryIO) -> bool:
@@ -125,7 +129,7 @@ class Server:
         except ValueError:
             client.sendall(_NO_HTTP)
             return False
-        host, port = client.getsockname()
+        host, port = self._address
         request |= {
             "SERVER_NAME": host,
             "SERVER_PORT": str(port),
@@ -145,6 +149,36 @@ class Server:
         for each in (head + b"".join(chunks),) if size <= CHUNK_BYTES else (head, *chunks):
             client.sendall(each)
         return stays and body.is_read
+
+
+def _limit(client: socket.socket, which: int, seconds: float) -> None:
+    """Have the system wait so long at most, at each call.
+
+    With a timeout of Python's, it waits for each of the pieces that a large body comes in.
+    """
+    whole = int(seconds)
+    client.setsockopt(
+        socket.SOL_SOCKET, which, struct.pack("ll", whole, int((seconds - whole) * 1e6))
+    )
+
+
+class _Received(io.RawIOBase):
+    """What a client sends."""
+
+    def __init__(self, client: socket.socket) -> None:
+        self._client = client
+
+    def readable(self) -> bool:
+        """Say that it is."""
+        return True
+
+    def readinto(self, into: Any) -> int:
+        """Fill what is there for a body, which is large; else take what comes."""
+        try:
+            whole = socket.MSG_WAITALL if len(into) > io.DEFAULT_BUFFER_SIZE else 0
+            return self._client.recv_into(into, flags=whole)
+        except BlockingIOError:
+            raise TimeoutError("timed out") from None
 
 
 class _Body:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import socket
+import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -22,22 +23,36 @@ class App:
     """Answers with what it was asked, unless it is told to answer otherwise."""
 
     def __init__(self) -> None:
-        self.reads = True
+        self.reads, self.most = True, 1000
+        self.when_failed: Callable[[], object] = lambda: None
         self.status = "200 Fine"
         self.headers: list[tuple[str, str]] = []
         self.chunks: list[bytes] | None = None
         self.error: Exception | None = None
         self.asked: list[dict[str, Any]] = []
-        self.when_asked: Callable[[float | None], object] = lambda _: None
+        self.when_asked: Callable[[socket.socket], object] = lambda _: None
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         if self.error is not None:
             raise self.error
-        self.when_asked(environ["werkzeug.socket"].gettimeout())
-        body = environ["wsgi.input"].read(1000) if self.reads else b""
+        self.when_asked(environ["werkzeug.socket"])
+        try:
+            body = environ["wsgi.input"].read(self.most) if self.reads else b""
+        except TimeoutError:
+            self.when_failed()
+            raise
         self.asked.append({**environ, "body": body})
         start_response(self.status, [("X-Length", str(len(body))), *self.headers])
         return [environ["PATH_INFO"].encode("latin-1")] if self.chunks is None else self.chunks
+
+
+def limits(client: socket.socket) -> tuple[float, float]:
+    """Return how many seconds the system waits at most to receive, and to send."""
+    receive, send = (
+        struct.unpack("ll", client.getsockopt(socket.SOL_SOCKET, which, 16))
+        for which in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO)
+    )
+    return receive[0] + receive[1] / 1e6, send[0] + send[1] / 1e6
 
 
 @pytest.fixture
@@ -269,10 +284,10 @@ def test_a_client_that_says_nothing_is_left(app: App) -> None:
 def test_a_connection_over_which_nothing_more_comes_is_ended_with_its_thread(
     server: Server, app: App
 ) -> None:
-    waited: list[float | None] = []
+    waited: list[tuple[float, float]] = []
 
-    def soon(rest: float | None) -> None:
-        waited.append(rest)
+    def soon(client: socket.socket) -> None:
+        waited.append(limits(client))
         server._next_seconds = 0.001
 
     before = set(threading.enumerate())
@@ -284,7 +299,34 @@ def test_a_connection_over_which_nothing_more_comes_is_ended_with_its_thread(
         for thread in set(threading.enumerate()) - before:
             thread.join(SECONDS)
             assert not thread.is_alive()
-    assert waited == [SECONDS]  # the rest of a request may take its time
+    assert waited == [(SECONDS, SECONDS)]  # the rest may take its time, and so may the answer
+
+
+def test_a_part_of_a_second_is_one() -> None:
+    """Less than a second would else be none, and none is for ever."""
+    with socket.socket() as made:
+        connections._limit(made, socket.SO_RCVTIMEO, 1.5)
+        connections._limit(made, socket.SO_SNDTIMEO, 0.5)
+        assert limits(made) == (1.5, 0.5)
+
+
+def test_a_large_body_is_read_whole_however_it_comes(client: socket.socket, app: App) -> None:
+    app.most, body = 300_000, bytes(range(250)) * 1000
+    client.sendall(b"PUT / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body[:9000])
+    client.sendall(body[9000:100_000])
+    client.sendall(body[100_000:] + b"GET /next HTTP/1.1\r\n\r\n")
+    assert (answer(client)[2], answer(client)[2]) == (b"/", b"/next")
+    assert app.asked[0]["body"] == body
+
+
+def test_a_client_that_sends_half_of_a_large_body_is_left(app: App) -> None:
+    app.most, failed = 300_000, threading.Event()
+    app.when_failed = failed.set
+    server = Server(socket.create_server(("127.0.0.1", 0)), app, idle_seconds=0.05)
+    with connected(server) as client:
+        client.sendall(b"PUT / HTTP/1.1\r\nContent-Length: 200000\r\n\r\n" + b"." * 90_000)
+        assert failed.wait(SECONDS)
+    server.close()
 
 
 def test_a_client_that_never_says_anything_is_left(app: App) -> None:
