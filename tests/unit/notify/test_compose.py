@@ -18,7 +18,6 @@ from darkroom.contract.text import SMS_CHARACTERS, SMS_UNICODE_CHARACTERS, fits_
 from darkroom.notify.compose import (
     LABEL_WIDTH,
     REQUEST_CHARACTERS,
-    SUBJECT_CHARACTERS,
     Message,
     alerted_of,
     compose,
@@ -261,7 +260,7 @@ Execution  3036d378
          f"Darkroom RESOLVED x.jpg (was {'E' * 25}...{'E' * 12}). Nothing to do. 3036d378"),
         ("猫の絵.jpg", "system E", "Darkroom RESOLVED 猫の絵.jpg (was E). Nothing to do. 3036d378"),
         ("猫の写真.jpg", "system E", "Darkroom RESOLVED 猫の写真.jpg. Nothing to do. 3036d378"),
-        ("猫" * 40, "system E", f"RESOLVED {'猫' * 24}...{'猫' * 12}. 3036d378"),
+        ("猫" * 99, "system E", f"RESOLVED {'猫' * 24}...{'猫' * 12}. 3036d378"),
     ],
 )  # fmt: skip
 def test_an_sms_says_what_was_resolved(key: str, alerted: str, sms: str) -> None:
@@ -463,6 +462,8 @@ def test_a_success_that_nobody_heard_of_names_no_outputs() -> None:
     message = alert(EVENT, failure=failure, outputs=outputs)
     assert fields(message)["Outputs"] == "All are complete and recorded."
     assert fields(message)["Try again?"].startswith("No need. Look at the notifications topic")
+    made = msgspec.structs.replace(succeeded(), outcome="FAILED", failure=failure)
+    assert compose(made, (), AT + 4).sms == message.sms
 
 
 def test_a_clock_that_is_behind_counts_no_time_back() -> None:
@@ -526,6 +527,10 @@ def test_an_sms_has_the_id_of_an_execution_that_a_person_named() -> None:
     long = alert(request("猫" * 40), name="the-nightly-run-of-2026-01-31")
     assert long.sms == "FAILED 猫猫猫猫猫猫...猫猫猫. Do: upload it again. the-night...1-31"
     assert fits_sms(long.sms)
+    archived = Failure("Prepare", "SourceArchived", "x")
+    longest = alert(request("猫" * 40), name="the-nightly-run-of-2026-01-31", failure=archived)
+    assert longest.sms == "FAILED ????...?. Do: restore it, then re-run. the-night...1-31"
+    assert fits_sms(longest.sms)
 
 
 def test_express_has_no_command_of_ours() -> None:
@@ -607,7 +612,7 @@ def test_a_request_without_an_object_is_told_as_such() -> None:
 
 def test_the_subject_keeps_both_ends_of_a_long_key() -> None:
     message = alert(request("albums/" + "x" * 900 + "/final.jpg"))
-    assert len(message.subject) == SUBJECT_CHARACTERS
+    assert len(message.subject) == 99  # SNS takes less than 100
     assert "albums/xxx" in message.subject
     assert message.subject.endswith("/final.jpg")
 
@@ -791,6 +796,7 @@ def test_a_summary_of_one_of_no_folder() -> None:
 
 
 def test_an_sms_of_a_summary_says_what_to_do_whatever_the_folder() -> None:
-    message = summarised(prefix="猫" * 300 + "/")
-    assert fits_sms(message.sms)
-    assert ". Do: upload it again." in message.sms
+    for error, do in (("CorruptImage", "upload it again"), ("StorageError", "re-run it")):
+        message = summarised(prefix="猫" * 300 + "/", error=error)
+        assert fits_sms(message.sms)
+        assert message.sms.endswith(f". Do: {do}.")

@@ -234,7 +234,10 @@ def stack(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
         yield Stack(undo)
 
 
-def test_what_may_not_be_read_hides_nothing_else(stack: Any) -> None:
+def test_what_may_not_be_read_hides_nothing_else(
+    stack: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read, "last", lambda at: f"the audit of {at.stack}")
     seen = read.overview(stack.at, stack)
 
     assert seen.windows is None
@@ -246,7 +249,8 @@ def test_what_may_not_be_read_hides_nothing_else(stack: Any) -> None:
     assert seen.presets is not None
     assert (seen.presets.version, seen.presets.presets[0].name) == (4, "small")
     assert [(each.error, each.counts["hour"]) for each in seen.failures or ()] == [("Stopped", 4)]
-    assert (seen.counted_by_aws, seen.failures_cut, seen.audit) == (True, False, None)
+    assert (seen.counted_by_aws, seen.failures_cut) == (True, False)
+    assert seen.audit == "the audit of photos"
 
 
 def test_a_claim_that_nobody_released_is_found_without_reading_the_table(stack: Any) -> None:

@@ -107,7 +107,7 @@ def summary(
     failed = window.outcome != "RESOLVED"
     what = f"{count} more {window.outcome}"
     where = f" in {plain(window.prefix)}" if window.prefix else ""
-    advice = advise(window.error, caught=window.caught) if failed else Advice("", ())
+    advice = advise(window.error, caught=window.caught)
     listing = ("ls", "--status", "failed", *(("--stack", stack) if stack else ()))
     lines = [
         f"{count} more {'image' if count == 1 else 'images'}{where}, as the message before said:",

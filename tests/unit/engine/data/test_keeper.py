@@ -14,6 +14,7 @@ import pytest
 from darkroom_ops.engine.data import keeper as module
 from darkroom_ops.engine.data.keeper import Held, Keeper, NoPlace, Unwritten
 from darkroom_ops.engine.data.store import Entry, Key, Store
+from tests.support.pipeline import until
 
 
 class Things:
@@ -109,10 +110,18 @@ def test_what_has_no_place_waits_for_a_template_that_has_it(tmp_path: Path) -> N
     assert things.numbers == {"odd": 2}
 
 
-def test_what_goes_on_at_a_start_is_kept_at_once(tmp_path: Path) -> None:
-    keeper = Keeper(store := Written(tmp_path), Things(under_way="new"))
+def test_what_goes_on_at_a_start_is_kept_at_once_and_more_as_it_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SAVE_SECONDS", 0.001)
+    monkeypatch.setattr(module, "SHARE", 0)
+    keeper = Keeper(store := Written(tmp_path), things := Things(under_way="new"))
     keeper.restore()
     assert store.writes == [(["new"], [])]
+    assert keeper._thread.daemon  # or a process whose engine nobody closes would never end
+    things.numbers["newer"] = 2
+    until(lambda: len(store.writes) > 1 or None)
+    assert store.writes[1:] == [(["newer"], [])]
     keeper.close()
 
 
@@ -120,12 +129,12 @@ def test_a_full_disk_is_told_once_and_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     keeper = Keeper(store := Written(tmp_path), things := Things())
-    full = [True, True, True, False, True, False]
+    full = [True, True, True, True, False, True, False]
 
     def wait(_: float) -> bool:
         if full:
             store.full = full.pop(0)
-            things.numbers["a"] = 6 - len(full)
+            things.numbers["a"] = 7 - len(full)
             return False
         return True
 
@@ -139,7 +148,7 @@ def test_a_full_disk_is_told_once_and_tried_again(
     keeper = Keeper(Store(tmp_path), again := Things())
     keeper.restore()
     keeper.close()
-    assert again.numbers == {"a": 6}
+    assert again.numbers == {"a": 7}
 
 
 def test_a_look_takes_a_twentieth_of_the_time_at_most(

@@ -12,13 +12,16 @@ from moto.core.exceptions import JsonRESTError
 from moto.logs.models import logs_backends
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
-from darkroom_ops.engine.moto import hook
+from darkroom_ops.engine.data.store import Entry
+from darkroom_ops.engine.inbox import Inbox
+from darkroom_ops.engine.moto import hook, state
 from darkroom_ops.engine.moto.stepfunctions import ended
 from darkroom_ops.engine.stepfunctions.task_faults import Fault
 from tests.unit.engine.moto.lab import (
     ACCOUNT,
     PASS,
     REGION,
+    Held,
     Json,
     Lab,
     chain,
@@ -214,6 +217,75 @@ def test_a_token_is_looked_for_in_what_runs_only(lab: Lab) -> None:
     run_and_forget(lab, chain(A=PASS))
     with pytest.raises(Exception, match="InvalidToken"):
         lab.backend.send_task_failure("none", "Odd")
+
+
+class Kept:
+    """What an engine keeps of a lab's executions, and its next start."""
+
+    def __init__(self, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+        backends = {ACCOUNT: {REGION: lab.backend}}
+        monkeypatch.setattr(state, "stepfunctions_parser_backends", backends)
+        self.lab = lab
+        self.entries, self.states = self._look(self._state())
+
+    def _state(self) -> state.EngineState:
+        return state.EngineState(REGION, Inbox(), self.lab.router)  # type: ignore[arg-type]
+
+    def _look(self, held: state.EngineState) -> tuple[list[Entry], Json]:
+        every = [*held._held_definitions(), *held._executions()]
+        entries = [each for held in every if (each := held.entry()) is not None]
+        for each in entries:
+            json.loads(json.dumps(each.document))  # it can be written
+        return entries, {each.key: each.state for each in every}
+
+    def put_back(self) -> Json:
+        for machine in self.lab.backend.state_machines:
+            machine.executions.clear()
+        again = self._state()
+        assert all(reason is None for _, reason in again.restore(self.entries))
+        again.resume()
+        return self._look(again)[1]
+
+
+def test_what_had_ended_is_put_back_as_it_was(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.faults.inject(Fault("A", result={"made": 1}))
+    lab.faults.inject(Fault("B", "Odd", cause="It is odd.", times=1))
+    lab.faults.inject(Fault("B", result={}))
+    arn = run_and_forget(lab, chain(A=task(ResultPath="$.a"), B=task(ResultPath="$.b")), {"x": 1})
+    asked = ("describe_execution", "get_execution_history")
+    was = [lab.call(operation, executionArn=arn) for operation in asked]
+    line = line_of(listed(lab)[0])
+
+    kept = Kept(lab, monkeypatch)
+    assert kept.put_back() == kept.states
+    assert [lab.call(operation, executionArn=arn) for operation in asked] == was
+    assert (was[0]["error"], was[0]["cause"]) == ("Odd", "It is odd.")
+    assert line_of(listed(lab)[0]) == line
+    assert listed(lab)[0].whole().role_arn.endswith(":role/any")
+
+    lab.call("redrive_execution", executionArn=arn)
+    lab.router.wait_for(arn, 2)
+    settle()
+    assert json.loads(lab.call("describe_execution", executionArn=arn)["output"]) == {
+        "x": 1, "a": {"made": 1}, "b": {},
+    }  # fmt: skip
+
+
+def test_what_ran_is_put_back_as_interrupted(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Held(lab, "A")
+    execution = lab.start(chain(A=task()))
+    held.wait()
+    events = lab.history(execution)
+    kept = Kept(lab, monkeypatch)
+    kept.put_back()
+    try:
+        said = lab.call("describe_execution", executionArn=execution.exec_arn)
+        told = lab.call("get_execution_history", executionArn=execution.exec_arn)["events"]
+        assert (said["status"], said["error"]) == ("ABORTED", state.INTERRUPTED)
+        assert (told[: len(events)], told[-1]["type"]) == (events, "ExecutionAborted")
+    finally:
+        held.go.set()
+        settle()
 
 
 @probe(ended.describe_execution, ended.with_workers)
