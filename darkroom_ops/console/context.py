@@ -79,18 +79,24 @@ class Context:
         self._facets: Recent[tuple[float, dict[str, Counter[str]]]] = Recent(20)
         self._templates = _templates(self)
 
-    def overview(self, *, wait: bool = True) -> Overview | None:
-        """Return the whole of the stack, some seconds old at most; None rather than wait for it."""
+    def overview(self, *, patience: float | None = None) -> Overview | None:
+        """Return the whole of the stack, some seconds old at most.
+
+        Where somebody looks at it already, that is waited for, so many seconds at most; without
+        patience, nobody looks. Then it is what was seen before, if anything.
+        """
         known = self._overview
         if known is not None and time.monotonic() - known[0] < self.overview_seconds:
             return known[1]
-        if not wait:
+        if patience == 0 or not self._looking.acquire(timeout=-1 if patience is None else patience):
             return None if known is None else known[1]
-        with self._looking:  # one look serves all who wait for it
+        try:
             if self._overview is known:
                 seen = overview(self.deployment, self.executions)
                 self._overview = (time.monotonic(), seen)
             return self._overview and self._overview[1]
+        finally:
+            self._looking.release()
 
     def forget_overview(self) -> None:
         """Look anew the next time."""
@@ -112,9 +118,15 @@ class Context:
         return known[1]
 
     def read_ahead(self, most: int) -> None:
-        """Read the newest executions, so that the first page does not wait for them."""
+        """Read the newest executions, so that the first page does not wait for them.
+
+        Of an engine, look at the whole: that reads them all, and nobody is billed for it.
+        """
         # Whatever fails here fails again, with a message, for the person who opens a page.
         with contextlib.suppress(BotoCoreError, ClientError, NotDeployed):
+            if self.deployment.endpoint is not None:
+                self.overview()
+                return
             for _ in itertools.islice(self.executions.each(costs=False, expected=most), most):
                 if self.closing.is_set():
                     return

@@ -54,12 +54,12 @@ def serving(
     thread = threading.Thread(
         target=server.run, kwargs={"sockets": [sock]}, name="console", daemon=True
     )
-    thread.start()
     # What has ended never changes: read ahead, the first page and the first filter come as quickly
     # as the others.
     threading.Thread(
         target=context.read_ahead, args=(AHEAD,), name="console ahead", daemon=True
     ).start()
+    thread.start()
     try:
         yield f"http://{HOST}:{number}/start?token={token}"
     finally:

@@ -18,20 +18,24 @@ WIDTH, HEIGHT, GAP = 240, 56, 1.5
 """A chart's size, and what is between its bars, in the units of its view box."""
 
 
+PATIENCE = 0.1
+"""Seconds that a page waits for a first look at an engine: what takes longer follows."""
+
+
 def show(request: Request) -> Response:
     """Show the whole; on AWS it takes seconds, and follows with the live parts."""
     context = context_of(request)
-    return context.page(
-        "start.html", **values(context, wait=context.deployment.endpoint is not None)
-    )
+    local = context.deployment.endpoint is not None
+    return context.page("start.html", **values(context, patience=PATIENCE if local else 0))
 
 
-def values(context: Context, *, wait: bool = True) -> dict[str, Any]:
+def values(context: Context, *, patience: float | None = None) -> dict[str, Any]:
     """Return what the page shows; None of the whole while it has not been looked at."""
-    seen = context.overview(wait=wait)
+    seen = context.overview(patience=patience)
     return {
         "here": "start",
         "seen": seen,
+        "local": context.deployment.endpoint is not None,
         "idle": seen is not None and bool(seen.windows) and not any(map(ran, seen.windows or ())),
         "ran": ran,
         "chart": chart,
