@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from darkroom_ops.ports import HOST, PortInUse, listen, usual_or_any
@@ -13,6 +15,13 @@ def test_a_port_that_is_asked_for_is_taken_or_refused() -> None:
         expected = f"Expected port {port} of {HOST} to be free, but it cannot be used: Address"
         with pytest.raises(PortInUse, match=expected):
             usual_or_any(listen, port, 1)
+
+
+def test_a_body_does_not_wait_until_its_head_has_been_acknowledged() -> None:
+    with listen(0) as server, socket.create_connection(server.getsockname()):
+        connection, _ = server.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_without_one_it_is_the_usual_one_or_any() -> None:
