@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -75,6 +76,8 @@ class Context:
         self._machines: Recent[graph.Scope] = Recent(MACHINES)
         self.overview_seconds = 5.0 if deployment.endpoint else 60.0
         self._overview: tuple[float, Overview] | None = None
+        self._look: Future[Overview] | None = None
+        self._looker = ThreadPoolExecutor(1, "console overview")
         self._looking = threading.Lock()
         self._facets: Recent[tuple[float, dict[str, Counter[str]]]] = Recent(20)
         self._templates = _templates(self)
@@ -82,21 +85,26 @@ class Context:
     def overview(self, *, patience: float | None = None) -> Overview | None:
         """Return the whole of the stack, some seconds old at most.
 
-        Where somebody looks at it already, that is waited for, so many seconds at most; without
-        patience, nobody looks. Then it is what was seen before, if anything.
+        A look at it is waited for so many seconds at most, and goes on; without patience, nobody
+        looks. Then it is what was seen before, if anything.
         """
-        known = self._overview
-        if known is not None and time.monotonic() - known[0] < self.overview_seconds:
-            return known[1]
-        if patience == 0 or not self._looking.acquire(timeout=-1 if patience is None else patience):
-            return None if known is None else known[1]
-        try:
-            if self._overview is known:
-                seen = overview(self.deployment, self.executions)
-                self._overview = (time.monotonic(), seen)
-            return self._overview and self._overview[1]
-        finally:
-            self._looking.release()
+        with self._looking:
+            ended = self._look is None or self._look.done()  # before what it has seen is read
+            known = self._overview
+            if known is not None and time.monotonic() - known[0] < self.overview_seconds:
+                return known[1]
+            if ended and patience != 0:  # one look serves all who wait for it
+                self._look = self._looker.submit(self._look_anew)
+            look = self._look
+        if look is not None and patience != 0:
+            with contextlib.suppress(TimeoutError):
+                return look.result(patience)
+        return None if known is None else known[1]
+
+    def _look_anew(self) -> Overview:
+        seen = overview(self.deployment, self.executions)
+        self._overview = (time.monotonic(), seen)
+        return seen
 
     def forget_overview(self) -> None:
         """Look anew the next time."""
@@ -118,15 +126,9 @@ class Context:
         return known[1]
 
     def read_ahead(self, most: int) -> None:
-        """Read the newest executions, so that the first page does not wait for them.
-
-        Of an engine, look at the whole: that reads them all, and nobody is billed for it.
-        """
+        """Read the newest executions, so that the first page does not wait for them."""
         # Whatever fails here fails again, with a message, for the person who opens a page.
         with contextlib.suppress(BotoCoreError, ClientError, NotDeployed):
-            if self.deployment.endpoint is not None:
-                self.overview()
-                return
             for _ in itertools.islice(self.executions.each(costs=False, expected=most), most):
                 if self.closing.is_set():
                     return

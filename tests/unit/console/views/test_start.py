@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from starlette.testclient import TestClient
 
 from darkroom_ops.console import context as module
 from darkroom_ops.console.context import Context
+from darkroom_ops.console.views import start
 from darkroom_ops.console.views.start import chart
 from darkroom_ops.dlq import Sent
 from darkroom_ops.overview.figures import SPANS, Bar, Failures, Window
@@ -104,6 +106,26 @@ def test_on_aws_the_page_does_not_wait_for_the_whole(
     assert len(looks) == 1
     assert context.overview() is context.overview()
     assert len(looks) == 2
+
+
+def test_what_of_a_first_look_at_an_engine_takes_long_follows(
+    client: TestClient, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, gate = [], threading.Event()
+    monkeypatch.setattr(
+        module, "overview", lambda *_: looks.append(gate.wait(60)) or dataclasses.replace(WELL)
+    )
+    monkeypatch.setattr(start, "PATIENCE", 0.001)
+    monkeypatch.setattr(context.deployment, "endpoint", "http://127.0.0.1:1")
+
+    first = client.get("/start").text
+    gate.set()
+    seen = context.overview()
+
+    assert "Looking at the whole: every execution, queues and records." in first
+    assert "What waits for you" not in first
+    assert (context.overview(patience=0), looks) == (seen, [True]), "one look served all"
+    assert "What waits for you" in client.get("/start").text
 
 
 def test_dead_letters_are_sent_again(
