@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 import pytest
+from botocore.exceptions import ClientError
 from starlette.requests import Request
 from starlette.testclient import TestClient
 
@@ -135,6 +137,39 @@ def test_a_table_for_spreadsheets_holds_what_fits_and_no_formulas(
     assert one.startswith("be04b212-")
     assert ",uploads/a.jpg,SUCCEEDED,COMPLETE,,," in one
     assert ",'=1+1.jpg," in two
+
+
+def test_a_table_of_many_is_sent_while_they_are_read(client: TestClient, context: Context) -> None:
+    taken: list[int] = []
+
+    def each(**_: Any) -> Iterator[Listed]:
+        for number in range(60):
+            taken.append(number)
+            yield _listed(f"uploads/{number}.jpg")
+
+    context.executions.each = each  # type: ignore[method-assign]
+    scope = {"type": "http", "query_string": b"", "headers": [], "app": client.app}
+    answer = executions.as_csv(Request(scope))
+
+    assert answer.headers["content-disposition"] == 'attachment; filename="executions.csv"'
+    assert len(taken) == 25, "what is read first is sent before the others are"
+    _, *lines = client.get("/executions.csv").text.splitlines()
+    assert [line.split(",")[2] for line in lines] == [f"uploads/{n}.jpg" for n in range(60)]
+
+
+def test_a_table_of_none_has_its_head_and_one_that_cannot_be_read_is_none(
+    client: TestClient, context: Context
+) -> None:
+    listing(context)
+    assert client.get("/executions.csv").text.splitlines() == [",".join(executions.COLUMNS)]
+
+    def refused(**_: Any) -> Iterator[Listed]:
+        raise ClientError({"Error": {"Code": "AccessDenied"}}, "ListExecutions")
+        yield
+
+    context.executions.each = refused  # type: ignore[method-assign]
+    answer = client.get("/executions.csv")
+    assert (answer.status_code, "AWS refused" in answer.text) == (502, True)
 
 
 def test_costs_follow_live_on_the_first_page_only(client: TestClient, context: Context) -> None:
