@@ -46,8 +46,11 @@ def test_source_and_rendition_lie_over_each_other_and_zoom_alike(page: Any, crop
     page.get_by_role("button", name="Source 1:1").click()
     expect(said).to_have_text("Rendition at 300 %, source at 100 %")
     assert shown(page) == 300
+    rendition = page.locator("[data-rendition]")
+    expect(rendition).to_have_css("image-rendering", "pixelated")  # one sees what there is
     page.keyboard.press("1")
     assert shown(page) == 100
+    expect(rendition).to_have_css("image-rendering", "auto")
     page.keyboard.press("+")
     assert shown(page) == 141
     page.keyboard.press("-")

@@ -9,6 +9,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -125,6 +126,63 @@ def test_clean_removes_what_is_made_and_nothing_else(tmp_path: Path) -> None:
     assert make("clean", folder=tmp_path)[0] == 0
     assert not [each for each in made if each.exists()]
     assert not [each for each in kept if not each.exists()]
+
+
+TOOLS = {
+    "quick": {
+        "ruff": ["check", "format --check"], "mypy": [""], "lint-imports": ["--no-logo --no-cache"],
+        "python": ["-m pytest -n auto --dist worksteal tests/unit tests/template"],
+    },
+    "check": {
+        "ruff": ["check", "format --check"], "mypy": [""], "lint-imports": ["--no-logo --no-cache"],
+        "cfn-lint": ["template.yaml cloudfront.yaml"],
+        "python": ["-m tools.schema --check", "-m tools.checks"],
+    },
+}  # fmt: skip
+"""What a target runs, each with its arguments."""
+
+
+@pytest.mark.parametrize("target", TOOLS)
+def test_a_check_runs_every_tool_and_is_red_where_one_is(target: str, tmp_path: Path) -> None:
+    binaries = tmp_path / ".venv" / "bin"
+    binaries.mkdir(parents=True)
+    (tmp_path / "requirements").mkdir()
+    for made in ("requirements/dev.txt", "requirements/checks.txt", "requirements/ops.txt",
+                 "pyproject.toml", ".venv/ops", ".venv/dev", ".venv-checks/ready"):  # fmt: skip
+        (tmp_path / made).parent.mkdir(exist_ok=True)
+        (tmp_path / made).touch()
+    for broken in ("", *TOOLS[target]):
+        for name in TOOLS[target]:
+            tool = binaries / name
+            tool.write_text(f'#!/bin/sh\necho {name} "$*" >>ran\nexit {int(name == broken)}\n')
+            tool.chmod(0o755)
+        assert (make(target, folder=tmp_path)[0] == 0) == (not broken), broken
+        if not broken:
+            ran = (tmp_path / "ran").read_text().splitlines()
+            wanted = [f"{name} {each}" for name, of in TOOLS[target].items() for each in of]
+            assert sorted(map(str.strip, ran)) == sorted(map(str.strip, wanted))
+
+
+def test_pyvips_is_not_compiled_against_a_libvips_that_happens_to_be_there(tmp_path: Path) -> None:
+    (tmp_path / "more").write_text("show: ; @printenv PKG_CONFIG_LIBDIR\n")
+    assert make("--file", str(tmp_path / "more"), "show") == (0, "/nonexistent\n")
+
+
+def test_an_environment_is_of_a_python_that_will_do_and_of_what_is_locked(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    older = "import sys; sys.version_info = (3, 10, 99); exec(sys.argv[1])"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{older}" "$2"\n')
+    python.chmod(0o755)
+    code, said = make(".venv/bin/python", f"PYTHON={python}", folder=tmp_path)
+    assert (code, "needs Python 3.11 or newer" in said) == (2, True)
+    (tmp_path / "requirements").mkdir()
+    for made in ("requirements/dev.txt", "requirements/ops.txt", "requirements/checks.txt",
+                 "pyproject.toml"):  # fmt: skip
+        (tmp_path / made).touch()
+    for environment in (".venv/ops", ".venv/dev", ".venv-checks/ready"):
+        _, said = make("--dry-run", environment, folder=tmp_path)
+        (installs,) = (line for line in said.splitlines() if " -r " in line)
+        assert " install --require-hashes -r requirements/" in installs
 
 
 def test_deploying_without_the_sam_cli_says_what_is_missing(tmp_path: Path) -> None:
