@@ -34,7 +34,7 @@ quick: $(VENV)/dev ## lint, types and the tests that need no engine, in half a m
 	  wait $$lint && exit $$tests
 
 test-e2e: $(VENV)/dev ## the end-to-end tests, against ENDPOINT=http://… or STACK=name (AWS); the engine by default
-	@$(BIN)/python -m pytest tests/engine -m e2e $(if $(ENDPOINT),--endpoint $(ENDPOINT)) $(if $(STACK),--stack $(STACK)) $(ARGS)
+	@$(BIN)/python -m pytest tests/engine -m e2e --all $(if $(ENDPOINT),--endpoint $(ENDPOINT)) $(if $(STACK),--stack $(STACK)) $(ARGS)
 
 test-artifact: $(VENV)/dev ## what `make build` makes, under emulated Arm: does it make the same bytes?
 	@$(BIN)/python -m tools.artifact

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.again import Again
 from tests.support.javascript import Javascript
 from tests.support.logs import Logged
 
@@ -28,13 +29,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--stack", help="run against this stack; on AWS if there is no --endpoint")
     parser.addoption("--uploads", type=int, default=8, help="keys of the chaos test")
     parser.addoption("--seed", type=int, default=1, help="of the chaos test; 0 for a new one")
-    parser.addoption("--every-fault", action="store_true", help="run the whole fault matrix")
+    parser.addoption("--all", action="store_true", help="run what repeats other tests, too")
     parser.addoption("--record-jsonata", action="store_true", help="keep a sample of evaluations")
     parser.addoption("--latency", type=int, default=0, help="ms that the browser waits for answers")
     parser.addoption("--examples", type=int, help="files that the fuzz test tries of each format")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Again(config), "again")
     for worker in config.pluginmanager.get_plugins():
         if hasattr(worker, "sendevent"):  # this is a process of xdist's
             _say_less(worker)

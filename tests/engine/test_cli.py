@@ -24,7 +24,6 @@ import psutil
 import pytest
 import requests
 from darkroom.contract.errors import InvalidRequest
-from PIL import Image
 
 from darkroom_ops.cli.run import run
 from darkroom_ops.cli.target import Target
@@ -222,9 +221,9 @@ def test_the_profile_is_all_that_aws_clients_need(up: Up, monkeypatch: pytest.Mo
 def test_up_on_a_port_in_use_says_so(home: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = darkroom(home, "up", "--port", str(port))
+        done = called(home, "up", "--port", str(port))
 
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert str(port) in done.stderr
     assert "--port" in done.stderr
     assert not (home / "engine.json").exists()
@@ -281,9 +280,9 @@ def test_up_for_people_stopped_in_the_middle_of_work_leaves_nothing(tmp_path: Pa
 
 
 def test_run_uploads_follows_and_shows_the_result(up: Up) -> None:
-    done = darkroom(up.home, "run", ROCKET)
+    done = called(up.home, "run", ROCKET)
 
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.exit_code, done.stderr) == (0, "")
     for state in ("ClaimImage", "Prepare", "Resize small", "MakePdf", "NotifySuccess"):
         assert done.stdout.count(f"✓ {state} ") == 1
     assert re.search(r"COMPLETE +uploads/rocket.jpg", done.stdout)
@@ -293,7 +292,7 @@ def test_run_uploads_follows_and_shows_the_result(up: Up) -> None:
 
 
 def test_run_as_json_is_one_object_about_the_very_upload(up: Up) -> None:
-    done = darkroom(up.home, "run", ROCKET, "--json")
+    done = called(up.home, "run", ROCKET, "--json")
 
     found = json.loads(done.stdout)
     assert (found["execution"], found["outcome"]) == (up.executions()[0], "COMPLETE")
@@ -473,87 +472,6 @@ def test_run_left_by_ctrl_c_goes_on_and_says_how_to_look_at_it(up: Up) -> None:
     again = called(up.home, "show", arn, "--follow")
     assert (again.exit_code, again.stderr) == (0, "")
     assert re.search(r"COMPLETE +uploads/left.jpg", again.stdout)
-
-
-# ---------------------------------------------------------------------------- demo
-
-
-def test_demo(tmp_path: Path) -> None:
-    """One test, since a demo takes seconds and the tests are shared out one by one."""
-    output = tmp_path / "output"
-    output.mkdir()
-    (output / "summary.json").write_text("{}")
-    (output / "of an earlier demo.jpg").write_text("")
-
-    done = darkroom(tmp_path, "demo", "--output", output)
-
-    assert (done.returncode, done.stderr) == (0, "")
-    found = json.loads((output / "summary.json").read_text())
-    check_outcomes(found)
-    check_files(output, found)
-    check_messages(done.stdout, found)
-
-
-def check_outcomes(found: dict[str, Any]) -> None:
-    assert found["as_expected"] is True
-    told = [
-        (e["source"].rpartition("/")[2], e["status"], e["outcome"], e["error"], e["transitions"])
-        for e in found["executions"]
-    ]
-    complete = [
-        (name, "SUCCEEDED", "COMPLETE", None, 11)
-        for name in (
-            "dandelions.jpg", "deep-field.jpg", "rocket.jpg", "phone-portrait.jpg",
-            "coffee-cutout.png",
-        )
-    ]  # fmt: skip
-    assert told == [
-        *complete,
-        ("corrupt.jpg", "FAILED", "FAILED", "CorruptImage", 6),
-        ("rocket.jpg", "SUCCEEDED", "ALREADY_PROCESSED", None, 2),
-    ]
-    assert all(e["seconds"] > 0 and 0 < e["cost_usd"] < 0.001 for e in found["executions"])
-    assert all(len(e["outputs"]) == 4 for e in found["executions"][:5])
-
-
-def check_files(output: Path, found: dict[str, Any]) -> None:
-    """The folder holds the very renditions and nothing else."""
-    listed = {o["key"]: o for e in found["executions"] for o in e["outputs"]}
-    files = {str(path.relative_to(output)) for path in output.rglob("*") if path.is_file()}
-    assert files == {*listed, "summary.json"}
-    for key, made in listed.items():
-        assert (output / key).stat().st_size == made["bytes"]
-        if key.endswith(".pdf"):
-            assert (output / key).read_bytes().startswith(b"%PDF-")
-            continue
-        with Image.open(output / key) as image:
-            assert image.size == (made["width"], made["height"])
-    with Image.open(output / "uploads/phone-portrait.jpg/small.jpg") as upright:
-        assert upright.height > upright.width
-    with Image.open(output / "uploads/coffee-cutout.png/small.webp") as cutout:
-        assert cutout.convert("RGBA").getpixel((0, 0))[3] == 0  # type: ignore[index]
-
-
-def check_messages(text: str, found: dict[str, Any]) -> None:
-    """The messages are shown as received."""
-    subjects = [m["as_received"] for m in found["messages"] if m["protocol"] == "email"]
-    assert sum("Darkroom: ready" in mail for mail in subjects) == 5
-    assert sum("Darkroom: FAILED" in mail for mail in subjects) == 1
-    for wanted in ("Subject: Darkroom: ready: uploads/dandelions.jpg",
-                   "Subject: Darkroom: FAILED: CorruptImage: uploads/corrupt.jpg"):  # fmt: skip
-        (mail,) = (m for m in subjects if wanted in m)
-        assert mail in text
-    assert "Every outcome is as expected" in text
-
-
-def test_demo_spares_a_folder_that_is_not_its_own(tmp_path: Path) -> None:
-    (tmp_path / "thesis.txt").write_text("years of work")
-
-    done = called(tmp_path / "home", "demo", "--output", tmp_path)
-
-    assert done.exit_code == 2
-    assert "--output" in done.stderr
-    assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 
 # ---------------------------------------------------------------------------- console

@@ -149,6 +149,7 @@ def every_cli() -> list[str]:
     return sorted(map(str, found))
 
 
+@pytest.mark.again("what uploads by the AWS CLI here, and by boto3, the same calls elsewhere")
 @pytest.mark.parametrize("program", every_cli() or [None])
 def test_a_session_of_the_aws_cli(pipeline: Pipeline, program: str | None, tmp_path: Path) -> None:
     """Every call names the endpoint: versions before 1.29 and 2.13 know no AWS_ENDPOINT_URL."""
@@ -192,6 +193,7 @@ def test_a_session_of_the_aws_cli(pipeline: Pipeline, program: str | None, tmp_p
     assert run(*answer)["FunctionError"] == "Unhandled"
 
 
+@pytest.mark.again("the same calls, made by boto3 elsewhere")
 def test_a_session_of_the_sdk_for_javascript(pipeline: Pipeline) -> None:
     node = shutil.which("node")
     if node is None or not (JAVASCRIPT / "node_modules").exists():

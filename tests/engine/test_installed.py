@@ -10,9 +10,12 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from tests.support.wheel import build
 
 
+@pytest.mark.again("tests/template/test_package.py and tests/unit/test_home.py")
 def test_up_and_demo_outside_of_a_clone(tmp_path: Path) -> None:
     """The stack comes along; what it remembers lies with the user, not among the packages."""
     site, home = tmp_path / "site", tmp_path / "home"

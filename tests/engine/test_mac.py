@@ -10,6 +10,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from tests.conftest import ROOT
 
 UPLOADS = 3
@@ -41,6 +43,7 @@ with Engine(Path("template.yaml")) as engine:
 """
 
 
+@pytest.mark.again("tests/unit/engine/lambda_ and tests/unit/image/sandbox: each lack by itself")
 def test_a_burst_of_uploads_on_a_mac() -> None:
     """In a process of its own, whose children lack the same."""
     mac = ROOT / "tests" / "support" / "mac"

@@ -1,6 +1,6 @@
 """The fault matrix, run against the real state machine: see faults.yaml.
 
-A sample of it; all of it with ``--every-fault``.
+A sample of it; all of it with ``--all``.
 """
 
 from __future__ import annotations
@@ -41,8 +41,13 @@ def first_of_the_map(given: Any) -> bool:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "case" in metafunc.fixturenames:
-        chosen = cases() if metafunc.config.getoption("--every-fault") else sample()
-        metafunc.parametrize("case", list(chosen), ids=str)
+        first = set(sample())
+        again = pytest.mark.again("an error of the same class, at its limits")
+        metafunc.parametrize(
+            "case",
+            [pytest.param(each, marks=() if each in first else again) for each in cases()],
+            ids=str,
+        )
 
 
 def test_a_fault(pipeline: Pipeline, canned: Canned, source: Json, case: Case) -> None:

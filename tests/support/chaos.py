@@ -98,6 +98,7 @@ class Chaos:
         self._random = random.Random(plan.seed)
         self._prefix = f"{engine.deployment.source_prefix}chaos-{plan.seed}/"
         self._timers: list[threading.Timer] = []
+        self._adding = threading.Lock()
         self._events: Counter[str] = Counter()
         self._quiet = threading.Event()
         self._kills = 0
@@ -131,7 +132,8 @@ class Chaos:
     def _settle(self, seconds: float) -> bool:
         """Wait until no event is late, none waits and nothing runs; False when time runs out."""
         while True:
-            known = list(self._timers)
+            with self._adding:
+                known = list(self._timers)
             for timer in known:
                 timer.join()
             if not self._engine.wait_idle(seconds):
@@ -161,8 +163,9 @@ class Chaos:
                 if self._random.random() < self._plan.late:
                     self._events["late"] += 1
                     timer = threading.Timer(self._random.random() * LATE_SECONDS, put, [event])
-                    self._timers.append(timer)
-                    timer.start()
+                    with self._adding:  # one that is known was started, and can be joined
+                        self._timers.append(timer)
+                        timer.start()
                 else:
                     put(event)
 

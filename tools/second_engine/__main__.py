@@ -229,7 +229,7 @@ def main(arguments: list[str]) -> int:
     template = write()
     with serving() as endpoint:
         deploy(template, endpoint)
-        command = [sys.executable, "-m", "pytest", "tests/engine", "-m", "e2e", "--quiet"]
+        command = [sys.executable, "-m", "pytest", "tests/engine", "-m", "e2e", "--all", "--quiet"]
         return subprocess.run(
             [*command, "--endpoint", endpoint, *arguments],
             cwd=ROOT,
