@@ -312,6 +312,13 @@ def test_what_is_not_started_is_not_lost(editor: Any, ready: Run) -> None:
     editor.evaluate("localStorage.setItem('drafts', 'nonsense')")
     editor.goto(f"/executions/{ready.name}/rerun")
     expect(editor.locator("[data-draft]")).to_be_hidden()
+    drafts = {f"other-{n}": {"text": "{}", "at": n} for n in range(10)}
+    editor.evaluate("all => localStorage.setItem('drafts', JSON.stringify(all))", drafts)
+    put(editor, notify=False)
+    expect(editor.locator("[data-draft]")).to_contain_text("Draft of")
+    kept = editor.evaluate("Object.keys(JSON.parse(localStorage.getItem('drafts')))")
+    assert len(kept) == 10  # the oldest made room
+    assert {f"other-{n}" for n in range(1, 10)} < set(kept)
 
 
 def test_the_form_fits_a_phone(phone: Any, ready: Run) -> None:

@@ -188,7 +188,42 @@ def test_an_environment_is_of_a_python_that_will_do_and_of_what_is_locked(tmp_pa
 def test_deploying_without_the_sam_cli_says_what_is_missing(tmp_path: Path) -> None:
     code, said = make("deploy", folder=tmp_path, path=str(tmp_path))
     assert code == 2
-    assert "needs the SAM CLI" in said
+    told, stopped = said.splitlines()  # and nothing is built
+    assert "needs the SAM CLI" in told
+    assert stopped.endswith("Error 2")
+
+
+def test_chaos_is_of_as_many_uploads_as_is_told() -> None:
+    told = re.search(r"chaos +(\d+) uploads", make("help")[1])
+    assert told
+    assert f"--uploads {told[1]} " in make("--dry-run", "chaos")[1]
+
+
+@pytest.mark.parametrize("broken", ["", "test"])
+def test_the_gate_runs_every_target_and_stops_at_one_that_is_red(
+    tmp_path: Path, broken: str
+) -> None:
+    (tmp_path / ".ci").mkdir()
+    script = shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci" / "run")
+    for name in ("make", "aws"):
+        (tmp_path / name).write_text(f'#!/bin/sh\necho "$*" >>ran\n[ "$1" != "{broken}" ]\n')
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "dirname").symlink_to(shutil.which("dirname") or "")
+    done = subprocess.run(
+        [shutil.which("bash") or "bash", script],
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        check=False,
+    )
+    ran = (tmp_path / "ran").read_text().splitlines()
+    every = [
+        "check",
+        "test ARGS=--cov --every-fault",
+        "test-artifact",
+        "test-second-engine",
+        "smoke",
+    ]
+    assert (done.returncode != 0, ran) == ((True, every[:2]) if broken else (False, every))
 
 
 @pytest.mark.parametrize(("status", "said"), [("0", True), ("1", False)])

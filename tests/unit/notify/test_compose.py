@@ -514,6 +514,8 @@ def test_an_sms_is_filled_and_not_overfilled() -> None:
     for length in (25, 40):
         sms = alert(request(), failure=Failure("Prepare", "E" * length, "x")).sms
         assert sms == f"{head}{'E' * length}{tail}"
+    longer = alert(request(), failure=Failure("Prepare", "E" * 41, "x")).sms
+    assert longer == f"{head}{'E' * 25}...{'E' * 12}{tail}"
     assert fits_sms("x" * SMS_CHARACTERS)
     assert fits_sms("[" * (SMS_CHARACTERS // 2))
     assert not fits_sms("[" * (SMS_CHARACTERS // 2) + "x")
@@ -725,14 +727,14 @@ def test_what_ran_out_of_time_or_memory_is_not_just_run_again(error: str) -> Non
 # ---------------------------------------------------------------------------- many at once
 
 
-def summarised(more: int = 0, count: int = 2, **changes: Any) -> Message:
+def summarised(more: int = 0, count: int = 2, stack: str = "photos", **changes: Any) -> Message:
     window = Window("any", 300, "FAILED", "CorruptImage", "sender", "uploads/")
     names = [f"{n}036d378-35f0-4b6b-8a7d-6a9a4d2f5a10" for n in range(count)]
     alerts = [
         {"execution": f"{ARN.format('execution')}:{name}", "image": f"my-photos/uploads/{n}.jpg"}
         for n, name in enumerate(names)
     ]
-    return summary(msgspec.structs.replace(window, **changes), alerts, more, stack="photos")
+    return summary(msgspec.structs.replace(window, **changes), alerts, more, stack=stack)
 
 
 def test_a_summary_in_full() -> None:
@@ -789,7 +791,8 @@ def test_a_summary_says_what_helps(changes: Json, says: str, never: str) -> None
 
 
 def test_a_summary_of_one_of_no_folder() -> None:
-    message = summarised(count=1, prefix="")
+    message = summarised(count=1, prefix="", stack="")
+    assert "\ndarkroom rerun ID --newest\n" in message.email
     assert message.email.startswith("1 more image, as the message before said:\n")
     assert message.sms.startswith("Darkroom 1 more FAILED: all (CorruptImage). Do: upload")
     assert "prefix" not in message.attributes

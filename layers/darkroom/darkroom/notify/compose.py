@@ -84,7 +84,8 @@ def compose(
 
 def alerted_of(report: Report) -> str:
     """Return what a record keeps of an alert: fault and error; nothing of a success."""
-    return f"{fault(report)} {ascii_only(report.failure.error)[:256]}" if report.failure else ""
+    failure = report.failure
+    return f"{_fault(failure, report)} {ascii_only(failure.error)[:256]}" if failure else ""
 
 
 def resolved(report: Report, alerted: str) -> Message:
@@ -147,14 +148,13 @@ def summary(
     )
 
 
-def fault(report: Report) -> str:
+def _fault(failure: Failure, report: Report) -> str:
     """Return whose a failure is to mend: the ``sender``'s or the ``system``'s.
 
     An upload asks for nothing: what is invalid then are the deployed presets.
     """
-    failure, given = report.failure, report.input
-    upload = isinstance(given, dict) and "detail-type" in given
-    if failure is None or not failure.caught or (upload and failure.error == "InvalidRequest"):
+    upload = isinstance(report.input, dict) and "detail-type" in report.input
+    if not failure.caught or (upload and failure.error == "InvalidRequest"):
         return "system"
     return "sender" if errors.is_senders(failure.error, failure.state) else "system"
 
@@ -298,7 +298,7 @@ class _Composer:
         }
         if self.failure is not None:
             values["error"] = ascii_only(self.failure.error)[:256] or "unknown"
-            values["fault"] = fault(self.report)
+            values["fault"] = _fault(self.failure, self.report)
         if known and "/" in self.key:
             values["prefix"] = plain(self.key.rpartition("/")[0] + "/")
         return values
@@ -324,7 +324,7 @@ class _Composer:
                 "error": self.failure.error,
                 "message": self.failure.message,
                 "state": self.failure.state,
-                "fault": fault(self.report),
+                "fault": _fault(self.failure, self.report),
                 "permanent": self.failure.error in errors.by_class(errors.PermanentError),
                 "advice": self.advice.says,
             }
@@ -338,8 +338,8 @@ class _Composer:
             yield _line("Result", "COMPLETE: all outputs are made, recorded and backed up.")
             yield from self.made()
             yield from self.run()
-            for title, ours, aws in self.commands():
-                yield from ("", title, "", ours or aws)
+            for title, _, aws in self.commands():
+                yield from ("", title, "", aws)
             return
         yield from self.do()
         yield from self.why(self.failure)
