@@ -20,6 +20,7 @@ from PIL import Image
 
 from tests.support.images import encoded, scene
 from tests.support.imaging import DATA, box, boxes, develop
+from tests.support.profiles import DISPLAY_P3, SRGB_CURVE, rgb_profile
 
 WHOLE = Preset(name="whole", width=500, height=500)
 
@@ -231,6 +232,16 @@ def test_pictures_in_other_codings_are_unsupported(kind: bytes, reason: str, wid
     with pytest.raises(UnsupportedImage, match=f"its picture is {reason}\\. "):
         develop(data)
     assert items(data) == {kind}
+
+
+def test_colours_that_a_heic_tells_by_number_are_followed() -> None:
+    def told(primaries: int, *besides: bytes) -> NDArray[np.int64]:
+        numbers = box(b"colr", b"nclx", struct.pack(">3HB", primaries, 13, 6, 128))
+        return shown(container(b"heic", [HEVC], [numbers, *besides]))
+
+    profile = box(b"colr", b"prof", rgb_profile(DISPLAY_P3, SRGB_CURVE))
+    assert np.abs(told(12) - told(1, profile)).max() <= 1
+    assert np.abs(told(12) - told(1)).max() > 10
 
 
 def test_a_picture_that_is_cut_far_is_unsupported_in_heic() -> None:

@@ -20,9 +20,10 @@ from PIL import AvifImagePlugin, Image
 
 from tests.support.images import encoded, picture
 from tests.support.imaging import array, chunk, develop
-from tests.support.profiles import DISPLAY_P3, SRGB_CURVE, rgb_profile
+from tests.support.profiles import DISPLAY_P3, SRGB, SRGB_CURVE, rgb_profile
 
 P3 = rgb_profile(DISPLAY_P3, SRGB_CURVE)
+SAME = rgb_profile(SRGB, SRGB_CURVE)
 
 
 def shown(data: bytes) -> NDArray[np.int64]:
@@ -58,6 +59,35 @@ LONGER = struct.pack(">I", len(P3) + 4) + P3[4:]
 def test_a_profile_that_libpng_drops_is_followed(data: bytes) -> None:
     assert np.abs(shown(data) - [215, 93, 31]).max() <= 1
     assert not open_image(data, "png", Limits()).plain
+
+
+def numbered(*numbers: int, before: bytes = b"") -> bytes:
+    return PLAIN[:33] + before + chunk(b"cICP", bytes(numbers)) + PLAIN[33:]
+
+
+def test_colours_that_a_png_tells_by_number_are_followed() -> None:
+    """Browsers show Display P3's as such, whatever a profile says (PNG 3, 4.3)."""
+    profile = chunk(b"iCCP", b"x\0\0" + zlib.compress(SAME))
+    for data in (numbered(12, 13, 0, 1), numbered(12, 13, 0, 1, before=profile)):
+        assert np.abs(shown(data) - [215, 93, 31]).max() <= 1
+        assert not open_image(data, "png", Limits()).plain
+
+
+@pytest.mark.parametrize("numbers", [(1, 13), (12, 1), (9, 16)])
+def test_colours_by_other_numbers_are_srgb(numbers: tuple[int, int]) -> None:
+    assert (shown(numbered(*numbers, 0, 1)) == [200, 100, 50]).all()
+
+
+@pytest.mark.parametrize("colour", [(200, 100, 50), (200, 100, 50, 128)])
+def test_colours_that_an_avif_tells_by_number_are_followed(colour: tuple[int, ...]) -> None:
+    """As phones write it: without a profile, which comes first where there is one."""
+    stored = Image.new("RGBA" if len(colour) > 3 else "RGB", (16, 16), colour)
+    wide = {name: encoded(stored, "AVIF", quality=100, icc_profile=name) for name in (b"", SAME)}
+    for profile, data in wide.items():
+        at = data.index(b"nclx") + 4
+        made = shown(data[:at] + struct.pack(">HH", 12, 13) + data[at + 4 :])[8, 8, :3]
+        wanted = [200, 100, 50] if profile else [215, 93, 31]
+        assert np.abs(made - wanted).max() <= 3
 
 
 @pytest.mark.parametrize(

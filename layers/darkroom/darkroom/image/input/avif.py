@@ -7,9 +7,9 @@ import re
 from typing import Any
 
 from darkroom.contract.limits import Limits, check_count, check_memory, check_sizes
-from darkroom.image.colour import with_profile
+from darkroom.image.colour import profile_by_number, profile_of, with_profile
 from darkroom.image.geometry import Size
-from darkroom.image.input.boxes import described, frames
+from darkroom.image.input.boxes import colours, described, frames
 from darkroom.image.input.page import SEQUENTIAL, Data, Opened, Page, exif, size_of, source
 from darkroom.image.pixels import from_bytes
 from darkroom.image.vips import vips
@@ -28,16 +28,18 @@ width, and of the full one. Transparency, depth and tiles make no difference."""
 
 def read(data: Data, limits: Limits) -> Opened:
     """Read the header; see :func:`darkroom.image.input.openers.open_image`."""
-    described(data, "avif")
+    profile = profile_by_number(colours(described(data, "avif")))
     image = vips().Image.heifload_source(source(data), **SEQUENTIAL)
     size, count = size_of(image), frames(data)
     check_count(count, "frames", limits)
     check_sizes([size] * count, limits)
     _check_memory(size, data, limits)
+    if profile and not profile_of(image):
+        image = with_profile(image, profile)
     # The container turns the image itself (irot, imir); EXIF orientation is only a note in it.
     page = Page(size, lambda _: image)
     if any(plane & _ONE_PLANE for plane in _planes(data)):
-        page = _by_pillow(data, page)
+        page = _by_pillow(data, page, profile)
     return Opened("avif", (page,), frames=count, exif=exif(image))
 
 
@@ -48,13 +50,13 @@ def _planes(data: Data) -> list[int]:
 
 def _check_memory(size: Size, data: Data, limits: Limits) -> None:
     """Refuse what cannot be decoded in the memory that there is: all of it is, at its full size."""
-    colours = [plane for plane in _planes(data) if not plane & _ONE_PLANE]
-    full = not all(plane & _HALVED for plane in colours)
-    each = _FULL if full else _USUAL if colours else _GREY
+    coloured = [plane for plane in _planes(data) if not plane & _ONE_PLANE]
+    full = not all(plane & _HALVED for plane in coloured)
+    each = _FULL if full else _USUAL if coloured else _GREY
     check_memory(size, each, "such an AVIF", limits)
 
 
-def _by_pillow(data: Data, page: Page) -> Page:
+def _by_pillow(data: Data, page: Page, numbered: bytes | None) -> Page:
     """Return a page that Pillow decodes: libheif leaves a plane of limited range as it is.
 
     Unless only libheif knows how the container cuts the picture (clap).
@@ -66,7 +68,7 @@ def _by_pillow(data: Data, page: Page) -> Page:
 
     def draw(_: Size) -> Any:
         image = from_bytes(picture.tobytes(), picture.size, len(picture.mode))
-        profile = picture.info.get("icc_profile")
+        profile = picture.info.get("icc_profile") or numbered
         return with_profile(image, profile) if profile else image
 
     # Pillow keeps irot and imir as an orientation.

@@ -13,6 +13,9 @@ _ITEM = re.compile(rb"infe(?:\x02.{7}|\x03.{9})(.{4})", re.DOTALL)
 _SAMPLES = re.compile(rb"stsz\0{4}.{4}(.{4})", re.DOTALL)
 """How many samples a track of a film has (ISO/IEC 14496-12, 8.7.3)."""
 
+_NUMBERED = re.compile(rb"colrnclx\0(.)\0(.)", re.DOTALL)
+"""Primaries and curve of a picture's colours, in numbers (ISO/IEC 23008-12, 6.5.5)."""
+
 
 def described(data: Data, source_format: SourceFormat) -> bytes:
     """Return what a file says of its still pictures; UnsupportedImage where it has none but films.
@@ -23,6 +26,12 @@ def described(data: Data, source_format: SourceFormat) -> bytes:
     if b"moov" in found and b"meta" not in found:
         raise unsupported(source_format, "it is a film without a still picture")
     return bytes(data[found.get(b"meta", slice(0))])
+
+
+def colours(meta: bytes) -> bytes:
+    """Return the numbers of the first primaries and curve; nothing where none are told."""
+    found = _NUMBERED.search(meta)
+    return b"".join(found.groups()) if found else b""
 
 
 def items(meta: bytes) -> set[bytes]:

@@ -6,9 +6,9 @@ from typing import Any
 
 from darkroom.contract.errors import CorruptImage
 from darkroom.contract.limits import Limits, check_memory, check_sizes
-from darkroom.image.colour import with_profile
+from darkroom.image.colour import profile_by_number, with_profile
 from darkroom.image.geometry import Size
-from darkroom.image.input.boxes import described, items
+from darkroom.image.input.boxes import colours, described, items
 from darkroom.image.input.page import Data, Opened, Page, unsupported
 from darkroom.image.vips import vips
 
@@ -59,9 +59,8 @@ def read(data: Data, limits: Limits) -> Opened:
         image = image.copy(interpretation=interpretation)
         if "a" in picture.mode:
             image = image.unpremultiply().linear(1, 0.5).cast(kind)
-        if picture.info.get("icc_profile"):
-            image = with_profile(image, picture.info["icc_profile"])
-        return image
+        profile = picture.info.get("icc_profile") or profile_by_number(colours(meta))
+        return with_profile(image, profile) if profile else image
 
     exif = picture.info.get("exif") or b""
     return Opened("heic", (Page(picture.size, draw),), exif=exif)

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 
 from darkroom.contract.limits import MIB, Limits, check_count, check_sizes
-from darkroom.image.colour import profile_of, with_profile
+from darkroom.image.colour import profile_by_number, profile_of, with_profile
 from darkroom.image.input.page import (
     SEQUENTIAL,
     Data,
@@ -32,7 +32,7 @@ def read(data: Data, limits: Limits) -> Opened:
     frames = _apng_frames(data)
     check_count(frames, "frames", limits)
     check_sizes([size_of(image)] * frames, limits)
-    profile = None if profile_of(image) else _profile(data)
+    profile = _numbered(data) or (None if profile_of(image) else _profile(data))
     if profile:
         image = with_profile(image, profile)
     page = Page(size_of(image), lambda _: image, orientation(image))
@@ -52,6 +52,14 @@ def _apng_frames(data: Data) -> int:
         if kind == b"acTL":
             return max(1, int.from_bytes(data[at : at + 4], "big"))
     return 1
+
+
+def _numbered(data: Data) -> bytes | None:
+    """Return the profile that a cICP chunk means, which goes before others (PNG 3, 4.3)."""
+    for kind, at, _ in _chunks(data):
+        if kind == b"cICP":
+            return profile_by_number(bytes(data[at : at + 2]))
+    return None
 
 
 def _profile(data: Data) -> bytes | None:
