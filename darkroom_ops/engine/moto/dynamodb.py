@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import copy
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from moto.core.serialize import BaseJSONSerializer
+from moto.dynamodb import models
 from moto.dynamodb.comparisons import ConditionExpressionParser
 from moto.dynamodb.models.dynamo_type import DynamoType, LimitedSizeDict
 from moto.dynamodb.models.utilities import bytesize
 from moto.dynamodb.parsing.ast_nodes import (
-    DepthFirstTraverser,
     Expression,
+    ExpressionAttributeName,
+    ExpressionAttributeValue,
     Node,
-    NoneExistingPath,
     UpdateExpressionFunction,
     UpdateExpressionPath,
+    UpdateExpressionRemoveAction,
+    UpdateExpressionSetAction,
 )
+from moto.dynamodb.parsing.executors import UpdateExpressionExecutor
 from moto.dynamodb.parsing.expressions import UpdateExpressionParser
-from moto.dynamodb.parsing.validators import ActionCountValidator, OverlappingPathsValidator
+from moto.dynamodb.parsing.validators import ExecuteOperations
 
 from darkroom_ops.engine.moto.hook import hook
 
@@ -54,72 +59,7 @@ def _is_json(value: Any) -> bool:
 )
 @functools.lru_cache(maxsize=64)
 def parse_update(expression: str) -> Any:
-    parsed = parse_update.original.__get__(None, UpdateExpressionParser)(expression)
-    _mark(parsed)
-    return parsed
-
-
-def _mark(node: Any) -> frozenset[type]:
-    """Note at each node of which kinds it and those below it are."""
-    below = (_mark(child) for child in node.children or () if isinstance(child, Node))
-    node.kinds = frozenset({type(node)}).union(*below)
-    return node.kinds  # type: ignore[no-any-return]
-
-
-@hook(
-    DepthFirstTraverser,
-    "traverse_node_recursively",
-    (
-        "Moto lists for every node of an expression, ten times over, which kinds it is looking "
-        "for, and looks everywhere."
-    ),
-)
-def traverse(self: Any, node: Any, child_id: int = -1) -> Any:
-    parent, kind = node.parent, type(self)
-    told = kind.pre_processing_of_child is not DepthFirstTraverser.pre_processing_of_child
-    for position, child in enumerate(node.children or ()):
-        if told:
-            self.pre_processing_of_child(node, position)
-        # What was put in the place of a part is of one kind, and so is what is no part but a name.
-        if _leads(self, getattr(child, "kinds", None) or type(child)):
-            traverse.replacement(self, child, position)
-    process = _processor(self, type(node))
-    if process is not None:
-        node = process(self, node)
-        node.parent = parent
-        if parent:
-            parent.children[child_id] = node
-    return node
-
-
-def _processor(traverser: Any, kind: type) -> Callable[[Any, Any], Any] | None:
-    """Return what processes a kind of node in a traverser, if it does."""
-    key = (type(traverser), kind)
-    if key not in _processors:
-        found = (
-            processor.__func__
-            for wanted, processor in traverser._processing_map().items()
-            if issubclass(kind, wanted)
-        )
-        _processors[key] = next(found, None)
-    return _processors[key]
-
-
-def _leads(traverser: Any, kinds: frozenset[type] | type) -> bool:
-    """Return whether there may be something to process in nodes of these kinds.
-
-    A path that does not exist stands where one was written.
-    """
-    key = (type(traverser), kinds)
-    if key not in _led:
-        seen = kinds if isinstance(kinds, frozenset) else {kinds}
-        unfound = {NoneExistingPath} if UpdateExpressionPath in seen else set()
-        _led[key] = any(_processor(traverser, kind) for kind in {*seen, *unfound})
-    return _led[key]
-
-
-_processors: dict[tuple[type, type], Callable[[Any, Any], Any] | None] = {}
-_led: dict[tuple[type, frozenset[type] | type], bool] = {}
+    return parse_update.original.__get__(None, UpdateExpressionParser)(expression)
 
 
 @hook(Node, "find_clauses", "Moto asks of every part of an expression by way of abstract classes.")
@@ -138,31 +78,130 @@ def _has_clauses(kind: Any) -> bool:
     return issubclass(kind, (Expression, UpdateExpressionFunction))
 
 
-count_clauses = hook(
-    ActionCountValidator,
-    "traverse",
-    "Moto counts the clauses of an update once more for each of its parts.",
-)(lambda self, node: self.verify_action_counts(node))
+class Update:
+    """Stands for moto's validator, and for the valid expression that it returns.
 
-compare_paths = hook(
-    OverlappingPathsValidator,
-    "traverse",
-    "Moto compares the paths of an update once more for each of its parts.",
-)(lambda self, node: self.check_for_overlapping_paths(node))
+    Moto validates what it has not validated before, and all but actions on whole attributes that
+    are no keys. After that an update can only lack a value, or an attribute that it reads.
+    """
+
+    def __init__(self, expression: Any, **given: Any) -> None:
+        self._expression, self._given = expression, given
+        self.actions: list[tuple[str, Any]] = []
+
+    def validate(self) -> Any:
+        """Return what an executor takes; or raise moto's errors."""
+        given = self._given
+        names, values = given["expression_attribute_names"], given["expression_attribute_values"]
+        keys = frozenset(each["AttributeName"] for each in given["table"].attr)
+        plan = _planned(self._expression, tuple((names or {}).items()), keys)
+        if plan.valid and plan.values <= set(values or ()):
+            attributes = given["item"].attrs
+            with contextlib.suppress(KeyError):  # moto says which attribute there is not
+                self.actions = [
+                    (name, value and value(values, attributes)) for name, value in plan.actions
+                ]
+                return self
+        validated = update.original(self._expression, **given).validate()
+        plan.valid = bool(plan.actions)
+        return validated
+
+    def normalize(self) -> None:
+        """Leave the actions in order: none of them touches what another does."""
 
 
-@hook(Node, "__deepcopy__", "Moto copies every expression by way of pickle's protocol.")
-def copy_node(self: Any, memo: dict[int, Any]) -> Any:
-    copied = object.__new__(type(self))
-    memo[id(self)] = copied
-    vars(copied).update(vars(self))
-    if self.children is not None:
-        copied.children = [
-            copy_node.replacement(each, memo) if isinstance(each, Node) else copy.deepcopy(each)
-            for each in self.children
-        ]
-    copied.parent = memo.get(id(self.parent))  # none, for the root of what is copied
-    return copied
+update = hook(
+    models,
+    "UpdateExpressionValidator",
+    "Moto copies every update's expression, and walks through it ten times, to know what it sets.",
+)(Update)
+
+
+@hook(UpdateExpressionExecutor, "execute", "Moto does what its validator returned.")
+def execute(self: Any, node: Any = None) -> None:
+    if not isinstance(self.update_ast, Update):
+        execute.original(self, node)
+        return
+    for name, value in self.update_ast.actions:
+        if value is None:
+            self.item.attrs.pop(name, None)
+        else:
+            self.item.attrs[name] = value
+
+
+_Value = Callable[[Mapping[str, Any], Mapping[str, Any]], Any]
+"""Returns a value of an update's values and the item's attributes; KeyError if there is none."""
+
+
+@dataclass
+class _Plan:
+    """What an update does with whole attributes: sets them, or removes them, without a value."""
+
+    actions: list[tuple[str, _Value | None]]
+    values: frozenset[str]  # the names of those that it takes
+    valid: bool = False  # whether moto has found it so
+
+
+@functools.lru_cache(maxsize=64)
+def _planned(expression: Any, names: tuple[tuple[str, str], ...], keys: frozenset[str]) -> _Plan:
+    """Return the plan of an expression; one without actions, if it does anything else."""
+    values = expression.find_clauses([ExpressionAttributeValue])
+    found = expression.find_clauses(list(UpdateExpressionExecutor.execution_map))
+    try:
+        actions = [_action(each, dict(names)) for each in found]
+    except (KeyError, ValueError):
+        actions = []
+    if keys & {name for name, _ in actions}:
+        actions = []
+    return _Plan(actions, frozenset(each.get_value_name() for each in values))
+
+
+def _action(action: Any, names: Mapping[str, str]) -> tuple[str, _Value | None]:
+    path, *value = action.children
+    if type(action) is UpdateExpressionRemoveAction:
+        return _attribute(path, names), None
+    if type(action) is UpdateExpressionSetAction:
+        return _attribute(path, names), _value(value[0], names)
+    raise ValueError(action)
+
+
+def _attribute(path: Any, names: Mapping[str, str]) -> str:
+    """Return the attribute that a path is; ValueError, if it leads into one."""
+    (part,) = path.children
+    if type(part) is ExpressionAttributeName:
+        return names[part.get_attribute_name_placeholder()]
+    return str(part.get_attribute_name())
+
+
+def _value(node: Any, names: Mapping[str, str]) -> _Value:
+    """Return what gives the value of a SET; ValueError, if that is not one or two operands."""
+    first, *rest = node.children
+    left = _operand(first, names)
+    if not rest:
+        return left
+    operator, second = rest
+    right = _operand(second, names)
+    done = {"+": ExecuteOperations.get_sum, "-": ExecuteOperations.get_subtraction}
+    combine = done[operator.get_operator()]
+    return lambda values, attributes: combine(
+        left(values, attributes), right(values, attributes)
+    ).get_value()
+
+
+def _operand(part: Any, names: Mapping[str, str]) -> _Value:
+    if type(part) is ExpressionAttributeValue:
+        given = part.get_value_name()
+        return lambda values, _: DynamoType(values[given])
+    if type(part) is UpdateExpressionPath:
+        read = _attribute(part, names)
+        return lambda _, attributes: attributes[read]
+    if type(part) is UpdateExpressionFunction and part.get_function_name() == "if_not_exists":
+        known = _attribute(part.get_nth_argument(1), names)
+        otherwise = _operand(part.get_nth_argument(2), names)
+        return lambda values, attributes: (
+            attributes[known] if known in attributes else otherwise(values, attributes)
+        )
+    raise ValueError(part)
 
 
 @hook(

@@ -12,22 +12,15 @@ from moto.core.serialize import ResponseSerializer
 from moto.dynamodb.comparisons import ConditionExpressionParser
 from moto.dynamodb.exceptions import ItemSizeTooLarge
 from moto.dynamodb.models import dynamo_type
-from moto.dynamodb.models.dynamo_type import DynamoType, LimitedSizeDict
+from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.parsing import ast_nodes
 from moto.dynamodb.parsing.ast_nodes import (
     DepthFirstTraverser,
     ExpressionAttributeValue,
-    Node,
     UpdateExpressionSetAction,
 )
+from moto.dynamodb.parsing.executors import UpdateExpressionExecutor
 from moto.dynamodb.parsing.expressions import ExpressionTokenizer, UpdateExpressionParser
-from moto.dynamodb.parsing.validators import (
-    ActionCountValidator,
-    ExpressionAttributeValueProcessor,
-    NoneExistingPathChecker,
-    OverlappingPathsValidator,
-    TypeMismatchValidator,
-)
 
 from darkroom_ops.engine.moto import dynamodb, hooks
 from tests.support.aws import client, empty_account
@@ -110,25 +103,107 @@ def times_read(calls: int) -> int:
     return made.call_count
 
 
-def asked(traverser: Any) -> int:
-    """Return how often a traverser says which nodes it is looking for, in a small tree."""
-    kinds = type(traverser).nodes_to_be_processed
-    tree = UpdateExpressionParser.make("SET a = :a, b = :b")
-    with patch.object(DepthFirstTraverser, "nodes_to_be_processed", autospec=True) as ask:
-        ask.side_effect = kinds
-        for _ in range(2):
-            traverser.traverse(tree)
-    return ask.call_count
-
-
 def test_an_expression_is_read_once(lab: Lab) -> None:
     UpdateExpressionParser.make("SET probe = :probe")
     assert times_read(2) == 0
 
 
-def test_a_traverser_asks_once_for_each_kind_of_node(lab: Lab) -> None:
-    asked(TypeMismatchValidator([]))
-    assert asked(TypeMismatchValidator([])) == 0
+VALUES: Json = {
+    "one": {"N": "1"},
+    "text": {"S": "t"},
+    "map": {"M": {"b": {"L": [{"N": "7"}]}}},
+    "more": {"SS": ["z"]},
+}
+UPDATES = (
+    "SET #number = #number + :one, summed = #number - :one, #name = :text REMOVE gone, absent",
+    "REMOVE #name, summed SET made = if_not_exists(made, :one) + :one, latest = made",
+    "SET made = if_not_exists(#number, :text), latest = if_not_exists(absent, made)",
+    "SET latest = made",
+    "SET #name = :map, kept = nested REMOVE made",
+    "SET latest = made",
+    "SET #number = :one - #number",
+    "SET #name.b[0] = :text, nested.#name = :one REMOVE nested.absent",
+    "ADD #number :one DELETE #set :more SET latest = :text",
+    "ADD #set :more REMOVE #name",
+)
+
+
+def outcome(table: Any, expression: str) -> object:
+    names = {f"#{name}": name for name in ("name", "number", "set") if f"#{name}" in expression}
+    values = {f":{name}": each for name, each in VALUES.items() if f":{name}" in expression}
+    try:
+        item = table.update_item(
+            TableName="t",
+            Key={"id": {"S": "a"}},
+            UpdateExpression=expression,
+            ReturnValues="ALL_NEW",
+            **({"ExpressionAttributeNames": names} if names else {}),
+            **({"ExpressionAttributeValues": values} if values else {}),
+        )["Attributes"]
+    except ClientError as error:
+        return str(error)
+    return {**item, "set": {"SS": sorted(item["set"]["SS"])}}
+
+
+def test_updates_have_the_outcomes_of_plain_moto(lab: Lab) -> None:
+    """Whatever moto has validated before, and of what there is then, or is no more."""
+    outcomes = []
+    for installs in (False, True):
+        with empty_account():
+            if installs:
+                hooks.install(lab.services)
+            table = made_table()
+            outcomes.append([outcome(table, each) for each in UPDATES * 3])
+            hooks.uninstall()
+    plain, ours = outcomes
+    assert ours == plain
+    assert 0 < sum(isinstance(each, str) for each in plain) < len(plain) / 2
+
+
+def walks(table: Any, calls: int) -> int:
+    """Return how often moto walks through one update's expression."""
+    with patch.object(
+        DepthFirstTraverser, "traverse", autospec=True, side_effect=DepthFirstTraverser.traverse
+    ) as walked:
+        for _ in range(calls):
+            update(table, "SET walked = :w", w={"S": "w"})
+    return walked.call_count
+
+
+def test_an_expression_is_validated_once(table: Any) -> None:
+    walks(table, 1)
+    assert walks(table, 2) == 0
+
+
+def test_a_key_is_validated_every_time(table: Any) -> None:
+    """An attribute that an index has must be of its type."""
+    table.create_table(
+        TableName="indexed",
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": "S"} for name in ("id", "maker")
+        ],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "index",
+                "KeySchema": [{"AttributeName": "maker", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+    def set_to(value: Json) -> None:
+        table.update_item(
+            TableName="indexed",
+            Key={"id": {"S": "a"}},
+            UpdateExpression="SET maker = :v",
+            ExpressionAttributeValues={":v": value},
+        )
+
+    set_to({"S": "b"})
+    with pytest.raises(ClientError, match="Type mismatch"):
+        set_to({"N": "1"})
 
 
 @pytest.mark.parametrize(
@@ -146,52 +221,6 @@ def test_a_traverser_asks_once_for_each_kind_of_node(lab: Lab) -> None:
 def test_each_part_of_an_expression_is_checked(table: Any, expression: str, error: str) -> None:
     with pytest.raises(ClientError, match=error):
         update(table, expression, **({"v": {"S": "v"}} if ":v" in expression else {}))
-
-
-def test_a_traverser_goes_where_it_finds_something(lab: Lab) -> None:
-    """From the whole to what it looks for: none of its parts, its actions, values that it has."""
-    visits = []
-    for traverser in (
-        ActionCountValidator(),
-        TypeMismatchValidator([]),
-        ExpressionAttributeValueProcessor({":v": {"S": "v"}}),
-        NoneExistingPathChecker(),
-    ):
-        tree = copy.deepcopy(UpdateExpressionParser.make("SET a.b.c = :v REMOVE d.e"))
-        visit = dynamodb.traverse.replacement
-        with patch.object(dynamodb.traverse, "replacement", side_effect=visit) as visited:
-            traverser.traverse(tree)
-        visits.append([type(call.args[1]).__name__ for call in visited.mock_calls])
-    clause, actions = "UpdateExpressionSetClause", "UpdateExpressionSetActions"
-    action, value = "UpdateExpressionSetAction", "UpdateExpressionValue"
-    assert visits[0] == []
-    assert visits[1] == [clause, actions, action]
-    assert visits[2] == [clause, actions, action, value, "ExpressionAttributeValue"]
-    assert visits[3].count("UpdateExpressionPath") == 2
-
-
-def looks(validator: Any) -> int:
-    """Return how often a validator looks through a small update's parts."""
-    tree = UpdateExpressionParser.make("SET a = :a, b = :b REMOVE c")
-    with patch.object(Node, "find_clauses", return_value=[]) as looked:
-        validator.traverse(tree)
-    return looked.call_count
-
-
-def test_a_whole_update_is_validated_at_once(lab: Lab) -> None:
-    """Looking for clauses of three kinds, and for the actions, whose paths are compared."""
-    assert (looks(ActionCountValidator()), looks(OverlappingPathsValidator({}))) == (3, 1)
-
-
-def test_a_copy_of_an_expression_stands_for_itself(lab: Lab) -> None:
-    tree = UpdateExpressionParser.make("SET a = :a, b = :b")
-    copied = copy.deepcopy(tree)
-    (child,) = copied.children
-    assert (type(copied), type(child)) == (type(tree), type(tree.children[0]))
-    assert child is not tree.children[0]
-    assert (child.parent, copied.parent) == (copied, None)
-    assert copy.deepcopy(tree.children[0]).parent is None
-    assert len(copied.find_clauses([UpdateExpressionSetAction])) == 2
 
 
 def test_an_item_is_as_large_as_its_names_and_values(lab: Lab) -> None:
@@ -322,29 +351,24 @@ def test_plain_moto_reads_a_condition_every_time() -> bool:
     return times_lexed() > 2
 
 
-@probe(dynamodb.copy_node)
-def test_plain_moto_copies_an_expression_by_pickles_protocol() -> bool:
-    return not hasattr(UpdateExpressionParser.make("SET a = :a"), "__deepcopy__")
-
-
 @probe(dynamodb.parse_update)
 def test_plain_moto_reads_an_expression_every_time() -> bool:
     return times_read(2) == 2
 
 
-@probe(dynamodb.traverse)
-def test_plain_moto_asks_at_every_node() -> bool:
-    return asked(TypeMismatchValidator([])) > 10
+@probe(dynamodb.update)
+def test_plain_moto_walks_through_an_expression_for_every_update() -> bool:
+    return walks(made_table(), 2) > 10
 
 
-@probe(dynamodb.count_clauses)
-def test_plain_moto_counts_the_clauses_of_every_part() -> bool:
-    return looks(ActionCountValidator()) > 3
-
-
-@probe(dynamodb.compare_paths)
-def test_plain_moto_compares_the_paths_of_every_part() -> bool:
-    return looks(OverlappingPathsValidator({})) > 1
+@probe(dynamodb.execute)
+def test_plain_moto_executes_an_expression() -> bool:
+    item = Item(DynamoType({"S": "a"}), None, {})
+    done = dynamodb.Update(None)
+    done.actions = [("a", DynamoType({"S": "b"}))]
+    with pytest.raises(AttributeError):
+        UpdateExpressionExecutor(done, item, {}).execute()
+    return True
 
 
 @probe(dynamodb.serialize_structure)
