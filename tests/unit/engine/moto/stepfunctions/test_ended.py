@@ -12,6 +12,7 @@ from moto.core.exceptions import JsonRESTError
 from moto.logs.models import logs_backends
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
+from darkroom_ops.engine import backends
 from darkroom_ops.engine.data.store import Entry
 from darkroom_ops.engine.inbox import Inbox
 from darkroom_ops.engine.moto import hook, state
@@ -262,6 +263,9 @@ def test_what_had_ended_is_put_back_as_it_was(lab: Lab, monkeypatch: pytest.Monk
 
     kept = Kept(lab, monkeypatch)
     assert kept.put_back() == kept.states
+    (each,) = listed(lab)  # neither waits for an event of its end, which has come
+    assert not backends._running(each)
+    assert not backends._running(each.whole())
     assert [lab.call(operation, executionArn=arn) for operation in asked] == was
     assert (was[0]["error"], was[0]["cause"]) == ("Odd", "It is odd.")
     assert line_of(listed(lab)[0]) == line
