@@ -180,8 +180,8 @@ def _prepared(folder: Path) -> Path:
 
 
 def _check(header: bytes, path: Path) -> None:
-    application, version = header[68:72], int.from_bytes(header[60:64])
-    if int.from_bytes(application) != APPLICATION:
+    version, application = int.from_bytes(header[60:64]), int.from_bytes(header[68:])
+    if application != APPLICATION:
         raise Unusable(
             f"{path} is no data of an engine. It is left as it is: name a new or empty folder."
         )

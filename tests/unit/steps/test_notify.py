@@ -698,9 +698,11 @@ def test_the_event_is_believed_and_not_what_step_functions_says_meanwhile(world:
     ended = Ended("ABORTED", error="Mine", cause="Because.").but(
         error="Another", cause="No.", input="{}", startDate=0, stopDate=0, name="another"
     )
+    ended.get_execution_history = MagicMock()  # type: ignore[method-assign]
     assert deliver(world, ended)
     (message,) = world.heard()
     assert "Mine: Because." in message["message"]
+    ended.get_execution_history.assert_not_called()  # it would say no more of one that was stopped
     assert (message["source"]["key"], message["seconds"]) == ("a.jpg", 90.0)
 
 
@@ -927,6 +929,12 @@ def test_the_alert_goes_out_without_the_table_and_the_log_says_so(
         f"the record could not be marked as announced: {why}",
     ]
     assert said[3].startswith("the outputs could not be listed: The bucket the-output cannot be")
+
+
+def test_the_alert_goes_out_though_the_record_makes_no_sense(world: World) -> None:
+    world.make_the_rest()
+    world.claim(leaseUntil="soon")
+    assert announce(report(), world.services, world.settings).published
 
 
 def test_a_record_of_another_is_no_fault_to_log(

@@ -44,7 +44,7 @@ def test_what_was_written_is_read_in_the_order_in_which_it_came(folder: Path) ->
     store.write([changed, Entry("item", "rocket", {})], [("item", "gone")])
     store.close()
 
-    assert kept(folder) == [changed, second, Entry("item", "rocket", {})]
+    assert kept(folder) == [changed, second, Entry("item", "rocket", {}, b"")]
 
 
 def test_bytes_may_be_more_than_a_row_holds(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,6 +53,16 @@ def test_bytes_may_be_more_than_a_row_holds(folder: Path, monkeypatch: pytest.Mo
     assert [entry.body for entry in kept(folder)] == [b"0123456789", b"0123"]
     keep(folder, Entry("object", "a", {}, b"01"))
     assert [entry.body for entry in kept(folder)] == [b"01", b"0123"]
+
+
+def test_what_is_removed_takes_no_room(folder: Path) -> None:
+    keep(folder, ROCKET)
+    store = Store(folder)
+    store.write([], [(ROCKET.kind, ROCKET.name)])
+    store.close()
+    with sqlite3.connect(folder / FILE) as database:
+        assert database.execute("SELECT count(*) FROM chunk").fetchall() == [(0,)]
+    database.close()
 
 
 def test_only_its_owner_may_look(folder: Path) -> None:
@@ -127,7 +137,7 @@ def others_database(folder: Path) -> None:
 def newer_format(folder: Path) -> None:
     keep(folder, ROCKET)
     with sqlite3.connect(folder / FILE) as database:
-        database.execute("PRAGMA user_version = 2")
+        database.execute("PRAGMA user_version = 16777217")
     database.close()
 
 
@@ -140,7 +150,7 @@ def no_database(folder: Path) -> None:
     [
         (others_database, "is no data of an engine"),
         (no_database, "is no data of an engine"),
-        (newer_format, "has format 2, and this Darkroom reads format 1"),
+        (newer_format, "has format 16777217, and this Darkroom reads format 1"),
     ],
 )
 def test_a_foreign_file_is_refused_and_left_as_it_is(
