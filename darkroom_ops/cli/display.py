@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Self
+from typing import Any, Self
 
 from darkroom.contract.formats import format_name
 from rich.console import Console
 from rich.live import Live
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -32,10 +31,33 @@ CONTAINERS = {"Map", "Parallel"}
 SUCCEEDED, FAILED = "✓", "✗"
 
 
+class Screen(Console):
+    """Where to print. At a terminal, whole lines are broken between words, not by the terminal."""
+
+    def print(self, *objects: Any, soft_wrap: bool | None = None, **given: Any) -> None:
+        """Print as Rich does, but for whole lines, of ``soft_wrap``."""
+        if soft_wrap and self.is_terminal:
+            objects = tuple(map(self._wrapped, objects)) if len(objects) == 1 else objects
+        super().print(*objects, soft_wrap=soft_wrap, **given)
+
+    def _wrapped(self, what: Any) -> Any:
+        if isinstance(what, str):
+            return words.wrapped(what, self.width)
+        if not isinstance(what, Text):
+            return what
+        found: list[Text] = []
+        for line in what.split("\n", allow_blank=True):
+            for start, end in words.broken(line.plain, self.width):
+                part = line[start:end]
+                part.pad_left(words.hanging(line.plain, self.width) if start else 0)
+                found.append(part)
+        return Text("\n").join(found)
+
+
 def console() -> Console:
     """Return where to print: a terminal of its width, or plain text that no line is cut in."""
-    screen = Console(highlight=False)
-    return screen if screen.is_terminal else Console(highlight=False, width=PLAIN_WIDTH)
+    screen = Screen(highlight=False)
+    return screen if screen.is_terminal else Screen(highlight=False, width=PLAIN_WIDTH)
 
 
 PLAIN_WIDTH = 120
@@ -126,16 +148,10 @@ def _folder(made: tuple[Made, ...]) -> str:
 
 
 def say(screen: Console, text: Text) -> None:
-    """Print a paragraph, indented: wrapped at words on a terminal, whole lines elsewhere.
-
-    A command is never wrapped: one that is copied in two lines is none.
-    """
+    """Print a paragraph, indented."""
     for line in text.split("\n", allow_blank=True):
-        if screen.is_terminal and not line.plain.startswith("darkroom "):
-            screen.print(Padding(line, (0, 0, 0, 2)))
-        else:
-            line.pad_left(2 if line else 0)
-            screen.print(line, soft_wrap=True)
+        line.pad_left(2 if line else 0)
+        screen.print(line, soft_wrap=True)
 
 
 def as_json(execution: Execution, cost: Cost | None) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import signal
 import sys
 from typing import Annotated
@@ -130,8 +131,15 @@ def _run() -> int:
         context = getattr(error, "ctx", None)
         if not error.format_message() and context is not None:  # nothing was typed, and help came
             return WRONG_USE
-        help_ = f" See `{context.command_path} --help`." if context is not None else ""
-        raise WrongUse(f"{error.format_message().rstrip('.')}.{help_}") from None
+        path = context.command_path if context is not None else _typed()
+        raise WrongUse(f"{error.format_message().rstrip('.')}. See `{path} --help`.") from None
+
+
+def _typed() -> str:
+    """Return the command that was typed, where an error of its options does not know it."""
+    words = itertools.takewhile(lambda word: not word.startswith("-"), sys.argv[1:])
+    first = next(words, None)
+    return f"darkroom {first}" if first else "darkroom"
 
 
 if __name__ == "__main__":

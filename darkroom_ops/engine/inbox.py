@@ -56,6 +56,11 @@ class Message:
         """Return the ARN of the execution that it is about; None for others' messages."""
         return self.attributes.get("execution")
 
+    @property
+    def resolves(self) -> bool:
+        """Whether it says that what an alert told of has come right."""
+        return self.attributes.get("outcome") == RESOLVED
+
     def as_received(self) -> str:
         """Return the whole message, as the recipient sees it."""
         if self.protocol == "sms":
@@ -132,8 +137,6 @@ class Inbox:
         With those that a filter policy kept back, as for a summary.
         """
         arns = (
-            message.execution
-            for message in self.messages(protocol="email")
-            if message.attributes.get("outcome") != RESOLVED
+            message.execution for message in self.messages(protocol="email") if not message.resolves
         )
         return collections.Counter(arn for arn in arns if arn is not None) + self.withheld()

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "after_end",
+    "broken",
     "change",
     "count",
     "dollars",
     "duration",
+    "hanging",
     "lines",
     "measure",
     "moment",
@@ -100,28 +102,48 @@ def lines(text: str) -> str:
     return "\n".join(map(plain, text.split("\n")))
 
 
-_UNBROKEN = re.compile(r"""\(?(?:`[^`]*`|'[^']*'|"[^"]*")\S*|\S+""")
-"""A word; or what is quoted, which a person copies as a whole: a command, a key, an id."""
+_COMMAND = r"(?:darkroom|aws|export) "
+_UNBROKEN = re.compile(rf"""(?<=: ){_COMMAND}.*|\(?(?:`[^`]*`|'[^']*'|"[^"]*")\S*|\S+""", re.DOTALL)
+"""What a line is not broken in: a word, a command at its end, or what is quoted. A person copies
+commands, keys and ids as they are."""
+
+_HEAD = re.compile(r"\s*(?:\S+(?: \S+)? {2,}(?=\S))?")
+"""What the lines after a first one are indented by: its own indentation, and its label."""
+
+
+def broken(line: str, width: int) -> list[tuple[int, int]]:
+    """Return the parts of a line, as offsets, that each fit a width: as many words as it takes.
+
+    All but the first are indented as :func:`hanging` says. A command stays as it is.
+    """
+    if re.match(rf"\s*{_COMMAND}", line) or len(line) <= width:
+        return [(0, len(line))]
+    head = hanging(line, width)
+    found = [(0, 0)]
+    for word in _UNBROKEN.finditer(line):
+        start, end = found[-1]
+        # A label keeps what follows it: what is too long there is so on a line of its own, too.
+        if end > head and word.end() - start > width - (head if len(found) > 1 else 0):
+            found.append(word.span())
+        else:
+            found[-1] = start, word.end()
+    return found
+
+
+def hanging(line: str, width: int) -> int:
+    """Return how far the parts of a line after its first are indented: half of the room at most."""
+    match = _HEAD.match(line)
+    head = match.end() if match else 0
+    return head if 2 * head <= width else len(line) - len(line.lstrip())
 
 
 def wrapped(text: str, width: int) -> str:
-    """Break lines between words, as long as they are the most; no word and nothing quoted.
-
-    A line that is indented is a command, and stays as it is.
-    """
+    """Return a text whose lines are broken between words."""
     found: list[str] = []
-    for paragraph in text.split("\n"):
-        if paragraph.startswith(" "):
-            found.append(paragraph)
-            continue
-        line = ""
-        for word in _UNBROKEN.findall(paragraph):
-            if line and len(line) + 1 + len(word) > width:
-                found.append(line)
-                line = word
-            else:
-                line = f"{line} {word}".lstrip()
-        found.append(line)
+    for line in text.split("\n"):
+        first, *others = broken(line, width)
+        found.append(line[slice(*first)])
+        found += [" " * hanging(line, width) + line[slice(*each)] for each in others]
     return "\n".join(found)
 
 

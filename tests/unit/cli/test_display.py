@@ -32,7 +32,7 @@ def test_the_summary_says_the_outcome(name: str, words: list[str]) -> None:
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_a_command_is_never_broken(*, terminal: bool) -> None:
-    screen = Console(
+    screen = display.Screen(
         file=io.StringIO(), width=30, height=50, force_terminal=terminal, color_system=None
     )
 
@@ -43,6 +43,21 @@ def test_a_command_is_never_broken(*, terminal: bool) -> None:
     assert last == f"  {command}"
     assert all(line.startswith("  ") for line in said if line.strip())
     assert (max(map(len, said)) <= 30) is terminal
+
+
+def test_whole_lines_are_broken_between_words_at_a_terminal() -> None:
+    screen = display.Screen(
+        file=io.StringIO(), width=24, height=50, force_terminal=True, color_system=None
+    )
+    screen.print(Text("  Started  2026 by the upload's event"), soft_wrap=True)
+    screen.print("  2 went. To go on: darkroom rerun --from here", soft_wrap=True)
+    assert screen.file.getvalue().splitlines() == [  # type: ignore[attr-defined]
+        "  Started  2026 by the",
+        "           upload's",
+        "           event",
+        "  2 went. To go on:",
+        "  darkroom rerun --from here",
+    ]
 
 
 def test_what_a_rendition_could_not_be_is_told() -> None:

@@ -132,6 +132,8 @@ def test_wrong_use_is_told_as_every_error_is(monkeypatch: pytest.MonkeyPatch, ca
     _, _, err = told(monkeypatch, capsys, "ls", "--colour", "red")
 
     assert err == "darkroom: No such option: --colour. See `darkroom ls --help`.\n"
+    _, _, err = told(monkeypatch, capsys, "ls", "--status")
+    assert err.endswith("'--status' requires an argument. See `darkroom ls --help`.\n")
 
 
 @pytest.mark.parametrize("name", ["", *(name for name, _ in commands())])

@@ -128,6 +128,11 @@ def test_lines_stay_lines() -> None:
         ("it isn't what's asked", ["it isn't", "what's", "asked"]),
         ("again:\n  darkroom show a b c", ["again:", "  darkroom show a b c"]),
         ("\nstopped", ["", "stopped"]),
+        ("  one two three", ["  one two", "  three"]),
+        ("a   one two", ["a   one", "    two"]),
+        ("label   one two", ["label", "one two"]),  # no room beside the label
+        ("a   one-long-word two", ["a   one-long-word", "    two"]),
+        ("so: darkroom ls --all", ["so:", "darkroom ls --all"]),
     ],
 )
 def test_lines_are_broken_between_words_and_in_nothing_that_is_copied(

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 from starlette.requests import Request
+from starlette.testclient import TestClient
 
 from darkroom_ops.console.context import Context
+from darkroom_ops.console.routes import create
 from darkroom_ops.console.views.inbox import deliveries, values
 from darkroom_ops.engine.inbox import Inbox, Message
+from tests.unit.console.conftest import BASE, TOKEN
 from tests.unit.recorded import START
 
 
@@ -133,3 +136,12 @@ def test_nothing_that_matches_says_so(inbox: Context) -> None:
     assert "No matches for Alerts, text nothing<" in said
     inbox.inbox = Inbox()
     assert "No messages yet" in inbox.render("_messages.html", **told(inbox))
+
+
+def test_what_has_come_right_is_no_alert_to_look_at(stack: Any, inbox: Context) -> None:
+    assert inbox.inbox is not None
+    inbox.inbox.deliver(message("email", execution=ONE, outcome="RESOLVED", told="now"))
+    with TestClient(create(inbox, 4600, TOKEN), BASE, cookies={"darkroom-4600": TOKEN}) as client:
+        page = client.get("/inbox").text
+    assert page.count("<b>Resolved</b>") == page.count('class="resolved"') == 1
+    assert page.count("<b>Alert</b>") == page.count('class="alert"') == 2
