@@ -62,6 +62,8 @@ def test_the_theme_is_switched_and_kept(page: Any) -> None:
 def test_files_are_dropped_and_each_says_what_became_of_it(page: Any) -> None:
     refusal = {"status": 413, "body": json.dumps({"message": "It is too large."})}
     page.route("**/uploads?name=large*", lambda route: route.fulfill(**refusal))
+    busy = {"status": 500, "body": json.dumps({"message": "It is busy."})}
+    page.route("**/uploads?name=second*", lambda route: route.fulfill(**busy), times=1)
     page.goto("/")
     drag = """(kind) => {
       const carried = new DataTransfer();
@@ -78,11 +80,16 @@ def test_files_are_dropped_and_each_says_what_became_of_it(page: Any) -> None:
     page.evaluate(drag, "dragover")
     page.evaluate(drag, "drop")
     assert page.locator("body.dropping").count() == 0
+    page.evaluate(drag, "dragenter")
+    page.evaluate(drag, "dragleave")
+    assert page.locator("body.dropping").count() == 0
     lines = page.locator("[data-uploads] li")
     first, large, second = (lines.nth(n) for n in range(3))
     expect(first).to_have_text("first.jpg: uploaded Open its execution", use_inner_text=True)
     expect(large).to_have_text("large.jpg: It is too large.")
     expect(large).to_have_class("bad")
+    expect(second).to_have_text(re.compile("^second.jpg: It is busy."))
+    second.get_by_role("button", name="Send again").click()  # what helps only here
     expect(second).to_have_class("good")
     link = first.get_by_role("link", name="Open its execution")
     expect(link).to_have_attribute("href", re.compile("^/executions/"))
