@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import shlex
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from botocore.exceptions import NoCredentialsError
 
 from darkroom_ops.doctor import code
 from darkroom_ops.doctor.examine import examine
-from tests.unit.doctor.conftest import ARN, Account
+from darkroom_ops.doctor.findings import Finding
+from tests.unit.doctor.conftest import ARN, OUTPUTS, Account
 
 PLACE = "--region us-east-1"
 FUNCTION = "AWS::Lambda::Function"
@@ -652,3 +654,70 @@ def test_logs_need_the_key_where_it_encrypts_them(account: Account) -> None:
         assert [each.says for each in found] == [
             f"The policy of the key does not let logs.us-east-1.amazonaws.com use it: {lost}."
         ] * (lost is not None)
+
+
+def test_who_is_told_of_what(account: Account) -> None:
+    topics = [OUTPUTS[f"{name}TopicArn"] for name in ("Alerts", "Alarms", "Notifications")]
+    confirmed = {"SubscriptionArn": f"{topics[1]}:1", "Protocol": "sms", "Endpoint": "+15550100"}
+    gone = {"SubscriptionArn": "Deleted", "Protocol": "email", "Endpoint": "oncall@example.com"}
+    for topic, found in zip(topics, ([], [confirmed, gone], []), strict=True):
+        account.answers(
+            "sns", "list_subscriptions_by_topic", {"Subscriptions": found}, TopicArn=topic
+        )
+    alerts, alarms = account.check("subscriptions")
+    assert (alerts.severity, alerts.says) == (
+        "broken",
+        "Nobody is subscribed to photos-alerts: no failure reaches anybody.",
+    )
+    assert alerts.mend == (
+        f"aws sns subscribe --topic-arn {topics[0]} --protocol email "
+        f"--notification-endpoint YOU@example.com {PLACE}"
+    )
+    assert (alarms.severity, alarms.says) == (
+        "warning",
+        "oncall@example.com gets no alarms: the subscription is not confirmed.",
+    )
+    assert alarms.mend.endswith(
+        f": aws sns subscribe --topic-arn {topics[1]} --protocol email "
+        f"--notification-endpoint oncall@example.com {PLACE}"
+    )
+
+
+def given(finding: Finding, option: str) -> Any:
+    """Return what a command gives for an option, as JSON."""
+    words = shlex.split(finding.mend)
+    return json.loads(words[words.index(option) + 1])
+
+
+def test_who_shall_be_let_in_is_let_in_by_a_whole_statement(account: Account) -> None:
+    topic, key = OUTPUTS["AlarmsTopicArn"], {"KeyId": "1234"}
+    account.answers("sns", "get_topic_attributes", {"Attributes": {}}, TopicArn=topic)
+    (alarms,) = account.check("topics")
+    assert given(alarms, "--attribute-value")["Statement"] == [
+        {
+            "Sid": "AlarmsMayAlert",
+            "Effect": "Allow",
+            "Principal": {"Service": "cloudwatch.amazonaws.com"},
+            "Action": "sns:Publish",
+            "Resource": topic,
+            "Condition": {"StringEquals": {"aws:SourceAccount": "123456789012"}},
+        }
+    ]
+    account.answers("kms", "describe_key", {"KeyMetadata": key | {"KeyState": "Enabled"}}, **key)
+    account.answers("kms", "get_key_policy", {"Policy": "{}"}, **key, PolicyName="default")
+    account.stack()
+    for found, sid, service in zip(
+        account.check("key"),
+        ("AlarmsToTheTopic", "EventsToTheQueues"),
+        ("cloudwatch", "events"),
+        strict=True,
+    ):
+        assert given(found, "--policy")["Statement"] == [
+            {
+                "Sid": sid,
+                "Effect": "Allow",
+                "Principal": {"Service": f"{service}.amazonaws.com"},
+                "Resource": "*",
+                "Action": ["kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey*", "kms:DescribeKey"],
+            }
+        ]
