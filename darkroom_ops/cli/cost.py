@@ -7,7 +7,7 @@ import itertools
 import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +21,7 @@ from darkroom_ops.cli.ls import since_of
 from darkroom_ops.cli.options import Prefix, Since
 from darkroom_ops.cli.target import Target
 from darkroom_ops.present import words
+from darkroom_ops.present.failures import INTERRUPTED
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from darkroom_ops.deployment import Deployment
     from darkroom_ops.executions.client import Executions
     from darkroom_ops.executions.cost import Cost, Item
-    from darkroom_ops.executions.listed import Listed
+    from darkroom_ops.executions.listed import Filter, Listed
 
 COMPLETE = "COMPLETE"
 THOUSAND = 1000
@@ -70,23 +71,35 @@ def cost(
     """Add up what executions cost on AWS: an image, and 1,000 images, by measured durations."""
     from darkroom_ops.cli import display
     from darkroom_ops.executions.client import Executions
-    from darkroom_ops.executions.model import RUNNING
+    from darkroom_ops.executions.listed import Filter
 
-    begin = since_of(since)
+    only = Filter(since=since_of(since), prefix=prefix)
     deployment = target.deployment()
     executions = Executions(deployment, itemized=True)
     screen = target.screen()
-    with display.waiting(screen, "Reading executions"):
-        listed = executions.each(since=begin, prefix=prefix, costs=False)
-        ended = list(itertools.islice((each for each in listed if each.status != RUNNING), limit))
-    sums = by_outcome(_estimates(executions, ended, screen))
+    estimates: list[tuple[str, Cost]] = []
+    stopped = False
+    try:
+        with display.counting(screen, "Reading executions") as count:
+            for looked, each in enumerate(_estimates(executions, only, limit), 1):
+                estimates += [each] if each is not None else []
+                count(looked)
+    except KeyboardInterrupt:
+        stopped = True
+    sums = by_outcome(estimates)
     if target.json:
-        print(json.dumps(_as_json(sums)))
-    elif not sums:
-        screen.print("No execution has ended in that time, so there is nothing to add up.")
-    else:
+        print(json.dumps({**_as_json(sums), "stopped": stopped}))
+    elif sums:
         _print(screen, deployment, sums)
-    return 0
+    elif not stopped:
+        screen.print("No execution has ended in that time, so there is nothing to add up.")
+    if stopped:
+        screen.print(
+            f"\nStopped: the newest {words.count(len(estimates), 'execution')} were added up, and "
+            "none behind them; --since or --limit asks for fewer.",
+            soft_wrap=not screen.is_terminal,
+        )
+    return INTERRUPTED if stopped else 0
 
 
 def by_outcome(estimates: Iterable[tuple[str, Cost]]) -> dict[str, Sum]:
@@ -112,26 +125,34 @@ def _plus(before: Item | None, item: Item) -> Item:
 
 
 def _estimates(
-    executions: Executions, ended: list[Listed], screen: Console
-) -> list[tuple[str, Cost]]:
-    """Read each execution's history; that takes a while on AWS, which throttles such requests."""
+    executions: Executions, only: Filter, limit: int | None
+) -> Iterator[tuple[str, Cost] | None]:
+    """Yield the outcome and the cost of each that has ended, and None for any other.
 
-    def estimated(each: Listed) -> tuple[str, Cost | None]:
-        return each.outcome or each.status, executions.cost_of(each)
+    On AWS, each takes a request for its history, and AWS throttles those.
+    """
+    from darkroom_ops.executions.client import AT_ONCE, BATCH
+    from darkroom_ops.executions.model import RUNNING
 
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    def estimated(each: Listed | None) -> tuple[str, Cost] | None:
+        price = None if each is None else executions.cost_of(each)
+        return None if each is None or price is None else (each.outcome or each.status, price)
 
-    from darkroom_ops.executions.client import AT_ONCE
+    def wanted() -> Iterator[Listed | None]:
+        ended = 0
+        for each in executions.looked(only, costs=False):
+            ends = each is not None and each.status != RUNNING
+            ended += ends
+            yield each if ends else None
+            if ended == limit:
+                return
 
-    columns = (TextColumn("[dim]Reading histories"), BarColumn(), MofNCompleteColumn())
-    with (
-        Progress(
-            *columns, console=screen, transient=True, disable=screen.quiet or not screen.is_terminal
-        ) as bar,
-        ThreadPoolExecutor(AT_ONCE) as pool,
-    ):
-        estimates = bar.track(pool.map(estimated, ended), total=len(ended))
-        return [(outcome, price) for outcome, price in estimates if price is not None]
+    every = wanted()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        while batch := list(itertools.islice(every, BATCH)):
+            # What is known needs no thread: handing it to one costs more than adding it up.
+            known = all(each is None or executions.is_billed(each) for each in batch)
+            yield from (map if known else pool.map)(estimated, batch)
 
 
 NARROW = 72

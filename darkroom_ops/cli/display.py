@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 from darkroom.contract.formats import format_name
@@ -71,6 +71,28 @@ def waiting(screen: Console, what: str) -> Iterator[None]:
         return
     with screen.status(Text(what, "dim")):
         yield
+
+
+@contextlib.contextmanager
+def telling(screen: Console, line: str) -> Iterator[Callable[[object], None]]:
+    """Show on a terminal how far something is: what is told stands in the line for ``{}``."""
+    if screen.quiet or not screen.is_terminal:
+        yield lambda _: None
+        return
+    with screen.status("") as status:
+        yield lambda told: status.update(Text(line.format(told), "dim"))
+
+
+@contextlib.contextmanager
+def counting(screen: Console, what: str) -> Iterator[Callable[[int], None]]:
+    """Show on a terminal how many of something there were, and that it can be stopped."""
+    with telling(screen, f"{what}: {{}} so far. Ctrl-C shows what is known") as tell:
+        tell(0)
+        yield lambda number: None if number % COUNTED else tell(f"{number:,}")
+
+
+COUNTED = 25
+"""A number is shown anew after so many: on AWS, that is each second or two."""
 
 
 class Board:

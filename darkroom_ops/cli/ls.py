@@ -14,12 +14,13 @@ from darkroom_ops.cli.command import LOOK, command
 from darkroom_ops.cli.options import Error, Match, Prefix, Since, Step
 from darkroom_ops.cli.target import Target
 from darkroom_ops.present import words
-from darkroom_ops.present.failures import WrongUse
+from darkroom_ops.present.failures import INTERRUPTED, WrongUse
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from darkroom_ops.executions.listed import Listed
+    from darkroom_ops.executions.client import Executions
+    from darkroom_ops.executions.listed import Filter, Listed
 
 SHORT = 8
 """Characters of a name that are shown, at least; as many more as distinguish the executions."""
@@ -71,7 +72,7 @@ def ls(
     limit: Annotated[int, typer.Option(min=1, metavar="NUMBER", help="At most so many.")] = 20,
 ) -> int:
     """List executions, newest first: image, outcome, time, cost."""
-    from darkroom_ops.cli import address, display
+    from darkroom_ops.cli import address
     from darkroom_ops.executions.client import Executions
     from darkroom_ops.executions.listed import Filter
 
@@ -83,24 +84,52 @@ def ls(
     only = Filter(status=wanted, prefix=prefix, since=begin, error=error, step=step, text=match)
     screen = target.screen()
     executions = Executions(deployment)
-    with display.waiting(screen, "Reading executions"):
-        page = executions.recent(limit=limit, only=only)
+    found, looked, stopped = _read(executions, only, limit, screen)
+    items, more = tuple(found[:limit]), len(found) > limit
     if target.json:
-        rows = [as_dict(each) for each in page.items]
-        print(json.dumps({"executions": rows, "more": page.next is not None}))
-        return 0
-    if not page.items:
+        rows = [as_dict(each) for each in items]
+        print(json.dumps({"executions": rows, "more": more, "stopped": stopped}))
+    elif items:
+        screen.print(_table(items, screen), soft_wrap=not screen.is_terminal)
+    if more:
+        screen.print(f"\nThere are older ones: --limit {limit * 5} shows more.", style="dim")
+    elif stopped:
+        screen.print(
+            f"\nStopped: the newest {words.count(looked, 'execution')} were looked at. Older ones "
+            "may fit, too; --since narrows what is looked at.",
+            soft_wrap=not screen.is_terminal,
+        )
+    elif not items:
         narrowed = only != Filter()
         again = address.command(deployment, "run", "FILE")
         screen.print(
             "No execution fits." if narrowed else f"No executions yet. `{again}` makes one.",
             soft_wrap=True,
         )
-        return 0
-    screen.print(_table(page.items, screen), soft_wrap=not screen.is_terminal)
-    if page.next is not None:
-        screen.print(f"\nThere are older ones: --limit {limit * 5} shows more.", style="dim")
-    return 0
+    return INTERRUPTED if stopped else 0
+
+
+def _read(
+    executions: Executions, only: Filter, limit: int, screen: Console
+) -> tuple[list[Listed], int, bool]:
+    """Return what fits, how many were looked at, and whether Ctrl-C ended that.
+
+    It is one more than the limit where there are more.
+    """
+    from darkroom_ops.cli import display
+
+    found: list[Listed] = []
+    looked = 0
+    try:
+        with display.counting(screen, "Reading executions") as count:
+            for looked, taken in enumerate(executions.looked(only, expected=limit + 1), 1):
+                found += [] if taken is None else [taken]
+                if len(found) > limit:
+                    break
+                count(looked)
+    except KeyboardInterrupt:
+        return found, looked, True
+    return found, looked, False
 
 
 def since_of(text: str | None) -> datetime.datetime | None:

@@ -14,6 +14,7 @@ from rich.text import Text
 from darkroom_ops.cli.command import LOOK, command
 from darkroom_ops.cli.target import Target
 from darkroom_ops.present import words
+from darkroom_ops.present.failures import INTERRUPTED
 
 if TYPE_CHECKING:
     from darkroom.contract.presets import Preset
@@ -27,6 +28,9 @@ INDENT = 13
 
 NAMED = 3
 """Errors, images and alarms that are named; of more, the number tells."""
+
+STUCK = ("stuck claims", "failures", "executions")
+"""What has to be looked at for them."""
 
 COLUMNS = "{:<13}{:>9}{:>11}{:>9}{:>13}{:>13}{:>11}"
 
@@ -50,15 +54,16 @@ def status(target: Target) -> int:
 
     deployment = target.deployment()
     screen = target.screen()
-    with display.waiting(screen, "Looking at the whole"):
-        seen = overview(deployment, Executions(deployment))
+    with display.telling(screen, "Looking at {}. Ctrl-C shows what is known") as tell:
+        seen = overview(deployment, Executions(deployment), tell)
+    code = INTERRUPTED if seen.stopped else 0
     if target.json:
         print(json.dumps(as_dict(seen)))
-        return 0
+        return code
     width = screen.width if screen.is_terminal else sys.maxsize
     for line in _lines(deployment, seen, width):
         screen.print(line, soft_wrap=True)
-    return 0
+    return code
 
 
 def as_dict(seen: Overview) -> dict[str, Any]:
@@ -86,6 +91,7 @@ def as_dict(seen: Overview) -> dict[str, Any]:
             "names": [each.name for each in in_force.presets],
         },
         "unknown": seen.unknown,
+        "stopped": seen.stopped,
     }
 
 
@@ -141,9 +147,7 @@ def _lines(deployment: Deployment, seen: Overview, width: int) -> list[Text]:
         images = _few([each.image for each in seen.stuck])
         lines.append(say("Stuck claims", images, "bold red", "audit"))
     else:
-        lines.append(
-            say("Stuck claims", "none" if seen.stuck == () else _unknown(seen, "stuck claims"))
-        )
+        lines.append(say("Stuck claims", "none" if seen.stuck == () else _unknown(seen, *STUCK)))
     lines += [_audit(seen, say), say("Presets", _presets(seen))]
     return lines
 

@@ -214,6 +214,12 @@ class Executions:
         each = self._looked(only, after, costs=costs, expected=expected)
         yield from (taken for _, taken in each if taken is not None)
 
+    def looked(
+        self, only: Filter, *, costs: bool = True, expected: int = LISTED
+    ) -> Iterator[Listed | None]:
+        """Yield what :meth:`each` does, and None for each that is looked at and not wanted."""
+        yield from (taken for _, taken in self._looked(only, None, costs=costs, expected=expected))
+
     def _looked(
         self,
         only: Filter,
@@ -294,6 +300,10 @@ class Executions:
     def cost(self, execution: Execution) -> Cost | None:
         """Return what an execution cost; None when it called a function that is gone."""
         return cost_of(execution, self._memory)
+
+    def is_billed(self, each: Listed) -> bool:
+        """Return whether what it cost is known line by line without a request."""
+        return (each.arn, each.stopped) in self._bills
 
     def cost_of(self, each: Listed) -> Cost | None:
         """Return what an execution of the list cost, line by line."""

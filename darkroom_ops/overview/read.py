@@ -38,6 +38,8 @@ FAILED_AT_MOST = 200
 """Failures that are looked at on AWS, the newest: DescribeExecution is throttled per account, from
 300 at once down to 15 a second (Step Functions quotas)."""
 
+STOPPED = "not looked at: stopped with Ctrl-C"
+
 RELEASED = datetime.timedelta(minutes=1)
 """How long after an execution's end Notify may need to release its claim."""
 
@@ -74,35 +76,57 @@ class Overview:
     audit: LastAudit | None = None  # None where none was made on this machine
     presets: InForce | None = None
     unknown: dict[str, str] = field(default_factory=dict)
+    stopped: bool = False  # with Ctrl-C, before all was looked at
 
 
-def overview(deployment: Deployment, executions: Executions) -> Overview:
-    """Return the whole of a stack as it is now; what may not be looked at does not hide the rest.
+class _Look:
+    """Looks at one thing after the other, and says of each that could not be looked at why."""
 
-    On AWS, the figures are CloudWatch's, and the errors those of the newest failures; that takes a
-    few dozen requests, however many executions there were.
-    """
-    now = datetime.datetime.now(datetime.UTC)
-    unknown: dict[str, str] = {}
-    stack = Stack(deployment)
-    _ = deployment.outputs  # a stack that is not there has nothing to be looked at
-    local = deployment.endpoint is not None
+    def __init__(self, told: Callable[[str], None], *, local: bool) -> None:
+        self._told = told
+        self._local = local
+        self.unknown: dict[str, str] = {}
+        self.stopped = False
 
-    def look(what: str, at: Callable[[], T]) -> T | None:
+    def __call__(self, what: str, at: Callable[[], T]) -> T | None:
+        if self.stopped:
+            self.unknown[what] = STOPPED
+            return None
+        self._told(what)
         try:
             return at()
+        except KeyboardInterrupt:
+            self.stopped, self.unknown[what] = True, STOPPED
         except ClientError as error:
             code = error.response["Error"].get("Code")
-            unknown[what] = refused(what, error).says if code in REFUSALS else str(error)
+            self.unknown[what] = refused(what, error).says if code in REFUSALS else str(error)
         except AttributeError as error:
             if "has no output" not in str(error):
                 raise
-            unknown[what] = f"{error} Deploy this version, which has it."
+            self.unknown[what] = f"{error} Deploy this version, which has it."
         except (BotoCoreError, ResponseParserError, DarkroomError) as error:
-            if isinstance(error, BotoCoreError) and not local:
+            if isinstance(error, BotoCoreError) and not self._local:
                 raise  # no credentials, no network: nothing can be looked at
-            unknown[what] = str(error)
+            self.unknown[what] = str(error)
         return None
+
+
+def overview(
+    deployment: Deployment,
+    executions: Executions,
+    told: Callable[[str], None] = lambda _: None,
+) -> Overview:
+    """Return the whole of a stack as it is now; what may not be looked at does not hide the rest.
+
+    On AWS, the figures are CloudWatch's, and the errors those of the newest failures; that takes a
+    few dozen requests, however many executions there were. What is looked at is told. Ctrl-C ends
+    the look, and what has been seen is returned.
+    """
+    now = datetime.datetime.now(datetime.UTC)
+    stack = Stack(deployment)
+    _ = deployment.outputs  # a stack that is not there has nothing to be looked at
+    local = deployment.endpoint is not None
+    look = _Look(told, local=local)
 
     def count() -> tuple[Window, ...]:
         if everything is not None:
@@ -129,7 +153,8 @@ def overview(deployment: Deployment, executions: Executions) -> Overview:
         else look("stuck claims", lambda: _stuck(deployment, failed, now)),
         audit=last(deployment),
         presets=look("presets", lambda: _in_force(deployment)),
-        unknown=unknown,
+        unknown=look.unknown,
+        stopped=look.stopped,
     )
 
 

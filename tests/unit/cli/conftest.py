@@ -76,6 +76,11 @@ class Executions:
         self.left = iter([each for each in self.items if only is None or only.wants(each)])
         return self.left
 
+    def looked(self, only: Filter, **narrowed: Any) -> Any:
+        self.asked = narrowed | {"only": only}
+        self.left = iter([each if only.wants(each) else None for each in self.items])
+        return self.left
+
     def described(self, arn: str) -> Any:
         return self.whole[arn]
 
@@ -91,6 +96,9 @@ class Executions:
 
     def get(self, arn: str) -> Any:
         return self.whole[arn]
+
+    def is_billed(self, _: Listed) -> bool:
+        return False
 
     def cost_of(self, each: Listed) -> Cost | None:
         return self.cost(self.get(each.arn))

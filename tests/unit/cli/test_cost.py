@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from darkroom_ops.cli.cost import _print, by_outcome
 from darkroom_ops.executions.cost import PRICES, Cost, Item
+from darkroom_ops.executions.listed import Filter, Listed
 from tests.unit.cli.conftest import NOON, darkroom, listed, screen
 
 
@@ -102,8 +104,28 @@ def test_costs_are_those_of_the_newest_and_no_more_are_asked_for(costed: Any) ->
     assert {outcome: each["executions"] for outcome, each in found["outcomes"].items()} == {
         "COMPLETE": 1, "FAILED": 1,
     }  # fmt: skip
-    assert costed.asked == {"prefix": "uploads/", "since": NOON, "costs": False}
+    assert costed.asked == {"only": Filter(prefix="uploads/", since=NOON), "costs": False}
     assert [each.name for each in costed.left] == ["c", "d", "e"]
+
+
+def test_what_was_added_up_when_it_is_stopped_is_shown(costed: Any) -> None:
+    """What is known line by line is added up at once; the others are, in parts of 25."""
+
+    def looked(*_: Any, **__: Any) -> Iterator[Listed | None]:
+        yield from [listed("a"), None] * 15
+        raise KeyboardInterrupt
+
+    costed.looked = looked
+
+    code, text = darkroom("cost")
+    assert (code, text.splitlines()[0]) == (130, "13 executions, about $0.052 on AWS")
+    assert text.splitlines()[-1] == (
+        "Stopped: the newest 13 executions were added up, and none behind them; --since or --limit "
+        "asks for fewer."
+    )
+    code, text = darkroom("cost", "--json")
+    found = json.loads(text)
+    assert (code, found["executions"], found["stopped"]) == (130, 13, True)
 
 
 def test_without_a_complete_image_another_outcome_is_shown(costed: Any) -> None:

@@ -85,3 +85,17 @@ def test_the_quality_that_was_chosen_is_told() -> None:
     assert [line.rstrip().endswith(" 72") for line in lines[2:5]] == [True, False, False]
     outputs = display.as_json(told, None)["outputs"]
     assert [each["quality"] for each in outputs] == [72, None, None, None]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_how_far_it_is_is_told_on_a_terminal(*, terminal: bool) -> None:
+    out = io.StringIO()
+    shown = Console(file=out, force_terminal=terminal, width=100, _environ={"TERM": "xterm"})
+
+    with display.counting(shown, "Reading executions") as count:
+        for number in range(1, 1038):
+            count(number)
+
+    said = "Reading executions: 1,025 so far. Ctrl-C shows what is known"
+    assert (said in out.getvalue(), "1,026" in out.getvalue()) == (terminal, False)
+    assert terminal or not out.getvalue()

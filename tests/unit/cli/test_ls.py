@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -116,7 +117,7 @@ def test_what_is_typed_is_what_is_asked_for(
 ) -> None:
     code, text = darkroom("ls", *words)
 
-    assert executions.asked == {"limit": 20, "only": Filter(**asked)}
+    assert executions.asked == {"expected": 21, "only": Filter(**asked)}
     said = "No execution fits." if words else "No executions yet."
     assert (code, text.startswith(said)) == (0, True)
 
@@ -131,7 +132,28 @@ def test_a_time_that_is_none_is_refused() -> None:
 def test_a_list_holds_so_many(executions: Any) -> None:
     darkroom("ls", "--limit", "7")
 
-    assert executions.asked["limit"] == 7
+    assert executions.asked["expected"] == 8
+
+
+def test_what_was_found_when_it_is_stopped_is_shown(executions: Any) -> None:
+    def looked(*_: Any, **__: Any) -> Iterator[Listed | None]:
+        yield listed("aaaaaaaa-1")
+        yield None
+        raise KeyboardInterrupt
+
+    executions.looked = looked
+
+    code, text = darkroom("ls", "--prefix", "uploads/a")
+    _, row, _, said = text.splitlines()
+
+    assert (code, "uploads/aaaaaaaa-1.jpg" in row) == (130, True)
+    assert said == (
+        "Stopped: the newest 2 executions were looked at. Older ones may fit, too; --since narrows "
+        "what is looked at."
+    )
+    code, text = darkroom("ls", "--json")
+    found = json.loads(text)
+    assert (code, len(found["executions"]), found["stopped"]) == (130, 1, True)
 
 
 def table(width: int, *items: Listed) -> list[str]:

@@ -41,7 +41,7 @@ def said(executions: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
         seen = dataclasses.replace(WELL, **changed)
         monkeypatch.setattr("darkroom_ops.overview.read.overview", lambda *_: seen)
         code, text = darkroom("status", *words)
-        assert code == 0
+        assert code == (130 if seen.stopped else 0)
         return [" ".join(line.split()) for line in text.splitlines()]
 
     return status
@@ -62,6 +62,22 @@ def test_a_stack_that_is_well_takes_ten_lines(said: Any) -> None:
         "Last audit none on this machine: darkroom audit --stack photos",
         f"Presets small 300xany, box anyx9 (version 2, since {local})",
     ]
+
+
+def test_what_was_seen_when_it_was_stopped_is_shown(said: Any) -> None:
+    unknown = {"executions": "not looked at: stopped", "presets": "not looked at: stopped"}
+    stopped: dict[str, Any] = {"failures": None, "stuck": None, "unknown": unknown}
+
+    lines = said(windows=None, presets=None, stopped=True, **stopped)
+
+    assert lines[1:6] == [
+        "Executions not looked at: stopped",
+        "Failures not looked at: stopped",
+        "Dead letters none: every event arrived",
+        "Alarms none rings",
+        "Stuck claims not looked at: stopped",
+    ]
+    assert json.loads(said("--json", stopped=True)[0])["stopped"] is True
 
 
 def test_what_waits_for_a_person_has_its_command(said: Any) -> None:

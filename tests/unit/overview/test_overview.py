@@ -321,6 +321,23 @@ def test_without_a_network_nothing_is_told_of_aws(stack: Any) -> None:
     assert "https://states" in read.overview(stack.at, stack).unknown["executions"]
 
 
+def test_what_is_stopped_is_told_as_far_as_it_came(stack: Any) -> None:
+    def stopped(**_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    stack.at.endpoint = "http://localhost:4566"
+    told: list[str] = []
+    stack.at.cloudwatch.get_paginator = lambda _: SimpleNamespace(paginate=stopped)
+    seen = read.overview(stack.at, stack, told.append)
+
+    assert told == ["executions", "figures", "dead letters", "alarms"]
+    assert seen.windows is not None
+    assert (seen.dead_letters, seen.stopped) == (3, True)
+    assert (seen.alarms, seen.stuck, seen.presets) == (None, None, None)
+    for what in ("alarms", "stuck claims", "presets"):
+        assert seen.unknown[what] == "not looked at: stopped with Ctrl-C"
+
+
 def test_presets_that_are_none_are_told_as_such(stack: Any) -> None:
     stack.at.ssm.get_parameter = lambda **_: {"Parameter": {"Value": "[{}]", "Version": 4}}
     seen = read.overview(stack.at, stack)
