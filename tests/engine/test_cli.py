@@ -321,8 +321,8 @@ def test_run_with_an_input_makes_what_it_asks_for_once(up: Up, tmp_path: Path) -
 
 def test_run_again_by_its_address_with_another_input(up: Up) -> None:
     address = f"s3://{up.deployment.source_bucket_name}/uploads/rocket.jpg"
-    up.deployment.s3.upload_file(
-        str(ROCKET), up.deployment.source_bucket_name, "uploads/rocket.jpg"
+    up.deployment.s3.put_object(
+        Bucket=up.deployment.source_bucket_name, Key="uploads/rocket.jpg", Body=ROCKET.read_bytes()
     )
 
     done = called(up.home, "run", address, "--input", '{"presets": [{"name": "w", "width": 50}]}')

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
@@ -76,9 +77,15 @@ def test_a_large_file_by_boto3_starts_one_execution(pipeline: Pipeline) -> None:
     """AWS sends one event (S3 guide, "Supported event types"): CompleteMultipartUpload."""
     key, size = "uploads/clients/boto3.jpg", 5 * MIB + 1
     parts = TransferConfig(multipart_threshold=5 * MIB, multipart_chunksize=5 * MIB)
-    pipeline.at.s3.upload_fileobj(
-        io.BytesIO(bytes(size)), pipeline.at.source_bucket_name, key, Config=parts
+    given = pipeline.at.exports
+    s3 = boto3.client(
+        "s3",
+        region_name=given["AWS_DEFAULT_REGION"],
+        endpoint_url=given["AWS_ENDPOINT_URL"],
+        aws_access_key_id=given["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=given["AWS_SECRET_ACCESS_KEY"],
     )
+    s3.upload_fileobj(io.BytesIO(bytes(size)), pipeline.at.source_bucket_name, key, Config=parts)
     assert started(pipeline, key) == ["CompleteMultipartUpload"]
 
 
