@@ -43,5 +43,6 @@ if (keys?.length) {
   image.addEventListener("change", () => input.dispatchEvent(new Event("image")));
 } else {
   const none = "What they would make is shown here of the newest images, of which there is none yet.";
+  $("[data-preview] .frame").hidden = true;
   $("[data-preview] [data-said]").textContent = keys ? none : "No preview, as the console did not answer.";
 }
