@@ -698,7 +698,7 @@ def test_every_call_is_in_the_policy_that_is_documented(at: Deployment) -> None:
         action = f"{NAMES.get(service, service)}:{model.name}"
         made.add(ACTIONS.get(action, action))
 
-    fresh._session.events.register("before-call", note)
+    fresh._session.register("before-call", note)
     examine(fresh)
     assert len(made) > 20
     assert made <= documented()

@@ -218,7 +218,7 @@ def test_the_gate_runs_every_target_and_stops_at_one_that_is_red(
     ran = (tmp_path / "ran").read_text().splitlines()
     every = [
         "check",
-        "test ARGS=--cov --every-fault",
+        "test ARGS=--cov --all",
         "test-artifact",
         "test-second-engine",
         "smoke",
