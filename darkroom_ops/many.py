@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
+from darkroom.contract.advice import advise
 from darkroom.contract.errors import DarkroomError
 from darkroom.contract.keys import record_key
 from darkroom.contract.requests import parse_request
@@ -41,6 +42,20 @@ class Plan:
     def reasons(self) -> list[tuple[str, int]]:
         """Why some are skipped, and how many, the most frequent first."""
         return collections.Counter(why for _, why in self.skipped).most_common()
+
+    @property
+    def warnings(self) -> list[str]:
+        """Say of which nothing better can come: the file is at fault, and stays the same."""
+        errors = collections.Counter(
+            each.error
+            for each in self.able
+            if self.action == "rerun" and each.error and advise(each.error, caught=True).upload
+        )
+        return [
+            f"{number:,} of them failed with {error}, as they will again: "
+            "only a corrected file helps. Upload that under the same key."
+            for error, number in errors.most_common()
+        ]
 
 
 @dataclass(frozen=True)

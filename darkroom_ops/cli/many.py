@@ -145,6 +145,8 @@ def _show(screen: Console, planned: Plan) -> None:
         screen.print(Text(said, "dim"), soft_wrap=True)
     if len(planned.able) > NAMED:
         screen.print(Text(f"  and {len(planned.able) - NAMED:,} more", "dim"), soft_wrap=True)
+    for warning in planned.warnings:
+        screen.print(Text(f"  {warning}", "yellow"), soft_wrap=True)
     for why, count in planned.reasons:
         screen.print(Text(f"  {count:,} left out: {why}", "yellow"), soft_wrap=True)
 

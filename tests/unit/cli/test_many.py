@@ -114,6 +114,24 @@ def test_a_dry_run_tells_what_would_be_done_and_does_nothing(stack: Stack) -> No
     ]
 
 
+def test_a_plan_says_of_which_nothing_better_can_come(stack: Stack) -> None:
+    for name, error in (("a", "StorageError"), ("b", "CorruptImage"), ("c", "CorruptImage")):
+        stack.add(name, error=error)
+
+    _, text = darkroom("rerun", "--status", "failed", "--dry-run")
+
+    assert lines(text)[-2] == (
+        "2 of them failed with CorruptImage, as they will again: only a corrected file helps. "
+        "Upload that under the same key."
+    )
+    _, text = darkroom("rerun", "--error", "StorageError", "--dry-run")
+    assert "corrected" not in text
+    stack.add("d", error="CorruptImage", status="TIMED_OUT", caught=False)
+    _, text = darkroom("redrive", "--status", "failed", "--dry-run")
+    assert "1 execution to be redriven" in text
+    assert "corrected" not in text
+
+
 def test_each_image_is_run_again_once_and_not_if_a_later_run_has_it(stack: Stack) -> None:
     stack.add("a")
     old = stack.add("old", started=NOON - MINUTE)

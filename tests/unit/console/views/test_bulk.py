@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 from starlette.testclient import TestClient
 
+from darkroom_ops import many
 from darkroom_ops.console.context import Context
 from darkroom_ops.executions.listed import Listed
 from darkroom_ops.executions.model import SourceObject
@@ -23,9 +24,9 @@ from tests.unit.recorded import at
 WAIT = 30.0
 
 
-def line(name: str, status: str = "RUNNING") -> Listed:
+def line(name: str, status: str = "RUNNING", error: str | None = None) -> Listed:
     return Listed(
-        arn=f"{PREFIX}{name}", status=status, outcome=None, error=None,
+        arn=f"{PREFIX}{name}", status=status, outcome=None, error=error,
         source=SourceObject("sources", f"uploads/{name}.jpg"), started=at(0), stopped=None,
         seconds=1.0, usd=None,
     )  # fmt: skip
@@ -100,6 +101,19 @@ def test_a_plan_says_how_many_and_why_others_are_left_out_and_does_nothing(
     assert "1 left out: already ended" in said
     assert "uploads/a.jpg" in said
     assert lines.stopped == []
+
+
+def test_a_plan_warns_of_what_will_fail_again(
+    client: TestClient, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(many._JUDGES, "rerun", lambda *_: {})
+    lines.lines = [line("a", "FAILED", "CorruptImage"), line("b", "FAILED", "StorageError")]
+
+    said = text(client, begin(client, lines, action="rerun"))
+
+    assert "2 executions will be run again." in said
+    assert "1 of them failed with CorruptImage, as they will again" in said
+    assert "StorageError," not in said
 
 
 def test_what_was_planned_is_done_with_its_reason_and_told(
