@@ -766,6 +766,33 @@ def test_a_look_ends_when_patience_does_and_goes_on_from_there(
     assert executions.recent(limit=5, patience=1000).looked == 5
 
 
+@pytest.mark.parametrize(("new", "ledgers", "described"), [(8, 1, 8), (9, 2, 0)])
+def test_when_many_have_ended_the_engine_is_asked_for_all_again(
+    client: StepFunctions, new: int, ledgers: int, described: int
+) -> None:
+    asked: list[str] = []
+
+    def get_object(**_: str) -> dict[str, Any]:
+        asked.append("ledger")
+        lines = [msgspec.to_builtins(line_of_item(each)) for each in client.executions]
+        return {"Body": io.BytesIO(json.dumps(lines).encode())}
+
+    at: Any = SimpleNamespace(
+        stepfunctions=client, lambda_=None, state_machine_arn=MACHINE, stack="darkroom",
+        endpoint="http://127.0.0.1:4599", region="us-east-1",
+        s3=SimpleNamespace(get_object=get_object),
+    )  # fmt: skip
+    every, client.executions = client.executions, client.executions[new:]
+    found = Executions(at)
+    list(found.each(costs=False))
+    client.executions = every
+
+    assert len(list(found.each(costs=False))) == TOTAL
+    assert (len(asked), client.asked["describe"]) == (ledgers, described)
+    assert len(list(found.each(costs=False))) == TOTAL
+    assert (len(asked), client.asked["describe"]) == (ledgers, described), "known from now on"
+
+
 def test_an_engine_is_asked_for_all_once_when_any_may_be_looked_at(client: StepFunctions) -> None:
     lines = [msgspec.to_builtins(line_of_item(each)) for each in client.executions]
     other = msgspec.to_builtins(line_of_item(execution(7)))
