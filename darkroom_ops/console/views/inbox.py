@@ -6,6 +6,7 @@ import math
 import threading
 import weakref
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -69,16 +70,12 @@ class Event:
     """What is told of one event: to each recipient a message of its own."""
 
     deliveries: tuple[Delivery, ...]  # e-mails first
+    number: int  # of the newest message
 
     @property
     def first(self) -> Delivery:
         """Return the message that stands for all."""
         return self.deliveries[0]
-
-    @property
-    def number(self) -> int:
-        """Return the number of the newest message."""
-        return max(each.number for each in self.deliveries)
 
     @property
     def protocols(self) -> list[str]:
@@ -111,14 +108,13 @@ class Told:
                 # What SNS delivers of one publication has its attributes; one about no execution,
                 # its time.
                 when = None if message.execution else message.time.replace(microsecond=0)
-                key = (message.topic, when, *sorted(message.attributes.items()))
+                key = message.topic, when, frozenset(message.attributes.items())
                 before = self._events[key].deliveries if key in self._events else ()
                 together = sorted((each, *before), key=lambda one: one.message.protocol)
-                self._events[key] = Event(tuple(together))
+                self._events[key] = Event(tuple(together), each.number)
             if new:
-                self._sorted = sorted(
-                    self._events.values(), key=lambda each: (not each.first.is_alert, -each.number)
-                )
+                newest = sorted(self._events.values(), key=attrgetter("number"), reverse=True)
+                self._sorted = sorted(newest, key=lambda each: not each.first.is_alert)
             return self._sorted
 
 
@@ -147,7 +143,8 @@ def values(context: Context, request: Request) -> dict[str, Any]:
     pages = max(1, math.ceil(len(fitting) / LISTED))
     given = asked.get("page", "")
     page = min(pages, max(1, int(given))) if given.isdecimal() else 1
-    one = next((e for e in found if chosen in {str(d.number) for d in e.deliveries}), None)
+    said_of = (e for e in found if chosen in {str(each.number) for each in e.deliveries})
+    one = next(said_of, None) if chosen else None  # looked for among thousands
 
     def query(**changed: object) -> str:
         said = {"kind": kind, "q": text, "page": page if page > 1 else None} | changed
