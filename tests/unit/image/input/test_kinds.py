@@ -78,6 +78,43 @@ def test_colours_by_other_numbers_are_srgb(numbers: tuple[int, int]) -> None:
     assert (shown(numbered(*numbers, 0, 1)) == [200, 100, 50]).all()
 
 
+def with_power(value: int, *besides: bytes, mode: str = "RGB") -> bytes:
+    """A picture of one colour, (200, 100, 50) or grey 100, with a gAMA chunk."""
+    colour = (200, 100, 50) if mode == "RGB" else 100
+    data = encoded(Image.new(mode, (8, 8), colour), "PNG")  # type: ignore[arg-type]
+    return data[:33] + chunk(b"gAMA", struct.pack(">I", value)) + b"".join(besides) + data[33:]
+
+
+def by_power(values: list[int], value: int) -> NDArray[np.float64]:
+    """Textbook arithmetic: light by the power, and sRGB's curve (IEC 61966-2-1)."""
+    light = (np.array(values) / 255) ** (100_000 / value)
+    return 255 * np.where(light > 0.0031308, 1.055 * light ** (1 / 2.4) - 0.055, 12.92 * light)
+
+
+@pytest.mark.parametrize("value", [4546, 35000, 43182, 47728, 55556, 100_000, 454_550])
+def test_a_power_that_a_png_tells_is_followed(value: int) -> None:
+    """As browsers do: light in linear numbers would be far too dark."""
+    assert np.abs(shown(with_power(value)) - by_power([200, 100, 50], value)).max() <= 1
+    assert not open_image(with_power(value), "png", Limits()).plain
+
+
+def test_a_power_of_a_grey_png_is_followed() -> None:
+    made = shown(with_power(100_000, mode="L"))
+    assert made.shape[2] == 1
+    assert np.abs(made - by_power([100], 100_000)).max() <= 1
+
+
+@pytest.mark.parametrize("value", [0, 1, 4545, 43183, 45455, 47727, 454_551, 0xFFFFFFFF])
+def test_a_power_that_is_near_srgbs_or_no_pictures_changes_nothing(value: int) -> None:
+    assert (shown(with_power(value)) == [200, 100, 50]).all()
+
+
+def test_what_says_more_goes_before_a_power() -> None:
+    assert (shown(with_power(100_000, chunk(b"sRGB", b"\0"))) == [200, 100, 50]).all()
+    profile = chunk(b"iCCP", b"x\0\0" + zlib.compress(P3))
+    assert np.abs(shown(with_power(100_000, profile)) - [215, 93, 31]).max() <= 1
+
+
 @pytest.mark.parametrize("colour", [(200, 100, 50), (200, 100, 50, 128)])
 def test_colours_that_an_avif_tells_by_number_are_followed(colour: tuple[int, ...]) -> None:
     """As phones write it: without a profile, which comes first where there is one."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from darkroom.contract.limits import MIB, Limits, check_count, check_sizes
 from darkroom.image.colour import profile_by_number, profile_of, with_profile
+from darkroom.image.icc import power
 from darkroom.image.input.page import (
     SEQUENTIAL,
     Data,
@@ -26,13 +27,23 @@ MAX_PROFILE = 4 * MIB
 """A profile's length, when it is unpacked; a press's may have 3 MB."""
 
 
+USUAL_GAMMA = 45455
+"""In 100,000ths: what is written for sRGB, whose curve is none of one power."""
+
+_ONE = 100_000
+_NEAR, _FAR = 0.05, 10
+"""libpng's threshold, below which it takes two for the same; and what no picture has."""
+
+
 def read(data: Data, limits: Limits) -> Opened:
     """Read the header; see :func:`darkroom.image.input.openers.open_image`."""
     image = vips().Image.pngload_source(source(data), **SEQUENTIAL)
     frames = _apng_frames(data)
     check_count(frames, "frames", limits)
     check_sizes([size_of(image)] * frames, limits)
-    profile = _numbered(data) or (None if profile_of(image) else _profile(data))
+    profile = _numbered(data)
+    if not profile and not profile_of(image):
+        profile = _profile(data) or _power(data)
     if profile:
         image = with_profile(image, profile)
     page = Page(size_of(image), lambda _: image, orientation(image))
@@ -73,6 +84,17 @@ def _profile(data: Data) -> bytes | None:
             with contextlib.suppress(zlib.error):
                 return zlib.decompressobj().decompress(packed[1:], MAX_PROFILE)
     return None
+
+
+def _power(data: Data) -> bytes | None:
+    """Return the profile that a gAMA chunk means (PNG 3, 11.3.2.2); None where near sRGB."""
+    found = {kind: at for kind, at, _ in _chunks(data)}
+    if b"gAMA" not in found or b"sRGB" in found:
+        return None
+    value = int.from_bytes(data[found[b"gAMA"] :][:4], "big")
+    usual = abs(value - USUAL_GAMMA) <= USUAL_GAMMA * _NEAR
+    possible = USUAL_GAMMA / _FAR <= value <= USUAL_GAMMA * _FAR
+    return power(_ONE / value) if possible and not usual else None
 
 
 def _chunks(data: Data) -> Iterator[tuple[bytes, int, int]]:
