@@ -15,6 +15,9 @@ STACK    ?=
 ARGS     ?=
 N        ?= 20
 
+# One more than the processors that it may use, up to four: tests wait for engines and for pages.
+WORKERS = $(shell $(BIN)/python -m tests.support.workers)
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test quick test-e2e test-artifact test-second-engine check smoke format schema bench bench-engine bench-coldstart bench-console screenshots chaos fuzz mutate soak lock build deploy clean
 
@@ -25,7 +28,7 @@ demo: $(VENV)/ops ## real photos through the real state machine, on this machine
 	@$(BIN)/darkroom demo $(ARGS)
 
 test: $(VENV)/dev ## the whole suite
-	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 quick: $(VENV)/dev ## lint, types and the tests that need no engine, in half a minute
 	@{ $(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/mypy && \
