@@ -79,6 +79,11 @@ def test_the_slider_says_how_much_is_the_source(page: Any, cropped: Run) -> None
     expect(source).to_have_css("clip-path", "inset(0px 0% 0px 0px)")
     slider.fill("0")
     expect(source).to_have_css("clip-path", "inset(0px 100% 0px 0px)")
+    slider.fill("48")
+    before = source.get_attribute("style")
+    page.set_viewport_size({"width": 1000, "height": 700})  # 48 % of the window is elsewhere now
+    expect(source).not_to_have_attribute("style", before)
+    slider.fill("0")
     slider.focus()
     page.keyboard.press("ArrowRight")
     expect(slider).to_have_value("1")  # there, arrows are the slider's
