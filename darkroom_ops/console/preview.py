@@ -49,6 +49,9 @@ LIBRARIES_MB = 75
 PER_MEGAPIXEL = {"jpeg": (0.2, 8), "png": (0.15, 4), "webp": (0.65, 23), "avif": (1.7, 26)}
 """Processor's seconds and MiB for a megapixel of a rendition whose picture is hard to encode."""
 
+NOTICED = 0.1
+"""Seconds below which a figure tells nobody anything."""
+
 THOROUGH = (1.3, 10)
 """The same of a JPEG with high effort."""
 
@@ -250,10 +253,11 @@ def needs(rendition: Rendition, mezzanine: int) -> Needs:
 
 def told(needed: Needs, function: Resize) -> str:
     """Say what making a rendition takes of what the function has."""
+    seconds = function.takes(needed.cpu_seconds)
+    took = f"about {words.duration(seconds)}" if seconds >= NOTICED else f"less than {NOTICED} s"
     return (
-        f"Resize takes about {words.duration(function.takes(needed.cpu_seconds))} of its "
-        f"{function.seconds} s for it, and at most {needed.memory_mb:,} of its "
-        f"{function.memory_mb:,} MB."
+        f"Resize takes {took} of its {function.seconds} s for it, and at most "
+        f"{needed.memory_mb:,} of its {function.memory_mb:,} MB."
     )
 
 
