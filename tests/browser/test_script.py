@@ -103,6 +103,7 @@ def test_files_are_sent_four_at_a_time_and_no_link_leaves_meanwhile(page: Any, r
     page.locator("[data-files]").set_input_files(
         [{"name": f"{n}.jpg", "mimeType": "image/jpeg", "buffer": b"x"} for n in range(6)]
     )
+    expect(page.locator("[data-files]")).to_have_value("")  # the same can be chosen once more
     summary = page.locator("[data-uploads] summary")
     page.locator("[data-uploads] li", has_text="uploading").nth(3).wait_for()
     expect(summary).to_have_text("0 of 6 uploaded, 6 to go")
