@@ -110,7 +110,7 @@ class Demo:
             deployment.s3.put_object(
                 Bucket=deployment.source_bucket_name,
                 Key=deployment.source_prefix + sample.name,
-                Body=_bytes(sample),
+                Body=content(sample),
             )
 
     def repeat(self, event: dict[str, Any]) -> None:
@@ -226,7 +226,8 @@ def check() -> None:
         )
 
 
-def _bytes(sample: Sample) -> bytes:
+def content(sample: Sample) -> bytes:
+    """Return the bytes of a sample."""
     if sample.error == "CorruptImage":
         return (SAMPLES / "deep-field.jpg").read_bytes()[:CORRUPT_BYTES]
     return (SAMPLES / sample.name).read_bytes()

@@ -163,7 +163,19 @@ def role_documents(arn: str) -> tuple[str, ...]:
         role for role in roles if role.name == name and role.arn == arn
     )  # it puts ARNs together
     documents = (policy for role in found for policy in role.policies.values())
-    return tuple(policy if isinstance(policy, str) else json.dumps(policy) for policy in documents)
+    return tuple(policy if isinstance(policy, str) else _written(policy) for policy in documents)
+
+
+def _written(policy: Any) -> str:
+    """Return a policy that CloudFormation gave; moto changes none, but puts another there."""
+    known = _policies.get(id(policy))
+    if known is None or known[0] is not policy:
+        known = _policies[id(policy)] = policy, json.dumps(policy)
+    return known[1]
+
+
+_policies: dict[int, tuple[Any, str]] = {}
+"""Policies and their texts: calls ask for them again and again."""
 
 
 def resource_document(arn: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import re
 import threading
 from collections.abc import Iterator
@@ -108,6 +109,9 @@ _OF_MOST = "Moto says some thirty things of each object, nearly all of which are
 @hook(FakeKey, "__init__", _OF_MOST)
 def key(self: Any, *args: Any, **kwargs: Any) -> None:
     key.original(self, *args, **kwargs)
+    value = kwargs.get("value")
+    if self._etag is None and isinstance(value, bytes):  # else it would be read again for it
+        self._etag = hashlib.md5(value, usedforsecurity=False).hexdigest()
     self.__dict__ = {
         name: value
         for name, value in vars(self).items()

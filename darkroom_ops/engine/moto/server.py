@@ -78,6 +78,9 @@ class _Headers(EnvironHeaders):  # type: ignore[misc]
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self._pairs)
 
+    def keys(self, lower: bool = False) -> Iterable[str]:  # noqa: FBT001, FBT002 - werkzeug's
+        return [name.lower() if lower else name for name, _ in self._pairs]
+
     @functools.cached_property
     def _pairs(self) -> list[tuple[str, str]]:
         return list(super().__iter__())

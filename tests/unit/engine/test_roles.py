@@ -92,6 +92,19 @@ def test_a_policy_may_be_kept_as_text_or_as_data(roles: Roles, iam: IAMBackend) 
     assert actions(roles.policies_of(arn("resize"))) == ["s3:PutObject"]
 
 
+def test_a_policy_that_is_data_is_written_once(
+    roles: Roles, iam: IAMBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (role,) = (role for role in iam.get_roles() if role.name == "resize")
+    role.policies = {"own": {"Statement": []}}
+    (text,) = backends.role_documents(role.arn)
+    with monkeypatch.context() as patched:
+        patched.delattr(backends.json, "dumps")
+        assert backends.role_documents(role.arn)[0] is text
+    role.policies = {"own": {"Statement": [], "Version": "2012-10-17"}}
+    assert backends.role_documents(role.arn) == ('{"Statement": [], "Version": "2012-10-17"}',)
+
+
 def test_all_grants_are_those_of_all_roles(roles: Roles) -> None:
     assert roles.grants() == {
         Grant(arn("machine"), "", "lambda:Invoke", "*"),

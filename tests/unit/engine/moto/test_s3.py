@@ -15,6 +15,7 @@ from moto.s3.responses import S3Response
 
 from darkroom_ops.engine import eventbridge
 from darkroom_ops.engine.moto import s3
+from darkroom_ops.engine.spool import Spooled
 from tests.support.aws import client
 from tests.unit.engine.moto.lab import ACCOUNT, Json, Lab
 from tests.unit.engine.moto.probes import listening_queue, probe
@@ -182,8 +183,16 @@ def test_an_object_says_what_plain_moto_would(lab: Lab, more: Json) -> None:
     s3.key.original(plain, **(GIVEN | more))
     key = FakeKey(**(GIVEN | more))
     for name, value in vars(plain).items():
-        if name not in {"_time_progressed", "last_modified", "lock", "_value_buffer", "acl"}:
+        if name not in {
+            "_time_progressed",
+            "last_modified",
+            "lock",
+            "_value_buffer",
+            "acl",
+            "_etag",
+        }:
             assert getattr(key, name) == value, name
+    assert key.etag == plain.etag
     assert key.acl is not None
     assert key.acl.to_config_dict() == plain.acl.to_config_dict()
     assert key.value == b"x"
@@ -191,6 +200,14 @@ def test_an_object_says_what_plain_moto_would(lab: Lab, more: Json) -> None:
     assert (key.acl, FakeKey(**GIVEN).acl is not None) == (None, True)
     with pytest.raises(AttributeError, match="unheard"):
         key.unheard  # noqa: B018 - reading it is the test
+
+
+def test_an_object_is_not_read_again_for_its_etag(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(Spooled, "read")
+    assert FakeKey(**GIVEN).etag == '"9dd4e461268c8034f5c8564e155c67a6"'
+    assert FakeKey(**GIVEN | {"etag": "of-its-parts-2"}).etag == '"of-its-parts-2"'
 
 
 def test_an_object_remembers_only_what_is_its_own(lab: Lab) -> None:
