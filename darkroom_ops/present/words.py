@@ -147,10 +147,14 @@ def wrapped(text: str, width: int) -> str:
     return "\n".join(found)
 
 
+_UNUSUAL = re.compile(r"[^\n -~]")
+"""What has to be looked at: everybody sees the printable characters of ASCII."""
+
+
 def pretty(data: Any) -> str:
     """Return JSON-like data for reading: JSON that says the same, with what is unseen escaped."""
     text = json.dumps(data, indent=2, ensure_ascii=False)
-    return "".join(c if c == "\n" or seen(c) else json.dumps(c)[1:-1] for c in text)
+    return _UNUSUAL.sub(lambda c: c[0] if seen(c[0]) else json.dumps(c[0])[1:-1], text)
 
 
 def measure(made: Made) -> str:

@@ -12,6 +12,9 @@ _BLANK = re.compile(
 """What Python prints as it is and nobody sees: the rest of Unicode's Default_Ignorable_Code_Point
 (DerivedCoreProperties.txt), and the blank of Braille."""
 
+_UNUSUAL = re.compile("[^ -~]")
+"""What has to be looked at: everybody sees the printable characters of ASCII."""
+
 KIB, MIB = 1024, 1024**2
 
 
@@ -21,7 +24,9 @@ def plain(text: str) -> str:
     That is whatever Python does not print as it is, but for spaces: a key that a terminal or an
     e-mail shows can still be copied.
     """
-    return "".join(c if seen(c) else c.encode("unicode_escape").decode() for c in text)
+    return _UNUSUAL.sub(
+        lambda c: c[0] if seen(c[0]) else c[0].encode("unicode_escape").decode(), text
+    )
 
 
 def seen(character: str) -> bool:
