@@ -27,7 +27,7 @@ help: ## list the targets
 demo: $(VENV)/ops ## real photos through the real state machine, on this machine
 	@$(BIN)/darkroom demo $(ARGS)
 
-test: $(VENV)/dev ## the whole suite
+test: $(VENV)/dev ## the suite; ARGS=--all adds what repeats it on the whole system
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 quick: $(VENV)/dev ## lint, types and the tests that need no engine, in half a minute

@@ -34,7 +34,13 @@ def spec(name: str = "sample", **changes: Any) -> FunctionSpec:
     return FunctionSpec(**(given | changes))
 
 
-@pytest.fixture(params=[(), ("json", "no_such_module")], ids=["started", "forked"])
+STARTED = pytest.mark.again("the forked one, and tests/unit/engine/lambda_/test_runtime.py")
+
+
+@pytest.fixture(
+    params=[pytest.param((), marks=STARTED, id="started"),
+            pytest.param(("json", "no_such_module"), id="forked")]
+)  # fmt: skip
 def pool(request: pytest.FixtureRequest) -> Iterator[Functions]:
     environments = Functions("http://127.0.0.1:1", "us-east-1", slots=3, preload=request.param)
     environments.register(spec())
