@@ -51,6 +51,9 @@ def test_source_and_rendition_lie_over_each_other_and_zoom_alike(page: Any, crop
     page.keyboard.press("1")
     assert shown(page) == 100
     expect(rendition).to_have_css("image-rendering", "auto")
+    for modifier in ("Control", "Meta", "Alt"):  # what the browser does then is its own
+        page.keyboard.press(f"{modifier}+Equal")
+    assert shown(page) == 100
     page.keyboard.press("+")
     assert shown(page) == 141
     page.keyboard.press("-")

@@ -68,7 +68,9 @@ def test_what_is_removed_takes_no_room(folder: Path) -> None:
 def test_only_its_owner_may_look(folder: Path) -> None:
     keep(folder, ROCKET)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert stat.S_IMODE((folder / "engine.sqlite").stat().st_mode) == 0o600
+    file = folder / "engine.sqlite"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert file.read_bytes()[68:72] == b"Dark"
 
 
 def test_a_write_that_fails_leaves_what_was(folder: Path) -> None:
