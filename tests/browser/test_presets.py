@@ -17,19 +17,22 @@ from tests.support.pipeline import Pipeline
 
 
 @pytest.fixture(scope="module")
-def made(deployed: Pipeline) -> Iterator[str]:
-    """The key of an image; what is deployed in the end is what was deployed before."""
-    before = presets.get(deployed.at)
+def made(deployed: Pipeline) -> str:
+    """The key of an image."""
     run = deployed.upload(photo(400, 300), "presets.jpg")
-    yield json.loads(run.described["input"])["detail"]["object"]["key"]
-    presets.put(deployed.at, parse_presets(before.text))
+    key: str = json.loads(run.described["input"])["detail"]["object"]["key"]
+    return key
 
 
 @pytest.fixture
-def editor(page: Any, made: str) -> Any:
+def editor(page: Any, deployed: Pipeline, made: str) -> Iterator[Any]:
+    """The page; what is deployed after a test is what was deployed before."""
+    before = presets.get(deployed.at).text
     page.goto("/presets")
     page.locator("[data-image]").select_option(made)
-    return page
+    yield page
+    if presets.get(deployed.at).text != before:
+        presets.put(deployed.at, parse_presets(before))
 
 
 def put(page: Any, *given: dict[str, Any]) -> None:
