@@ -188,6 +188,30 @@ def test_a_large_source_has_all_its_pixels_where_it_is_looked_at(
     expect(page.locator("[data-of-source] img")).to_have_count(0)
 
 
+def test_tiles_leave_the_browser_connections_for_other_questions(
+    page: Any, cropped: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "VIEWED_PIXELS", 300 * 300 // 4)
+    monkeypatch.setattr(tiles, "SIDE", 128)
+    held: list[Any] = []
+
+    def answer(route: Any) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route("**/pictures/source-square/**", answer)
+    page.goto(f"/executions/{cropped.name}/view/square")
+    page.get_by_role("button", name="Source 1:1").click()
+    expect(page.locator("[data-of-source] img:nth-child(2)")).to_be_attached()
+    expect(page.locator("[data-said]")).to_contain_text("loading every pixel")
+    expect(page.locator("[data-of-source] img[src]")).to_have_count(1)  # the others wait for it
+    held[0].continue_()
+    expect(page.locator("[data-said]")).to_have_text("Rendition at 300 %, source at 100 %")
+    expect(page.locator("[data-of-source] img:not([data-there])")).to_have_count(0)
+
+
 def test_a_large_rendition_has_all_its_pixels_too(
     page: Any, cropped: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
