@@ -6,6 +6,7 @@ What an execution was and cost is found out when it ends. AWS has no such thing.
 from __future__ import annotations
 
 import datetime
+import json
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -46,4 +47,6 @@ class Ledger:
             said["redriveCount"],
             None if price is None else price.quantities,
         )
-        return msgspec.json.encode(line)
+        # An error may hold half of a surrogate pair, which who reads the ledger refuses.
+        told = json.dumps(msgspec.to_builtins(line), ensure_ascii=False)
+        return told.encode(errors="replace")

@@ -37,5 +37,7 @@ def test_only_what_has_no_line_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = lines
     assert first == second
     assert (first.listed.outcome, first.redrives) == ("COMPLETE", 2)
+    odd = recording("complete")[0] | {"redriveCount": 0, "status": "FAILED", "error": "\ud800"}
+    assert msgspec.json.decode(ledger.line(odd, []), type=Bill).listed.error == "?"
     assert first.quantities is not None
     assert first.listed.usd == billed(first.quantities).usd
