@@ -300,6 +300,7 @@ def test_commands_name_the_stack_unless_they_find_an_engine(
     announce(report(), services, world.settings)
     mails = [json.loads(c.args[2])["email"] for c in services.topics.publish.call_args_list]
     assert ["--stack photos\n" in mail for mail in mails] == [True, False]
+    assert all("\nRunbook    docs/operations.md#errors\n" in mail for mail in mails)
 
 
 def test_an_announcement_tells_its_subject(world: World) -> None:
