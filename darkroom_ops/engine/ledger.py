@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,6 +18,10 @@ from darkroom_ops.engine import backends
 from darkroom_ops.engine.spool import Place
 from darkroom_ops.executions.listed import Bill, cost_of, listed
 from darkroom_ops.executions.model import read
+
+_HALF = re.compile("[\ud800-\udfff]")
+"""Half of a surrogate pair, in a key or an error: who reads the ledger refuses it, so it is told as
+it is shown."""
 
 
 class Ledger:
@@ -47,6 +52,5 @@ class Ledger:
             said["redriveCount"],
             None if price is None else price.quantities,
         )
-        # An error may hold half of a surrogate pair, which who reads the ledger refuses.
         told = json.dumps(msgspec.to_builtins(line), ensure_ascii=False)
-        return told.encode(errors="replace")
+        return _HALF.sub(lambda half: rf"\\u{ord(half[0]):x}", told).encode()

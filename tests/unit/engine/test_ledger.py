@@ -38,6 +38,6 @@ def test_only_what_has_no_line_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert first == second
     assert (first.listed.outcome, first.redrives) == ("COMPLETE", 2)
     odd = recording("complete")[0] | {"redriveCount": 0, "status": "FAILED", "error": "\ud800"}
-    assert msgspec.json.decode(ledger.line(odd, []), type=Bill).listed.error == "?"
+    assert msgspec.json.decode(ledger.line(odd, []), type=Bill).listed.error == r"\ud800"
     assert first.quantities is not None
     assert first.listed.usd == billed(first.quantities).usd
