@@ -5,6 +5,7 @@ So it imports nothing that may not be there.
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 
@@ -12,6 +13,10 @@ WINDOWS = (
     "Darkroom runs on Linux and macOS, not on Windows itself. Install WSL (`wsl --install`), and "
     "work in there."
 )
+
+OBJECTS = 100_000
+"""After so many new objects Python looks for circles among them: a command makes few, and looking
+takes an eighth of its second."""
 
 
 def main() -> None:
@@ -23,6 +28,7 @@ def main() -> None:
 
         print(f"darkroom {__version__}")
         return
+    gc.set_threshold(OBJECTS)
     try:
         from darkroom_ops.cli.main import main as run
 
