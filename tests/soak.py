@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.conftest import ROOT
+from tests.support.workers import processors
 
 LIMIT_SECONDS = 3600.0
 """A run that takes longer hangs."""
@@ -153,7 +154,7 @@ def _in_background() -> None:
 
 @contextlib.contextmanager
 def _load(wanted: bool) -> Iterator[None]:
-    loops = 2 * (os.cpu_count() or 1) if wanted else 0
+    loops = 2 * processors() if wanted else 0
     source = BUSY.format(parent=os.getpid())
     busy = [subprocess.Popen([sys.executable, "-S", "-c", source]) for _ in range(loops)]
     try:

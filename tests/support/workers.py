@@ -8,12 +8,15 @@ MOST = 4
 """Processors that are used: each process has an engine and a browser of its own, some 600 MB."""
 
 
+def processors() -> int:
+    """Return how many processors this process may use."""
+    allowed = getattr(os, "sched_getaffinity", None)  # macOS has none
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
+
+
 def workers() -> int:
     """Return one more than the processors: a sixth of the time, a test waits for its engine."""
-    # macOS has no affinity.
-    allowed = getattr(os, "sched_getaffinity", None)
-    processors = len(allowed(0)) if allowed else os.cpu_count() or 1
-    return min(processors, MOST) + 1
+    return min(processors(), MOST) + 1
 
 
 if __name__ == "__main__":
