@@ -16,6 +16,7 @@ from moto.stepfunctions.exceptions import StateMachineDoesNotExist
 from moto.stepfunctions.models import StepFunctionBackend
 from moto.stepfunctions.parser.api import ExecutionStatus
 from moto.stepfunctions.parser.backend.execution import Execution
+from moto.stepfunctions.parser.backend.execution_worker_comm import ExecutionWorkerCommunication
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 
 from darkroom_ops.engine.moto.hook import hook, services
@@ -155,13 +156,18 @@ def redrive_date(execution: Any) -> datetime.datetime | None:
     return date
 
 
+class _Nobody(ExecutionWorkerCommunication):  # type: ignore[misc]  # moto has no types
+    def terminated(self) -> None:
+        """Do nothing."""
+
+
 def put_away(execution: Any) -> None:
     """Have an execution that has ended in the spool, unless it has been redriven meanwhile."""
     with _listed(execution) as (machine, place):
         if execution.exec_status == ExecutionStatus.RUNNING or machine is None:
             return
         said = rest(execution)
-        machine.executions[place] = away = Ended(
+        machine.executions[place] = Ended(
             name=execution.name,
             sm_type=execution.sm_type,
             exec_arn=execution.exec_arn,
@@ -176,8 +182,9 @@ def put_away(execution: Any) -> None:
             line=_line(execution),
             _moto=weakref.ref(execution),
         )
-        # Else it would hold itself in a circle, which Python breaks late.
-        execution.exec_worker._execution_communication.execution = away
+        # What still runs of one that was stopped ends, and tells nobody. Nor does an execution hold
+        # itself in a circle then, which Python breaks late.
+        execution.exec_worker._execution_communication = _Nobody()
 
 
 def _line(execution: Any) -> Place | None:
@@ -194,7 +201,9 @@ def taken_out(execution: Any) -> Iterator[None]:
     with _listed(execution) as (machine, place):
         if machine is not None:
             machine.executions[place] = execution
-        execution.exec_worker._execution_communication.execution = execution
+        execution.exec_worker._execution_communication = (
+            execution._get_start_execution_worker_comm()
+        )
         yield
 
 

@@ -63,7 +63,6 @@ from darkroom_ops.engine import eventbridge
 from darkroom_ops.engine.moto.hook import hook, services
 from darkroom_ops.engine.moto.logs import stream_of
 from darkroom_ops.engine.moto.stepfunctions.ended import (
-    Ended,
     history,
     put_away,
     redrives,
@@ -140,8 +139,6 @@ def start(self: Any) -> None:
 def terminated(self: Any) -> None:
     TMP_THREADS[:] = [thread for thread in TMP_THREADS if thread.is_alive()]
     execution = self.execution
-    if isinstance(execution, Ended):  # it was stopped, and this is what still ran of it
-        return
     env = execution.exec_worker.env
     with env._state_mutex:  # a stop may come now
         redriven = isinstance(env.program_state(), ProgramRunning)

@@ -387,6 +387,23 @@ def test_a_redrive_of_a_parallel_starts_all_of_it(lab: Lab) -> None:
     assert lab.entered(execution) == ["A", "Both", "Inner", "Both", "Inner"]
 
 
+def test_a_call_that_was_stopped_may_end_after_its_engine(lab: Lab) -> None:
+    """Whose hooks are gone then."""
+    held = Held(lab, "A")
+    execution = lab.start(chain(A=task()))
+    held.wait()
+    stop(lab, execution)
+    hooked = executions.terminated
+    told: list[Any] = []
+    with (
+        patch.object(hooked.owner, hooked.attribute, hooked.original),
+        patch.object(threading, "excepthook", told.append),
+    ):
+        held.go.set()
+        settle()
+    assert told == []
+
+
 def test_a_call_that_was_stopped_adds_nothing_to_the_redriven_history(lab: Lab) -> None:
     """It runs on, and may answer while the execution runs again."""
     reached, go = ([threading.Event(), threading.Event()] for _ in range(2))
