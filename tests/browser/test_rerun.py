@@ -293,6 +293,7 @@ def test_a_draft_survives_leaving_until_it_is_discarded_or_started(editor: Any, 
     editor.goto(address)
     expect(draft).to_contain_text("Draft of")
     put(editor, presets=[{"name": "tiny", "width": 5}], notify=False)
+    valid(editor)  # else the bar with the button changes its height under the pointer
     editor.get_by_role("button", name="Start").click()
     editor.wait_for_url(lambda url: "/executions/" in url and ready.name not in url)
     editor.get_by_role("img", name="Rendition tiny").wait_for()
