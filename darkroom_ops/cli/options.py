@@ -37,7 +37,7 @@ Presets = Annotated[
         "--preset",
         metavar="NAME=WxH",
         help="Make this rendition, and only those given so. Pixels, either may be left out; more "
-        "fields after commas: thumb=160x160,fit=cover,position=attention,format=webp.",
+        "fields after commas: thumb=80x80,fit=cover.",
         show_default=False,
     ),
 ]

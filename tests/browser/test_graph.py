@@ -44,6 +44,26 @@ def test_a_phone_shows_it_in_a_size_that_can_be_read(phone: Any, drawn: Run) -> 
     assert text.evaluate("t => t.getBoundingClientRect().height") >= 12
 
 
+def test_times_of_attempts_are_in_one_line_on_a_phone(phone: Any, drawn: Run) -> None:
+    phone.goto(f"/executions/{drawn.name}")
+    calls = phone.locator(".attempts td:nth-child(n + 3)")
+    expect(calls.last).to_have_text("succeeded")
+    heights = calls.evaluate_all(
+        "all => all.map(cell => (r => (r.selectNode(cell.firstChild), r.getClientRects().length))"
+        "(document.createRange()))"
+    )
+    assert set(heights) == {1}
+
+
+@pytest.mark.parametrize("width", [1024, 1440])
+def test_pictures_are_in_one_row(page: Any, drawn: Run, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"/executions/{drawn.name}")
+    prints = page.locator(".prints > *")
+    expect(prints).to_have_count(4)
+    assert len(set(prints.evaluate_all("all => all.map(each => each.offsetTop)"))) == 1
+
+
 def test_a_state_that_was_not_entered_shows_its_definition(page: Any, drawn: Run) -> None:
     page.goto(f"/executions/{drawn.name}")
     page.locator(".node[data-name=ImageFailed]").click()

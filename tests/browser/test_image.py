@@ -47,6 +47,15 @@ def test_an_execution_leads_to_the_newer_one_and_both_are_compared(
     expect(page.locator(".diff ins").filter(has_text="presets")).to_have_count(1)
 
 
+def test_a_single_execution_is_not_offered_for_comparison(page: Any, deployed: Pipeline) -> None:
+    run = deployed.upload(photo(64, 64), "single.jpg")
+    key = json.loads(run.described["input"])["detail"]["object"]["key"]
+    page.goto(f"/image?key={key}")
+    expect(page.locator(".run-list tbody tr")).to_contain_text(run.name)
+    expect(page.locator(".run-list input, .runs button")).to_have_count(0)
+    expect(page.locator(".run-list th").first).to_have_text("Execution")
+
+
 def test_axe_finds_nothing_in_an_image_and_a_comparison(
     opened: Callable[..., Any], runs: tuple[Run, Run], violations: Callable[[Any], list[Any]]
 ) -> None:

@@ -337,6 +337,16 @@ def test_the_form_fits_a_phone(phone: Any, ready: Run) -> None:
     expect(phone.get_by_role("button", name="Start")).to_be_in_viewport()
 
 
+@pytest.mark.parametrize("width", [1024, 1320, 1440])
+def test_no_field_of_a_rendition_is_alone_in_its_line(editor: Any, width: int) -> None:
+    editor.set_viewport_size({"width": width, "height": 900})
+    editor.get_by_role("button", name="Ask for others").click()
+    fields = row(editor, 0).locator(".fields > .field:visible")
+    expect(fields).to_have_count(6)
+    tops = fields.evaluate_all("all => all.map(each => each.offsetTop)")
+    assert sorted(map(tops.count, set(tops))) == [3, 3]
+
+
 def test_axe_finds_nothing_in_the_form(
     opened: Callable[..., Any], ready: Run, violations: Callable[[Any], list[Any]]
 ) -> None:

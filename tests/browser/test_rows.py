@@ -88,6 +88,21 @@ def test_a_row_is_in_line_and_has_an_icon_where_no_picture_is(
 
 
 @pytest.mark.parametrize("width", [1024, 1440])
+def test_an_error_stands_beside_its_outcome(page: Any, pipeline: Pipeline, width: int) -> None:
+    long = f"{'a-long-folder-of-a-customer/' * 3}IMG_20240512_1843221234567890_HDR_{'end-' * 6}.jpg"
+    run = pipeline.upload(truncated(), f"beside/{long}")
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto("/?image=/beside/")
+    how = page.locator(f"#x-{run.name} .how")
+    expect(how.locator(".error-name")).to_have_text("CorruptImage")
+    tops = how.locator(".badge, .error-name").evaluate_all(
+        "all => all.map(each => each.getBoundingClientRect().top)"
+    )
+    assert max(tops) - min(tops) < 10
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+@pytest.mark.parametrize("width", [1024, 1440])
 def test_filters_and_search_are_in_line(page: Any, pipeline: Pipeline, width: int) -> None:
     pipeline.upload(truncated(), "filters/bad.jpg")
     page.set_viewport_size({"width": width, "height": 800})

@@ -73,6 +73,30 @@ def test_source_and_rendition_lie_over_each_other_and_zoom_alike(page: Any, crop
     expect(page.locator(".compared")).to_contain_text("-92 %")
 
 
+def test_what_fits_the_window_fits_it_after_a_phone_is_turned(page: Any, cropped: Run) -> None:
+    page.set_viewport_size({"width": 740, "height": 800})
+    page.goto(f"/executions/{cropped.name}/view/wide")
+    said = page.locator("[data-said]")
+    expect(said).to_contain_text("Rendition at 100 %")
+    page.set_viewport_size({"width": 180, "height": 800})
+    expect(said).not_to_contain_text("Rendition at 100 %")
+    page.set_viewport_size({"width": 740, "height": 800})
+    expect(said).to_contain_text("Rendition at 100 %")
+    page.get_by_role("button", name="Source 1:1").click()
+    expect(said).to_contain_text("Rendition at 200 %")
+    page.set_viewport_size({"width": 180, "height": 800})
+    expect(page.locator("[data-sheet]")).to_have_css("width", "400px")  # as was asked for
+    page.get_by_role("button", name="Fit").click()
+    page.set_viewport_size({"width": 740, "height": 800})
+    expect(said).to_contain_text("Rendition at 100 %")
+    page.get_by_role("button", name="Fit").click()
+    expect(said).not_to_contain_text("Rendition at 100 %")
+    enlarged = shown(page)
+    page.set_viewport_size({"width": 500, "height": 800})
+    expect(page.locator("[data-sheet]")).not_to_have_css("width", f"{enlarged}px")
+    assert shown(page) > 200
+
+
 def test_the_slider_says_how_much_is_the_source(page: Any, cropped: Run) -> None:
     page.goto(f"/executions/{cropped.name}/view/square")
     source, slider = page.locator("[data-source]"), page.locator("[data-slider]")

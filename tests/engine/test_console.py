@@ -281,6 +281,18 @@ def test_uploads_name_their_execution(client: TestClient, pipeline: Pipeline) ->
         assert refused.json()["message"]
 
 
+def test_an_alert_that_waits_for_a_summary_is_not_said_to_reach_nobody(
+    client: TestClient, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = pipeline.start_manual(photo(64, 64), "untold.jpg", notify=False)
+    assert "Nobody was told." in client.get(address(run)).text
+    assert pipeline.engine is not None
+    monkeypatch.setattr(pipeline.engine.inbox, "withheld", lambda: {run.arn: 1})
+    text = client.get(address(run)).text
+    assert "Nobody was told." not in text
+    assert "a summary tells of it" in text
+
+
 def test_a_running_execution_can_be_stopped(client: TestClient, pipeline: Pipeline) -> None:
     import threading
 
@@ -299,6 +311,9 @@ def test_a_running_execution_can_be_stopped(client: TestClient, pipeline: Pipeli
     text = client.get(page).text
     assert "Stopped in the console" in text
     assert "/redrive" in text
+    listing = listed(client, {"image": source["key"]})
+    (how,) = re.findall(r'<td class="how">(.*?)</td>', listing, re.DOTALL)
+    assert how.count("Stopped") == 1  # as its badge says; its error is called the same
 
 
 def test_the_stream_sends_parts_and_ends_with_the_execution(

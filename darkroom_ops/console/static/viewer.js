@@ -169,7 +169,14 @@ stage.addEventListener("scroll", () => {
   layAll();
 });
 slider.addEventListener("input", divide);
-addEventListener("resize", () => to(zoom));
+// What filled the window fills it also when a phone is turned.
+let fitted = fitting();
+addEventListener("resize", () => {
+  const fits = zoom === fitted || zoom === Math.min(fitted, 1);
+  fitted = fitting();
+  if (fits) to(zoom > 1 ? fitted : Math.min(fitted, 1));
+  else to(zoom);
+});
 
 async function gone(image) {
   const answer = await fetch(image.src).catch(() => null);
