@@ -56,6 +56,16 @@ def test_from_an_alert_on_a_phone_to_a_corrected_rendition(
     assert phone.evaluate("document.documentElement.scrollWidth") <= 360
 
 
+def test_a_dead_engine_takes_no_corrected_copy(page: Any, corrupt: Run) -> None:
+    page.goto(f"/executions/{corrupt.name}")
+    label = page.locator(".actions label")
+    expect(label).to_have_css("opacity", "1")
+    page.route("**/alive", lambda route: route.abort())
+    page.get_by_role("link", name="Events", exact=True).click()  # which asks whether it lives
+    expect(label.locator("input")).to_be_disabled()
+    expect(label).to_have_css("opacity", "0.5")
+
+
 def test_a_copy_that_is_not_taken_is_said_and_can_be_sent_again(page: Any, corrupt: Run) -> None:
     answers = [
         {"status": 422, "body": json.dumps({"message": "The file is empty. Choose another."})},

@@ -82,7 +82,6 @@ def values(context: Context, execution: Execution, tab: str = "overview") -> dic
         and corrected_key(context, execution) is not None,
         "timeline": timeline.draw(execution, datetime.datetime.now(datetime.UTC)),
         "messages": deliveries(context.inbox, about=execution.arn) if context.inbox else None,
-        "summarised": context.inbox is not None and execution.arn in context.inbox.withheld(),
         "rerun_command": _command(context, execution),
     }
 
