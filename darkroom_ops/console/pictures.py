@@ -210,6 +210,11 @@ def as_viewed(preset: Preset) -> Preset:
     return msgspec.structs.replace(preset, width=width, height=height)
 
 
+def size_of(made: Made) -> Size:
+    """Return a rendition's size."""
+    return made.width or 1, made.height or 1
+
+
 def _all_of(made: Made) -> Preset:
     return Preset(name="rendition", width=made.width, height=made.height)
 
@@ -233,11 +238,17 @@ def _made(execution: Execution, name: str) -> Made:
 def _reduced(data: bytes, preset: Preset) -> Picture:
     """Return what a preset shows of a picture."""
     # Never the source's own format: its very bytes could be passed on.
-    view = msgspec.structs.replace(preset, format=_ANOTHER.get(sniff(data), "auto"))
-    decoded = decode(data, DecodeSpec(presets=(view,)))
+    return _rendered(
+        data, msgspec.structs.replace(preset, format=_ANOTHER.get(sniff(data), "auto"))
+    )
+
+
+def _rendered(data: bytes, preset: Preset) -> Picture:
+    """Return the rendition of a picture that a preset asks for."""
+    decoded = decode(data, DecodeSpec(presets=(preset,)))
     from darkroom.image.render import render  # loads libvips, which the lists do without
 
-    (made,) = plan("view", decoded.image, (view,))
+    (made,) = plan("view", decoded.image, (preset,))
     encoded = render(decoded.mezzanine, made)
     return Picture(encoded.data, encoded.content_type)
 
@@ -265,20 +276,7 @@ class Pictures:
         NoPicture says that it is gone, or why it cannot be decoded.
         """
         source = _source_of(execution)
-
-        def make() -> Picture:
-            try:
-                spec = DecodeSpec(presets=(PREVIEW,), name=source.key)
-                decoded = decode(self._stored(source), spec)
-            except DarkroomError as error:
-                raise NoPicture(str(error)) from None
-            from darkroom.image.render import render  # loads libvips, which the lists do without
-
-            (rendition,) = plan("preview", decoded.image, (PREVIEW,))
-            encoded = render(decoded.mezzanine, rendition)
-            return Picture(encoded.data, encoded.content_type)
-
-        return self._kept((source, "preview"), make)
+        return self._kept((source, PREVIEW), lambda: _rendered(self._stored(source), PREVIEW))
 
     def beside(self, execution: Execution, name: str) -> Picture:
         """Return what a rendition shows of the source, with the source's own pixels.
@@ -288,14 +286,7 @@ class Pictures:
         rendition, size = _planned(execution, name)
         source = _source_of(execution)
         preset = as_viewed(in_full(size, rendition.preset))
-
-        def make() -> Picture:
-            try:
-                return _reduced(self._stored(source), preset)
-            except DarkroomError as error:
-                raise NoPicture(str(error)) from None
-
-        return self._kept((source, preset), make)
+        return self._kept((source, preset), lambda: _reduced(self._stored(source), preset))
 
     def reduced(self, execution: Execution, name: str) -> Picture:
         """Return a rendition as large as it is viewed; NoPicture says what :meth:`output` says."""
@@ -319,7 +310,7 @@ class Pictures:
             key, read = (source, large.shown.position), lambda: self._stored(source)
         else:
             made = _made(execution, name)
-            large = Large((made.width or 1, made.height or 1), _all_of(made))
+            large = Large(size_of(made), _all_of(made))
             key, read = made.sha256, lambda: self.output(execution, name).data
         try:
             data = self._tiles.cut(key, read, large, corner)
@@ -377,7 +368,10 @@ class Pictures:
         return Objects(self._deployment.s3).read_source(source, Limits()).data
 
     def _kept(self, key: Hashable, make: Callable[[], Picture]) -> Picture:
-        return self._recent.get(key) or self._recent.put(key, make())
+        try:
+            return self._recent.get(key) or self._recent.put(key, make())
+        except DarkroomError as error:
+            raise NoPicture(str(error)) from None
 
     def _read(self, made: Made) -> bytes:
         if made.bytes > MAX_OUTPUT:

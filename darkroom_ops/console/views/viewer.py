@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 
 from darkroom_ops.console import tiles
 from darkroom_ops.console.context import context_of, execution_of
-from darkroom_ops.console.pictures import NoPicture, of_source, shown, viewed
+from darkroom_ops.console.pictures import NoPicture, of_source, shown, size_of, viewed
 from darkroom_ops.console.problems import problem
 from darkroom_ops.console.views.execution import path_of
 from darkroom_ops.present import words
@@ -39,7 +39,7 @@ def show(request: Request) -> Response:
         own=own,
         tile=tiles.SIDE,
         source_viewed=viewed(own),
-        made_viewed=viewed((made.width or 1, made.height or 1)),
+        made_viewed=viewed(size_of(made)),
         here="executions",
         execution=execution,
         base=path_of(execution.arn),
