@@ -22,7 +22,7 @@ from darkroom.contract.presets import Preset
 from darkroom.contract.results import Rendition
 from darkroom.image.geometry import Size, place
 from darkroom.image.mezzanine import unpack
-from darkroom.image.sandbox.parent import decode
+from darkroom.image.sandbox.parent import decode, search_path
 from darkroom.image.spec import DecodeSpec
 
 from darkroom_ops.cache import Recent
@@ -74,14 +74,13 @@ def unfolded(data: bytes, large: Large) -> mmap:
     sides = (width, None) if width <= MAX_SIDE else (None, height)
     position = large.shown.position
     whole = Preset("whole", width=sides[0], height=sides[1], format="png", position=position)
-    paths = os.pathsep.join(os.path.abspath(path) for path in sys.path)  # noqa: PTH100
     with tempfile.TemporaryFile(buffering=0) as file:
         done = subprocess.run(
             [sys.executable, "-m", __name__, msgspec.json.encode(whole).decode()],
             input=data,
             stdout=file,
             stderr=subprocess.PIPE,
-            env=os.environ | {"PYTHONPATH": paths},
+            env=os.environ | {"PYTHONPATH": search_path()},
             check=False,
         )
         if done.returncode:

@@ -152,6 +152,11 @@ def receive(
     return b"".join(parts), file
 
 
+def search_path() -> str:
+    """Return where this process imports from, for the PYTHONPATH of one that it starts."""
+    return os.pathsep.join(str(Path(path).absolute()) for path in sys.path)
+
+
 class DecoderProcess:
     """A running decoder."""
 
@@ -160,8 +165,7 @@ class DecoderProcess:
         with theirs:
             environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
             environment |= _ALLOCATOR
-            paths = [str(Path(path).absolute()) for path in sys.path]
-            environment["PYTHONPATH"] = os.pathsep.join(paths)
+            environment["PYTHONPATH"] = search_path()
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "darkroom.image.sandbox.child", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
