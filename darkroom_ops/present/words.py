@@ -8,7 +8,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from darkroom.contract.text import plain, seen, size
+from darkroom.contract.text import escaped, plain, size
 
 if TYPE_CHECKING:
     from darkroom_ops.executions.model import Made
@@ -147,14 +147,10 @@ def wrapped(text: str, width: int) -> str:
     return "\n".join(found)
 
 
-_UNUSUAL = re.compile(r"[^\n -~]")
-"""What has to be looked at: everybody sees the printable characters of ASCII."""
-
-
 def pretty(data: Any) -> str:
     """Return JSON-like data for reading: JSON that says the same, with what is unseen escaped."""
     text = json.dumps(data, indent=2, ensure_ascii=False)
-    return _UNUSUAL.sub(lambda c: c[0] if seen(c[0]) else json.dumps(c[0])[1:-1], text)
+    return "\n".join(escaped(line, lambda c: json.dumps(c)[1:-1]) for line in text.split("\n"))
 
 
 def measure(made: Made) -> str:

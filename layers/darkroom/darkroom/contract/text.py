@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import unicodedata
+from collections.abc import Callable
 
 _BLANK = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
@@ -24,9 +25,12 @@ def plain(text: str) -> str:
     That is whatever Python does not print as it is, but for spaces: a key that a terminal or an
     e-mail shows can still be copied.
     """
-    return _UNUSUAL.sub(
-        lambda c: c[0] if seen(c[0]) else c[0].encode("unicode_escape").decode(), text
-    )
+    return escaped(text, lambda character: character.encode("unicode_escape").decode())
+
+
+def escaped(text: str, escape: Callable[[str], str]) -> str:
+    """Return a text with each character that people do not see for what it is escaped."""
+    return _UNUSUAL.sub(lambda found: found[0] if seen(found[0]) else escape(found[0]), text)
 
 
 def seen(character: str) -> bool:
