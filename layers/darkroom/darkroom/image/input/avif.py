@@ -33,24 +33,23 @@ def read(data: Data, limits: Limits) -> Opened:
     size, count = size_of(image), frames(data)
     check_count(count, "frames", limits)
     check_sizes([size] * count, limits)
-    _check_memory(size, data, limits)
+    planes = [ord(found[1]) for found in _CONFIGURATION.finditer(data)]
+    _check_memory(size, planes, limits)
     if profile and not profile_of(image):
         image = with_profile(image, profile)
     # The container turns the image itself (irot, imir); EXIF orientation is only a note in it.
     page = Page(size, lambda _: image)
-    if any(plane & _ONE_PLANE for plane in _planes(data)):
+    if any(plane & _ONE_PLANE for plane in planes):
         page = _by_pillow(data, page, profile)
     return Opened("avif", (page,), frames=count, exif=exif(image))
 
 
-def _planes(data: Data) -> list[int]:
-    """Return what the configurations say of their planes."""
-    return [ord(found[1]) for found in _CONFIGURATION.finditer(data)]
+def _check_memory(size: Size, planes: list[int], limits: Limits) -> None:
+    """Refuse what cannot be decoded in the memory that there is: all of it is, at its full size.
 
-
-def _check_memory(size: Size, data: Data, limits: Limits) -> None:
-    """Refuse what cannot be decoded in the memory that there is: all of it is, at its full size."""
-    coloured = [plane for plane in _planes(data) if not plane & _ONE_PLANE]
+    What there is of planes is what the configurations say.
+    """
+    coloured = [plane for plane in planes if not plane & _ONE_PLANE]
     full = not all(plane & _HALVED for plane in coloured)
     each = _FULL if full else _USUAL if coloured else _GREY
     check_memory(size, each, "such an AVIF", limits)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import struct
 import zlib
-from collections.abc import Iterator
 
 from darkroom.contract.limits import MIB, Limits, check_count, check_sizes
 from darkroom.image.colour import profile_by_number, profile_of, with_profile
@@ -59,50 +58,43 @@ def read(data: Data, limits: Limits) -> Opened:
 
 def _apng_frames(data: Data) -> int:
     """Return the number of frames that an acTL chunk promises (PNG 3, 11.3.4.1)."""
-    for kind, at, _ in _chunks(data):
-        if kind == b"acTL":
-            return max(1, int.from_bytes(data[at : at + 4], "big"))
-    return 1
+    return max(1, int.from_bytes(_chunk(data, b"acTL")[:4], "big"))
 
 
 def _numbered(data: Data) -> bytes | None:
     """Return the profile that a cICP chunk means, which goes before others (PNG 3, 4.3)."""
-    for kind, at, _ in _chunks(data):
-        if kind == b"cICP":
-            return profile_by_number(bytes(data[at : at + 2]))
-    return None
+    return profile_by_number(_chunk(data, b"cICP")[:2])
 
 
-def _profile(data: Data) -> bytes | None:
+def _profile(data: Data) -> bytes:
     """Return the profile that an iCCP chunk holds (PNG 3, 11.3.2.3), whatever libpng says of it.
 
     It drops those whose length is off by some bytes or whose name is none; browsers follow them.
     """
-    for kind, at, length in _chunks(data):
-        if kind == b"iCCP":
-            _, _, packed = bytes(data[at : at + length]).partition(b"\0")
-            with contextlib.suppress(zlib.error):
-                return zlib.decompressobj().decompress(packed[1:], MAX_PROFILE)
-    return None
+    _, _, packed = _chunk(data, b"iCCP").partition(b"\0")
+    with contextlib.suppress(zlib.error):
+        return zlib.decompressobj().decompress(packed[1:], MAX_PROFILE)
+    return b""
 
 
 def _power(data: Data) -> bytes | None:
     """Return the profile that a gAMA chunk means (PNG 3, 11.3.2.2); None where near sRGB."""
-    found = {kind: at for kind, at, _ in _chunks(data)}
-    if b"gAMA" not in found or b"sRGB" in found:
+    value = int.from_bytes(_chunk(data, b"gAMA")[:4], "big")
+    if _chunk(data, b"sRGB"):
         return None
-    value = int.from_bytes(data[found[b"gAMA"] :][:4], "big")
     usual = abs(value - USUAL_GAMMA) <= USUAL_GAMMA * _NEAR
     possible = USUAL_GAMMA / _FAR <= value <= USUAL_GAMMA * _FAR
     return power(_ONE / value) if possible and not usual else None
 
 
-def _chunks(data: Data) -> Iterator[tuple[bytes, int, int]]:
-    """Return kind, place and length of each chunk before the pixels."""
+def _chunk(data: Data, wanted: bytes) -> bytes:
+    """Return what the first chunk of a kind before the pixels holds, or nothing."""
     at = 8
     while at + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
         if kind in {b"IDAT", b"IEND"}:
-            return
-        yield kind, at + 8, length
+            break
+        if kind == wanted:
+            return bytes(data[at + 8 : at + 8 + length])
         at += 12 + int(length)
+    return b""
