@@ -66,10 +66,8 @@ PLAIN_WIDTH = 120
 @contextlib.contextmanager
 def waiting(screen: Console, what: str) -> Iterator[None]:
     """Show on a terminal that something takes a moment."""
-    if screen.quiet or not screen.is_terminal:
-        yield
-        return
-    with screen.status(Text(what, "dim")):
+    with telling(screen, "{}") as tell:
+        tell(what)
         yield
 
 

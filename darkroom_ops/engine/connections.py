@@ -104,7 +104,6 @@ class Server:
 
     def _serve(self, client: socket.socket) -> None:
         with client, contextlib.suppress(OSError):  # it is late, or gone
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             _limit(client, socket.SO_SNDTIMEO, self._idle_seconds)
             with BufferedReader(_Received(client)) as stream:
                 while self._comes(client, stream) and self._answer(client, stream):
