@@ -10,7 +10,7 @@ import io
 import itertools
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -644,23 +644,31 @@ def test_failures_are_found_by_their_error_in_any_case(
     assert numbers(executions.recent(only=Filter(status="FAILED"))) == [3, 4]
 
 
-def test_many_are_read_of_the_engine_at_once(client: StepFunctions) -> None:
-    price = billed((20.0, 0, 4.0, 0, 0, 0, 0, 0, 0.5))
-    lines = [
-        msgspec.to_builtins(Bill(listed(read(each, []), price), 0, price.quantities))
-        for each in client.executions
-    ]
+def on_an_engine(
+    client: StepFunctions, lines: Callable[[], list[Line]]
+) -> tuple[Any, list[dict[str, str]]]:
+    """Return a deployment on an engine that says these lines, and a list of what that is asked."""
     asked: list[dict[str, str]] = []
 
     def get_object(**given: str) -> dict[str, Any]:
         asked.append(given)
-        return {"Body": io.BytesIO(json.dumps(lines).encode())}
+        said = [msgspec.to_builtins(line) for line in lines()]
+        return {"Body": io.BytesIO(json.dumps(said).encode())}
 
     at: Any = SimpleNamespace(
         stepfunctions=client, lambda_=None, state_machine_arn=MACHINE, stack="darkroom",
         endpoint="http://127.0.0.1:4599", region="us-east-1",
         s3=SimpleNamespace(get_object=get_object),
     )  # fmt: skip
+    return at, asked
+
+
+def test_many_are_read_of_the_engine_at_once(client: StepFunctions) -> None:
+    price = billed((20.0, 0, 4.0, 0, 0, 0, 0, 0, 0.5))
+    lines: list[Line] = [
+        Bill(listed(read(each, []), price), 0, price.quantities) for each in client.executions
+    ]
+    at, asked = on_an_engine(client, lambda: lines)
     found = Executions(at, itemized=True)
 
     every = list(found.each())
@@ -770,18 +778,7 @@ def test_a_look_ends_when_patience_does_and_goes_on_from_there(
 def test_when_many_have_ended_the_engine_is_asked_for_all_again(
     client: StepFunctions, new: int, ledgers: int, described: int
 ) -> None:
-    asked: list[str] = []
-
-    def get_object(**_: str) -> dict[str, Any]:
-        asked.append("ledger")
-        lines = [msgspec.to_builtins(line_of_item(each)) for each in client.executions]
-        return {"Body": io.BytesIO(json.dumps(lines).encode())}
-
-    at: Any = SimpleNamespace(
-        stepfunctions=client, lambda_=None, state_machine_arn=MACHINE, stack="darkroom",
-        endpoint="http://127.0.0.1:4599", region="us-east-1",
-        s3=SimpleNamespace(get_object=get_object),
-    )  # fmt: skip
+    at, asked = on_an_engine(client, lambda: [line_of_item(each) for each in client.executions])
     every, client.executions = client.executions, client.executions[new:]
     found = Executions(at)
     list(found.each(costs=False))
@@ -794,20 +791,12 @@ def test_when_many_have_ended_the_engine_is_asked_for_all_again(
 
 
 def test_an_engine_is_asked_for_all_once_when_any_may_be_looked_at(client: StepFunctions) -> None:
-    lines = [msgspec.to_builtins(line_of_item(each)) for each in client.executions]
-    other = msgspec.to_builtins(line_of_item(execution(7)))
-    other["listed"]["arn"] = "arn:aws:states:eu-west-1:123456789012:execution:other:0"
-    asked: list[str] = []
-
-    def get_object(**_: str) -> dict[str, Any]:
-        asked.append("ledger")
-        return {"Body": io.BytesIO(json.dumps([*lines, other]).encode())}
-
-    at: Any = SimpleNamespace(
-        stepfunctions=client, lambda_=None, state_machine_arn=MACHINE, stack="darkroom",
-        endpoint="http://127.0.0.1:4599", region="us-east-1",
-        s3=SimpleNamespace(get_object=get_object),
-    )  # fmt: skip
+    seventh = line_of_item(execution(7))
+    arn = "arn:aws:states:eu-west-1:123456789012:execution:other:0"
+    other = Line(msgspec.structs.replace(seventh.listed, arn=arn), seventh.redrives)
+    at, asked = on_an_engine(
+        client, lambda: [*(line_of_item(each) for each in client.executions), other]
+    )
     found = Executions(at)
 
     assert numbers(found.recent(limit=3)) == [0, 1, 2]
@@ -816,7 +805,7 @@ def test_an_engine_is_asked_for_all_once_when_any_may_be_looked_at(client: StepF
     assert list(found.each(only=Filter(status="RUNNING"), costs=False)) == []
     assert list(found.each(only=Filter(status="FAILED"), costs=False)) == []
     assert len(list(found.each(only=Filter(status="COMPLETE"), costs=False))) == TOTAL
-    assert asked == ["ledger"]
+    assert asked == [{"Bucket": "darkroom", "Key": "executions"}]
 
 
 @pytest.mark.parametrize(
