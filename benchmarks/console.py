@@ -217,7 +217,7 @@ def announced(engine: Engine) -> Iterator[None]:
 
 def darkroom(*words: str) -> list[str]:
     """Return a command as a shell runs it."""
-    return [sys.executable, "-m", "darkroom_ops.cli.main", *words]
+    return [sys.executable, "-m", "darkroom_ops.cli.entry", *words]
 
 
 def children() -> float:
@@ -272,7 +272,7 @@ def main() -> None:
             subprocess.run(darkroom(*typed), cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
             took = time.monotonic() - began
             print(
-                f"darkroom {' '.join(words)}: {took:.1f} s, {children() - spent:.1f} of its own "
+                f"darkroom {' '.join(words)}: {took:.2f} s, {children() - spent:.2f} of its own "
                 f"processor time (the goal is {GOAL_COMMAND_S} with {FEW:,} executions)"
             )
         mib = console_memory(name)

@@ -6,15 +6,19 @@ the same way.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import gzip
 import re
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
+import msgspec
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import JSONFileLoader, Loader
 from botocore.utils import parse_timestamp
 from darkroom.contract.text import shell
 
@@ -50,6 +54,33 @@ LEDGER = ("darkroom", "executions")
 
 class NotDeployed(Exception):
     """There is no such stack, or it cannot be read."""
+
+
+class _Files(JSONFileLoader):
+    """Reads the models of AWS's services in a third of the time that botocore's own way takes."""
+
+    def load_file(self, file_path: str) -> Any:
+        """Return what is in a file, whose name has no ending here; None where there is none."""
+        for ending, opened in ((".json", open), (".json.gz", gzip.open)):
+            with contextlib.suppress(FileNotFoundError), opened(file_path + ending, "rb") as file:
+                return msgspec.json.decode(file.read())
+        return None
+
+
+class _Models(Loader):
+    """Finds the models of AWS's services.
+
+    botocore's own way looks into each of its 400 folders whether a file is there, for each kind of
+    file, to say so in its message if there is no such service. Both are a tenth of a second of each
+    command, which asks a few services once.
+    """
+
+    FILE_LOADER_CLASS = _Files
+
+    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore's
+        """Return what each folder is named, whatever is in it."""
+        folders = (Path(path) for path in self.search_paths)
+        return [each.name for path in folders if path.is_dir() for each in path.iterdir()]
 
 
 def _client(service: str) -> Any:
@@ -95,6 +126,9 @@ class Deployment:
         self.profile = profile
         # botocore's, without boto3 around it: all that boto3 adds here is its time to load.
         session = self._session = botocore.session.get_session()
+        paths = session.get_component("data_loader").search_paths
+        models = _Models(paths, include_default_search_paths=False)
+        session.register_component("data_loader", models)
         session.get_component("response_parser_factory").set_parser_defaults(
             timestamp_parser=_moment
         )

@@ -21,12 +21,27 @@ from darkroom_ops.present.failures import explained
 MACHINE, WORK, LOOK, REPAIR = "On this machine", "Process images", "Look", "Put right"
 
 
-def _shown(parameters: list[Any]) -> list[Any]:
-    """Have the help name no types beside names that say what is meant: `<bool>` helps nobody."""
+def _adapted(parameters: list[Any]) -> list[Any]:
+    """Have the help name no types beside names that say what is meant: `<bool>` helps nobody.
+
+    And have text, and what is not typed, stand as it is: Typer asks pydantic whether it may, which
+    takes a tenth of a second to load.
+    """
     for each in parameters:
         said = None if each.param_type_name == "argument" else each.metavar
         each.display_type_rich = lambda *_, said=said, **__: said
+        each.process_value = functools.partial(_value, each)
     return parameters
+
+
+def _value(parameter: Any, context: Any, value: Any) -> Any:
+    """Return the value of a parameter, as Typer reads it if there is anything to read."""
+    if isinstance(value, str) and parameter.type_descriptor.annotation is str:
+        return value
+    if value == parameter.default and not parameter.required:
+        many = parameter.multiple or parameter.nargs == -1
+        return () if many and value is None else value
+    return type(parameter).process_value(parameter, context, value)
 
 
 class Command(TyperCommand):
@@ -34,7 +49,7 @@ class Command(TyperCommand):
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return what can be typed."""
-        return _shown(super().get_params(ctx))
+        return _adapted(super().get_params(ctx))
 
 
 class Group(TyperGroup):
@@ -42,7 +57,7 @@ class Group(TyperGroup):
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return what can be typed."""
-        return _shown(super().get_params(ctx))
+        return _adapted(super().get_params(ctx))
 
 
 F = TypeVar("F", bound=Callable[..., int])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import io
+import json
 import tomllib
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +12,8 @@ from typing import Any
 
 import pytest
 from botocore.awsrequest import AWSResponse
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, DataNotFoundError, UnknownServiceError
+from botocore.loaders import Loader
 from botocore.stub import Stubber
 
 from darkroom_ops.deployment import Deployment, NotDeployed, _moment
@@ -122,6 +124,36 @@ def test_each_client_is_of_its_service_at_the_endpoint(name: str, service: str) 
     assert client.meta.service_model.service_name == service
     assert (client.meta.endpoint_url, client.meta.region_name) == (ENDPOINT, "eu-west-1")
     assert getattr(at, name) is client  # its connections are kept
+
+
+@pytest.mark.parametrize(
+    ("service", "kind"),
+    [("sqs", "service-2"), ("ssm", "paginators-1"), ("ssm", "endpoint-rule-set-1")],
+)
+def test_a_service_is_what_botocore_says_it_is(service: str, kind: str) -> None:
+    ours = Deployment("photos", ENDPOINT)._session.get_component("data_loader")
+    own = Loader()
+
+    assert ours.load_service_model(service, kind) == own.load_service_model(service, kind)
+    assert ours.load_data_with_path("endpoints") == own.load_data_with_path("endpoints")
+
+
+@pytest.mark.usefixtures("keyless")
+def test_a_service_of_one_s_own_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where AWS's command line is told of it."""
+    monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path))
+    model = tmp_path / "photos" / "2026-01-31" / "service-2.json"
+    model.parent.mkdir(parents=True)
+    model.write_text(json.dumps({"metadata": {"protocol": "json"}, "operations": {"Ask": {}}}))
+    at = Deployment("photos", ENDPOINT)
+
+    loaded = at._session.get_service_model("photos")
+
+    assert loaded.operation_names == ["Ask"]
+    with pytest.raises(UnknownServiceError, match="photoz"):
+        at._session.get_service_model("photoz")
+    with pytest.raises(DataNotFoundError, match="photos"):
+        at._session.get_waiter_model("photos")
 
 
 @pytest.mark.usefixtures("keyless")

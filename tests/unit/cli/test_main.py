@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import typer
@@ -78,6 +79,34 @@ def test_wrong_use_is_told_as_json_too(
     code, out, err = told(monkeypatch, capsys, *words)
     assert (code, out) == (2, "")
     assert said in re.sub(r"[\s│]+", " ", err)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("ls", "--status", "failed", "--json"),
+        ("show", "3036d378", "--state", "Resize"),
+        ("rerun", "3036d378", "--watermark", "© Ann"),
+        ("redrive", "3036d378"),
+    ],
+)
+def test_text_and_what_is_not_typed_are_not_looked_at(
+    monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """Typer has pydantic do so, which takes a tenth of a second to load."""
+    read: list[object] = []
+
+    def coerced(descriptor: Any) -> object:
+        read.append(descriptor.annotation)
+        raise AssertionError
+
+    monkeypatch.setattr("typer.core.build_runtime_param", coerced)
+    monkeypatch.setattr("darkroom_ops.cli.address.connect", Mock(side_effect=ZeroDivisionError))
+    monkeypatch.setattr("tests.support.cli.whole_command", lambda: typer.main.get_command(app))
+
+    assert isinstance(invoke(words).exception, ZeroDivisionError)
+    assert isinstance(invoke(["ls", "--limit", "20"]).exception, AssertionError)
+    assert read == [int]
 
 
 def test_aws_s_own_error_code_is_what_programs_get(
