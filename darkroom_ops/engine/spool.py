@@ -75,6 +75,9 @@ class Place:
             at += len(parts[-1])
         return b"".join(parts)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Place:
+        return self  # nothing is written there while somebody holds it
+
     # It has its own way there: modules are emptied while Python ends.
     def __del__(self, give: Callable[[tuple[int, int]], None] = _space.returned.append) -> None:
         if self._size and hasattr(self, "_offset"):

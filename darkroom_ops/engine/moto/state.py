@@ -32,6 +32,7 @@ from darkroom_ops.engine.data.store import Entry, Key
 from darkroom_ops.engine.deploy import ARTIFACTS_BUCKET
 from darkroom_ops.engine.eventbridge import EventRouter, Undelivered
 from darkroom_ops.engine.inbox import Inbox, Message
+from darkroom_ops.engine.moto import items
 from darkroom_ops.engine.moto.logs import Lines
 from darkroom_ops.engine.moto.stepfunctions import ended, executions
 from darkroom_ops.engine.spool import Packed, Place
@@ -210,10 +211,15 @@ class EngineState:
 
     def _items(self) -> Iterator[Held]:
         for table in list(dynamodb_backends[DEFAULT_ACCOUNT_ID][self.region].tables.values()):
+            if isinstance(table.items, items.Items):
+                for key, place in table.items.places():
+                    name = json.dumps([table.name, key.to_json(), None])
+                    yield Held(("item", name), place, partial(_item, name, key, place))
+                continue
             for each in list(table.items.values()):
-                for item in list(each.values()) if table.range_key_attr else [each]:
+                for item in list(each.values()):
                     said = {"attributes": item.to_json()["Attributes"]}
-                    keys = [item.hash_key.to_json(), item.range_key and item.range_key.to_json()]
+                    keys = [item.hash_key.to_json(), item.range_key.to_json()]
                     yield _held("item", json.dumps([table.name, *keys]), json.dumps(said), said)
 
     def _put_item(self, entry: Entry) -> None:
@@ -367,6 +373,11 @@ def _stored(key: Key, version: Any, tags: Json) -> Entry | None:
         "tags": tags,
     }
     return Entry(*key, document, body)
+
+
+def _item(name: str, key: Any, place: Place) -> Entry:
+    said = items.read(key, place).to_json()
+    return Entry("item", name, {"attributes": said["Attributes"]})
 
 
 def _message(number: str, message: Message) -> Entry:

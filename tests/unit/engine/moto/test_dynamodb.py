@@ -119,7 +119,7 @@ UPDATES = (
     "REMOVE #name, summed SET made = if_not_exists(made, :one) + :one, latest = made",
     "SET made = if_not_exists(#number, :text), latest = if_not_exists(absent, made)",
     "SET latest = made",
-    "SET #name = :map, kept = nested REMOVE made",
+    "SET #name = :map, kept = #number REMOVE made",
     "SET latest = made",
     "SET #number = :one - #number",
     "SET #name.b[0] = :text, nested.#name = :one REMOVE nested.absent",
