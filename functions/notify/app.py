@@ -15,7 +15,7 @@ SETTINGS = settings.from_environment(settings.NotifySettings)
 
 
 @step
-def notify(payload: object, execution: str) -> Announcement:  # noqa: ARG001
+def notify(payload: dict[str, Any], execution: str) -> Announcement:  # noqa: ARG001
     """Announce an outcome, unless it has been announced."""
     return announce(payload, SERVICES, SETTINGS)
 

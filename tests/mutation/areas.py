@@ -45,9 +45,10 @@ AREAS = {
         90,
         tuple(
             f"darkroom_ops/{name}*.py"
-            for name in ("", "audit/", "executions/", "overview/", "present/")
+            for name in ("", "audit/", "doctor/", "executions/", "overview/", "present/")
         ),
     ),
+    "console": Area(90, ("darkroom_ops/console/**/*.py",)),
     "engine": Area(90, ("darkroom_ops/engine/**/*.py",)),
 }
 

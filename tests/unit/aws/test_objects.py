@@ -292,8 +292,34 @@ def test_only_what_s3_cannot_copy_at_once_is_copied_in_parts() -> None:
     Objects(client).copy(Source(bucket=BUCKET, key="k"), 5, ObjectRef(bucket=BUCKET, key="copy"))
     config = client.copy.call_args.kwargs["Config"]
     assert config.multipart_threshold == 5 * 1024**3
-    assert 5 * 1024**2 <= config.multipart_chunksize <= config.multipart_threshold
     assert config.multipart_chunksize * 10_000 > 1024**4
+
+
+def test_the_parts_of_a_copy_are_512_mib_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whole ones, without a stub at the end of an object of a round size."""
+    part, sent = 512 * 1024**2, []
+
+    def send(operation: str, params: dict[str, Any]) -> dict[str, Any]:
+        sent.append((operation, params))
+        return {
+            "HeadObject": {"ETag": '"e-11"', "ContentLength": 11 * part},
+            "CreateMultipartUpload": {"UploadId": "1"},
+            "UploadPartCopy": {"CopyPartResult": {"ETag": '"part"'}},
+        }.get(operation, {})
+
+    client = aws.client("s3")
+    monkeypatch.setattr(client, "_make_api_call", send)
+    target = ObjectRef(bucket=BUCKET, key="copy")
+    Objects(client).copy(Source(bucket=BUCKET, key="k"), 11 * part, target)
+    ranges = {params["CopySourceRange"] for operation, params in sent if "Part" in operation}
+    assert ranges == {f"bytes={each * part}-{(each + 1) * part - 1}" for each in range(11)}
+
+
+def test_an_object_of_no_named_type_is_read_too() -> None:
+    client = MagicMock()
+    body = MagicMock(**{"read.return_value": b"x"})
+    client.get_object.return_value = {"ContentLength": 1, "Body": body, "ETag": '"e"'}
+    assert Objects(client).read_source(Source(bucket=BUCKET, key="k"), LIMITS).content_type == ""
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,23 @@ def test_what_was_counted_is_told_once(table: Windows, few: int) -> None:
     assert table.close(WINDOW) == Waiting()
 
 
+def test_what_was_only_counted_since_the_list_was_full_is_told_once(
+    table: Windows, few: int
+) -> None:
+    """More fail between a summary and its forgetting: the list that it told is still there."""
+    table.open(WINDOW, "first", 300)
+    for number in range(few):
+        table.join(WINDOW, str(number))
+    told = table.close(WINDOW)
+    table.open(WINDOW, "next", 300)
+    assert table.join(WINDOW, "one more")
+    table.forget(WINDOW, told)
+    told = table.close(WINDOW)
+    assert told == Waiting(frozenset(), 1)
+    table.forget(WINDOW, told)
+    assert table.close(WINDOW) == Waiting()
+
+
 def test_a_window_that_nobody_opened_is_empty(table: Windows) -> None:
     assert table.close(WINDOW) == Waiting()
 

@@ -300,6 +300,7 @@ def test_commands_name_the_stack_unless_they_find_an_engine(
     announce(report(), services, world.settings)
     mails = [json.loads(c.args[2])["email"] for c in services.topics.publish.call_args_list]
     assert ["--stack photos\n" in mail for mail in mails] == [True, False]
+    assert "--stack" not in mails[1]
     assert all("\nRunbook    docs/operations.md#errors\n" in mail for mail in mails)
 
 
@@ -309,10 +310,22 @@ def test_an_announcement_tells_its_subject(world: World) -> None:
     assert told.fault == "sender"
 
 
+@pytest.mark.parametrize("key", ["", 7, None])
+def test_an_alert_about_no_object_lists_nobody_s_outputs(world: World, key: object) -> None:
+    """Outputs lie under the name of their object, whatever else begins so."""
+    world.make_the_rest()
+    for name in ("/small.jpg", "7/small.jpg", "None/small.jpg"):
+        world.clients["s3"].put_object(Bucket=BUCKET, Key=name, Body=b"x")
+    given = {"source": {"bucket": "my-photos", "key": key}}
+    announce(report(input=given), world.services, world.settings)
+    (message,) = world.heard()
+    assert message["outputs"] == []
+
+
 def test_a_success_lists_what_it_made_and_nothing_else(world: World) -> None:
     world.make_the_rest()
     world.clients["s3"].put_object(Bucket=BUCKET, Key="a.jpg/old.jpg", Body=b"x")
-    announce(report(**MADE), world.services, world.settings)
+    assert announce(report(**MADE), world.services, world.settings).fault == ""
     (message,) = world.heard()
     assert (message["outputs"], message["renditions"]) == ([], [OUTPUT])
 
@@ -386,6 +399,77 @@ def test_many_broken_files_are_one_alert_at_once_and_one_summary(world: World) -
     assert many.told() == [("FAILED", "x", "now")]
     assert not many.summarize()  # nothing came after it
     assert many.told() == []
+
+
+EXPRESS = "arn:aws:states:us-east-1:123456789012:stateMachine:photos-express"
+UNCAUGHT = {"state": "unknown", "error": "StatesRuntime", "message": "x", "caught": False}
+
+
+@pytest.mark.parametrize(
+    ("changes", "does"),
+    [
+        ({}, "darkroom rerun ID --newest"),
+        ({"failure": UNCAUGHT}, "darkroom rerun ID"),
+        ({"failure": UNCAUGHT | {"caught": True}}, "darkroom rerun ID"),
+        ({"stateMachine": EXPRESS}, None),
+    ],
+    ids=["caught", "not caught", "caught, of the same error", "express: nothing is kept to re-run"],
+)
+def test_a_summary_advises_as_the_alert_before_it_did(
+    world: World, changes: Json, does: str | None
+) -> None:
+    many = Many(world)
+    for name in "ab":
+        many.fail(name, **changes)
+    (first, _) = (c.kwargs for c in many.sns.publish.call_args_list)
+    many.sns.publish.reset_mock()
+    given = json.loads(many.steps.start_execution.call_args.kwargs["input"])
+    told = announce(given, many.services, many.settings)
+    summary = many.sns.publish.call_args.kwargs
+    alert, email = (json.loads(each["Message"])["email"] for each in (first, summary))
+    (advice,) = re.findall(r"(?<=\nTry again\?).*(?:\n +.*)*", alert)
+    assert f"Try again?{advice}\n" in email
+    commands = [line for line in email.splitlines() if line.startswith("darkroom")]
+    assert commands == ([f"{does} --stack photos"] if does else [])
+    assert email.endswith("\nRunbook    docs/operations.md#errors")
+    assert told.subject == summary["Subject"]
+
+
+def test_a_summary_of_images_in_no_folder_names_none(world: World) -> None:
+    many = Many(world)
+    for name in "ab":
+        given = {"source": {"bucket": "my-photos", "key": f"{name}.jpg"}}
+        announced = many.report(name) | {"input": given, "image": f"my-photos/{name}.jpg"}
+        announce(announced, many.services, many.settings)
+    many.sns.publish.reset_mock()
+    assert many.summarize()
+    (summary,) = (c.kwargs for c in many.sns.publish.call_args_list)
+    assert summary["Subject"] == "Darkroom: 1 more FAILED: CorruptImage"
+    assert json.loads(summary["Message"])["email"].startswith("1 more image, as the message before")
+
+
+def test_a_summary_tells_of_those_that_came_when_its_list_was_full(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are counted, though the summary before took the list away meanwhile."""
+    monkeypatch.setattr("darkroom.aws.windows.LISTED", 1)
+    many = Many(world)
+    for name in "ab":
+        many.fail(name)
+    windows = many.services.windows(TABLE)
+    window = "alert window/FAILED sender CorruptImage uploads/"
+    told = windows.close(window)
+    for name in "cd":
+        many.fail(name)
+    windows.forget(window, told)
+    many.sns.publish.reset_mock()
+    assert many.summarize()
+    assert [c.kwargs["Subject"] for c in many.sns.publish.call_args_list] == [
+        "Darkroom: 1 more FAILED: CorruptImage: uploads/"
+    ]
+    many.steps.reset_mock()
+    many.fail("e")
+    assert not many.summarize()  # once
 
 
 def test_another_error_folder_or_end_is_told_at_once(world: World) -> None:
@@ -761,7 +845,12 @@ def test_the_state_of_another_run_s_failure_is_not_told(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "source", [{"bucket": "another", "key": "a.jpg"}, {"bucket": "", "key": "my-photos/a.jpg"}]
+    "source",
+    [
+        {"bucket": "another", "key": "a.jpg"},
+        {"bucket": "", "key": "my-photos/a.jpg"},
+        {"bucket": "my-photos", "key": 7},
+    ],
 )
 def test_the_end_of_a_request_for_another_bucket_touches_no_record_of_this_one(
     world: World, source: Json

@@ -74,13 +74,12 @@ class Windows:
 
     def forget(self, window: str, told: Waiting) -> None:
         """Take out of a window what has been told, and leave what came since."""
-        values: dict[str, Any] = {
-            ":less": {"N": str(-told.more)},
-            ":told": {"SS": sorted(told.listed)},
-        }
-        self._updated(
-            window, "ADD more :less DELETE listed :told", "attribute_exists(image)", values
-        )
+        update = "ADD more :less"
+        values: dict[str, Any] = {":less": {"N": str(-told.more)}}
+        if told.listed:  # there are no empty sets (DynamoDB developer guide, "Data types")
+            update += " DELETE listed :told"
+            values[":told"] = {"SS": sorted(told.listed)}
+        self._updated(window, update, "attribute_exists(image)", values)
 
     def _updated(self, window: str, update: str, condition: str, values: dict[str, Any]) -> bool:
         """Write, and return whether the condition held."""

@@ -131,7 +131,8 @@ def summary(
         lines += ["", "All that failed:", "", shell("darkroom", *listing)]
     if runbook and failed:
         lines += ["", _line("Runbook", f"{runbook}#errors")]
-    start = f"Darkroom: {what}: {shortened(window.error, 40)}: "
+    start = f"Darkroom: {what}: {shortened(window.error, 40)}"
+    start += ": " if window.prefix else ""
     do = f"Do: {advice.do}." if failed else "Nothing to do."
     told = {"outcome": "SUMMARY", "error": window.error, "fault": window.fault}
     prefix = {"prefix": window.prefix} if window.prefix else {}

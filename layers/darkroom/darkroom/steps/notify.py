@@ -63,7 +63,9 @@ def envelope(event: Mapping[str, Any]) -> dict[str, Any]:
     return dict(event)
 
 
-def announce(payload: object, services: Services, settings: NotifySettings) -> Announcement:
+def announce(
+    payload: Mapping[str, Any], services: Services, settings: NotifySettings
+) -> Announcement:
     """Publish how an execution ended, unless that has been done.
 
     A success also tells those who were alerted of a failure before it that it is resolved.
@@ -72,11 +74,11 @@ def announce(payload: object, services: Services, settings: NotifySettings) -> A
     AccessDenied and DeliveryError are about SNS, or about Step Functions when asked about the
     execution.
     """
-    if isinstance(payload, Mapping) and "window" in payload:
+    if "window" in payload:
         return summarize(parse(payload, Window), services, settings)
     ended = time.time()
     records = services.records(settings.images_table)
-    event = payload if isinstance(payload, Mapping) and "detail-type" in payload else None
+    event = payload if "detail-type" in payload else None
     if event is not None:
         ending = _status_change(event["detail"], services, records, settings.source_bucket)
         if ending is None:
