@@ -115,6 +115,17 @@ class Spooled:
         self._at += len(data)
         return data
 
+    def whole(self) -> bytes:
+        """Return all bytes, wherever it is read from otherwise."""
+        place = self._place
+        return b"" if place is None else place.read()
+
+    def copy(self) -> Spooled:
+        """Return another with the same bytes, which stay when this one lets go of them."""
+        made = Spooled()
+        made._place = self._place
+        return made
+
     def close(self) -> None:
         """Let go of it."""
         self.truncate()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import hashlib
 import re
 import threading
 from collections.abc import Iterator
@@ -11,16 +9,12 @@ from typing import Any
 from urllib.parse import quote
 
 from moto.core.responses import ActionResult
-from moto.s3 import models, notifications
+from moto.s3 import notifications
 from moto.s3.exceptions import S3ClientError
-from moto.s3.models import FakeKey
 from moto.s3.responses import S3Response
 
-from darkroom_ops.deployment import DEFAULT_REGION
 from darkroom_ops.engine import eventbridge
-from darkroom_ops.engine.backends import ACCOUNT
 from darkroom_ops.engine.moto.hook import hook, services
-from darkroom_ops.engine.spool import Spooled
 
 Json = dict[str, Any]
 
@@ -59,72 +53,6 @@ def send_event(account_id: str, bucket: Any, event_name: str, key: Any) -> None:
 
 _completed = threading.local()
 """The object of the upload that a thread completes, between moto's two events of it."""
-
-
-@hook(
-    models,
-    "tempfile",
-    "Moto keeps objects of less than 5 MB in memory, and has a file open for each larger one.",
-)
-class Files:
-    """Stands for the module, of which moto uses `SpooledTemporaryFile` only."""
-
-    SpooledTemporaryFile = Spooled
-
-
-PLAIN: Json = {
-    "_transitions": [(None, "IN_PROGRESS"), ("IN_PROGRESS", "RESTORED")],
-    "_status": None,
-    "_tick": 0,
-    "model_name": "s3::keyrestore",
-    "account_id": ACCOUNT,
-    "region_name": DEFAULT_REGION,
-    "partition": "aws",
-    "website_redirect_location": None,
-    "checksum_algorithm": None,
-    "_storage_class": "STANDARD",
-    "_expiry": None,
-    "_is_versioned": True,
-    "multipart": None,
-    "_max_buffer_size": models.get_s3_default_key_buffer_size(),
-    "disposed": False,
-    "encryption": None,
-    "kms_key_id": None,
-    "bucket_key_enabled": None,
-    "lock_mode": None,
-    "lock_legal_status": None,
-    "lock_until": None,
-    "checksum_value": None,
-    "checksum_type": None,
-    "checksum_parts": None,
-}
-"""What moto says of most objects."""
-
-_SAME: Json = {"acl": models.get_canned_acl("private"), "_time_progressed": datetime.datetime.min}
-"""What it says of all when they are made; the time is that of a change which nobody asks for."""
-
-_OF_MOST = "Moto says some thirty things of each object, nearly all of which are true of every one."
-
-
-@hook(FakeKey, "__init__", _OF_MOST)
-def key(self: Any, *args: Any, **kwargs: Any) -> None:
-    key.original(self, *args, **kwargs)
-    value = kwargs.get("value")
-    if self._etag is None and isinstance(value, bytes):  # else it would be read again for it
-        self._etag = hashlib.md5(value, usedforsecurity=False).hexdigest()
-    self.__dict__ = {
-        name: value
-        for name, value in vars(self).items()
-        if name not in _SAME and (name not in PLAIN or PLAIN[name] != value)
-    }
-
-
-@hook(FakeKey, "__getattr__", _OF_MOST)
-def of_most(self: Any, name: str) -> Any:  # noqa: ARG001 - its own attributes come first
-    for said in (PLAIN, _SAME):
-        if name in said:
-            return said[name]
-    raise AttributeError(name)
 
 
 LONGEST_KEY = 1024

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
@@ -10,12 +9,10 @@ from xml.etree import ElementTree
 
 import pytest
 from moto.s3.exceptions import S3ClientError
-from moto.s3.models import FakeKey
 from moto.s3.responses import S3Response
 
 from darkroom_ops.engine import eventbridge
 from darkroom_ops.engine.moto import s3
-from darkroom_ops.engine.spool import Spooled
 from tests.support.aws import client
 from tests.unit.engine.moto.lab import ACCOUNT, Json, Lab
 from tests.unit.engine.moto.probes import listening_queue, probe
@@ -152,71 +149,3 @@ def test_no_host_names_a_bucket(lab: Lab) -> None:
 @probe(s3.names_bucket)
 def test_plain_moto_looks_whether_the_host_names_a_bucket() -> bool:
     return bool(named("photos.example.com"))
-
-
-def keeps_in_memory() -> bool:
-    key = FakeKey("a.jpg", b"bytes", ACCOUNT, "us-east-1")
-    assert key.value == b"bytes"
-    return isinstance(key._value_buffer, tempfile.SpooledTemporaryFile)
-
-
-def test_the_bytes_of_objects_are_in_a_file(lab: Lab) -> None:
-    assert not keeps_in_memory()
-
-
-@probe(s3.Files)
-def test_plain_moto_keeps_the_bytes_of_objects_in_memory() -> bool:
-    return keeps_in_memory()
-
-
-GIVEN: Json = {
-    "name": "a.jpg", "value": b"x", "account_id": ACCOUNT, "region_name": "eu-west-1",
-    "bucket_name": "photos", "is_versioned": True, "version_id": "v1",
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    "more", [{}, {"is_versioned": False, "storage": "STANDARD_IA", "lock_mode": "GOVERNANCE"}]
-)
-def test_an_object_says_what_plain_moto_would(lab: Lab, more: Json) -> None:
-    plain: Any = object.__new__(FakeKey)
-    s3.key.original(plain, **(GIVEN | more))
-    key = FakeKey(**(GIVEN | more))
-    for name, value in vars(plain).items():
-        if name not in {
-            "_time_progressed",
-            "last_modified",
-            "lock",
-            "_value_buffer",
-            "acl",
-            "_etag",
-        }:
-            assert getattr(key, name) == value, name
-    assert key.etag == plain.etag
-    assert key.acl is not None
-    assert key.acl.to_config_dict() == plain.acl.to_config_dict()
-    assert key.value == b"x"
-    key.set_acl(None)
-    assert (key.acl, FakeKey(**GIVEN).acl is not None) == (None, True)
-    with pytest.raises(AttributeError, match="unheard"):
-        key.unheard  # noqa: B018 - reading it is the test
-
-
-def test_an_object_is_not_read_again_for_its_etag(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delattr(Spooled, "read")
-    assert FakeKey(**GIVEN).etag == '"9dd4e461268c8034f5c8564e155c67a6"'
-    assert FakeKey(**GIVEN | {"etag": "of-its-parts-2"}).etag == '"of-its-parts-2"'
-
-
-def test_an_object_remembers_only_what_is_its_own(lab: Lab) -> None:
-    assert set(vars(FakeKey(**GIVEN))) == {
-        "name", "region_name", "last_modified", "_metadata", "_etag", "_version_id", "bucket_name",
-        "_value_buffer", "contentsize", "lock",
-    }  # fmt: skip
-
-
-@probe(s3.key, s3.of_most)
-def test_plain_moto_has_all_that_may_be_said_in_each_object() -> bool:
-    return "website_redirect_location" in vars(FakeKey(**GIVEN))

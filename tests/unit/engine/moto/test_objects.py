@@ -1,0 +1,223 @@
+"""What is said of objects, packed, is as moto would say it; their bytes are in a file."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import tempfile
+import threading
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from moto.s3.models import FakeKey
+from moto.utilities.tagging_service import TaggingService
+
+from darkroom_ops.engine.moto import hooks, objects
+from darkroom_ops.engine.spool import Spooled
+from tests.support.aws import empty_account
+from tests.unit.engine.moto.lab import ACCOUNT, Json, Lab
+from tests.unit.engine.moto.probes import probe
+
+
+def keeps_in_memory() -> bool:
+    key = FakeKey("a.jpg", b"bytes", ACCOUNT, "us-east-1")
+    assert key.value == b"bytes"
+    return isinstance(key._value_buffer, tempfile.SpooledTemporaryFile)
+
+
+def test_the_bytes_of_objects_are_in_a_file(lab: Lab) -> None:
+    assert not keeps_in_memory()
+
+
+@probe(objects.Files)
+def test_plain_moto_keeps_the_bytes_of_objects_in_memory() -> bool:
+    return keeps_in_memory()
+
+
+GIVEN: Json = {
+    "name": "a.jpg", "value": b"x", "account_id": ACCOUNT, "region_name": "eu-west-1",
+    "bucket_name": "photos", "is_versioned": True, "version_id": "v1",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "more", [{}, {"is_versioned": False, "storage": "STANDARD_IA", "lock_mode": "GOVERNANCE"}]
+)
+def test_an_object_says_what_plain_moto_would(lab: Lab, more: Json) -> None:
+    plain: Any = object.__new__(FakeKey)
+    objects.key.original(plain, **(GIVEN | more))
+    key = FakeKey(**(GIVEN | more))
+    for name, value in vars(plain).items():
+        if name not in {
+            "_time_progressed",
+            "last_modified",
+            "lock",
+            "_value_buffer",
+            "acl",
+            "_etag",
+        }:
+            assert getattr(key, name) == value, name
+    assert key.etag == plain.etag
+    assert key.acl is not None
+    assert key.acl.to_config_dict() == plain.acl.to_config_dict()
+    assert key.value == b"x"
+    key.set_acl(None)
+    assert (key.acl, FakeKey(**GIVEN).acl is not None) == (None, True)
+    with pytest.raises(AttributeError, match="unheard"):
+        key.unheard  # noqa: B018 - reading it is the test
+
+
+def test_an_object_is_not_read_again_for_its_etag(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(Spooled, "read")
+    assert FakeKey(**GIVEN).etag == '"9dd4e461268c8034f5c8564e155c67a6"'
+    assert FakeKey(**GIVEN | {"etag": "of-its-parts-2"}).etag == '"of-its-parts-2"'
+
+
+def test_an_object_remembers_only_what_is_its_own(lab: Lab) -> None:
+    key = FakeKey(**GIVEN)
+    key.set_acl(None)
+    key.advance()
+    assert set(vars(key)) == {"name", "_value_buffer", "_packed", "acl", "_tick"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("website_redirect_location", "/b.jpg"),
+        ("_expiry", datetime.datetime(2024, 2, 29, 12, 0, 0, 1)),
+        ("last_modified", datetime.datetime(2024, 2, 29, tzinfo=datetime.UTC)),
+        ("_version_id", None),
+        ("checksum_parts", 3),
+        ("_is_versioned", False),
+        ("tomorrow's", object()),
+    ],
+)
+def test_an_object_says_what_it_is_told_later(lab: Lab, name: str, value: object) -> None:
+    key = FakeKey(**GIVEN)
+    modified = key.last_modified
+    setattr(key, name, value)
+    assert getattr(key, name) == value
+    if name != "last_modified":
+        assert key.last_modified == modified
+    assert key.etag == FakeKey(**GIVEN).etag
+
+
+def test_metadata_are_added_and_replaced(lab: Lab) -> None:
+    key = FakeKey(**GIVEN)
+    key.set_metadata({"x-amz-meta-A": "1", "Content-Encoding": "aws-chunked,gzip"})
+    key.set_metadata({"x-amz-meta-b": "é"})
+    assert dict(key.metadata) == {
+        "content-type": "binary/octet-stream",
+        "x-amz-meta-a": "1",
+        "x-amz-meta-b": "é",
+        "content-encoding": "gzip",
+    }
+    key.set_metadata({"Content-Type": "image/png"}, replace=True)
+    assert dict(key.metadata) == {"content-type": "image/png"}
+    assert key.metadata["Content-Type"] == "image/png"
+
+
+def test_a_copy_has_its_bytes_when_the_object_is_gone(lab: Lab) -> None:
+    """A list of versions is of copies, which are gone before what they are of, or after it."""
+    key = FakeKey(**GIVEN)
+    copied, gone = copy.deepcopy(key), copy.deepcopy(key)
+    gone.dispose()
+    assert key.value == b"x"
+    copied.is_latest = True
+    key.dispose()
+    assert (copied.name, copied.version_id, copied.value) == ("a.jpg", "v1", b"x")
+    assert not hasattr(key, "is_latest")
+
+
+PATHS = Config(s3={"addressing_style": "path"})
+"""The engine's hosts name no buckets."""
+
+
+def test_versions_are_listed_and_read_after_many_uploads(lab: Lab) -> None:
+    with empty_account():
+        hooks.install(lab.services)
+        s3 = boto3.client("s3", region_name="us-east-1", config=PATHS)
+        s3.create_bucket(Bucket="kept")
+        s3.put_bucket_versioning(Bucket="kept", VersioningConfiguration={"Status": "Enabled"})
+        for number in range(20):
+            s3.put_object(
+                Bucket="kept",
+                Key=f"{number % 10}.jpg",
+                Body=bytes([number]) * number,
+                ContentType=f"image/{number}",
+                Metadata={"number": str(number)},
+            )
+        listed = s3.list_object_versions(Bucket="kept")["Versions"]
+        got = [
+            s3.get_object(Bucket="kept", Key=each["Key"], VersionId=each["VersionId"])
+            for each in listed
+        ]
+        for each in listed:
+            s3.delete_object(Bucket="kept", Key=each["Key"], VersionId=each["VersionId"])
+        assert "Versions" not in s3.list_object_versions(Bucket="kept")
+        hooks.uninstall()
+    numbers = [int(each["Metadata"]["number"]) for each in got]
+    assert sorted(numbers) == list(range(20))
+    assert [each["Body"].read() for each in got] == [bytes([n]) * n for n in numbers]
+    assert [each["ContentType"] for each in got] == [f"image/{n}" for n in numbers]
+    assert [(each["Key"], each["Size"]) for each in listed] == [
+        (f"{n % 10}.jpg", n) for n in numbers
+    ]
+    assert [each["IsLatest"] for each in listed] == [n >= 10 for n in numbers]
+    assert [each["LastModified"] for each in listed] == [
+        each["LastModified"].replace(microsecond=listed[at]["LastModified"].microsecond)
+        for at, each in enumerate(got)
+    ]
+
+
+def test_nothing_is_noted_of_objects_without_tags(lab: Lab) -> None:
+    tags = TaggingService()
+    tags.tag_resource("arn:a", [])
+    tags.tag_resource("arn:a", None)
+    assert tags.tags == {}
+    tags.tag_resource("arn:a", [{"Key": "k", "Value": "v"}])
+    tags.tag_resource("arn:a", [])
+    assert tags.get_tag_dict_for_resource("arn:a") == {"k": "v"}
+
+
+@probe(objects.key, objects.of_most, objects.say)
+def test_plain_moto_has_all_that_may_be_said_in_each_object() -> bool:
+    return "website_redirect_location" in vars(FakeKey(**GIVEN))
+
+
+@probe(objects.set_metadata)
+def test_plain_moto_changes_metadata_where_they_are() -> bool:
+    key = FakeKey(**GIVEN)
+    before = key.metadata
+    key.set_metadata({"a": "b"})
+    return "a" in before
+
+
+@probe(objects.value)
+def test_plain_moto_locks_an_object_to_read_it() -> bool:
+    key = FakeKey(**GIVEN)
+    key.lock.acquire()
+    reading = threading.Thread(target=lambda: key.value, daemon=True)
+    reading.start()
+    reading.join(0.1)
+    waits = reading.is_alive()
+    key.lock.release()
+    reading.join()
+    return waits
+
+
+@probe(objects.copied)
+def test_plain_moto_copies_an_object_with_its_bytes() -> bool:
+    key = FakeKey(**GIVEN)
+    return copy.deepcopy(key)._value_buffer is not key._value_buffer
+
+
+@probe(objects.tag)
+def test_plain_moto_remembers_that_an_object_has_no_tags() -> bool:
+    tags = TaggingService()
+    tags.tag_resource("arn:a", [])
+    return tags.tags == {"arn:a": {}}
