@@ -27,9 +27,9 @@ def concurrency(stack: Stack) -> Iterator[Finding]:
     """Look whether Lambda runs as many functions at once as uploads need."""
     limit = stack.at.lambda_.get_account_settings()["AccountLimit"]
     free = limit["UnreservedConcurrentExecutions"]
-    buffered = int(stack.parameters.get("BufferConcurrency", "0") or 0)
+    buffered = int(stack.parameters.get("BufferConcurrency", "0"))
     wanted = max(ENOUGH, AT_ONCE * buffered)
-    if int(stack.parameters.get("ReservedConcurrency", "0") or 0) or free >= wanted:
+    if int(stack.parameters.get("ReservedConcurrency", "0")) or free >= wanted:
         return
     yield Finding(
         "warning",
