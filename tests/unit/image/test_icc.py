@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pytest
-from darkroom.image.icc import _curve, is_srgb, power
+from darkroom.image.icc import _curve, is_srgb
 from darkroom.image.vips import vips
 from PIL import ImageCms
 
@@ -15,7 +13,6 @@ from tests.support.profiles import (
     DISPLAY_P3,
     SRGB,
     SRGB_CURVE,
-    WHITE_D50,
     gamma_curve,
     grey_profile,
     parametric_curve,
@@ -155,12 +152,3 @@ def test_damage_is_no_failure() -> None:
     for at in range(128, len(SAME), 4):
         assert is_srgb(SAME[:at] + b"\xff\xff\xff\xff" + SAME[at + 4 :]) in {True, False}
         assert is_srgb(SAME[:at]) in {True, False}
-
-
-def test_a_profile_of_a_power_is_one_to_littlecms() -> None:
-    made = ImageCms.ImageCmsProfile(io.BytesIO(power(1.8))).profile
-    assert (made.version, made.device_class) == (pytest.approx(2.4), "mntr")
-    assert (made.xcolor_space, made.connection_space) == ("RGB ", "XYZ ")
-    assert made.is_matrix_shaper
-    assert made.media_white_point[0] == pytest.approx(WHITE_D50, abs=1e-4)  # type: ignore[index]
-    assert made.red_colorant[0] == pytest.approx(SRGB[:, 0], abs=1e-4)  # type: ignore[index]

@@ -18,9 +18,6 @@ _FINISHED = frozenset({("uchar", 1, "b-w"), ("uchar", 3, "srgb")})
 """Format, bands and space of most uploads, which need nothing but what a profile says: to have
 libvips do nothing takes half a millisecond."""
 
-_P3 = bytes([12, 13])
-"""Display P3's primaries with sRGB's curve."""
-
 _BY_D50 = frozenset({"lab", "labs"})
 """Those that files have by the white of profiles; libvips itself takes that of daylight."""
 
@@ -53,16 +50,6 @@ def has_other_profile(image: Any) -> bool:
 def profile_of(image: Any) -> bytes | None:
     """Return the embedded ICC profile, if the image has one."""
     return bytes(image.get("icc-profile-data")) if image.get_typeof("icc-profile-data") else None
-
-
-def profile_by_number(numbers: bytes) -> bytes | None:
-    """Return the profile of colours told by numbers, primaries and curve (ITU-T H.273, 8.1, 8.2).
-
-    None where they are sRGB's, as most are, or others that are read as sRGB: those of films.
-    """
-    if numbers != _P3:
-        return None
-    return bytes(vips().Operation.call("profile_load", "p3"))
 
 
 def with_profile(image: Any, profile: bytes) -> Any:

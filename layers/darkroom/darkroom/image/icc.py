@@ -12,9 +12,6 @@ _PRIMARIES = {
 }
 """sRGB's, adapted to D50 as profiles have them (IEC 61966-2-1, ICC.1:2022 annex E)."""
 
-_D50 = (0.9642, 1.0, 0.8249)
-"""The white that colours in profiles are adapted to (ICC.1:2010, 7.2.16)."""
-
 _NEAR = 0.001
 """So far may primaries be off: profiles differ by 0.0003 in how they adapt, and no colour by one
 level of 255."""
@@ -30,29 +27,6 @@ def is_srgb(profile: bytes) -> bool:
         return _is_srgb(profile)
     except (struct.error, ArithmeticError, ValueError, IndexError):
         return False  # damaged, as will be found by whoever follows it
-
-
-def power(exponent: float) -> bytes:
-    """Return a profile of sRGB's primaries and a plain power (ICC.1:2010, 7.2, 10.15)."""
-    tags = {b"wtpt": _xyz(_D50)} | {tag: _xyz(each) for tag, each in _PRIMARIES.items()}
-    curve = b"para".ljust(12, b"\0") + _fixed(exponent)
-    tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve)
-    at = 132 + 12 * len(tags)
-    table, body = struct.pack(">I", len(tags)), b""
-    for tag, data in tags.items():
-        table += struct.pack(">4sII", tag, at + len(body), len(data))
-        body += data
-    kind = struct.pack(">I4sI12s", at + len(body), b"", 0x02400000, b"mntrRGB XYZ ")
-    header = kind.ljust(36, b"\0") + b"acsp".ljust(32, b"\0") + _fixed(*_D50)
-    return header.ljust(128, b"\0") + table + body
-
-
-def _xyz(values: tuple[float, ...]) -> bytes:
-    return b"XYZ ".ljust(8, b"\0") + _fixed(*values)
-
-
-def _fixed(*values: float) -> bytes:
-    return struct.pack(f">{len(values)}i", *(round(value * 65536) for value in values))
 
 
 def _is_srgb(profile: bytes) -> bool:

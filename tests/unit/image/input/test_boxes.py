@@ -12,9 +12,10 @@ import pytest
 from darkroom.contract.errors import CorruptImage, ImageTooLarge, UnsupportedImage
 from darkroom.contract.limits import MIB, Limits
 from darkroom.contract.presets import Preset
-from darkroom.image.input.boxes import described, frames, items
+from darkroom.image.input.boxes import described, frames, items, space
 from darkroom.image.input.openers import open_image
 from darkroom.image.mezzanine import unpack
+from darkroom.image.spaces import Space, by_number
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -236,12 +237,52 @@ def test_pictures_in_other_codings_are_unsupported(kind: bytes, reason: str, wid
 
 def test_colours_that_a_heic_tells_by_number_are_followed() -> None:
     def told(primaries: int, *besides: bytes) -> NDArray[np.int64]:
-        numbers = box(b"colr", b"nclx", struct.pack(">3HB", primaries, 13, 6, 128))
-        return shown(container(b"heic", [HEVC], [numbers, *besides]))
+        return shown(container(b"heic", [HEVC], [nclx(primaries, 13), *besides]))
 
     profile = box(b"colr", b"prof", rgb_profile(DISPLAY_P3, SRGB_CURVE))
     assert np.abs(told(12) - told(1, profile)).max() <= 1
     assert np.abs(told(12) - told(1)).max() > 10
+
+
+def nclx(primaries: int, curve: int, matrix: int = 6) -> bytes:
+    return box(b"colr", b"nclx", struct.pack(">3HB", primaries, curve, matrix, 128))
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_the_numbers_of_the_primary_picture_count(wide: bool) -> None:
+    """And not those of another, such as of a gain map's picture in high dynamic range."""
+    first = HEVC._replace(setup=nclx(9, 16))
+    grid = (b"grid", bytes([0, 0, 0, 0]) + struct.pack(">HH", 160, 120), (160, 120))
+    other = described(container(b"heic", [first], [nclx(1, 13)], joined=grid), "heic")
+    assert space(other, "heic").usual
+    alone = described(container(b"heic", [first], [], joined=grid), "heic")
+    assert space(alone, "heic") == by_number(9, 16)
+    changes = [nclx(9, 16), box(b"clli", struct.pack(">HH", 400, 100))]
+    bright = described(container(b"heic", [HEVC], changes, wide=wide), "heic")
+    assert space(bright, "heic") == by_number(9, 16, 400)
+
+
+@pytest.mark.parametrize("wide_items", [0, 1])
+@pytest.mark.parametrize("wide_uses", [0, 1])
+def test_properties_are_found_by_numbers_of_either_length(wide_items: int, wide_uses: int) -> None:
+    """ISO/IEC 14496-12, 8.11.4 and 8.11.14; what is marked must be known to decoders."""
+    item, use = (">I" if wide_items else ">H"), (">H" if wide_uses else ">B")
+    stored = [nclx(9, 16), *[box(b"free")] * (300 if wide_uses else 100), nclx(12, 13)]
+    marked = len(stored) | (0x8000 if wide_uses else 0x80)
+    entries = [
+        struct.pack(item, number) + bytes([len(uses)]) + b"".join(struct.pack(use, u) for u in uses)
+        for number, uses in ((3, [1, 2]), (7, [2, marked]), (8, [1]))
+    ]
+    uses = full(b"ipma", struct.pack(">I", 3), *entries, version=wide_items, flags=wide_uses)
+    primary = full(b"pitm", struct.pack(item, 7), version=wide_items)
+    meta = full(b"meta", primary, box(b"iprp", box(b"ipco", *stored), uses))
+    assert space(meta, "heic") == by_number(12, 13)
+
+
+@pytest.mark.parametrize("cut", range(0, 400, 7))
+def test_damaged_properties_tell_nothing_wrong(cut: int) -> None:
+    meta = described(container(b"heic", [HEVC], [nclx(12, 13)]), "heic")
+    assert space(meta[:cut], "heic") in (by_number(12, 13), Space())
 
 
 def test_a_picture_that_is_cut_far_is_unsupported_in_heic() -> None:

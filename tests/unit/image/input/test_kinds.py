@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from typing import Any
@@ -15,6 +16,7 @@ from darkroom.image.input.openers import open_image
 from darkroom.image.input.png import MAX_PROFILE
 from darkroom.image.input.sniff import sniff
 from darkroom.image.mezzanine import unpack
+from darkroom.image.vips import vips
 from numpy.typing import NDArray
 from PIL import AvifImagePlugin, Image
 
@@ -73,9 +75,68 @@ def test_colours_that_a_png_tells_by_number_are_followed() -> None:
         assert not open_image(data, "png", Limits()).plain
 
 
-@pytest.mark.parametrize("numbers", [(1, 13), (12, 1), (9, 16)])
-def test_colours_by_other_numbers_are_srgb(numbers: tuple[int, int]) -> None:
-    assert (shown(numbered(*numbers, 0, 1)) == [200, 100, 50]).all()
+WIDE = chunk(b"iCCP", b"x\0\0" + zlib.compress(P3))
+
+
+def test_srgb_by_number_goes_before_a_profile() -> None:
+    data = numbered(1, 13, 0, 1, before=WIDE)
+    assert (shown(data) == [200, 100, 50]).all()
+    assert open_image(data, "png", Limits()).plain
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [(2, 2, 0, 1), (9, 2, 0, 1), (2, 16, 0, 1), (9, 19, 0, 1), (9, 16, 9, 1), (9, 16, 0)],
+    ids=["unspecified", "no curve", "no primaries", "reserved", "of films", "cut off"],
+)
+def test_numbers_that_tell_nothing_of_a_png_leave_it_to_others(numbers: tuple[int, ...]) -> None:
+    assert (shown(numbered(*numbers)) == [200, 100, 50]).all()
+    assert np.abs(shown(numbered(*numbers, before=WIDE)) - [215, 93, 31]).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("numbers", "wanted"),
+    [
+        ((9, 13, 0, 1), [241, 76, 29]),
+        ((9, 14, 0, 1), [241, 76, 29]),
+        ((9, 8, 0, 1), [255, 159, 113]),
+        ((9, 16, 0, 1), [255, 0, 0]),
+        ((1, 16, 0, 1), [255, 48, 8]),
+        ((1, 18, 0, 1), [230, 100, 50]),
+        ((1, 13, 0, 0), [214, 98, 40]),
+    ],
+    ids=["BT.2020", "its curve", "linear", "PQ", "PQ in sRGB", "HLG", "narrow"],
+)
+def test_other_spaces_that_a_png_tells_by_number(
+    numbers: tuple[int, ...], wanted: list[int]
+) -> None:
+    """All but those of high dynamic range as Chromium shows them, and the last by BT.2100."""
+    assert np.abs(shown(numbered(*numbers)) - wanted).max() <= 1
+    assert not open_image(numbered(*numbers), "png", Limits()).plain
+
+
+def test_the_first_of_two_chunks_counts() -> None:
+    assert np.abs(shown(numbered(9, 13, 0, 1, before=chunk(b"cICP", bytes([12, 13, 0, 1])))) - [
+        215, 93, 31]).max() <= 1  # fmt: skip
+
+
+def test_how_bright_a_png_is_counts() -> None:
+    """Of 203 candelas at most, nothing is darkened; grey 148 of PQ has as many."""
+    grey = encoded(Image.new("L", (8, 8), 148), "PNG")
+    for told, wanted in (((), 229), ((203,), 255), ((1000,), 229), ((4000,), 208)):
+        light = b"".join(chunk(b"cLLI", struct.pack(">II", each * 10_000, 0)) for each in told)
+        data = grey[:33] + chunk(b"cICP", bytes([9, 16, 0, 1])) + light + grey[33:]
+        assert (shown(data) == wanted).all()
+
+
+def test_depth_is_kept_through_the_curve() -> None:
+    """In darkness one level of 8 bits is several of 16."""
+    levels = np.arange(7000, 9000, 100, dtype=np.uint16)
+    image = vips().Image.new_from_memory(levels.tobytes(), len(levels), 1, 1, "ushort")
+    png = bytes(image.copy(interpretation="grey16").pngsave_buffer())
+    made = shown(png[:33] + chunk(b"cICP", bytes([9, 8, 0, 1])) + png[33:])
+    wanted = np.rint([255 * (1.055 * (level / 65535) ** (1 / 2.4) - 0.055) for level in levels])
+    assert (made[0, :, 0] == wanted).all()
 
 
 def with_power(value: int, *besides: bytes, mode: str = "RGB") -> bytes:
@@ -113,6 +174,92 @@ def test_what_says_more_goes_before_a_power() -> None:
     assert (shown(with_power(100_000, chunk(b"sRGB", b"\0"))) == [200, 100, 50]).all()
     profile = chunk(b"iCCP", b"x\0\0" + zlib.compress(P3))
     assert np.abs(shown(with_power(100_000, profile)) - [215, 93, 31]).max() <= 1
+
+
+P3_CHRM = (0.3127, 0.329, 0.68, 0.32, 0.265, 0.69, 0.15, 0.06)
+SRGB_CHRM = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
+
+
+def coordinates(*values: float) -> bytes:
+    return chunk(b"cHRM", struct.pack(f">{len(values)}I", *(round(v * 100_000) for v in values)))
+
+
+def test_coordinates_that_a_png_tells_are_followed() -> None:
+    """As Chromium shows them: beside a power, and in a picture of colours."""
+    wide = coordinates(*P3_CHRM)
+    assert np.abs(shown(with_power(45455, wide)) - [216, 93, 24]).max() <= 1
+    assert np.abs(shown(with_power(100_000, wide)) - [240, 165, 114]).max() <= 1
+    assert not open_image(with_power(45455, wide), "png", Limits()).plain
+    near = coordinates(0.3127, 0.329, 0.64, 0.33, 0.3006, 0.6, 0.15, 0.06)
+    assert not open_image(with_power(45455, near), "png", Limits()).plain
+    first = coordinates(*SRGB_CHRM)
+    assert np.abs(shown(with_power(45455, wide, first)) - [216, 93, 24]).max() <= 1
+    assert (shown(with_power(45455, first, wide)) == [200, 100, 50]).all()
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        (coordinates(*SRGB_CHRM),),
+        (coordinates(0.3131, 0.3294, 0.6404, 0.33, 0.3, 0.5996, 0.15, 0.06),),
+        (coordinates(*P3_CHRM[:7]),),
+        (coordinates(0.3127, 0.329, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3),),
+        (coordinates(0, 0, *SRGB_CHRM[2:]),),
+        (coordinates(*P3_CHRM), chunk(b"sRGB", b"\0")),
+    ],
+    ids=["sRGB's", "nearly", "too few", "a point", "no white", "sRGB said"],
+)
+def test_coordinates_that_change_nothing(chunks: tuple[bytes, ...]) -> None:
+    data = with_power(45455, *chunks)
+    assert (shown(data) == [200, 100, 50]).all()
+    assert open_image(data, "png", Limits()).plain
+
+
+def test_coordinates_without_a_power_are_not_followed() -> None:
+    data = PLAIN[:33] + coordinates(*P3_CHRM) + PLAIN[33:]
+    assert (shown(data) == [200, 100, 50]).all()
+
+
+def test_a_profile_goes_before_coordinates() -> None:
+    wide = coordinates(0.3127, 0.329, 0.7, 0.3, 0.2, 0.7, 0.15, 0.06)
+    assert np.abs(shown(with_power(100_000, wide, WIDE)) - [215, 93, 31]).max() <= 1
+
+
+def avif_by_number(colour: tuple[int, ...], *numbers: int) -> bytes:
+    """An AVIF of one colour, its primaries, curve and matrix by number."""
+    stored = Image.new("RGBA" if len(colour) > 3 else "RGB", (16, 16), colour)
+    data = encoded(stored, "AVIF", quality=100, subsampling="4:4:4")
+    at = data.index(b"nclx") + 4
+    return data[:at] + struct.pack(f">{len(numbers)}H", *numbers) + data[at + 2 * len(numbers) :]
+
+
+@pytest.mark.parametrize("alpha", [(), (200,)])
+@pytest.mark.parametrize(
+    ("numbers", "wanted"),
+    [
+        ((9, 13), [241, 76, 29]),
+        ((9, 1), [241, 76, 29]),
+        ((9, 2), [241, 76, 29]),
+        ((2, 13), [200, 100, 50]),
+        ((1, 16), [255, 48, 8]),
+        ((1, 18), [230, 100, 50]),
+    ],
+    ids=["BT.2020", "its curve", "no curve", "no primaries", "PQ", "HLG"],
+)
+def test_other_spaces_that_an_avif_tells_by_number(
+    numbers: tuple[int, int], wanted: list[int], alpha: tuple[int, ...]
+) -> None:
+    made = shown(avif_by_number((200, 100, 50, *alpha), *numbers))[8, 8, :3]
+    assert np.abs(made - wanted).max() <= 4
+
+
+@pytest.mark.parametrize(
+    ("matrix", "reason"), [(10, "constant luminance (matrix 10)"), (14, "ICtCp (matrix 14)")]
+)
+def test_colours_that_no_decoder_undoes_are_unsupported(matrix: int, reason: str) -> None:
+    told = re.escape(f"This variety of AVIF is not supported: its colours are coded as {reason}. ")
+    with pytest.raises(UnsupportedImage, match=told):
+        develop(avif_by_number((200, 100, 50), 9, 16, matrix))
 
 
 @pytest.mark.parametrize("colour", [(200, 100, 50), (200, 100, 50, 128)])

@@ -7,11 +7,12 @@ import re
 from typing import Any
 
 from darkroom.contract.limits import Limits, check_count, check_memory, check_sizes
-from darkroom.image.colour import profile_by_number, profile_of, with_profile
+from darkroom.image.colour import profile_of, with_profile
 from darkroom.image.geometry import Size
-from darkroom.image.input.boxes import colours, described, frames
+from darkroom.image.input.boxes import described, frames, space
 from darkroom.image.input.page import SEQUENTIAL, Data, Opened, Page, exif, size_of, source
 from darkroom.image.pixels import from_bytes
+from darkroom.image.spaces import Space, to_srgb
 from darkroom.image.vips import vips
 
 _CONFIGURATION = re.compile(rb"av1C\x81.(.)", re.DOTALL)
@@ -28,19 +29,19 @@ width, and of the full one. Transparency, depth and tiles make no difference."""
 
 def read(data: Data, limits: Limits) -> Opened:
     """Read the header; see :func:`darkroom.image.input.openers.open_image`."""
-    profile = profile_by_number(colours(described(data, "avif")))
+    told = space(described(data, "avif"), "avif")
     image = vips().Image.heifload_source(source(data), **SEQUENTIAL)
     size, count = size_of(image), frames(data)
     check_count(count, "frames", limits)
     check_sizes([size] * count, limits)
     planes = [ord(found[1]) for found in _CONFIGURATION.finditer(data)]
     _check_memory(size, planes, limits)
-    if profile and not profile_of(image):
-        image = with_profile(image, profile)
+    if not told.usual and not profile_of(image):
+        image = to_srgb(image, told, int(image.get("bits-per-sample")))
     # The container turns the image itself (irot, imir); EXIF orientation is only a note in it.
     page = Page(size, lambda _: image)
     if any(plane & _ONE_PLANE for plane in planes):
-        page = _by_pillow(data, page, profile)
+        page = _by_pillow(data, page, told)
     return Opened("avif", (page,), frames=count, exif=exif(image))
 
 
@@ -55,7 +56,7 @@ def _check_memory(size: Size, planes: list[int], limits: Limits) -> None:
     check_memory(size, each, "such an AVIF", limits)
 
 
-def _by_pillow(data: Data, page: Page, numbered: bytes | None) -> Page:
+def _by_pillow(data: Data, page: Page, told: Space) -> Page:
     """Return a page that Pillow decodes: libheif leaves a plane of limited range as it is.
 
     Unless only libheif knows how the container cuts the picture (clap).
@@ -67,8 +68,10 @@ def _by_pillow(data: Data, page: Page, numbered: bytes | None) -> Page:
 
     def draw(_: Size) -> Any:
         image = from_bytes(picture.tobytes(), picture.size, len(picture.mode))
-        profile = picture.info.get("icc_profile") or numbered
-        return with_profile(image, profile) if profile else image
+        profile = picture.info.get("icc_profile")
+        if profile:
+            return with_profile(image, profile)
+        return image if told.usual else to_srgb(image, told)
 
     # Pillow keeps irot and imir as an orientation.
     turned = Page(picture.size, draw, picture.getexif().get(ExifTags.Base.Orientation, 1))

@@ -6,10 +6,11 @@ from typing import Any
 
 from darkroom.contract.errors import CorruptImage
 from darkroom.contract.limits import Limits, check_memory, check_sizes
-from darkroom.image.colour import profile_by_number, with_profile
+from darkroom.image.colour import with_profile
 from darkroom.image.geometry import Size
-from darkroom.image.input.boxes import colours, described, items
+from darkroom.image.input.boxes import described, items, space
 from darkroom.image.input.page import Data, Opened, Page, unsupported
+from darkroom.image.spaces import to_srgb
 from darkroom.image.vips import vips
 
 _OTHER_CODINGS = {
@@ -39,6 +40,7 @@ def read(data: Data, limits: Limits) -> Opened:
     coded = [name for kind, name in _OTHER_CODINGS.items() if kind in found]
     if coded and b"hvc1" not in found:
         raise unsupported("heic", f"its picture is {coded[0]}")
+    told = space(meta, "heic")
     container = pi_heif.open_heif(bytes(data), convert_hdr_to_8bit=False)
     picture = container[container.primary_index]
     check_sizes([picture.size], limits)
@@ -59,8 +61,10 @@ def read(data: Data, limits: Limits) -> Opened:
         image = image.copy(interpretation=interpretation)
         if "a" in picture.mode:
             image = image.unpremultiply().linear(1, 0.5).cast(kind)
-        profile = picture.info.get("icc_profile") or profile_by_number(colours(meta))
-        return with_profile(image, profile) if profile else image
+        profile = picture.info.get("icc_profile")
+        if profile:
+            return with_profile(image, profile)
+        return image if told.usual else to_srgb(image, told, picture.info["bit_depth"])
 
     exif = picture.info.get("exif") or b""
     return Opened("heic", (Page(picture.size, draw),), exif=exif)

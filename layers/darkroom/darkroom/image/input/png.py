@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import struct
 import zlib
+from typing import Any
+
+import msgspec
 
 from darkroom.contract.limits import MIB, Limits, check_count, check_sizes
-from darkroom.image.colour import profile_by_number, profile_of, with_profile
-from darkroom.image.icc import power
+from darkroom.image.colour import profile_of, with_profile
+from darkroom.image.geometry import Size
 from darkroom.image.input.page import (
     SEQUENTIAL,
     Data,
@@ -19,6 +22,16 @@ from darkroom.image.input.page import (
     orientation,
     size_of,
     source,
+)
+from darkroom.image.spaces import (
+    SRGB,
+    Coordinates,
+    Space,
+    by_number,
+    is_told,
+    power,
+    spans,
+    to_srgb,
 )
 from darkroom.image.vips import vips
 
@@ -31,7 +44,11 @@ USUAL_GAMMA = 45455
 
 _ONE = 100_000
 _NEAR, _FAR = 0.05, 10
-"""libpng's threshold, below which it takes two for the same; and what no picture has."""
+"""libpng's threshold, below which it takes two powers for the same; and what no picture has."""
+
+_CHRM = struct.Struct(">8I")
+_SAME = 0.0005
+"""So far may coordinates be off that are sRGB's: no colour differs by a CIEDE2000 of 0.5."""
 
 
 def read(data: Data, limits: Limits) -> Opened:
@@ -40,19 +57,26 @@ def read(data: Data, limits: Limits) -> Opened:
     frames = _apng_frames(data)
     check_count(frames, "frames", limits)
     check_sizes([size_of(image)] * frames, limits)
-    profile = _numbered(data)
-    if not profile and not profile_of(image):
-        profile = _profile(data) or _power(data)
-    if profile:
-        image = with_profile(image, profile)
-    page = Page(size_of(image), lambda _: image, orientation(image))
+    numbered = _numbered(data)
+    told = numbered or Space()
+    if numbered:
+        image = image.copy()
+        image.remove("icc-profile-data")
+    elif not profile_of(image):
+        profile = _profile(data)
+        image, told = (with_profile(image, profile), told) if profile else (image, _measured(data))
+
+    def draw(_: Size) -> Any:
+        return image if told.usual else to_srgb(image, told)
+
+    page = Page(size_of(image), draw, orientation(image))
     return Opened(
         "png",
         (page,),
         frames=frames,
         exif=exif(image),
         graphic=bytes(data[25:26]) == b"\3",  # its colour type: indexed (PNG 3, 11.2.1)
-        plain=is_plain(image),
+        plain=told.usual and is_plain(image),
     )
 
 
@@ -61,9 +85,17 @@ def _apng_frames(data: Data) -> int:
     return max(1, int.from_bytes(_chunk(data, b"acTL")[:4], "big"))
 
 
-def _numbered(data: Data) -> bytes | None:
-    """Return the profile that a cICP chunk means, which goes before others (PNG 3, 4.3)."""
-    return profile_by_number(_chunk(data, b"cICP")[:2])
+def _numbered(data: Data) -> Space | None:
+    """Return the space that a cICP chunk means, which goes before all else (PNG 3, 4.3).
+
+    None where it tells nothing, or of colours that a PNG has not (PNG 3, 11.3.2.6).
+    """
+    found = _chunk(data, b"cICP")
+    if len(found) < 4 or found[2] or not is_told(*found[:2]):  # noqa: PLR2004
+        return None
+    brightest = int.from_bytes(_chunk(data, b"cLLI")[:4], "big") / 10_000
+    space = by_number(found[0], found[1], brightest)
+    return msgspec.structs.replace(space, narrow=not found[3])
 
 
 def _profile(data: Data) -> bytes:
@@ -77,14 +109,28 @@ def _profile(data: Data) -> bytes:
     return b""
 
 
-def _power(data: Data) -> bytes | None:
-    """Return the profile that a gAMA chunk means (PNG 3, 11.3.2.2); None where near sRGB."""
+def _measured(data: Data) -> Space:
+    """Return the space that gAMA and cHRM mean (PNG 3, 11.3.2.1 and 11.3.2.2), where not sRGB.
+
+    As in browsers, coordinates count only beside a power.
+    """
     value = int.from_bytes(_chunk(data, b"gAMA")[:4], "big")
-    if _chunk(data, b"sRGB"):
-        return None
-    usual = abs(value - USUAL_GAMMA) <= USUAL_GAMMA * _NEAR
     possible = USUAL_GAMMA / _FAR <= value <= USUAL_GAMMA * _FAR
-    return power(_ONE / value) if possible and not usual else None
+    if not possible or _chunk(data, b"sRGB"):
+        return Space()
+    primaries = _coordinates(_chunk(data, b"cHRM"))
+    if primaries == SRGB and abs(value - USUAL_GAMMA) <= USUAL_GAMMA * _NEAR:
+        return Space()
+    return Space(primaries, power(_ONE / value))
+
+
+def _coordinates(chunk: bytes) -> Coordinates:
+    """Return those of a cHRM chunk; sRGB's where it has these, or no colours'."""
+    if len(chunk) < _CHRM.size:
+        return SRGB
+    found = tuple(value / _ONE for value in _CHRM.unpack_from(chunk))
+    same = all(abs(a - b) <= _SAME for a, b in zip(found, SRGB, strict=True))
+    return SRGB if same or not spans(found) else found
 
 
 def _chunk(data: Data, wanted: bytes) -> bytes:
