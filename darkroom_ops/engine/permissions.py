@@ -73,13 +73,13 @@ class Statement:
 
         The context has the circumstances that conditions may ask for.
         """
-        if not all(_holds(operator, context.get(key), of) for operator, key, of in self.conditions):
+        actions = _actions(self.actions, need.action)  # first: few statements speak of it
+        if not actions or not all(
+            _holds(operator, context.get(key), of) for operator, key, of in self.conditions
+        ):
             return []
-        return [
-            (action, resource)
-            for action, resource in itertools.product(self.actions, self.resources)
-            if _like(action, need.action, ignore_case=True) and _like(resource, need.resource)
-        ]
+        resources = [each for each in self.resources if _like(each, need.resource)]
+        return list(itertools.product(actions, resources))
 
 
 @dataclass(frozen=True)
@@ -194,6 +194,12 @@ def _pattern(pattern: str, *, ignore_case: bool) -> re.Pattern[str]:
 
 def _like(pattern: str, value: str, *, ignore_case: bool = False) -> bool:
     return _pattern(pattern, ignore_case=ignore_case).fullmatch(value) is not None
+
+
+@functools.lru_cache(maxsize=1024)
+def _actions(patterns: tuple[str, ...], action: str) -> tuple[str, ...]:
+    """Return those of a statement's actions that speak of an action."""
+    return tuple(each for each in patterns if _like(each, action, ignore_case=True))
 
 
 def _equal(expected: str, value: str) -> bool:

@@ -56,8 +56,17 @@ def read(environ: WSGIEnvironment, *, principal: str, service: str) -> Call:
         body = json.loads(_body(environ) or b"{}")
         given = {name: value for name, value in body.items() if isinstance(value, str)}
         return Call(principal, service, target.rpartition(".")[2], given)
-    form = dict(urllib.parse.parse_qsl(_body(environ).decode()))
+    form = {name: value for name, value in _form(environ) if value}
     return Call(principal, service, form.get("Action", "?"), form)
+
+
+def _form(environ: WSGIEnvironment) -> list[tuple[str, str]]:
+    """Return a form as werkzeug reads it, which need not do so again."""
+    form = urllib.parse.parse_qsl(
+        _body(environ).decode(), keep_blank_values=True, errors="werkzeug.url_quote"
+    )
+    environ[READ_FORM] = form
+    return form
 
 
 def _body(environ: WSGIEnvironment) -> bytes:
@@ -138,6 +147,9 @@ _QUERY = {"sns", "iam", "cloudformation"}
 
 
 FORM = "application/x-www-form-urlencoded"
+
+READ_FORM = "darkroom.form"
+"""Where the environment of a request has its form, once that was read."""
 
 _CBOR = "rpc-v2-cbor"
 

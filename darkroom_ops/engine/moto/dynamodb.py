@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -291,3 +292,24 @@ def lex_condition(self: Any) -> Any:
 
 
 _lexed: dict[str, Any] = {}
+
+
+@hook(ConditionExpressionParser, "parse", "Moto parses a condition twice for every write.")
+def parse_condition(self: Any) -> Any:
+    given = repr(
+        (
+            self.condition_expression,
+            self.expression_attribute_names,
+            self.expression_attribute_values,
+        )
+    )
+    if getattr(_parsed, "given", None) != given:
+        _parsed.condition = parse_condition.original(self)
+        _parsed.found = self.expr_attr_names_found, self.expr_attr_values_found
+        _parsed.given = given
+    self.expr_attr_names_found, self.expr_attr_values_found = map(list, _parsed.found)
+    return _parsed.condition
+
+
+_parsed = threading.local()
+"""The condition that a thread parsed last."""

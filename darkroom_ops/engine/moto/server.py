@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import datetime
 import functools
+import io
+import itertools
 import string
 from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
@@ -13,23 +15,30 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from botocore.exceptions import ClientError
 from moto import backends
-from moto.core import responses, serialize, utils
+from moto.core import authorization, responses, serialize, utils
 from moto.core.base_backend import AccountSpecificBackend, BackendDict
 from moto.core.common_models import BaseModel
 from moto.core.errors import ErrorLookupFactory
-from moto.core.request import EnvironHeaders, environ_key_for_header
+from moto.core.request import (
+    PRESERVED_HEADER_NAMES_ENVIRON_KEY,
+    EnvironHeaders,
+    environ_key_for_header,
+)
 from moto.core.responses import BaseResponse
 from moto.core.serialize import XFormedAttributePicker
 from moto.iam import models as iam
 from moto.moto_api._internal.moto_random import MotoRandom
 from moto.moto_server.utilities import RegexConverter
 from moto.moto_server.werkzeug_app import BackendRequest, create_backend_app
+from moto.s3 import responses as s3
+from moto.utilities.utils import get_partition
 from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
 
 from darkroom_ops.engine.backends import ACCOUNT
 from darkroom_ops.engine.moto.hook import hook
+from darkroom_ops.engine.protocols import FORM, READ_FORM
 from darkroom_ops.engine.signatures import raw_address
 
 SERVICES = {
@@ -76,14 +85,21 @@ class _Headers(EnvironHeaders):  # type: ignore[misc]
     """A request's headers, which moto goes through several times."""
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
-        return iter(self._pairs)
+        return iter(self.pairs)
 
     def keys(self, lower: bool = False) -> Iterable[str]:  # noqa: FBT001, FBT002 - werkzeug's
-        return [name.lower() if lower else name for name, _ in self._pairs]
+        return [name.lower() if lower else name for name, _ in self.pairs]
 
     @functools.cached_property
-    def _pairs(self) -> list[tuple[str, str]]:
-        return list(super().__iter__())
+    def pairs(self) -> list[tuple[str, str]]:
+        """The names, as clients sent those that moto preserves, with their values."""
+        spelt = self.environ.get(PRESERVED_HEADER_NAMES_ENVIRON_KEY) or {}
+        named = [
+            (spelt.get(variable) or _name(variable), value)
+            for variable, value in self.environ.items()
+            if type(value) is str
+        ]
+        return [(name, value) for name, value in named if name and (value or name not in _CONTENT)]
 
     def _get_key(self, key: str) -> str:
         value: str = self.environ[_variable(key)]
@@ -93,8 +109,18 @@ class _Headers(EnvironHeaders):  # type: ignore[misc]
 _variable = functools.lru_cache(maxsize=1024)(environ_key_for_header)
 """Returns a header's name as WSGI has it."""
 
+_CONTENT = {"Content-Type", "Content-Length"}
+"""Headers whose empty value WSGI does not tell from none."""
 
-_FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
+
+@functools.lru_cache(maxsize=1024)
+def _name(variable: str) -> str | None:
+    """Return the name of the header that a variable of WSGI is; None for one that is none."""
+    name = variable.removeprefix("HTTP_").replace("_", "-").title()
+    return name if variable.startswith("HTTP_") != (name in _CONTENT) else None
+
+
+_FORMS = {FORM, "multipart/form-data"}
 
 
 class _Request(BackendRequest):  # type: ignore[misc]
@@ -106,10 +132,16 @@ class _Request(BackendRequest):  # type: ignore[misc]
 
     def _load_form_data(self) -> None:
         """Read a form, where there is one; werkzeug prepares for it with every call."""
-        if self.mimetype in _FORMS or "form" in self.__dict__:
+        none: ImmutableMultiDict[str, Any] = ImmutableMultiDict()
+        read = self.environ.get(READ_FORM)
+        if "form" in self.__dict__:
+            super()._load_form_data()
+        elif self.mimetype == FORM and read is not None:
+            form: ImmutableMultiDict[str, Any] = ImmutableMultiDict(read)
+            self.__dict__.update(form=form, files=none, stream=io.BytesIO())
+        elif self.mimetype in _FORMS:
             super()._load_form_data()
         else:
-            none: ImmutableMultiDict[str, Any] = ImmutableMultiDict()
             self.__dict__.update(form=none, files=none, stream=self.environ["wsgi.input"])
 
     @functools.cached_property
@@ -138,7 +170,7 @@ def _serve(
         request = _Request(environ)
         if request.method == "PUT":
             request.get_data()  # else moto takes what S3 is to store for a form, and stores nothing
-        answer = views[endpoint].callback(request, request.raw_url, dict(request.headers))
+        answer = views[endpoint].callback(request, request.raw_url, dict(request.headers.pairs))
     except HTTPException as error:
         return error(environ, start_response)
     except ClientError as error:
@@ -185,9 +217,18 @@ def random_string(
     include_digits: bool = True,  # noqa: FBT001, FBT002 - moto's signature
     lower_case: bool = False,  # noqa: FBT001, FBT002
 ) -> str:
-    letters = string.ascii_letters + (string.digits if include_digits else "")
-    drawn = "".join(self.choices(letters, k=length))
+    drawn: str = self.randbytes(length).translate(_CHARACTERS[include_digits]).decode()
     return drawn.lower() if lower_case else drawn
+
+
+_CHARACTERS = {
+    include_digits: bytes(itertools.islice(itertools.cycle(letters.encode()), 256))
+    for include_digits, letters in (
+        (False, string.ascii_letters),
+        (True, string.ascii_letters + string.digits),
+    )
+}
+"""Which character stands for each byte, by whether digits may."""
 
 
 @hook(
@@ -207,6 +248,16 @@ def method_names(service: Any) -> frozenset[str]:
 )
 def current_account(self: Any) -> str:  # noqa: ARG001 - moto's signature
     return ACCOUNT
+
+
+partitions = tuple(
+    hook(
+        owner,
+        "get_partition",
+        "Moto looks through the patterns of all regions, several times for every call.",
+    )(functools.lru_cache(maxsize=64)(get_partition))
+    for owner in (responses, s3, authorization)
+)
 
 
 @hook(BaseResponse, "get_access_key", "Moto searches every signature for a key of its own.")

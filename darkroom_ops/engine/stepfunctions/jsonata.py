@@ -184,14 +184,8 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
 Functions._string = staticmethod(_string)  # noqa: SLF001 - there is no public way
 
 
-_CALLBACKS = {"__evaluate_entry", "__evaluate_exit"}
-"""What jsonata-python looks for at each step, in every scope: nobody sets them here."""
-
-
 def _found(frame: jsonata.Jsonata.Frame | None, name: str) -> Any:
     """Replace jsonata-python's look for a name, which calls itself for each scope."""
-    if name in _CALLBACKS:
-        return None
     while frame is not None:
         if name in frame.bindings:
             return frame.bindings[name]
@@ -200,3 +194,60 @@ def _found(frame: jsonata.Jsonata.Frame | None, name: str) -> Any:
 
 
 jsonata.Jsonata.Frame.lookup = _found
+
+
+def _step(self: jsonata.Jsonata, expr: Any, given: Any, environment: jsonata.Jsonata.Frame) -> Any:
+    """Replace jsonata-python's evaluation of a step.
+
+    It looks for the thread's evaluator, which is this one, and for callbacks, of which there are
+    none; and compares a step's type with twenty names.
+    """
+    before = self.input, self.environment
+    self.input, self.environment = given, environment
+    try:
+        kind = getattr(expr, "type", None)  # of nothing, which is evaluated to nothing
+        evaluate = _STEPS.get(kind or "")
+        result: Any = None if evaluate is None else evaluate(self, expr, given, environment)
+        for each in getattr(expr, "predicate", None) or ():
+            result = self.evaluate_filter(each.expr, result, environment)
+        if kind not in {None, "path"} and getattr(expr, "group", None) is not None:
+            result = self.evaluate_group_expression(expr.group, result, environment)
+    finally:
+        self.input, self.environment = before
+    if type(result) is Utils.JList and result.sequence and not result.tuple_stream:
+        if expr.keep_array:
+            result.keep_singleton = True
+        if not result:
+            return None
+        if len(result) == 1 and not result.keep_singleton:
+            return result[0]
+    return result
+
+
+_STEPS: Mapping[str, Callable[..., Any]] = {
+    "path": jsonata.Jsonata.evaluate_path,
+    "binary": jsonata.Jsonata.evaluate_binary,
+    "unary": jsonata.Jsonata.evaluate_unary,
+    "name": jsonata.Jsonata.evaluate_name,
+    "string": lambda self, expr, *_: self.evaluate_literal(expr),
+    "number": lambda self, expr, *_: self.evaluate_literal(expr),
+    "value": lambda self, expr, *_: self.evaluate_literal(expr),
+    "wildcard": lambda self, expr, given, _: self.evaluate_wildcard(expr, given),
+    "descendant": lambda self, expr, given, _: self.evaluate_descendants(expr, given),
+    "parent": lambda _, expr, __, environment: environment.lookup(expr.slot.label),
+    "condition": jsonata.Jsonata.evaluate_condition,
+    "block": jsonata.Jsonata.evaluate_block,
+    "bind": jsonata.Jsonata.evaluate_bind_expression,
+    "regex": lambda self, expr, *_: self.evaluate_regex(expr),
+    "function": lambda self, expr, given, environment: self.evaluate_function(
+        expr, given, environment, Utils.NONE
+    ),
+    "variable": jsonata.Jsonata.evaluate_variable,
+    "lambda": jsonata.Jsonata.evaluate_lambda,
+    "partial": jsonata.Jsonata.evaluate_partial_application,
+    "apply": jsonata.Jsonata.evaluate_apply_expression,
+    "transform": jsonata.Jsonata.evaluate_transform_expression,
+}
+"""How a step of each type is evaluated."""
+
+jsonata.Jsonata.eval = _step

@@ -301,6 +301,37 @@ def test_a_condition_is_read_once_for_any_values(lab: Lab) -> None:
     assert times_lexed() == 0
 
 
+CONDITION = "#a = :a OR attribute_not_exists(c)"
+
+
+def conditions_parsed(*values: str) -> int:
+    """Return how often a condition is parsed, for each value that it is given."""
+    with patch.object(
+        ConditionExpressionParser,
+        "_parse_paths",
+        autospec=True,
+        side_effect=ConditionExpressionParser._parse_paths,
+    ) as parsed:
+        for value in values:
+            parser = ConditionExpressionParser(CONDITION, {"#a": "b"}, {":a": {"N": value}})
+            assert str(parser.parse()).count(value) == 1
+            assert sorted(parser.expr_attr_names_found) == ["#a", "c"]
+            assert parser.expr_attr_values_found == [":a"]
+    return parsed.call_count
+
+
+def test_a_condition_is_parsed_once_for_the_same_values(lab: Lab) -> None:
+    assert conditions_parsed("17", "17", "17") == 1
+    assert conditions_parsed("18", "19", "18") == 3
+    with pytest.raises(KeyError):
+        ConditionExpressionParser(CONDITION, {"#b": "b"}, {":a": {"N": "18"}}).parse()
+
+
+@probe(dynamodb.parse_condition)
+def test_plain_moto_parses_a_condition_every_time() -> bool:
+    return conditions_parsed("17", "17") == 2
+
+
 def classes_asked() -> int:
     """Return how often it is asked what kind a part is, when clauses are looked for."""
     tree = UpdateExpressionParser.make("SET a = :a, b = :b")

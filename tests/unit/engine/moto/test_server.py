@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from botocore.loaders import Loader
 from botocore.utils import parse_to_aware_datetime
 from moto import backends
-from moto.core import base_backend, responses, serialize
+from moto.core import authorization, base_backend, responses, serialize
 from moto.core import utils as moto_utils
 from moto.core.base_backend import AccountSpecificBackend, BackendDict
 from moto.core.errors import ErrorLookupFactory
@@ -34,12 +34,15 @@ from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.iam import models as iam_models
 from moto.moto_api._internal.moto_random import MotoRandom
 from moto.moto_server.utilities import RegexConverter
+from moto.s3 import responses as s3_responses
 from moto.s3.responses import S3Response
 from moto.sqs.models import SQSBackend
 from moto.sqs.responses import SQSResponse
+from moto.utilities import utils as moto_utilities
 from werkzeug.test import run_wsgi_app
 
 from darkroom_ops.engine.moto import hooks, server
+from darkroom_ops.engine.protocols import FORM, read
 from tests.support import stack
 from tests.support.aws import empty_account
 from tests.unit.engine.api import request, signed
@@ -214,12 +217,14 @@ def test_the_form_of_a_time_is_known(lab: Lab) -> None:
 
 def test_a_requests_headers_are_those_that_werkzeug_gives() -> None:
     environ = request("GET", "/", HTTP_X_AMZ_META_A_B="1", CONTENT_TYPE="text/plain", HTTP_RANGE="")
+    environ |= {"HTTP_CONTENT_TYPE": "none", "SERVER_NAME": "none", "CONTENT_LENGTH": ""}
     environ["moto.preserved_header_names"] = {"HTTP_X_AMZ_META_A_B": "x-amz-meta-a_b"}
     ours, plain = server._Headers(environ), EnvironHeaders(environ)
     assert list(ours) == list(ours) == list(plain)
     assert {"x-amz-meta-a_b", "Content-Type"} <= {name for name, _ in ours}
     for name in ("x-amz-meta-a_b", "X-AMZ-META-A-B", "content-type", "Range"):
         assert ours[name] == plain[name]
+    assert dict(ours.pairs) == dict(plain)
     assert server._Request(environ).url == f"http://{environ['HTTP_HOST']}/"
     assert "none" not in ours
     assert ours.get("none", "default") == "default"
@@ -239,6 +244,40 @@ def test_a_form_is_read_where_there_is_one(kind: str, form: dict[str, str]) -> N
         getattr(asked, first)
         assert (asked.form.to_dict(), asked.files.to_dict()) == (form, {})
         assert asked.data == (b"" if form else b"a=b+c")
+
+
+def test_a_form_that_the_gateway_read_is_not_read_again() -> None:
+    environ = request("POST", "/", body=b"a=b+c&d=&a=e&f=%ff", CONTENT_TYPE=FORM)
+    plain = server._Request(dict(environ))
+    assert read(environ, principal="r", service="sns").parameters == {"a": "e", "f": "%FF"}
+    environ["wsgi.input"] = None
+    asked = server._Request(environ)
+    assert asked.data == b""
+    assert list(asked.form.lists()) == list(plain.form.lists())
+    assert list(plain.form.items(multi=True))[:3] == [("a", "b c"), ("a", "e"), ("d", "")]
+
+
+def regions_looked_through() -> int:
+    """Return how often the regions are looked through for the partition of one."""
+    regions = moto_utilities.REGION_PREFIX_TO_PARTITION
+    prefixes = MagicMock(wraps=regions, __getitem__=lambda _, prefix: regions[prefix])
+    prefixes.__iter__.side_effect = lambda: iter(regions)
+    with patch.object(moto_utilities, "REGION_PREFIX_TO_PARTITION", prefixes):
+        for _ in range(2):
+            for module in (responses, authorization, s3_responses):
+                assert module.get_partition("eu-probe-1") == "aws"
+                assert module.get_partition("cn-north-1") == "aws-cn"
+    return int(prefixes.__iter__.call_count)
+
+
+def test_the_partition_of_a_region_is_known(lab: Lab) -> None:
+    regions_looked_through()
+    assert regions_looked_through() == 0
+
+
+@probe(*server.partitions)
+def test_plain_moto_looks_through_all_regions_for_a_partition() -> bool:
+    return regions_looked_through() == 12
 
 
 # ---------------------------------------------------------------------------- calls

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import hashlib
 import threading
 from pathlib import PurePosixPath
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from jsonata import Jsonata
+from jsonata.jexception import JException
 
 from darkroom_ops.engine.stepfunctions import jsonata
 from darkroom_ops.engine.stepfunctions.jsonata import UNDEFINED, QueryError, evaluate
@@ -179,8 +182,48 @@ def test_names_are_looked_up_from_the_innermost_scope() -> None:
     assert evaluate("($n := null; $exists($n))", {"n": 1}) is True
 
 
-def test_no_scope_is_searched_for_what_nobody_sets() -> None:
-    frame = Jsonata.Frame(None)
-    frame.bind("__evaluate_entry", print)
-    frame.bind("n", 1)
-    assert (frame.lookup("__evaluate_entry"), frame.lookup("n")) == (None, 1)
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "a.b",
+        "a.b[0]",
+        "a.b[$ > 1]",
+        "a.b[0][]",
+        "[a.b[0]]",
+        "a.none",
+        "a.*",
+        "**.c",
+        "a.e.(%.b)",
+        "a.e.c^(>$)",
+        "a.e{c: $count(b)}",
+        "(a.e){c: d}",
+        "-a.n + 2 * 3",
+        "a.n = 1 ? 'one' : 'other'",
+        "a.n = 2 ? 'two'",
+        "($x := a.n; $x + 1)",
+        "$match('ab', /b/)",
+        "$map(a.b, function($v, $i) { $v * $i })",
+        "$map(a.b, $power(?, 2))",
+        "a.b ~> $sum",
+        "a ~> |e|{'c': 0}, 'd'|",
+        "$eval('a.n + 1')",
+        "true or null",
+        "a.e@$x.{'c': $x.c}",
+        "a.b#$i[$i = 1]",
+        "[]",
+        "a.e.[c, d]",
+        "$none(1)",
+    ],
+)
+def test_a_step_is_evaluated_as_jsonata_python_does(expression: str) -> None:
+    given = {"a": {"b": [1, 2, 3], "n": 1, "e": [{"c": "x", "d": 1}, {"c": "y", "d": 2}]}}
+
+    def outcome() -> Any:
+        try:
+            return Jsonata(expression).evaluate(copy.deepcopy(given))
+        except JException as error:
+            return error.error, error.location
+
+    ours = outcome()
+    with patch.object(Jsonata, "eval", Jsonata._eval):
+        assert ours == outcome()
