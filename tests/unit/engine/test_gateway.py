@@ -176,6 +176,35 @@ def test_a_call_from_inside_fails_before_or_after_it_is_served(api: Api, served:
     assert (times, type(error)) == (int(served), ConnectionClosedError)
 
 
+def within(api: Api, body: bytes = b'{"TableName": "images"}') -> tuple[int, bytes]:
+    """Make a call of the engine's own, unsigned and from nowhere, for the state machine."""
+    environ = request("POST", "/", body=body, HTTP_X_AMZ_TARGET="DynamoDB_20120810.UpdateItem")
+    del environ["HTTP_HOST"], environ["HTTP_AUTHORIZATION"]
+    app = api.gateway.within(MACHINE, "dynamodb")
+    answered, status, _ = run_wsgi_app(app, environ, buffered=True)
+    return int(status.split()[0]), b"".join(answered)
+
+
+def test_the_engines_own_call_for_the_machine_needs_its_role(api: Api) -> None:
+    api.policies.roles[MACHINE] = ()
+    status, body = within(api)
+    assert (status, api.server.served) == (400, [])
+    assert b"step-functions is not authorized to perform: dynamodb:UpdateItem" in body
+    api.policies.roles[MACHINE] = (policy("m", ("dynamodb:UpdateItem", "*")),)
+    assert within(api) == (200, b"done")
+    assert api.server.served == [b'{"TableName": "images"}']
+    api.fault = ServiceFault(ServiceError(400, "ThrottlingException", "less"), served=False)
+    status, body = within(api)
+    assert (status, b"ThrottlingException" in body) == (400, True)
+    assert len({invocation for _, invocation in api.asked}) == len(api.asked) == 2
+
+
+def test_the_engines_own_call_is_of_text_that_can_be_written(api: Api) -> None:
+    api.policies.roles[MACHINE] = (policy("m", ("dynamodb:UpdateItem", "*")),)
+    status, body = within(api, b'{"name": "\\ud800"}')
+    assert (status, b"SerializationException" in body, api.server.served) == (400, True, [])
+
+
 # ---------------------------------------------------------------------------- conditional writes
 
 

@@ -77,3 +77,58 @@ def test_a_line_that_breaks_is_tried_again_and_told(app: App) -> None:
     with pytest.raises(ConnectionClosedError):
         client(app, "stepfunctions").start_execution(stateMachineArn="arn:m")
     assert len(app.asked) == 2
+
+
+# ---------------------------------------------------------------------------- known callers
+
+
+@pytest.fixture
+def known(app: App) -> Any:
+    """Makes clients whose calls the application knows."""
+
+    def make(service: str) -> Any:
+        made = boto3.session.Session("who", "secret", region_name="us-east-1").client(
+            service,  # type: ignore[call-overload]
+            endpoint_url="http://127.0.0.1:4599",
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+        inside.attach_known(made, lambda: app)
+        return made
+
+    return make
+
+
+def test_a_known_call_is_not_signed(app: App, known: Any) -> None:
+    app.body = b'{"executionArn": "arn:e", "startDate": 1.5}'
+    started = known("stepfunctions").start_execution(stateMachineArn="arn:m", input="{}")
+    assert (started["executionArn"], started["startDate"].timestamp()) == ("arn:e", 1.5)
+    assert started["ResponseMetadata"]["HTTPStatusCode"] == 200
+    (asked,) = app.asked
+    assert json.loads(asked["body"]) == {"stateMachineArn": "arn:m", "input": "{}"}
+    assert (asked["CONTENT_LENGTH"], asked["HTTP_HOST"]) == (
+        str(len(asked["body"])),
+        "127.0.0.1:4599",
+    )
+    assert asked["HTTP_X_AMZ_TARGET"] == "AWSStepFunctions.StartExecution"
+    assert "HTTP_AUTHORIZATION" not in asked
+
+
+def test_a_known_call_may_be_a_form_and_may_give_a_stream(app: App, known: Any) -> None:
+    app.headers, app.body = [("Content-Type", "text/xml")], b"<a><PublishResult/></a>"
+    known("sns").publish(TopicArn="arn:t", Message="a b&c")
+    assert b"Message=a+b%26c" in app.asked[0]["body"]
+    app.headers, app.body = [("Content-Length", "4")], b"done"
+    got = known("s3").get_object(Bucket="b", Key="a b", VersionId="1")
+    assert got["Body"].read() == b"done"
+    assert app.asked[1]["RAW_URI"] == "/b/a%20b?versionId=1"
+
+
+def test_a_known_call_fails_once_as_the_service_says(app: App, known: Any) -> None:
+    app.status, app.body = "400 Bad Request", b'{"__type": "ThrottlingException"}'
+    with pytest.raises(ClientError, match="ThrottlingException") as raised:
+        known("stepfunctions").start_execution(stateMachineArn="arn:m")
+    assert raised.value.operation_name == "StartExecution"
+    app.breaks = True
+    with pytest.raises(ConnectionClosedError):
+        known("stepfunctions").start_execution(stateMachineArn="arn:m")
+    assert len(app.asked) == 2

@@ -72,7 +72,9 @@ class SharedClients:
                     # Else botocore describes the machine anew for every call.
                     config=config.merge(Config(user_agent=MACHINE)),
                 )
-                inside.attach(cls.made[made], lambda: services().gateway)
+                inside.attach_known(
+                    cls.made[made], lambda: services().gateway.within(MACHINE, service_name)
+                )
             return cls.made[made]
 
 
