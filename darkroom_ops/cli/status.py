@@ -15,6 +15,7 @@ from darkroom_ops.cli.command import LOOK, command
 from darkroom_ops.cli.target import Target
 from darkroom_ops.present import words
 from darkroom_ops.present.failures import INTERRUPTED
+from darkroom_ops.present.outcomes import LABELS
 
 if TYPE_CHECKING:
     from darkroom.contract.presets import Preset
@@ -167,7 +168,7 @@ def _failures(seen: Overview, say: Any) -> Text:
         said = "none this week" if seen.failures == () else _unknown(seen, "failures", "executions")
         return Text.assemble(say("Failures", said))
     newest = " of the newest" if seen.failures_cut else " this week"
-    said = _few([f"{count:,} {error}" for error, count in week]) + newest
+    said = _few([f"{count:,} {LABELS.get(error, error)}" for error, count in week]) + newest
     line: Text = say("Failures", said, "red", "ls", "--status", "failed", "--since", "7d")
     return line
 

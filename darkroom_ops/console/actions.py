@@ -235,7 +235,8 @@ def dead_letters(request: Request) -> Response:
     if failed:
         said = "; ".join(f"{each.message.about}: {each.error}" for each in failed)
         return problem(request, 502, "Not all could be sent",
-                       f"{len(failed)} stay in the queue. {said}")  # fmt: skip
+                       f"{len(failed)} stay in the queue. {said}",
+                       back=("Overview", "/start"))  # fmt: skip
     return RedirectResponse("/start", 303)
 
 

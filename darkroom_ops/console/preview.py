@@ -256,8 +256,8 @@ def told(needed: Needs, function: Resize) -> str:
     seconds = function.takes(needed.cpu_seconds)
     took = f"about {words.duration(seconds)}" if seconds >= NOTICED else f"less than {NOTICED} s"
     return (
-        f"Resize takes {took} of its {function.seconds} s for it, and at most "
-        f"{needed.memory_mb:,} of its {function.memory_mb:,} MB."
+        f"Resize needs {took} of its {function.seconds} s, and at most "
+        f"{needed.memory_mb} of its {function.memory_mb} MB."
     )
 
 
@@ -269,14 +269,14 @@ def excesses(name: str, needed: Needs, function: Resize) -> Iterator[str]:
     seconds = function.takes(needed.cpu_seconds)
     if seconds >= function.seconds / 2:
         yield (
-            f"{name}: making it takes about {seconds:.0f} s with {function.memory_mb:,} MB, and "
+            f"{name}: making it takes about {seconds:.0f} s with {function.memory_mb} MB, and "
             f"the function stops after {function.seconds} s. Ask for a smaller one, JPEG or WebP, "
             "or normal effort."
         )
     if needed.memory_mb > function.memory_mb:
         yield (
-            f"{name}: making it may take {needed.memory_mb:,} MB, and the function has "
-            f"{function.memory_mb:,}. Ask for a smaller one, or JPEG or PNG."
+            f"{name}: making it may take {needed.memory_mb} MB, and the function has "
+            f"{function.memory_mb}. Ask for a smaller one, or JPEG or PNG."
         )
 
 

@@ -22,11 +22,17 @@ class NoSuchAction(Exception):
     """The console remembers no action on many executions at an address."""
 
 
-def problem(request: Request, code: int, title: str, message: str) -> Response:
-    """Return what went wrong."""
+def problem(
+    request: Request,
+    code: int,
+    title: str,
+    message: str,
+    back: tuple[str, str] = ("Executions", "/"),
+) -> Response:
+    """Return what went wrong, and the name and the address of where a person goes on."""
     if "text/html" not in request.headers.get("accept", ""):
         return JSONResponse({"message": message}, code)
-    return context_of(request).page("problem.html", code, title=title, message=message)
+    return context_of(request).page("problem.html", code, title=title, message=message, back=back)
 
 
 def _not_found(request: Request, error: Exception) -> Response:

@@ -138,7 +138,7 @@ def test_the_form_follows_the_json_and_keeps_what_it_does_not_know(editor: Any) 
     expect(row(editor, 0).get_by_label("Width")).to_be_disabled()
     expect(row(editor, 1).get_by_label("Width")).to_have_value("1")
     put(editor, presets="all")
-    expect(editor.locator("[data-odd]").first).to_contain_text("is no list")
+    expect(editor.locator("[data-odd]").first).to_contain_text("must be a list")
     editor.get_by_role("button", name="Use the deployed ones").click()
     says(editor, {})
     expect(editor.get_by_role("button", name="Ask for others")).to_be_focused()
@@ -229,8 +229,7 @@ def test_a_rendition_is_seen_before_it_is_started(editor: Any) -> None:
     needs = editor.locator("[data-needs]")
     expect(needs).to_have_text(
         re.compile(
-            "^Resize takes (about|less than) .+ s of its 60 s for it, "
-            "and at most [0-9]+ of its 1,280 MB.$"
+            "^Resize needs (about|less than) .+ s of its 60 s, and at most [0-9]+ of its 1280 MB.$"
         )
     )
     which = editor.locator("[data-which]")

@@ -132,6 +132,7 @@ function named({ source, target, kind }) {
 
 function seconds(value) {
   if (value === null) return "";
+  if (value >= 60) return `${Math.floor(value / 60)} min ${Math.floor(value % 60)} s`;
   return value < 1 ? `${value.toFixed(2)} s` : `${value.toFixed(1)} s`;
 }
 

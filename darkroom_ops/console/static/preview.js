@@ -36,7 +36,7 @@ export function preview(root, warnings, input, { path = "/preview", more = () =>
     image.alt = `Rendition ${made.name}, as it would be`;
     image.hidden = !drawn; // one that is too large to be shown is warned of
     const quality = made.quality === null ? [] : [`quality ${made.quality}`];
-    const size = `${made.width.toLocaleString("en")} × ${made.height.toLocaleString("en")}`;
+    const size = `${made.width} × ${made.height}`;
     say([size, made.bytes, made.format, ...quality].join(", "));
     needs.textContent = made.needs;
   }

@@ -125,7 +125,8 @@ async def begin(request: Request) -> Response:
     if bulk.action == "stop" and not reason:
         return problem(request, 422, "Why?",
                        "Expected a reason: people who are alerted of many stops at once ask why. "
-                       "Nothing was stopped.")  # fmt: skip
+                       "Nothing was stopped.", back=("Back to the plan", f"/bulk/{bulk.id}"),
+                       )  # fmt: skip
     bulk.begin(reason)
     return RedirectResponse(f"/bulk/{bulk.id}", 303)
 

@@ -120,7 +120,7 @@ def _chosen(execution: Execution, asked: str | None) -> StateRun | None:
     """Return the passage that is shown: as asked for, else what runs, failed or took longest."""
     if asked is not None:
         return next((run for run in execution.states if str(run.id) == asked), None)
-    calls = [run for run in execution.states if run.attempts]
+    calls = [run for run in latest(execution.states) if run.attempts]
     if not execution.ended:
         return next((run for run in reversed(calls) if run.exited is None), None)
     return execution.failed_state or max(calls, key=lambda run: run.seconds or 0, default=None)

@@ -99,8 +99,8 @@ def compare(request: Request) -> Response:
     names = [request.query_params.get(side, "") for side in ("one", "other")]
     if not all(names):
         return problem(
-            request, 422, "Two are compared", "Expected two executions, one on each side. Go back "
-            "and choose them.",
+            request, 422, "Choose two executions", "Expected two executions, one on each side. "
+            "An image's page lists all of its executions, to choose two.",
         )  # fmt: skip
     one, other = (context.executions.get(execution_arn(machine, name)) for name in names)
     outputs = list(pairs(one, other))
@@ -116,7 +116,7 @@ def compare(request: Request) -> Response:
         "compare.html",
         here="executions",
         sides=(one, other),
-        key=other.source.key if other.source else None,
+        keys=[each.source.key if each.source else None for each in (one, other)],
         parts=list(folded(lines, lambda line: line.alike)),
         same=all(line.alike for line in lines),
         pairs=[pair for pair in outputs if pair not in alike],

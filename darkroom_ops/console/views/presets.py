@@ -125,7 +125,7 @@ async def change(request: Request) -> Response:
         said = (
             f"Expected at most {presets.MAX_BYTES:,} bytes, which is what an SSM parameter holds."
         )
-        return problem(request, 413, "Too long", said)
+        return problem(request, 413, "Too long", said, back=("Presets", "/presets"))
     text = fields.get("presets", [""])[0].replace("\r\n", "\n")
     seen = fields.get("version", [""])[0]
     deploy = "deploy" in fields.get("do", [])

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
+from darkroom.contract.advice import STATUS_ERRORS
 from starlette.requests import Request
 from starlette.responses import Response
 
 from darkroom_ops.console.context import Context, context_of
-from darkroom_ops.overview.figures import Bar, Window
+from darkroom_ops.overview.figures import Bar, Failures, Window
 
 FEW = 4
 """Executions that a chart has room for, at least: a single one is no tower."""
@@ -40,6 +41,7 @@ def values(context: Context, *, patience: float | None = None) -> dict[str, Any]
         "ran": ran,
         "chart": chart,
         "listed": listed,
+        "failed": failed,
         "live": "/live/start",
     }
 
@@ -53,6 +55,13 @@ def listed(**only: str | None) -> str:
     """Return the address of the executions that fit."""
     query = urlencode({k: v for k, v in only.items() if v}, errors="replace")
     return f"/?{query}" if query else "/"
+
+
+def failed(failures: Failures, since: str) -> str:
+    """Return the address of the executions that failed so; some have an ending, and no error."""
+    if failures.error in STATUS_ERRORS:
+        return listed(status=failures.error, since=since)
+    return listed(status="FAILED", error=failures.error, since=since)
 
 
 def chart(window: Window) -> list[dict[str, Any]]:

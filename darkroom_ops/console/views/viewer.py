@@ -16,6 +16,7 @@ from darkroom_ops.console.context import context_of, execution_of
 from darkroom_ops.console.pictures import NoPicture, of_source, shown, size_of, viewed
 from darkroom_ops.console.problems import problem
 from darkroom_ops.console.views.execution import path_of
+from darkroom_ops.executions.model import Execution
 from darkroom_ops.present import words
 
 
@@ -28,7 +29,7 @@ def show(request: Request) -> Response:
         return problem(
             request, 404, "No such rendition",
             f"Expected a rendition of this execution, one of {', '.join(names) or 'none'}, but "
-            f"received {name!r}. Go back to the execution.",
+            f"received {name!r}.", back=_back(execution),
         )  # fmt: skip
     at = names.index(name)
     made, image = outputs.renditions[at], outputs.image
@@ -53,6 +54,10 @@ def show(request: Request) -> Response:
     )
 
 
+def _back(execution: Execution) -> tuple[str, str]:
+    return "Back to the execution", path_of(execution.arn)
+
+
 def download(request: Request) -> Response:
     """Send all outputs of an execution as a ZIP file, one after the other."""
     execution = execution_of(request)
@@ -65,7 +70,8 @@ def download(request: Request) -> Response:
         missing.append(f"{name}: {data}")
     else:
         said = " ".join(missing) or "This execution has made none."
-        return problem(request, 404, "No outputs", f"There is nothing to download. {said}")
+        return problem(request, 404, "No outputs", f"There is nothing to download. {said}",
+                       back=_back(execution))  # fmt: skip
     key = execution.source.key if execution.source else execution.name
     name = quote(f"{key.rpartition('/')[2]}.zip", safe="", errors="replace")
     headers = {"content-disposition": f"attachment; filename*=UTF-8''{name}"}

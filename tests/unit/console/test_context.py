@@ -86,7 +86,7 @@ def test_a_clock_names_day_and_zone() -> None:
 
 def test_what_cannot_be_written_is_shown_nevertheless(context: Context) -> None:
     """Half of a surrogate pair, in a name or in a message."""
-    page = context.page("problem.html", title="run \ud800", message="m")
+    page = context.page("problem.html", title="run \ud800", message="m", back=("", "/"))
     assert b"<h1>run \\ud800</h1>" in bytes(page.body)
     made = context._templates.from_string('<a href="/executions/{{ name|urlencode }}">')
     assert made.render(name="a b/\ud800") == '<a href="/executions/a%20b/%3F">'

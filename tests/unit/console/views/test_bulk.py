@@ -123,7 +123,9 @@ def test_what_was_planned_is_done_with_its_reason_and_told(
     address = begin(client, lines)
     lines.lines.append(line("too late"))
 
-    assert client.post(f"{address}/begin", data={"reason": " "}, headers=OURS).status_code == 422
+    html = OURS | {"accept": "text/html"}
+    answer = client.post(f"{address}/begin", data={"reason": " "}, headers=html)
+    assert (answer.status_code, f'href="{address}">Back to the plan' in answer.text) == (422, True)
     assert lines.stopped == []
     for _ in range(2):  # twice is as once
         answer = client.post(f"{address}/begin", data={"reason": "wrong  folder"}, headers=OURS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +16,7 @@ from darkroom.image.plan import plan
 from starlette.responses import HTMLResponse
 from starlette.testclient import TestClient
 
+from darkroom_ops.console import timeline
 from darkroom_ops.console.context import Context
 from darkroom_ops.console.views.execution import (
     _chosen,
@@ -153,17 +155,39 @@ def test_the_outcome_in_the_head(context: Context, execution: Execution, outcome
     assert values(context, execution)["outcome"] == outcome
 
 
+@pytest.mark.parametrize(
+    ("step", "said"), [(0.5, ["0", "0.5 s", "1 s"]), (30, ["0", "30 s", "60 s"]),
+                       (60, ["0", "1 min", "2 min"])],
+)  # fmt: skip
+def test_the_scale_counts_minutes_where_its_marks_are_some(
+    context: Context, step: float, said: list[str]
+) -> None:
+    drawn = timeline.Timeline((), tuple((n * 10.0, n * step) for n in range(3)))
+    text = context.render("_execution_timeline.html", timeline=drawn, base="")
+    assert re.findall("<text[^>]*>([^<]*)<", text) == said
+
+
 def test_the_state_that_is_shown_is_the_one_that_matters() -> None:
-    runs = (passage(1), passage(3), passage(2, attempts=()), passage(4, exited=None, attempts=()))
+    runs = (
+        passage(1, "A"), passage(3, "B"), passage(2, "C", attempts=()),
+        passage(4, "D", exited=None, attempts=()),
+    )  # fmt: skip
     done = dataclasses.replace(recorded("complete"), states=runs)
     assert _chosen(done, None) is runs[1]  # took longest, of those that called something
     assert _chosen(done, "2") is runs[2]
     assert _chosen(done, "9") is None
 
+    again = passage(3, "A")  # once redriven, the first passage counts no more
+    redriven = dataclasses.replace(done, states=(passage(9, "A"), passage(2, "B"), again))
+    assert _chosen(redriven, None) is again
+
     failed = (*runs, passage(5, error="CorruptImage", exited=at(0)))
     assert _chosen(dataclasses.replace(done, states=failed), None) is failed[-1]
 
-    open_ = (passage(1, exited=None), passage(2, exited=None), passage(3), passage(4, attempts=()))
+    open_ = (
+        passage(1, "A", exited=None), passage(2, "B", exited=None), passage(3, "C"),
+        passage(4, "D", attempts=()),
+    )  # fmt: skip
     running = dataclasses.replace(done, status="RUNNING", states=open_)
     assert _chosen(running, None) is open_[1]  # the last that runs
     assert _chosen(dataclasses.replace(running, states=(passage(1),)), None) is None

@@ -73,12 +73,15 @@ def test_two_executions_are_compared(client: TestClient) -> None:
     assert 'src="/executions/complete/pictures/output-small"' in page
     assert 'src="/executions/complete/pictures/document-page"' in page
     assert page.count("only right") == 4
+    for key in ("uploads/corrupt.jpg", KEY):
+        assert f'<td><a href="/image?key={key}">{key}</a></td>' in page
     assert page.count("not made") == 4
     assert "<del>" in page
     same = client.get("/compare?one=complete&other=complete").text
     assert same.count("the same bytes") == 4
     assert "<del>" not in same
     assert "The same." in same
+    assert same.count(f'<a href="/image?key={KEY}">') == 1  # once for both
     assert client.get("/compare?one=complete&other=none").status_code == 404
     answer = client.get("/compare?one=complete")
     assert answer.status_code == 422

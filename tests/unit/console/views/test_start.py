@@ -52,6 +52,17 @@ def test_every_number_leads_to_what_it_counts(client: TestClient, look: Any) -> 
     assert "About $0.50 on AWS." in page
 
 
+def test_a_failure_without_an_error_leads_to_those_that_ended_so(
+    client: TestClient, look: Any
+) -> None:
+    look(failures=(Failures("TIMED_OUT", {"hour": 2}),))
+
+    page = client.get("/start").text
+
+    assert 'href="/?status=TIMED_OUT&amp;since=1h" aria-label="2 Timed out, last hour">2<' in page
+    assert '<th scope="row">Timed out</th>' in page
+
+
 def test_a_stack_where_nothing_ran_says_how_to_begin(client: TestClient, look: Any) -> None:
     nothing = [Window(span, 0, 0, 0, None, None, 0.0, (Bar(),)) for span in SPANS]
     look(windows=tuple(nothing))

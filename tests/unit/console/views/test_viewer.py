@@ -107,6 +107,10 @@ def test_what_was_not_made_is_not_compared(client: TestClient) -> None:
         answer = client.get(f"/executions/{path}")
         assert answer.status_code == 404
         assert "Expected a rendition of this execution" in answer.json()["message"]
+    html = {"accept": "text/html"}
+    for path in ("complete/view/none", "corrupt/outputs.zip"):
+        back = f'href="/executions/{path.partition("/")[0]}">Back to the execution</a>'
+        assert back in client.get(f"/executions/{path}", headers=html).text
     assert client.get("/executions/complete/pictures/source-none").status_code == 404
 
 
