@@ -8,6 +8,7 @@ neither does is returned, to be shown.
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import zipfile
 from collections.abc import Callable, Mapping
@@ -75,6 +76,7 @@ def deploy(
     RuntimeError has the reason for which it is refused.
     """
 
+    @functools.cache  # making one costs more than what most are asked
     def client(service: str) -> Any:
         return session.client(service, endpoint_url=endpoint)  # type: ignore[call-overload]
 
