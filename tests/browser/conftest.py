@@ -98,16 +98,38 @@ def latency(request: pytest.FixtureRequest) -> int:
     return int(request.config.getoption("--latency"))
 
 
-@pytest.fixture
-def page(browser: Any, console: str, measured: Measured, latency: int) -> Iterator[Any]:
-    """A page whose errors fail the test."""
-    yield from _opened(browser, console, measured, latency)
+@pytest.fixture(scope="module")
+def desk(browser: Any, console: str) -> Iterator[Kept]:
+    yield from _kept(browser, console)
+
+
+@pytest.fixture(scope="module")
+def hand(browser: Any, console: str) -> Iterator[Kept]:
+    yield from _kept(browser, console, viewport={"width": 360, "height": 740}, has_touch=True)
 
 
 @pytest.fixture
-def phone(browser: Any, console: str, measured: Measured, latency: int) -> Iterator[Any]:
-    size = {"width": 360, "height": 740}
-    yield from _opened(browser, console, measured, latency, viewport=size, has_touch=True)
+def page(desk: Kept, measured: Measured, latency: int) -> Iterator[Any]:
+    """A page whose errors fail the test; what its context keeps is as new.
+
+    But for a clock, which stays in a context: a test that installs one takes `alone`.
+    """
+    desk.forget()
+    yield from _opened(desk.context, measured, latency)
+
+
+@pytest.fixture
+def phone(hand: Kept, measured: Measured, latency: int) -> Iterator[Any]:
+    hand.forget()
+    yield from _opened(hand.context, measured, latency)
+
+
+@pytest.fixture
+def alone(browser: Any, console: str, measured: Measured, latency: int) -> Iterator[Any]:
+    """A page in a context of its own."""
+    context = signed_in(browser, console)
+    yield from _opened(context, measured, latency)
+    context.close()
 
 
 @pytest.fixture
@@ -134,10 +156,35 @@ def signed_in(browser: Any, console: str, **options: Any) -> Any:
     return context
 
 
-def _opened(
-    browser: Any, console: str, measured: Measured, latency: int, **options: Any
-) -> Iterator[Any]:
+class Kept:
+    """A context that pages share one after the other: a new one starts a process each time.
+
+    It keeps a page of the console's, and so that process, which all its pages share.
+    """
+
+    def __init__(self, context: Any) -> None:
+        self.context = context
+        self._page = context.new_page()
+        self._page.goto("/static/theme.js")
+        self._devtools = context.new_cdp_session(self._page)
+
+    def forget(self) -> None:
+        """Forget what earlier pages left: storage, permissions, and answers that are cached."""
+        self._page.evaluate("localStorage.clear()")
+        self.context.clear_permissions()
+        self._devtools.send("Network.clearBrowserCache")
+        for disabled in (True, False):  # the first drops what the process has in memory
+            self._devtools.send("Network.setCacheDisabled", {"cacheDisabled": disabled})
+
+
+def _kept(browser: Any, console: str, **options: Any) -> Iterator[Kept]:
     context = signed_in(browser, console, **options)
+    yield Kept(context)
+    context.close()
+
+
+def _opened(context: Any, measured: Measured, latency: int) -> Iterator[Any]:
+    before = len(context.pages)
     found = context.new_page()
     found.set_default_timeout(LIMIT_MILLISECONDS)
     slow = {"offline": False, "latency": latency, "downloadThroughput": -1, "uploadThroughput": -1}
@@ -151,5 +198,6 @@ def _opened(
     )
     with measured(found):
         yield found
-    context.close()
+    for each in context.pages[before:]:
+        each.close()
     assert errors == []

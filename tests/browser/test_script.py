@@ -312,7 +312,8 @@ def test_a_problem_behind_the_console_is_told(page: Any) -> None:
     page.locator("[data-live].off").wait_for()  # the connection has ended
 
 
-def test_a_dead_engine_looks_dead_and_takes_nothing_away(page: Any, ready: Run) -> None:
+def test_a_dead_engine_looks_dead_and_takes_nothing_away(alone: Any, ready: Run) -> None:
+    page = alone
     page.clock.install()
     page.goto(f"/executions/{ready.name}/rerun")
     editor, banner = page.locator("#input"), page.locator("[data-banner]")
