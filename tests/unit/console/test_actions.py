@@ -42,6 +42,7 @@ GOOD = {"source": {"bucket": "sources", "key": "uploads/a.jpg"}}
         (json.dumps(GOOD), None),
         ("{", "Expected JSON, but line 1, column 2 says otherwise"),
         ("[" * 100_000, "Expected JSON, but this cannot be read as such."),
+        ("1" * 5_000, "Expected JSON, but this cannot be read as such."),
         ("{}", "source"),
         (json.dumps(GOOD) + " " * 262_144, "Expected at most 262,144 bytes"),
         (json.dumps(GOOD).ljust(262_144), None),
@@ -51,14 +52,54 @@ GOOD = {"source": {"bucket": "sources", "key": "uploads/a.jpg"}}
 def test_an_input_is_checked_in_the_workflow_s_words(
     client: TestClient, body: str, said: str | None
 ) -> None:
-    answer = client.post("/check", content=body, headers=OURS).json()
+    answer = client.post("/check", content=body, headers=OURS)
 
+    assert answer.status_code == 200  # it is an answer, and nothing went wrong
     if said is None:
-        assert answer == {
+        assert answer.json() == {
             "message": None, "command": "darkroom run s3://sources/uploads/a.jpg --stack photos",
         }  # fmt: skip
     else:
-        assert said in answer["message"]
+        assert said in answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "code"),
+    [
+        ("/check", b"", 200),
+        ("/preview", b"", 422),
+        ("/executions/complete/rerun", b"input=", 422),
+        ("/executions/complete/stop", b"reason=", 303),
+    ],
+)
+def test_what_is_no_text_is_no_reason_to_fail(
+    client: TestClient, stack: Any, path: str, before: bytes, code: int
+) -> None:
+    answer = client.post(path, content=before + b"\xff", headers=OURS)
+    assert answer.status_code == code
+    assert [given["cause"] for _, given in stack.done] == (["\ufffd"] if code == 303 else [])
+
+
+def test_a_re_run_takes_as_long_an_input_as_step_functions(client: TestClient, stack: Any) -> None:
+    """However much longer a form makes it: a browser sends six bytes for the end of a line."""
+
+    def send(text: str, **given: str) -> Any:
+        form = {"input": text} | given
+        return client.post("/executions/complete/rerun", data=form, headers=OURS)
+
+    lines = json.dumps(GOOD) + "\r\n" * 140_000
+    assert send(lines).status_code == 303
+    assert send(json.dumps(GOOD).ljust(262_144)).status_code == 303
+    assert stack.done == [("start", GOOD)] * 2
+    refused = send(json.dumps(GOOD).ljust(262_145))
+    assert refused.status_code == 422
+    assert "Expected at most 262,144 bytes" in refused.text
+    nothing = client.post("/executions/complete/rerun", headers=OURS)
+    assert nothing.status_code == 422
+    assert "Expected JSON, but line 1, column 1 says otherwise" in nothing.text
+    assert stack.done == [("start", GOOD)] * 2
+    # Ends of lines count as one character, as Step Functions gets them.
+    assert send(json.dumps(GOOD).ljust(262_143) + "\r\n").status_code == 303
 
 
 def test_a_re_run_starts_what_is_in_the_editor(client: TestClient, stack: Any) -> None:
@@ -149,6 +190,11 @@ def test_an_upload_has_a_name_and_a_size(
     assert len(stack.done) == (code == 201)
 
 
+def test_an_upload_that_names_nothing_is_not_put(client: TestClient, stack: Any) -> None:
+    assert client.post("/uploads", content=b"x", headers=OURS).status_code == 422
+    assert stack.done == []
+
+
 CORRECT = "/executions/corrupt/source"
 
 
@@ -190,7 +236,9 @@ def test_a_corrected_copy_where_no_upload_starts_anything_is_run_as_was_asked(
 
         answer = client.post(CORRECT, params={"name": "other.png"}, content=b"data", headers=OURS)
 
-        assert answer.json() == {"key": key, "page": "/executions/new%20one"}
+        assert (answer.status_code, answer.json()) == (
+            201, {"key": key, "page": "/executions/new%20one"},
+        )  # fmt: skip
         assert stack.done == [("start", {"source": {"bucket": bucket, "key": key} | named})]
         stack.done.clear()
 

@@ -34,6 +34,7 @@ from darkroom_ops.console.preview import (
     shortcomings,
     told,
 )
+from darkroom_ops.present.words import size
 from tests.support import aws
 from tests.support.images import photo
 from tests.support.pipeline import until
@@ -303,7 +304,10 @@ def test_a_preview_is_answered_and_its_picture_is_there(
     assert (answered["names"], answered["name"]) == (["small", "large"], "large")
     assert re.match("Resize needs (about|less than) [0-9]", answered["needs"])
     assert (answered["width"], answered["height"], answered["format"]) == (80, 60, "JPEG")
+    assert answered["quality"] == 80
+    assert [each.partition(":")[0] for each in answered["warnings"]] == ["large"]
     picture = client.get(answered["picture"])
+    assert answered["bytes"] == size(len(picture.content))
     assert picture.headers["content-type"] == "image/jpeg"
     assert "sandbox" in picture.headers["content-security-policy"]
     assert client.get("/previews/none").status_code == 404
@@ -316,9 +320,29 @@ def test_a_preview_is_answered_and_its_picture_is_there(
         answer = client.post("/preview", content=body, headers=OURS)
         assert answer.status_code == code
         assert said in answer.json()["message"]
+        if code == 422:
+            assert answer.json()["error"] == "InvalidRequest"
     context.previews = SimpleNamespace(make=MagicMock(side_effect=Overtaken))
     good = '{"source": {"bucket": "sources", "key": "a"}}'
-    assert client.post("/preview", content=good, headers=OURS).status_code == 409
+    answer = client.post("/preview", content=good, headers=OURS)
+    assert (answer.status_code, answer.json()) == (
+        409, {"message": "Another preview was asked for."},
+    )  # fmt: skip
+    (_, name, page), _ = context.previews.make.call_args
+    assert (name, page) == (None, "")
+
+
+def test_presets_are_previewed_on_an_image_that_is_named(client: Any, context: Any) -> None:
+    """As a re-run of it would name it: without one nothing is read."""
+    context.previews = SimpleNamespace(make=MagicMock(side_effect=Overtaken))
+    answer = client.post("/presets/preview", content=PRESETS, headers=OURS)
+    assert answer.status_code == 422
+    assert "source.key" in answer.json()["message"]
+    context.previews.make.assert_not_called()
+    client.post("/presets/preview?key=a/b.jpg", content=PRESETS, headers=OURS)
+    given = context.previews.make.call_args.args[0]
+    assert given["source"] == REQUEST["source"]
+    assert [each["name"] for each in given["presets"]] == ["small", "large"]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from starlette.testclient import TestClient
 
 from darkroom_ops.console.context import Context
 from darkroom_ops.console.routes import create
-from darkroom_ops.console.security import refusal
+from darkroom_ops.console.security import SameOrigin, Token, refusal
 from tests.unit.console.conftest import BASE, OURS, TOKEN
 
 HOSTS = frozenset({"127.0.0.1:4600", "localhost:4600"})
@@ -25,6 +26,7 @@ SAME = {**HOST, "sec-fetch-site": "same-origin"}
         ("GET", {"host": "localhost:4600"}, True),
         ("GET", {"host": "evil.example:4600"}, False),
         ("GET", {"host": "127.0.0.1:80"}, False),
+        ("HEAD", HOST, True),
         ("GET", {}, False),
         ("GET", {**HOST, "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}, False),
         ("GET", {**HOST, "sec-fetch-site": "same-site", "sec-fetch-mode": "cors"}, False),
@@ -63,6 +65,40 @@ def test_only_the_console_itself_may_ask(
 ) -> None:
     reason = refusal(method, Headers(headers), HOSTS)
     assert (reason is None) == answered, reason
+
+
+def test_a_refusal_says_what_was_expected_and_what_came() -> None:
+    assert str(refusal("GET", Headers({}), HOSTS)).startswith(
+        "Expected the Host header to be one of 127.0.0.1:4600, localhost:4600, but received ''."
+    )
+
+
+@pytest.mark.parametrize("path", ["/", "/static/console.js", "/none"])
+def test_what_a_browser_may_do_with_an_answer(client: TestClient, path: str) -> None:
+    """Run nothing from elsewhere, guess no types, show it in no frame, tell nobody."""
+    told = client.get(path).headers
+    policy = dict(each.split(" ", 1) for each in told["content-security-policy"].split("; "))
+    assert policy.pop("default-src") == policy.pop("base-uri") == "'none'"
+    assert policy.pop("frame-ancestors") == "'none'"
+    assert set(policy.values()) == {"'self'"}
+    assert (told["x-content-type-options"], told["x-frame-options"]) == ("nosniff", "DENY")
+    for name in ("referrer-policy", "cross-origin-opener-policy", "cross-origin-resource-policy"):
+        assert told[name] == "same-origin"
+
+
+def test_what_is_no_request_passes_as_it_is() -> None:
+    """As the server's start and end, which have neither method nor headers."""
+    passed: list[Any] = []
+
+    async def app(scope: Any, *_: Any) -> None:
+        passed.append(scope["type"])
+
+    async def nothing(*_: Any) -> None:
+        raise AssertionError
+
+    for guard in (SameOrigin(app, HOSTS), Token(app, TOKEN, 4600)):
+        asyncio.run(guard({"type": "lifespan"}, nothing, nothing))  # type: ignore[arg-type]
+    assert passed == ["lifespan", "lifespan"]
 
 
 # ---------------------------------------------------------------------------- the token

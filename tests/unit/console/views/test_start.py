@@ -140,15 +140,18 @@ def test_what_of_a_first_look_at_an_engine_takes_long_follows(
 
 
 def test_dead_letters_are_sent_again(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch, look: Any
+    client: TestClient, context: Context, monkeypatch: pytest.MonkeyPatch, look: Any
 ) -> None:
-    sent: list[Any] = []
+    message = dataclasses.make_dataclass("M", ["about"])("s3://b/k")
+    sent = [Sent(message, "arn")]
     monkeypatch.setattr("darkroom_ops.dlq.redrive", lambda _: sent)
+    looks = look()
 
     answer = client.post("/dead-letters", headers=OURS)
 
     assert (answer.status_code, answer.headers["location"]) == (303, "/start")
-    message = dataclasses.make_dataclass("M", ["about"])("s3://b/k")
+    context.overview()
+    assert len(looks) == 2, "what was seen before is not shown"
     sent.append(Sent(message, error="it is gone"))
     answer = client.post("/dead-letters", headers=OURS)
     assert (answer.status_code, "s3://b/k: it is gone" in answer.text) == (502, True)
