@@ -31,8 +31,8 @@ def matrix_profile(primaries: Matrix, gamma: float) -> bytes:
 def rgb_profile(primaries: Matrix, *curves: bytes, name: bytes = b"made by a test") -> bytes:
     """Return a display profile with three primaries, and one curve for all or one for each."""
     channels = dict(zip((b"rTRC", b"gTRC", b"bTRC"), (curves * 3)[:3], strict=True))
-    xyz = {b"rXYZ": primaries[:, 0], b"gXYZ": primaries[:, 1], b"bXYZ": primaries[:, 2]}
-    return profile(b"RGB ", {tag: _xyz(value) for tag, value in xyz.items()} | channels, name)
+    axes = {b"rXYZ": primaries[:, 0], b"gXYZ": primaries[:, 1], b"bXYZ": primaries[:, 2]}
+    return profile(b"RGB ", {tag: xyz(value) for tag, value in axes.items()} | channels, name)
 
 
 def grey_profile(curve: bytes) -> bytes:
@@ -65,7 +65,7 @@ def profile(
     space: bytes, own: dict[bytes, bytes], name: bytes = b"made by a test", kind: bytes = b"mntr"
 ) -> bytes:
     """Return a profile of a colour space, with tags of its own."""
-    tags = {b"desc": _description(name), b"wtpt": _xyz(WHITE_D50)} | own
+    tags = {b"desc": _description(name), b"wtpt": xyz(WHITE_D50)} | own
     at = 128 + 4 + 12 * len(tags)
     table, body = struct.pack(">I", len(tags)), b""
     for tag, data in tags.items():
@@ -100,7 +100,8 @@ def _lab(rgb: Matrix) -> Matrix:
     return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
 
 
-def _xyz(values: Matrix) -> bytes:
+def xyz(values: Matrix) -> bytes:
+    """Return a tag of one colour."""
     return b"XYZ \0\0\0\0" + struct.pack(">3i", *(round(value * 65536) for value in values))
 
 

@@ -209,6 +209,81 @@ def test_a_profiles_name_says_nothing(name: bytes) -> None:
     assert not has_other_profile(image([[[200, 100, 50]]], "uchar", "srgb", same))
 
 
+def with_numbers(*numbers: int, primaries: Any = profiles.DISPLAY_P3) -> bytes:
+    """Return a profile of Display P3 that tells other colours by numbers."""
+    xyz = {b"rXYZ": 0, b"gXYZ": 1, b"bXYZ": 2}
+    tags = {tag: profiles.xyz(primaries[:, at]) for tag, at in xyz.items()}
+    tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), profiles.SRGB_CURVE)
+    tags[b"cicp"] = b"cicp".ljust(8, b"\0") + bytes(numbers)
+    return profiles.profile(b"RGB ", tags)
+
+
+@pytest.mark.parametrize("image_format", ["PNG", "WEBP", "TIFF", "JPEG", "AVIF"])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+@pytest.mark.parametrize(
+    ("numbers", "wanted"),
+    [
+        ((9, 13, 0, 1), [241, 76, 29]),
+        ((1, 13, 0, 1), [200, 100, 50]),
+        ((1, 16, 0, 1), [255, 48, 8]),
+        ((9, 2, 0, 1), [215, 93, 31]),
+        ((9, 16, 9, 1), [215, 93, 31]),
+        ((9, 13, 0, 0), [215, 93, 31]),
+        ((), [215, 93, 31]),
+    ],
+    ids=["BT.2020", "sRGB", "PQ", "unspecified", "of films", "narrow", "none"],
+)
+def test_numbers_within_a_profile_go_before_all_else_in_it(
+    numbers: tuple[int, ...], wanted: list[int], mode: str, image_format: str
+) -> None:
+    """As Chromium shows them: so HDR is told beside what older readers take."""
+    colour = (200, 100, 50, 255)[: len(mode)]
+    stored = Image.new(mode, (16, 16), colour)
+    exact: dict[str, dict[str, Any]] = {
+        "WEBP": {"lossless": True},
+        "AVIF": {"quality": 100, "subsampling": "4:4:4"},
+        "JPEG": {"quality": 100, "subsampling": 0},
+    }
+    if image_format == "JPEG":
+        stored = stored.convert("RGB")
+    options = exact.get(image_format, {})
+    data = encoded(stored, image_format, icc_profile=with_numbers(*numbers), **options)
+    made = rendition(data, Preset(name="p", width=16, height=16, format="png"))
+    near = 1 if image_format in {"PNG", "WEBP", "TIFF"} else 4
+    assert np.abs(np.subtract(made.getpixel((8, 8))[:3], wanted)).max() <= near  # type: ignore[index]
+
+
+def test_numbers_within_a_profile_of_greys_and_of_16_bits() -> None:
+    profile = with_numbers(9, 16, 0, 1)
+    for stored, kind, name in (
+        ([148], "uchar", "b-w"),
+        ([148, 148, 148], "uchar", "srgb"),
+        ([148 * 257], "ushort", "grey16"),
+        ([148 * 257] * 3, "ushort", "rgb16"),
+    ):
+        given = image([[stored]], kind, name, profile)
+        assert has_other_profile(given)
+        assert set(values(to_srgb(given))[0, 0].tolist()) == {229}
+    assert not has_other_profile(image([[[9]]], "uchar", "b-w", with_numbers(1, 1, 0, 1)))
+
+
+@pytest.mark.parametrize("profile", [with_numbers(9, 16, 0, 1), P3])
+@pytest.mark.parametrize(
+    ("stored", "kind", "name"),
+    [
+        ([0, 90, 50, 20], "uchar", "cmyk"),
+        ([50.0, 9, 9], "float", "lab"),
+        ([16000, 2300, 2300], "short", "labs"),
+        ([20.0, 20, 20], "float", "xyz"),
+    ],
+)
+def test_a_profile_of_colours_says_nothing_of_inks_and_of_measured_ones(
+    stored: list[float], kind: str, name: str, profile: bytes
+) -> None:
+    made, wanted = (to_srgb(image([[stored]], kind, name, each)) for each in (profile, None))
+    assert np.abs(values(made) - values(wanted)).max() <= 1
+
+
 @pytest.mark.parametrize("alpha", [255, 200], ids=["opaque", "clear"])
 @pytest.mark.parametrize("image_format", ["PNG", "WEBP", "TIFF", "AVIF"])
 def test_colours_with_alpha_are_converted_once(image_format: str, alpha: int) -> None:

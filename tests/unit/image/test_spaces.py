@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from darkroom.image.spaces import SRGB, Space, by_number, is_told, power, spans, to_srgb
+from darkroom.image.spaces import SRGB, Space, by_number, by_numbers, power, spans, to_srgb
 from darkroom.image.vips import vips
 from numpy.typing import NDArray
 
@@ -137,9 +137,13 @@ def test_numbers_that_mean_nothing_are_srgbs(number: int) -> None:
 
 
 def test_numbers_that_mean_something() -> None:
-    told = {curve for curve in range(256) if is_told(1, curve)}
+    told = {curve for curve in range(256) if by_numbers(bytes([1, curve, 0, 1]))}
     assert told == {*CURVES, PQ, HLG}
-    assert {each for each in range(256) if is_told(each, 1)} == set(PRIMARIES)
+    told = {each for each in range(256) if by_numbers(bytes([each, 1, 0, 1]))}
+    assert told == set(PRIMARIES)
+    assert by_numbers(bytes([9, 16, 0, 1]), 400) == by_number(9, 16, 400)
+    assert by_numbers(bytes([1, 13, 0, 0])) == Space(narrow=True)
+    assert by_numbers(bytes([9, 16, 0])) is by_numbers(bytes([9, 16, 9, 1])) is None
     assert [by_number(1, curve).usual for curve in (1, 6, 13, 14, 15)] == [True] * 5
 
 

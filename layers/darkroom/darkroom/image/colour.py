@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from darkroom.image.icc import is_srgb
+from darkroom.image import spaces
+from darkroom.image.icc import is_srgb, told
+from darkroom.image.spaces import DEEP
 from darkroom.image.vips import vips
-
-DEEP = 65535
-"""White in 16 bits."""
 
 _MEASURED = frozenset({"lab", "labs", "lch", "xyz", "scrgb", "yxy"})
 """Spaces whose numbers mean colours by themselves, whatever their format."""
@@ -80,7 +79,8 @@ def _convert(image: Any) -> Any:
     grey = image.bands == 1
     image = _known_range(image)
     profile = profile_of(image)
-    if profile is not None and not is_srgb(profile):
+    measured = image.interpretation in _MEASURED
+    if profile is not None and not measured and not is_srgb(profile):
         image = _by_profile(image, profile)
     if image.interpretation == "cmyk":
         image = _followed(image)
@@ -101,6 +101,9 @@ def _by_profile(image: Any, profile: bytes) -> Any:
     libvips's intent, relative colorimetric, is with black point compensation what browsers and
     print tools default to; the perceptual one would shift colours that sRGB can show as they are.
     """
+    space = told(profile)
+    if space and image.interpretation != "cmyk":
+        return spaces.to_srgb(image, space)
     if image.bands == 1 and profile[16:20] == b"RGB ":  # its curves hold for grey, too
         image = image.bandjoin([image, image]).copy(interpretation="srgb")
     # Some show only when pixels are computed that they do not suit: one is enough to see it.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
+from darkroom.image.spaces import Space, by_numbers
+
 _PRIMARIES = {
     b"rXYZ": (0.43607, 0.22249, 0.01392),
     b"gXYZ": (0.38515, 0.71687, 0.09708),
@@ -29,8 +31,27 @@ def is_srgb(profile: bytes) -> bool:
         return False  # damaged, as will be found by whoever follows it
 
 
+def told(profile: bytes) -> Space | None:
+    """Return the space that a profile tells by numbers, which go before all else in it.
+
+    So high dynamic range is told beside tables for who does not know it (ICC.1:2022, 9.2.17).
+    """
+    try:
+        return _told(_tags(profile))
+    except struct.error:
+        return None
+
+
+def _told(tags: dict[bytes, bytes]) -> Space | None:
+    space = by_numbers(tags.get(b"cicp", b"")[8:12])
+    return None if space is None or space.narrow else space  # its own curves are of the full range
+
+
 def _is_srgb(profile: bytes) -> bool:
     tags = _tags(profile)
+    space = _told(tags)
+    if space:
+        return space.usual
     if any(tag.startswith((b"A2B", b"D2B")) for tag in tags):
         return False  # tables, which are followed instead of primaries
     if profile[16:20] == b"GRAY":

@@ -7,14 +7,15 @@ before they are cut to 8 bits. High dynamic range is mapped to what a screen wit
 
 from __future__ import annotations
 
+import functools
 import math
 from array import array
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
-from darkroom.image.colour import DEEP
 from darkroom.image.vips import vips
 
 Coordinates = tuple[float, ...]
@@ -24,6 +25,9 @@ Curve = Callable[[float], float]
 """The light of a value: from 0 to 1, or more in high dynamic range."""
 
 Matrix = list[list[float]]
+
+DEEP = 65535
+"""White in 16 bits."""
 
 WHITE = 203
 """Candelas per square metre of white paper in high dynamic range (ITU-R BT.2408, table 1)."""
@@ -89,9 +93,18 @@ class Space(Struct, frozen=True):
         return self == Space()
 
 
-def is_told(primaries: int, curve: int) -> bool:
-    """Return whether both numbers mean something: they are not reserved, nor "unspecified"."""
-    return primaries in {1, *_PRIMARIES} and curve in {1, 6, *range(11, 16), _PQ, _HLG, *_CURVES}
+def by_numbers(numbers: bytes, brightest: float = 0) -> Space | None:
+    """Return the space of four numbers: primaries, curve, matrix, and whether the range is full.
+
+    None where one of the first two is reserved or "unspecified", or where there is a matrix: these
+    are colours that RGB has not.
+    """
+    if len(numbers) < 4 or numbers[2]:  # noqa: PLR2004
+        return None
+    primaries, curve = numbers[:2]
+    if primaries not in {1, *_PRIMARIES} or curve not in {*_FILMS, _PQ, _HLG, *_CURVES}:
+        return None
+    return msgspec.structs.replace(by_number(primaries, curve, brightest), narrow=not numbers[3])
 
 
 def spans(primaries: Coordinates) -> bool:
@@ -132,8 +145,7 @@ def to_srgb(image: Any, space: Space, bits: int = 16) -> Any:
     alpha = image.extract_band(image.bands - 1) if image.hasalpha() else None
     grey = image.bands < 3  # noqa: PLR2004
     colours = image.extract_band(0, n=1 if grey else 3)
-    shares = ((code - black) / (white - black) for code in range(largest + 1))
-    light = colours.maplut(_table(space.curve(min(max(0, share), 1)) for share in shares))
+    light = colours.maplut(_light(space.curve, largest, black, white))
     to_xyz = _to_xyz(space.primaries)
     if space.of_scene:
         light *= _shown_at(light if grey else light.recomb([to_xyz[1]]))
@@ -144,6 +156,13 @@ def to_srgb(image: Any, space: Space, bits: int = 16) -> Any:
     made = (light * DEEP + 0.5).cast("ushort").maplut(_encoded())
     made = made.copy(interpretation="b-w" if grey else "srgb")
     return made if alpha is None else made.bandjoin(alpha.linear(255 / largest, 0.5, uchar=True))
+
+
+@functools.lru_cache(maxsize=4)
+def _light(curve: Curve, largest: int, black: int, white: int) -> Any:
+    """Return the table of a curve, 40 ms of work for 16 bits."""
+    shares = ((code - black) / (white - black) for code in range(largest + 1))
+    return _table(curve(min(max(0, share), 1)) for share in shares)
 
 
 def _shown_at(light: Any) -> Any:
@@ -201,6 +220,9 @@ def _hlg(value: float) -> float:
 
 
 _PQ, _HLG = 16, 18
+_FILMS = {1, 6, *range(11, 16)}
+"""The curves that are read as sRGB's, which is one of them."""
+
 _CURVES: dict[int, Curve] = {
     4: power(2.2),
     5: power(2.8),

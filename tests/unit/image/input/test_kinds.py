@@ -511,6 +511,34 @@ def test_bitmaps_of_other_kinds_are_unsupported(data: bytes) -> None:
         develop(data)
 
 
+def with_embedded(data: bytes, kind: bytes = b"DEBM") -> bytes:
+    """Return a bitmap whose header is of version 5 with a profile at its end."""
+    made = bytearray(data + P3)
+    made[70:74] = kind
+    struct.pack_into("<II", made, 126, len(data) - 14, len(P3))
+    return bytes(made)
+
+
+@pytest.mark.parametrize("kind", ["usual", "masks", "runs"])
+def test_a_profile_within_a_bitmap_is_followed(kind: str) -> None:
+    """As Chromium does; linked profiles and calibrated colours are not."""
+    stored = bytes([50, 100, 200, 0])
+    data = {
+        "usual": bmp(stored[:3] * 2 + b"\0\0", header=124, bits=24),
+        "masks": bmp(stored * 2, header=124, masks=(0xFF0000, 0xFF00, 0xFF)),
+        "runs": bmp(b"\2\1\0\1", header=124, bits=8, compression=1, palette=stored * 256),
+    }[kind]
+    for other in (data, with_embedded(data, b"KNIL"), with_embedded(data, bytes(4))):
+        assert (shown(other)[..., :3] == [200, 100, 50]).all()
+    assert np.abs(shown(with_embedded(data))[..., :3] - [215, 93, 31]).max() <= 1
+
+
+def test_a_bitmap_of_version_4_has_no_profile() -> None:
+    """Where one would be told, its pixels lie."""
+    data = bmp(bytes([50, 100, 200]) + bytes(20), header=108, bits=24, size=(1, 1))
+    assert (shown(with_embedded(data)) == [200, 100, 50]).all()
+
+
 RUNS = bmp(b"\2\1\0\1", bits=8, compression=1, palette=bytes(range(256)) * 4)
 MASKED = bmp(bytes(8), masks=(1, 2, 4))
 ORDINARY = encoded(picture(2, 1), "BMP")

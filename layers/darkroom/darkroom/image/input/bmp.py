@@ -6,7 +6,10 @@ import io
 import struct
 from typing import Any
 
+import msgspec
+
 from darkroom.contract.limits import Limits, check_sizes
+from darkroom.image.colour import with_profile
 from darkroom.image.geometry import Size
 from darkroom.image.input import rle
 from darkroom.image.input.page import Data, Opened, Page
@@ -18,6 +21,10 @@ _CORE_HEADER = 12
 _INFO_HEADER = 40
 _WITH_ALPHA = 56
 _OS2_HEADER = 64
+_WITH_PROFILE = 124
+_EMBEDDED = b"DEBM"
+"""The kind of colours that a profile within the file tells, beside linked and calibrated ones."""
+
 _WINDOWS = frozenset({_INFO_HEADER, 52, _WITH_ALPHA})
 """Lengths of headers that are shorter than OS/2's, and yet whole."""
 
@@ -32,6 +39,26 @@ _TRUE_COLOUR = 24
 
 
 def read(data: Data, limits: Limits) -> Opened:
+    """Read the header; see :func:`darkroom.image.input.openers.open_image`."""
+    opened, profile = _read(data, limits), _profile(data)
+    if not profile:
+        return opened
+    (page,) = opened.pages
+    followed = Page(page.size, lambda need: with_profile(page.draw(need), profile))
+    return msgspec.structs.replace(opened, pages=(followed,))
+
+
+def _profile(data: Data) -> bytes:
+    """Return the profile that a header of version 5 says is in the file, or nothing."""
+    header = bytes(data[_FILE_HEADER : _FILE_HEADER + _WITH_PROFILE]).ljust(_WITH_PROFILE, b"\0")
+    length, kind, at, size = struct.unpack_from("<I52x4s52xII", header)
+    if length != _WITH_PROFILE or kind != _EMBEDDED:
+        return b""
+    start = _FILE_HEADER + int(at)
+    return bytes(data[start : start + size])
+
+
+def _read(data: Data, limits: Limits) -> Opened:
     """Windows bitmaps, which libvips's build leaves to ImageMagick, are Pillow's.
 
     But for headers that OS/2 cut short, for colours in bits of any choice, and for runs.

@@ -7,8 +7,6 @@ import struct
 import zlib
 from typing import Any
 
-import msgspec
-
 from darkroom.contract.limits import MIB, Limits, check_count, check_sizes
 from darkroom.image.colour import profile_of, with_profile
 from darkroom.image.geometry import Size
@@ -27,8 +25,7 @@ from darkroom.image.spaces import (
     SRGB,
     Coordinates,
     Space,
-    by_number,
-    is_told,
+    by_numbers,
     power,
     spans,
     to_srgb,
@@ -86,16 +83,9 @@ def _apng_frames(data: Data) -> int:
 
 
 def _numbered(data: Data) -> Space | None:
-    """Return the space that a cICP chunk means, which goes before all else (PNG 3, 4.3).
-
-    None where it tells nothing, or of colours that a PNG has not (PNG 3, 11.3.2.6).
-    """
-    found = _chunk(data, b"cICP")
-    if len(found) < 4 or found[2] or not is_told(*found[:2]):  # noqa: PLR2004
-        return None
+    """Return the space that a cICP chunk means, if any; it goes before all else (PNG 3, 4.3)."""
     brightest = int.from_bytes(_chunk(data, b"cLLI")[:4], "big") / 10_000
-    space = by_number(found[0], found[1], brightest)
-    return msgspec.structs.replace(space, narrow=not found[3])
+    return by_numbers(_chunk(data, b"cICP"), brightest)
 
 
 def _profile(data: Data) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from darkroom.contract.limits import Limits, check_count, check_sizes
-from darkroom.image.colour import DEEP, opaque
+from darkroom.image.colour import opaque
 from darkroom.image.input.ifd import (
     BITS,
     COMPRESSION,
@@ -33,6 +33,7 @@ from darkroom.image.input.page import (
     unsupported,
 )
 from darkroom.image.pixels import from_bytes
+from darkroom.image.spaces import DEEP
 from darkroom.image.vips import said, vips
 
 _WHITE_IS_0, _BLACK_IS_0, _RGB, _INKS, _YCBCR, _LAB, _ICC_LAB = 0, 1, 2, 5, 6, 8, 9
