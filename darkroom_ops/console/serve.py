@@ -27,6 +27,9 @@ END_SECONDS = 5.0
 AHEAD = 1000
 """Executions that are read before anybody asks for them."""
 
+AHEAD_SECONDS = 3.0
+"""How long a console waits at most, of an engine, until what the first pages need is read."""
+
 
 @contextlib.contextmanager
 def serving(
@@ -56,10 +59,13 @@ def serving(
     )
     # What has ended never changes: read ahead, the first page and the first filter come as quickly
     # as the others.
-    threading.Thread(
+    ahead = threading.Thread(
         target=context.read_ahead, args=(AHEAD,), name="console ahead", daemon=True
-    ).start()
+    )
+    ahead.start()
     thread.start()
+    if deployment.endpoint is not None:  # AWS takes longer, and its first pages say so
+        ahead.join(AHEAD_SECONDS)
     try:
         yield f"http://{HOST}:{number}/start?token={token}"
     finally:

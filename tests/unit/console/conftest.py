@@ -10,10 +10,8 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
-import jinja2
 import pytest
 from botocore.exceptions import ClientError
-from jinja2.bccache import Bucket
 from starlette.testclient import TestClient
 
 from darkroom_ops.console.context import Context
@@ -96,28 +94,9 @@ def stack() -> Stack:
     return Stack()
 
 
-class Compiled(jinja2.BytecodeCache):
-    """Compiled templates: each test has a console of its own, which would compile them anew."""
-
-    def __init__(self) -> None:
-        self._code: dict[str, bytes] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        if bucket.key in self._code:
-            bucket.bytecode_from_string(self._code[bucket.key])
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self._code[bucket.key] = bucket.bytecode_to_string()
-
-
-COMPILED = Compiled()
-
-
 @pytest.fixture
 def context(stack: Any) -> Context:
-    made = Context(stack)
-    made._templates.bytecode_cache = COMPILED
-    return made
+    return Context(stack)
 
 
 @pytest.fixture

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock, patch
 
+import jinja2
 import pytest
 from botocore.exceptions import ClientError
 from starlette.testclient import TestClient
@@ -29,7 +32,9 @@ def test_a_state_machine_is_asked_for_once_an_execution(context: Context, stack:
 
 
 @pytest.mark.parametrize(("most", "read_"), [(0, 0), (1, 1), (3, 3), (9, 5)])
-def test_the_newest_are_read_ahead(context: Context, most: int, read_: int) -> None:
+def test_what_first_pages_need_is_read_ahead(
+    context: Context, monkeypatch: pytest.MonkeyPatch, most: int, read_: int
+) -> None:
     taken: list[int] = []
 
     def each(**asked: Any) -> Iterator[int]:
@@ -39,13 +44,70 @@ def test_the_newest_are_read_ahead(context: Context, most: int, read_: int) -> N
             yield number
 
     context.executions.each = each  # type: ignore[method-assign, assignment]
+    looked: list[bool] = []
+    monkeypatch.setattr(context, "overview", lambda: looked.append(True))
     context.read_ahead(most)
     assert len(taken) == read_
+    assert looked == [True]
 
-    taken.clear()
+
+@pytest.fixture
+def compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mock:
+    """Where a console of one template runs, and what it has compiled."""
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "hello.html").write_text("Hello {{ name }}.")
+    (tmp_path / "__pycache__").mkdir()
+    monkeypatch.setattr(context, "HERE", tmp_path)
+    counted = Mock(wraps=compile)
+    monkeypatch.setattr(jinja2.Environment, "_compile", lambda _, *given: counted(*given, "exec"))
+    return counted
+
+
+def greeting(stack: Any) -> str:
+    """What a console says that starts now, without compiling when it is asked."""
+    made = Context(stack)
+    made.overview = Mock()  # type: ignore[method-assign]
+    made.read_ahead(0)
+    with patch.object(made._templates, "compile", side_effect=AssertionError):
+        return made.render("hello.html", name="Ann")
+
+
+def test_a_template_is_compiled_ahead_and_once(
+    stack: Any, compiled: Mock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [greeting(stack), greeting(stack)] == ["Hello Ann."] * 2
+    assert compiled.call_count == 1
+
+    (tmp_path / "templates" / "hello.html").write_text("Good morning, {{ name }}.")
+    assert greeting(stack) == "Good morning, Ann."
+    monkeypatch.setitem(context.OPTIONS, "keep_trailing_newline", True)
+    assert greeting(stack) == "Good morning, Ann."
+    assert compiled.call_count == 3
+
+
+def test_code_that_is_damaged_is_compiled_anew(stack: Any, compiled: Mock, tmp_path: Path) -> None:
+    greeting(stack)
+    (kept,) = (tmp_path / "__pycache__").iterdir()
+    kept.write_bytes(kept.read_bytes()[:20] + b"?")
+
+    assert [greeting(stack), greeting(stack)] == ["Hello Ann."] * 2
+    assert compiled.call_count == 2
+
+
+def test_where_no_code_can_be_kept_the_console_does_without(
+    stack: Any, compiled: Mock, tmp_path: Path
+) -> None:
+    (tmp_path / "__pycache__").rmdir()
+
+    assert [greeting(stack), greeting(stack)] == ["Hello Ann."] * 2
+    assert compiled.call_count == 2
+
+
+def test_a_console_that_ends_reads_nothing_ahead(context: Context) -> None:
     context.closing.set()
-    context.read_ahead(most)
-    assert len(taken) == min(1, most)
+    context.executions.each = Mock(side_effect=AssertionError)  # type: ignore[method-assign]
+
+    context.read_ahead(5)
 
 
 def test_reading_ahead_leaves_troubles_to_the_page(context: Context) -> None:

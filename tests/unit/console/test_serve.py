@@ -1,0 +1,40 @@
+"""When the console's address is told."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from darkroom_ops.console import serve
+from darkroom_ops.console.context import Context
+from darkroom_ops.console.serve import serving
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "waits", "order"),
+    [("http://127.0.0.1:1", 0.05, ["read", "told"]), (None, 30, ["told", "read"])],
+)
+def test_of_an_engine_it_is_told_when_the_first_pages_are_ready(
+    monkeypatch: pytest.MonkeyPatch, stack: Any, endpoint: str | None, waits: float, order: object
+) -> None:
+    happened: list[str] = []
+    told, read = threading.Event(), threading.Event()
+
+    def read_ahead(_: Context, most: int) -> None:
+        assert most == serve.AHEAD
+        told.wait(waits)
+        happened.append("read")
+        read.set()
+
+    monkeypatch.setattr(Context, "read_ahead", read_ahead)
+    monkeypatch.setattr(serve, "AHEAD_SECONDS", 30)
+    stack.endpoint = endpoint
+    with serving(stack, None, 0) as address:
+        happened.append("told")
+        told.set()
+        assert address.startswith("http://127.0.0.1:")
+        assert read.wait(30)
+
+    assert happened == order
