@@ -64,7 +64,7 @@ class Bulk:
         """What could not be done."""
         return [each for each in self.done if each.error is not None]
 
-    def begin(self, reason: str = "") -> None:
+    def begin(self, reason: str) -> None:
         """Do what is planned; a second time changes nothing."""
         with self._lock:
             if self.phase != "planned":

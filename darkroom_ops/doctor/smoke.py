@@ -220,7 +220,7 @@ class Smoke:
         """Remove all that the picture left, once its run has ended; what cannot be is told."""
         if self._uploaded and not self._settled:
             self._ended()
-        self.left += remove(self._stack, self.bucket, self.key)
+        self.left = remove(self._stack, self.bucket, self.key)
         for arn in self._subscriptions:
             with self._telling(f"the subscription {arn}", "sns", "unsubscribe",
                                "--subscription-arn", arn):  # fmt: skip

@@ -132,8 +132,7 @@ def broken(line: str, width: int) -> list[tuple[int, int]]:
 
 def hanging(line: str, width: int) -> int:
     """Return how far the parts of a line after its first are indented: half of the room at most."""
-    match = _HEAD.match(line)
-    head = match.end() if match else 0
+    head = next(_HEAD.finditer(line)).end()  # each line has one, if only of no width
     return head if 2 * head <= width else len(line) - len(line.lstrip())
 
 

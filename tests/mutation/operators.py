@@ -14,6 +14,7 @@ import libcst.matchers as m
 from mutmut.mutation import mutators
 
 _NOISE = (
+    m.Assign(targets=[m.AssignTarget(m.Name("__all__"))]),
     m.Arg(keyword=m.Name("frozen") | m.Name("encoding")),  # nothing assigns; every file is UTF-8
     m.Arg(keyword=m.Name("strict"), value=m.Name("True")),  # of a zip whose parts are as long
     m.Arg(keyword=m.Name("check"), value=m.Name("False")),  # what holds anyway

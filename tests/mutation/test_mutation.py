@@ -36,6 +36,7 @@ def changed(tmp_path: Path, text: str) -> list[str]:
         ("from a import b\n", []),
         ("side: Annotated[int, Meta(ge=a)]\n", ["side: Annotated[int, Meta()]\n"]),
         ("side: Literal[1]\n", []),
+        ("__all__ = ['a']\n", []),
         ("text = read(encoding='ascii')\n", []),
     ],
 )

@@ -336,7 +336,7 @@ def test_a_picture_that_takes_too_long(world: World) -> None:
     ("data", "says"),
     [
         (picture(31, 15), "31 x 15"),
-        (picture(32, 16)[:-9], "no picture"),
+        (picture(32, 16, "PNG")[:50], "no picture"),
         (b"", "no picture"),
     ],
     ids=["smaller", "cut off", "empty"],
@@ -349,7 +349,9 @@ def test_a_rendition_that_is_not_what_is_recorded(world: World, data: bytes, say
         replace(key, "small.webp", data)
 
     world.does = does
-    assert f"KEY/small.webp is recorded as 32 x 16 pixels, but is {says}." in world.says()
+    found = {each.says.replace(world.key, "KEY"): each.mend for each in world.through()}
+    mend = found[f"KEY/small.webp is recorded as 32 x 16 pixels, but is {says}."]
+    assert mend == f"darkroom show {EXECUTION} --endpoint http://127.0.0.1:1"
 
 
 def replace(key: str, name: str, data: bytes) -> None:
@@ -415,6 +417,7 @@ def test_every_step_logs_what_it_did(world: World, log: Json, missing: int) -> N
     client("logs").create_log_stream(logGroupName=GROUP, logStreamName="any")
     world.log = lambda: World.log(world, **log)  # type: ignore[method-assign, assignment]
     found = world.through()
+    assert {each.check for each in found} <= {"smoke"}
     assert [(each.severity, each.says) for each in found] == [
         ("warning", f"The function of {step} logged nothing to {GROUP}.")
         for step in STEPS[:missing]
@@ -490,6 +493,7 @@ def test_what_cannot_be_removed_is_told_with_its_command_and_the_rest_goes(
     item = json.dumps({"image": {"S": image}})
     arns = [e["SubscriptionArn"] for e in client("sns").list_subscriptions()["Subscriptions"]]
     (url,) = client("sqs").list_queues()["QueueUrls"]
+    assert {each.check for each in found} == {"smoke"}
     assert [(each.severity, each.says, each.mend) for each in found] == [
         (
             "warning",

@@ -22,6 +22,7 @@ from darkroom_ops.executions.client import NoSuchExecution
 from darkroom_ops.present.failures import LeftRunning, WrongUse, explain, explained
 
 REFUSED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no."}}, "GetObject")
+EXPRESS = ClientError({"Error": {"Code": "StateMachineTypeNotSupported"}}, "ListExecutions")
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,7 @@ REFUSED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no."}}, "Ge
         (NoCredentialsError(), ["aws configure", "--stack"]),
         (NoRegionError(), ["AWS_DEFAULT_REGION"]),
         (BotoCoreError(), ["AWS cannot be reached: "]),
+        (EXPRESS, ["keep neither a list of executions nor", "deploy", "WorkflowType=STANDARD."]),
     ],
 )
 def test_what_a_person_can_mend_is_in_words(error: Exception, said: list[str]) -> None:
@@ -62,6 +64,7 @@ def test_a_bug_of_ours_is_not_hidden() -> None:
         (REFUSED, 2, "AccessDenied", None, None),
         (LeftRunning("It goes on."), 130, "LeftRunning", "It goes on.", "\nIt goes on.\n"),
         (KeyboardInterrupt(), 130, "Interrupted", "Stopped.", "\ndarkroom: stopped.\n"),
+        (typer.Abort(), 130, "Interrupted", "Stopped.", "\ndarkroom: stopped.\n"),
     ],
 )
 def test_failures_have_an_exit_code_and_a_name(

@@ -39,6 +39,10 @@ def test_duration(seconds: float | None, text: str) -> None:
     assert words.duration(seconds) == text
 
 
+def test_when_an_execution_was_redriven() -> None:
+    assert words.after_end(125) == "2 min 5 s after it had ended"
+
+
 @pytest.mark.parametrize(
     ("number", "word", "text"),
     [
@@ -59,7 +63,7 @@ def test_a_larger_output_is_a_negative_saving() -> None:
     assert words.saving(made, 100) == "+50 %"
     assert words.saving(made, 300) == "-50 %"
     assert words.saving(made, 0) == ""
-    assert words.saving(made, 149 * 201) == "-99 %"  # something was made
+    assert words.saving(made, 150_000) == "-99 %"  # something was made
     assert words.change(0, 5) == "-100 %"
 
 
@@ -68,9 +72,10 @@ def test_a_larger_output_is_a_negative_saving() -> None:
     [("90s", 90), ("30m", 1800), ("30min", 1800), ("2h", 7200), ("7d", 604800), (" 1 w ", 604800)],
 )
 def test_so_long_ago(text: str, seconds: int) -> None:
-    now = datetime.datetime.now(datetime.UTC)
+    ago = datetime.timedelta(seconds=seconds)
+    before = datetime.datetime.now(datetime.UTC)
 
-    assert (now - words.since(text)).total_seconds() == pytest.approx(seconds, abs=5)
+    assert before - ago <= words.since(text) <= datetime.datetime.now(datetime.UTC) - ago
 
 
 def test_since_a_date_is_in_this_machine_s_zone_unless_it_says_otherwise() -> None:
@@ -129,7 +134,10 @@ def test_lines_stay_lines() -> None:
         ("again:\n  darkroom show a b c", ["again:", "  darkroom show a b c"]),
         ("\nstopped", ["", "stopped"]),
         ("  one two three", ["  one two", "  three"]),
+        ("one two  ", ["one two  "]),  # what fits stays as it is
         ("a   one two", ["a   one", "    two"]),
+        ("a   one two six", ["a   one", "    two", "    six"]),
+        ("  label   one two", ["  label", "  one two"]),
         ("label   one two", ["label", "one two"]),  # no room beside the label
         ("a   one-long-word two", ["a   one-long-word", "    two"]),
         ("so: darkroom ls --all", ["so:", "darkroom ls --all"]),
@@ -139,3 +147,12 @@ def test_lines_are_broken_between_words_and_in_nothing_that_is_copied(
     text: str, lines: list[str]
 ) -> None:
     assert words.wrapped(text, 9) == "\n".join(lines)
+
+
+def test_what_has_half_of_the_room_beside_its_label_stays_there() -> None:
+    assert words.wrapped("a   one two", 8) == "a   one\n    two"
+    assert words.wrapped("a   one two", 7) == "a   one\ntwo"
+
+
+def test_a_line_that_fits_is_one_part() -> None:
+    assert words.broken("one two", 9) == [(0, 7)]

@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from botocore.exceptions import ClientError
 from starlette.testclient import TestClient
 
 from darkroom_ops import many
+from darkroom_ops.console.bulk import Bulks
 from darkroom_ops.console.context import Context
 from darkroom_ops.executions.listed import Listed
 from darkroom_ops.executions.model import SourceObject
@@ -194,6 +196,39 @@ def test_when_nothing_works_the_rest_is_not_tried(client: TestClient, lines: Lin
     assert "5 in a row could not be stopped, so the rest was not tried" in said
 
 
+def test_the_rest_is_not_tried_after_some_that_worked_either(
+    client: TestClient, lines: Lines
+) -> None:
+    lines.lines = [line(name) for name in "abcdefg"]
+    lines.refused = set("bcdefg")
+    address = begin(client, lines)
+    client.post(f"{address}/begin", data={"reason": "no"}, headers=OURS)
+    wait(lines, address)
+
+    said = text(client, address)
+    assert "1 execution stopped 5 could not be stopped, 1 not tried." in said
+    assert "5 in a row could not be stopped, so the rest was not tried" in said
+
+
+def test_the_last_20_actions_are_remembered() -> None:
+    bulks = Bulks()
+    kept: list[Any] = [SimpleNamespace(id=str(number)) for number in range(21)]
+    for each in kept:
+        bulks.add(each)
+    assert bulks.get("0") is None
+    assert [bulks.get(each.id) for each in kept[1:]] == kept[1:]
+
+
+def test_a_defect_is_told_on_the_page_too(client: TestClient, lines: Lines) -> None:
+    lines.lines = [line("a")]
+    address = begin(client, lines)
+    lines.context.deployment.stepfunctions.stop_execution = None  # type: ignore[method-assign, assignment]
+    client.post(f"{address}/begin", data={"reason": "no"}, headers=OURS)
+    wait(lines, address)
+
+    assert "TypeError: &#39;NoneType&#39; object is not callable" in text(client, address)
+
+
 def test_a_plan_can_be_left(client: TestClient, lines: Lines) -> None:
     lines.lines = [line("a")]
     address = begin(client, lines)
@@ -210,10 +245,11 @@ def test_a_look_that_takes_long_says_how_far_it_is_and_can_be_cancelled(
     client: TestClient, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("darkroom_ops.console.views.bulk.PLANS_SECONDS", 0)
-    gate = threading.Event()
+    looked, gate = threading.Event(), threading.Event()
 
     def slowly(**_: Any) -> Iterator[Listed]:
         yield line("a")
+        looked.set()
         assert gate.wait(WAIT)
         yield line("b")
 
@@ -221,7 +257,8 @@ def test_a_look_that_takes_long_says_how_far_it_is_and_can_be_cancelled(
     answer = client.post("/bulk", data={"action": "stop", "all": "1"}, headers=OURS)
     address = answer.headers["location"]
 
-    assert "Stop: looking …" in text(client, address)
+    assert looked.wait(WAIT)
+    assert "Stop: looking … 1 execution looked at." in text(client, address)
     client.post(f"{address}/stop", headers=OURS)
     gate.set()
     wait(lines, address)
@@ -275,7 +312,9 @@ def test_nothing_to_do_and_nothing_done_are_told_as_such(client: TestClient, lin
     client.post(f"{address}/begin", data={"reason": "wrong"}, headers=OURS)
     wait(lines, address)
 
-    assert "Nothing was stopped 1 could not be stopped." in text(client, address)
+    said = text(client, address)
+    assert "Nothing was stopped 1 could not be stopped." in said
+    assert "in a row" not in said
 
 
 @pytest.mark.parametrize(
