@@ -13,6 +13,7 @@ import uvicorn
 from darkroom_ops import allocator
 from darkroom_ops.console.context import Context
 from darkroom_ops.console.routes import create
+from darkroom_ops.console.views.inbox import told
 from darkroom_ops.deployment import Deployment
 from darkroom_ops.ports import HOST, listen, usual_or_any
 
@@ -59,9 +60,7 @@ def serving(
     )
     # What has ended never changes: read ahead, the first page and the first filter come as quickly
     # as the others.
-    ahead = threading.Thread(
-        target=context.read_ahead, args=(AHEAD,), name="console ahead", daemon=True
-    )
+    ahead = threading.Thread(target=_read_ahead, args=(context,), name="console ahead", daemon=True)
     ahead.start()
     thread.start()
     if deployment.endpoint is not None:  # AWS takes longer, and its first pages say so
@@ -73,3 +72,9 @@ def serving(
         server.should_exit = True
         thread.join(END_SECONDS)
         sock.close()
+
+
+def _read_ahead(context: Context) -> None:
+    context.read_ahead(AHEAD)
+    if context.inbox is not None:
+        told(context.inbox)

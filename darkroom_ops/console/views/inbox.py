@@ -121,6 +121,11 @@ class Told:
 _told: weakref.WeakKeyDictionary[Inbox, Told] = weakref.WeakKeyDictionary()
 
 
+def told(inbox: Inbox) -> list[Event]:
+    """Return what an inbox tells, event by event: each message of it is looked at once."""
+    return _told.setdefault(inbox, Told()).events(inbox)
+
+
 def show(request: Request) -> Response:
     """Show what was told, and one event of it in full."""
     context = context_of(request)
@@ -132,7 +137,7 @@ def values(context: Context, request: Request) -> dict[str, Any]:
     asked = request.query_params
     kind = asked.get("kind") if asked.get("kind") in KINDS else None
     text, chosen = asked.get("q", "").strip(), asked.get("message")
-    found = _told.setdefault(context.inbox, Told()).events(context.inbox) if context.inbox else []
+    found = told(context.inbox) if context.inbox else []
     fitting = [
         each
         for each in found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -38,3 +39,11 @@ def test_of_an_engine_it_is_told_when_the_first_pages_are_ready(
         assert read.wait(30)
 
     assert happened == order
+
+
+def test_an_inbox_is_read_ahead(monkeypatch: pytest.MonkeyPatch, stack: Any) -> None:
+    inbox = Mock(numbered=Mock(return_value=[]))
+    monkeypatch.setattr(Context, "read_ahead", Mock())
+    stack.endpoint = "http://127.0.0.1:1"
+    with serving(stack, inbox, 0):
+        inbox.numbered.assert_called_once_with(after=0)
