@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from darkroom.contract.advice import Action, advise
+from darkroom.contract.advice import STATUS_ERRORS, Action, advise
 from rich.text import Text
 
 from darkroom_ops import logs
@@ -15,8 +15,8 @@ from darkroom_ops.present.reasons import reason
 
 def failure(deployment: Deployment, execution: Execution) -> Text:
     """Return why an execution failed, in words."""
-    state = execution.failed_state
-    text = Text(words.plain(execution.error or execution.status), "red")
+    state, status = execution.failed_state, execution.status
+    text = Text(words.plain(execution.error or STATUS_ERRORS.get(status, status)), "red")
     text.append(f" in step {state.name}" if state else "", "default")
     cause = reason(execution, logs.memory(deployment, execution))
     text.append(f"\n{words.plain(cause)}" if cause else "", "default")

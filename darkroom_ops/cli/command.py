@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import is_dataclass
 from typing import Any, TypeVar
@@ -44,8 +45,45 @@ def _value(parameter: Any, context: Any, value: Any) -> Any:
     return type(parameter).process_value(parameter, context, value)
 
 
+_PART = r"""(?:'[^']*'|"[^"]*"|[^\s'"])+"""
+_WORD = re.compile(rf"--[\w-]+ (?![-|]){_PART}|{_PART}")
+"""A word that a person types, as a shell reads it; with an option goes what it says."""
+
+_INDENT = 2
+
+
+def _typed(example: str, width: int) -> list[str]:
+    """Return an example in lines that fit a width, and that a shell takes as they stand."""
+    lines: list[str] = []
+    for word in _WORD.findall(example):
+        if lines and _INDENT + len(f"{lines[-1]} {word} \\") <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(f"{' ' * _INDENT if lines else ''}{word}")
+    return [*(f"{each} \\" for each in lines[:-1]), *lines[-1:]]
+
+
 class Command(TyperCommand):
     """A command whose help is for people."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help, and its examples as they can be copied: Typer would break them anywhere.
+
+        It knows one width, as does what is written below it: that of the terminal.
+        """
+        from rich.console import Console
+
+        head, *examples = (self.epilog or "").split("\n\n  ")
+        epilog, self.epilog = self.epilog, None
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self.epilog = epilog
+        screen = Console(highlight=False, markup=False, soft_wrap=True)
+        screen.print(f" {head}")
+        for example in examples:
+            for line in _typed(example, screen.width):
+                screen.print(f"{' ' * _INDENT}{line}")
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return what can be typed."""
@@ -73,9 +111,8 @@ def command(
     The help lists it in a panel. It is called as its function, unless it has a name. One that is
     about no stack takes neither ``--endpoint`` nor ``--stack``.
     """
-    epilog = f"Example:  {examples[0]}"
-    if len(examples) > 1:
-        epilog = "\n\n".join(("Examples:", *(f"  {each}" for each in examples)))
+    head = "Example:" if len(examples) == 1 else "Examples:"
+    epilog = "\n\n".join((head, *(f"  {each}" for each in examples)))
 
     def declare(function: F) -> F:
         settings = {"name": name, "rich_help_panel": panel, "epilog": epilog}

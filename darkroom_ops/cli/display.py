@@ -16,13 +16,15 @@ from darkroom_ops.executions.cost import Cost
 from darkroom_ops.executions.history import StateRun
 from darkroom_ops.executions.model import Execution, Made
 from darkroom_ops.present import words
-from darkroom_ops.present.outcomes import NOTES
+from darkroom_ops.present.outcomes import NOTES, ending
 
 STYLES = {
     "COMPLETE": "bold green",
     "ALREADY_PROCESSED": "bold cyan",
     "SUPERSEDED": "bold cyan",
     "FAILED": "bold red",
+    "TIMED_OUT": "bold red",
+    "ABORTED": "bold yellow",
 }
 """Colour of an outcome."""
 
@@ -120,7 +122,7 @@ def name_of(state: StateRun) -> str:
 
 def summary(execution: Execution, cost: Cost | None) -> Text:
     """Return the line that says how an execution ended."""
-    outcome = execution.outcome or execution.status
+    outcome = ending(execution)
     text = Text(outcome.replace("_", " "), STYLES.get(outcome, "bold"))
     if execution.source:
         text.append(f"  {words.plain(execution.source.key)}", "bold")

@@ -15,6 +15,7 @@ from darkroom_ops.cli.options import Error, Match, Prefix, Since, Step
 from darkroom_ops.cli.target import Target
 from darkroom_ops.present import words
 from darkroom_ops.present.failures import INTERRUPTED, WrongUse
+from darkroom_ops.present.outcomes import ending
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -171,8 +172,6 @@ def status_of(given: str | None) -> str | None:
 
 
 def _table(items: tuple[Listed, ...], screen: Console) -> Table:
-    from darkroom.contract.text import shortened
-
     from darkroom_ops.cli import display
 
     now = datetime.datetime.now().astimezone()
@@ -180,7 +179,7 @@ def _table(items: tuple[Listed, ...], screen: Console) -> Table:
     rows = []
     for each, short in zip(items, short_names([item.name for item in items]), strict=True):
         moment = words.moment(each.started)[:19]  # the zone is in the head
-        outcome = each.outcome or each.status
+        outcome = ending(each)
         label = Text(outcome.replace("_", " "), display.STYLES.get(outcome, "cyan"))
         if each.error:
             label.append(f" {words.plain(each.error)[:40]}", "red")
@@ -198,7 +197,7 @@ def _table(items: tuple[Listed, ...], screen: Console) -> Table:
         )
     columns = ["Started", "Execution", "Outcome", "Image", "Took", "Cost"]
     columns[0] = f"Started {now:%Z}"
-    longest = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
+    longest = [max(map(_cells, cells)) for cells in zip(columns, *rows, strict=True)]
     # What says least goes first: ids are never cut, and keys only where nothing else is left.
     kept = set(range(len(columns)))
     room = screen.width if screen.is_terminal else 1024
@@ -210,15 +209,35 @@ def _table(items: tuple[Listed, ...], screen: Console) -> Table:
     outcome_room = max(MEANT, room - others - key_room - GAP)
     table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")
     for i in sorted(kept):
-        table.add_column(columns[i], justify="right" if i == 4 else "left", no_wrap=True)  # noqa: PLR2004
+        table.add_column(
+            columns[i], justify="right" if i == 4 else "left", no_wrap=True,  # noqa: PLR2004
+            min_width=None if i in {2, 3} else longest[i],
+        )  # fmt: skip
     for moment, short, label, key, took, usd in rows:
         label.truncate(outcome_room, overflow="ellipsis")
         cells = (
             Text(moment, "dim"), Text(words.plain(short)), label,
-            Text(shortened(key, key_room)), took, usd,
+            Text(_shortened(key, key_room)), took, usd,
         )  # fmt: skip
         table.add_row(*(cells[i] for i in sorted(kept)))
     return table
+
+
+def _cells(text: str | Text) -> int:
+    """Return how wide a text is at a terminal, where a Chinese character takes two cells."""
+    from rich.cells import cell_len
+
+    return cell_len(str(text))
+
+
+def _shortened(text: str, cells: int) -> str:
+    """Return a text of at most so many cells, with dots for what was cut from its middle."""
+    from darkroom.contract.text import shortened
+
+    limit = len(text)
+    while limit > len("...") and _cells(shortened(text, limit)) > cells:
+        limit -= 1
+    return shortened(text, limit)
 
 
 def short_names(names: list[str]) -> list[str]:

@@ -53,6 +53,7 @@ def timeline(execution: Execution, width: int) -> Group:
     for row, name, said in zip(lines, labels, notes, strict=True):
         if row.after:
             gap = f"redriven {words.duration(row.after.seconds)} later"
+            gap = gap if len(gap) <= cells else "redriven"
             table.add_row("", *([""] * len(times)), Text(gap.center(cells, WAITS), "dim"), "")
         told = {
             "Start": Text(words.duration(row.bars[0].start), "dim"),

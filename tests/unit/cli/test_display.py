@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import io
+from unittest.mock import Mock
 
 import pytest
 from rich.console import Console
 from rich.text import Text
 
-from darkroom_ops.cli import display
+from darkroom_ops.cli import advice, display
 from darkroom_ops.executions.cost import estimate
 from tests.unit.recorded import MEMORY, recorded
 
@@ -28,6 +29,20 @@ def test_the_summary_says_the_outcome(name: str, words: list[str]) -> None:
     text = display.summary(execution, estimate(execution, MEMORY)).plain
 
     assert all(word in text for word in words)
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome", "error"),
+    [("TIMED_OUT", "TIMED OUT", "ExecutionTimedOut"), ("ABORTED", "ABORTED", "ExecutionAborted")],
+)
+def test_what_ended_as_a_whole_is_called_as_in_its_alert(
+    status: str, outcome: str, error: str
+) -> None:
+    ended = {"status": status, "error": None, "cause": None, "states": ()}
+    execution = dataclasses.replace(recorded("corrupt"), **ended)
+
+    assert display.summary(execution, None).plain.startswith(f"{outcome}  uploads/corrupt.jpg")
+    assert advice.failure(Mock(), execution).plain.startswith(f"{error}\n")
 
 
 @pytest.mark.parametrize("terminal", [True, False])

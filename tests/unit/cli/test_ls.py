@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 
 from darkroom_ops.cli import ls
 from darkroom_ops.executions.listed import Filter, Listed
@@ -189,6 +190,30 @@ def test_a_narrow_screen_does_without_cost_and_times(
     assert head == columns
     assert "aaaaaaaa" in row
     assert f"FAILED CorruptImage {key}" in row
+
+
+def test_keys_are_as_wide_as_a_terminal_shows_them() -> None:
+    """A Chinese character takes two cells."""
+    keys = ("写真/東京タワーの夜景_2026年夏祭り.jpg", "a.jpg")
+    items = [
+        listed(name, "FAILED", status="FAILED", error="CorruptImage",
+               source=SourceObject("bucket", f"uploads/{key}"))
+        for name, key in zip(("aaaaaaaa-1", "bbbbbbbb-2"), keys, strict=True)
+    ]  # fmt: skip
+
+    _, wide, row = table(60, *items)
+
+    assert wide.startswith("aaaaaaaa FAILED CorruptImage uploads/写真/東")
+    assert wide.endswith("り.jpg")
+    assert cell_len(wide) <= 60
+    assert row.split() == ["bbbbbbbb", "FAILED", "CorruptImage", "uploads/a.jpg"]
+
+
+@pytest.mark.parametrize(("status", "said"), [("TIMED_OUT", "TIMED OUT"), ("ABORTED", "ABORTED")])
+def test_what_timed_out_or_was_stopped_is_told_from_what_failed(status: str, said: str) -> None:
+    _, row = table(100, listed("aaaaaaaa-1", "FAILED", status=status))
+
+    assert f"aaaaaaaa {said} uploads/" in row
 
 
 def test_where_no_room_is_left_keys_are_shortened_and_ids_are_not() -> None:

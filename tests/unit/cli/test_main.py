@@ -40,6 +40,24 @@ def test_every_command_has_help_with_an_example_and_json(name: str, command: Any
     assert "json" in command.callback.__annotations__
 
 
+@pytest.mark.parametrize("width", [60, 120])
+@pytest.mark.parametrize(
+    ("name", "command"), list(commands()), ids=[name for name, _ in commands()]
+)
+def test_an_example_can_be_copied_at_any_width(
+    monkeypatch: pytest.MonkeyPatch, name: str, command: Any, width: int
+) -> None:
+    """A shell joins lines where a backslash ends one."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    shown = invoke([*name.split(), "--help"]).stdout.partition("Example")[2].splitlines()[1:]
+
+    typed = "\n".join(shown).replace(" \\\n    ", " ").strip().split("\n  ")
+
+    assert typed == command.epilog.split("\n\n  ")[1:]
+    # What is longer is one word, as an address.
+    assert all(len(line) <= width for line in shown if len(line.split()) > 1)
+
+
 def told(monkeypatch: pytest.MonkeyPatch, capsys: Any, *words: str) -> tuple[int, str, str]:
     monkeypatch.setattr("sys.argv", ["darkroom", *words])
     with pytest.raises(SystemExit) as left:

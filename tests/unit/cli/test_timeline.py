@@ -86,6 +86,13 @@ def test_a_narrow_terminal_still_gets_bars() -> None:
     assert all(len(line) <= 80 for line in drawn(recorded("complete"), width=80))
 
 
+def test_a_redrive_is_named_in_whole_where_there_is_little_room() -> None:
+    lines = drawn(recorded("redriven"), width=50)
+
+    assert any("redriven" in line for line in lines)
+    assert not any("…" in line for line in lines)
+
+
 def test_a_redrive_divides_the_rows_and_its_pause_is_folded() -> None:
     lines = drawn(recorded("redriven"))
 
