@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from darkroom.contract.requests import parse_request
+from PIL import Image, UnidentifiedImageError
 
-from darkroom_ops.doctor.contact import DOUBTS, FAILURES, HIDES, Contact, Secret, cleaned
+from darkroom_ops.doctor import contact
+from darkroom_ops.doctor.contact import (
+    DOUBTS,
+    FAILURES,
+    HIDES,
+    SCENARIOS,
+    Contact,
+    Secret,
+    cleaned,
+)
+from darkroom_ops.doctor.findings import Finding
 from tests.support.definition import DEFINITION
 from tests.unit.doctor.conftest import ARN, Account
 
@@ -85,12 +100,12 @@ def test_a_real_timeout_is_made_and_unmade(account: Account) -> None:
 def test_who_may_not_ask_says_so_and_goes_on(account: Account) -> None:
     for _ in range(2):
         account.refuses("stepfunctions", "test_state", "AccessDeniedException", "states:TestState")
-    contact = Contact(account.at)
+    asking = Contact(account.at)
     for _ in range(2):
-        assert "states:TestState" in contact._tested({"Type": "Pass"})["refused"]
+        assert "states:TestState" in asking._tested({"Type": "Pass"})["refused"]
     account.refuses("stepfunctions", "create_activity", "AccessDeniedException", "no")
-    assert "refused" in contact._timeout(MACHINE)
-    first, second = contact.refused  # each once
+    assert "refused" in asking._timeout(MACHINE)
+    first, second = asking.refused  # each once
     assert first.startswith("Could not ask about test_state: ")
     assert second.startswith("Could not ask about a real timeout: ")
 
@@ -164,3 +179,204 @@ def test_a_name_that_could_not_be_replaced_keeps_it_too() -> None:
     """Another name's replacement is a name of the owner's."""
     with pytest.raises(Secret, match="a name of yours is still in it: a-b"):
         cleaned({"any": "long-name"}, {"long-name": "a-b", "x": "y", "a-b": "a-b-c a-b"})
+
+
+# ---------------------------------------------------------------------------- a whole conversation
+
+
+class Answering:
+    """An account that answers all, and what was asked, put and removed there, in order."""
+
+    def __init__(self, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.at = account.at
+        self.put: dict[str, bytes] = {}
+        self.started: list[Any] = []
+        self.removed: list[str] = []
+        self.tested: list[dict[str, Any]] = []
+        self.stopped: list[str] = []
+        self.looks = 2
+        """How often an execution is looked at until it has ended."""
+        self.now = 0.0
+        monkeypatch.setattr(contact, "remove", self._remove)
+        monkeypatch.setattr(contact, "history", lambda _, arn: [{"type": "Any", "of": arn}])
+        clock = SimpleNamespace(monotonic=lambda: self.now, sleep=self._sleep)
+        monkeypatch.setattr(contact, "time", clock)
+        listed = {
+            "StackResourceSummaries": [
+                {"PhysicalResourceId": each, "LogicalResourceId": name, "ResourceType": kind}
+                for each, name, kind in (
+                    (ARN.format("lambda", "function:photos-prepare"), "PrepareFunction", "Any"),
+                    ("/aws/lambda/photos-resize", "Group", "AWS::Logs::LogGroup"),
+                    ("elsewhere", "Another", "Any"),
+                    ("photos", "Same", "Any"),
+                )
+            ]
+        }
+        pages = SimpleNamespace(paginate=lambda **_: [listed])
+        vars(self.at).update(
+            endpoint="http://127.0.0.1:1",
+            s3=SimpleNamespace(put_object=self._put),
+            cloudformation=SimpleNamespace(get_paginator=lambda _: pages),
+            stepfunctions=SimpleNamespace(
+                describe_state_machine=lambda **_: MACHINE,
+                start_execution=self._start,
+                describe_execution=self._describe,
+                stop_execution=lambda **given: self.stopped.append(given["error"]),
+                test_state=self._test,
+                validate_state_machine_definition=lambda **given: {"result": given["type"]},
+                create_activity=lambda **given: {"activityArn": f"activity:{given['name']}"},
+                create_state_machine=self._create,
+                delete_state_machine=lambda **given: self.removed.append(*given.values()),
+                delete_activity=lambda **given: self.removed.append(*given.values()),
+            ),
+        )
+
+    def _sleep(self, seconds: float) -> None:
+        self.now += max(seconds, 30)
+
+    def _put(self, *, Bucket: str, Key: str, Body: bytes) -> None:  # noqa: N803 - boto3's
+        assert Bucket == "photos-source"
+        self.put[Key] = Body
+
+    def _remove(self, stack: Any, bucket: str, key: str) -> list[Finding]:
+        assert (stack.at, bucket) == (self.at, "photos-source")
+        self.removed.append(key)
+        return [Finding("warning", "smoke", f"Could not remove {key}")] if "thumb" in key else []
+
+    def _start(self, *, stateMachineArn: str, input: str) -> dict[str, str]:  # noqa: A002, N803
+        assert not self.removed
+        self.started.append(json.loads(input))
+        self._left = self.looks
+        return {"executionArn": f"{stateMachineArn}:{len(self.started)}"}
+
+    def _describe(self, *, executionArn: str) -> dict[str, str]:  # noqa: N803
+        self._left -= 1
+        status = "RUNNING" if self._left > 0 and not self.stopped else "SUCCEEDED"
+        return {"status": status, "output": "{}", "input": "{}", "name": executionArn}
+
+    def _create(self, *, name: str, definition: str, roleArn: str) -> dict[str, str]:  # noqa: N803
+        assert roleArn == MACHINE["roleArn"]
+        self.removed, self.cleaned = [], self.removed
+        self.timing = json.loads(definition)
+        return {"stateMachineArn": f"machine:{name}"}
+
+    def _test(self, *, definition: str, **given: Any) -> dict[str, Any]:
+        self.tested.append(json.loads(definition) | {"given": given})
+        return {"output": "1.5", "ResponseMetadata": {"RequestId": "x"}}
+
+
+@pytest.fixture
+def answering(account: Account, monkeypatch: pytest.MonkeyPatch) -> Answering:
+    return Answering(account, monkeypatch)
+
+
+def test_ten_small_pictures_are_run_by_request_and_removed(answering: Answering) -> None:
+    conversation = Contact(answering.at)
+    told = json.loads(conversation.file())
+
+    (folder,) = {key.rpartition("/")[0] for key in answering.put}
+    assert re.fullmatch("manual/darkroom-doctor/[0-9a-f]{12}", folder)
+    put = {key.rpartition("/")[2]: body for key, body in answering.put.items()}
+    names = [each.name for each in SCENARIOS]
+    assert sorted(answering.cleaned) == sorted(f"{folder}/{name}" for name in names)
+    assert [each.says for each in conversation.left] == [f"Could not remove {folder}/thumb"]
+    assert sorted({*put, "missing"}) == sorted(names)  # one is asked for that is not there
+
+    assert list(told["histories"]) == names
+    assert told["histories"]["complete"]["described"] == {
+        "status": "SUCCEEDED", "output": "{}", "input": "{}",
+    }  # fmt: skip
+    runs = answering.started[:-1]  # the last is that of the real timeout
+    events = [given for given in runs if "detail" in given]
+    assert len(runs) == len(names) + 1
+    assert len(events) == 2
+    assert events[0] == events[1]  # the second has nothing to do
+    asked = {each.source.key.rpartition("/")[2]: each for each in map(parse_request, runs)}
+    assert sorted(asked) == sorted(names)
+    assert {each.source.bucket for each in asked.values()} == {"photos-source"}
+
+    with Image.open(io.BytesIO(put["complete"])) as seen:
+        assert (seen.format, seen.mode, seen.size) == ("JPEG", "RGB", (96, 64))
+    with Image.open(io.BytesIO(put["transparent"])) as seen:
+        assert (seen.format, seen.mode) == ("PNG", "RGBA")
+    with Image.open(io.BytesIO(put["pages"])) as seen:
+        assert (seen.format, getattr(seen, "n_frames", 1)) == ("TIFF", 2)
+    assert put["corrupt"] == put["complete"][:-200]
+    with pytest.raises(UnidentifiedImageError):
+        Image.open(io.BytesIO(put["unsupported"]))
+
+
+def test_what_is_asked_stands_in_the_file_without_the_owner_s_names(answering: Answering) -> None:
+    heard: list[str] = []
+    text = Contact(answering.at, heard.append).file()
+    told = json.loads(text)
+
+    assert told["valid"] == {"STANDARD": {"result": "STANDARD"}, "EXPRESS": {"result": "EXPRESS"}}
+    assert set(told["expressions"]) == set(DOUBTS)
+    assert set(told["failures"]) == set(FAILURES)
+    assert told["expressions"]["number"] == {"output": "1.5"}
+    assert told["definition"]["States"].keys() == DEFINITION["States"].keys()
+    passes = [each for each in answering.tested if each["Type"] == "Pass" and "Output" in each]
+    assert [each["Output"] for each in passes][: len(DOUBTS)] == list(DOUBTS.values())
+    assert all(each["End"] is True for each in passes[: len(DOUBTS)])
+    mocked = [each["given"]["mock"]["errorOutput"] for each in answering.tested
+              if "mock" in each["given"]]  # fmt: skip
+    assert mocked == [
+        {"error": "States.Timeout"}, {"error": "States.Timeout", "cause": "Slow."},
+    ]  # fmt: skip
+    assert "photos" not in text
+    (event,) = told["histories"]["complete"]["events"]
+    assert event["of"] == "arn:aws:states:us-east-1:123456789012:stateMachine:darkroom:1"
+    assert [*heard[:1], *heard[-1:]] == ["complete", "writing"]
+    assert "cleaning up" in heard
+
+
+def test_a_real_timeout_is_a_task_that_nobody_works_on(answering: Answering) -> None:
+    Contact(answering.at).file()
+    wait = answering.timing["States"][answering.timing["StartAt"]]
+    machine, activity = answering.removed
+    name = machine.partition(":")[2]
+    assert re.fullmatch("photos-doctor-[0-9a-f]{8}", name)
+    assert (wait["Resource"], wait["TimeoutSeconds"]) == (activity, 1)
+    assert activity == f"activity:{name}"
+    (catch,) = wait["Catch"]
+    assert answering.timing["States"][catch["Next"]] == {"Type": "Succeed"}
+    assert catch["Output"] == "{% $states.errorOutput %}"  # is what is wanted to be known
+    assert answering.timing["QueryLanguage"] == "JSONata"
+
+
+def test_the_names_of_log_groups_and_of_others_stay(answering: Answering) -> None:
+    """A log group is called as its function is; what is not named after the stack is AWS's."""
+    names = Contact(answering.at)._names()
+    assert names["photos-prepare"] == "PrepareFunction"
+    assert names["photos"] == "darkroom"
+    assert names["photos-source"] == "SourceBucket"
+    assert not {"photos-resize", "elsewhere"} & set(names)
+
+
+def test_who_interrupts_it_waits_for_what_runs_and_removes_all(
+    answering: Answering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sleep, waited = answering._sleep, []
+
+    def interrupted(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 1:
+            raise KeyboardInterrupt
+        sleep(seconds)
+
+    monkeypatch.setattr(contact.time, "sleep", interrupted)
+    answering.looks = 4
+    with pytest.raises(KeyboardInterrupt):
+        Contact(answering.at).file()
+    assert len(waited) > 1
+    assert len(answering.removed) == len(SCENARIOS)
+
+
+def test_an_execution_that_does_not_end_is_stopped_after_five_minutes(
+    answering: Answering,
+) -> None:
+    answering.looks = 1000
+    Contact(answering.at).file()
+    assert set(answering.stopped) == {"Darkroom.Contact"}
+    assert 300 < answering.now <= 360
