@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import hashlib
 import threading
+import weakref
+from collections import deque
 from types import SimpleNamespace
 from typing import Any
 
@@ -74,62 +77,89 @@ PLAIN: Json = {
 }
 """What it says of most. Where it says something else, that is packed, under the number in here."""
 
-_NUMBERS = {name: number for number, name in enumerate(PLAIN)}
+_NAMES = list(PLAIN)
 _DATES = {"_expiry", "last_modified"}
-_writing = threading.Lock()
+_writing = threading.RLock()  # an object that is gone says so at any moment
+
+NEW = 64
+"""Objects that are not packed yet: much is said and asked of those made last."""
+
+_new: deque[weakref.ref[Any]] = deque()
 
 _OF_MOST = "Moto says some thirty things of each object, nearly all of which are true of every one."
 
 
+class _Blank(FakeKey):  # type: ignore[misc]  # moto has no types
+    """Is told what moto says of a new object, and has nothing to let go of."""
+
+    __setattr__ = object.__setattr__
+
+    def __del__(self) -> None:
+        """Leave the bytes to the object."""
+
+
 @hook(FakeKey, "__init__", _OF_MOST)
 def key(self: Any, *args: Any, **kwargs: Any) -> None:
-    key.original(self, *args, **kwargs)
+    blank = object.__new__(_Blank)
+    key.original(blank, *args, **kwargs)
     value = kwargs.get("value")
-    if self._etag is None and isinstance(value, bytes):  # else it would be read again for it
-        self._etag = hashlib.md5(value, usedforsecurity=False).hexdigest()
-    said = vars(self)
-    self.__dict__ = {name: said[name] for name in said if name not in {*SHARED, *PLAIN}}
-    if said["multipart"] is not None:
-        self.multipart = said["multipart"]
-    self.__dict__["_packed"] = _packed({name: said[name] for name in PLAIN if name in said}, {})
+    if blank._etag is None and isinstance(value, bytes):  # else it would be read again for it
+        blank._etag = hashlib.md5(value, usedforsecurity=False).hexdigest()
+    self.__dict__ = {
+        name: value
+        for name, value in vars(blank).items()
+        if name not in SHARED and (name not in PLAIN or PLAIN[name] != value)
+    }
+    if blank.multipart is not None:
+        self.multipart = blank.multipart
+    _new.append(weakref.ref(self))
+    if len(_new) > NEW and (settled := _new.popleft()()) is not None:
+        pack(settled)
 
 
 @hook(FakeKey, "__getattr__", _OF_MOST)
 def of_most(self: Any, name: str) -> Any:  # its own attributes come first
+    if name in PLAIN:
+        packed = self.__dict__.get("_packed")
+        value = PLAIN[name] if packed is None else _unpacked(packed)[name]
+        return LowercaseDict(value) if name == "_metadata" else value
     if name in SHARED:
         return SHARED[name]
-    if name not in PLAIN or "_packed" not in vars(self):
-        raise AttributeError(name)
-    value = _unpacked(self).get(_NUMBERS[name], PLAIN[name])
-    if name == "_metadata":
-        return LowercaseDict(value)
-    return datetime.datetime.fromisoformat(value) if value and name in _DATES else value
+    raise AttributeError(name)
 
 
 @hook(FakeKey, "__setattr__", _OF_MOST)
 def say(self: Any, name: str, value: Any) -> None:
-    if name not in PLAIN or "_packed" not in vars(self):
+    with _writing:  # not while it is packed
         object.__setattr__(self, name, value)
-        return
-    with _writing:  # who says another thing of it at once does so after this
-        vars(self)["_packed"] = _packed({name: value}, _unpacked(self))
+    if name in PLAIN and "_packed" in self.__dict__:
+        pack(self)
 
 
-def _packed(said: Json, before: dict[int, Any]) -> bytes:
-    """Return what is said of an object, without what is plain, in as few bytes as may be."""
-    for name, value in said.items():
-        if value == PLAIN[name]:
-            before.pop(_NUMBERS[name], None)
-        elif name == "_metadata":
-            before[_NUMBERS[name]] = dict(value)
-        else:
-            before[_NUMBERS[name]] = value.isoformat() if name in _DATES else value
-    return msgspec.msgpack.encode(before)
+def pack(self: Any) -> None:
+    """Put what is said of an object, without what is plain, into as few bytes as may be."""
+    with _writing:
+        said = self.__dict__
+        told = _unpacked(said["_packed"]) if "_packed" in said else PLAIN
+        numbered = {}
+        for number, (name, plain) in enumerate(PLAIN.items()):
+            value = said.get(name, told[name])
+            if value is not plain and value != plain:
+                if name in _DATES:
+                    value = value.isoformat()
+                numbered[number] = dict(value) if name == "_metadata" else value
+        own = {name: said[name] for name in said.keys() - PLAIN.keys()}
+        packed = {"_packed": msgspec.msgpack.encode(numbered)}
+        object.__setattr__(self, "__dict__", own | packed)
 
 
-def _unpacked(self: Any) -> dict[int, Any]:
-    told: dict[int, Any] = msgspec.msgpack.decode(vars(self)["_packed"])
-    return told
+@functools.lru_cache(maxsize=NEW)
+def _unpacked(packed: bytes) -> Json:
+    """Return what is said of an object; of one that is read, much is asked at once."""
+    told = {_NAMES[number]: value for number, value in msgspec.msgpack.decode(packed).items()}
+    for name in _DATES & told.keys():
+        told[name] = datetime.datetime.fromisoformat(told[name])
+    return PLAIN | told
 
 
 @hook(FakeKey, "set_metadata", "Moto changes an object's metadata where they are.")

@@ -42,13 +42,16 @@ GIVEN: Json = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize(
     "more", [{}, {"is_versioned": False, "storage": "STANDARD_IA", "lock_mode": "GOVERNANCE"}]
 )
-def test_an_object_says_what_plain_moto_would(lab: Lab, more: Json) -> None:
+def test_an_object_says_what_plain_moto_would(lab: Lab, more: Json, *, packed: bool) -> None:
     plain: Any = object.__new__(FakeKey)
     objects.key.original(plain, **(GIVEN | more))
     key = FakeKey(**(GIVEN | more))
+    if packed:
+        objects.pack(key)
     for name, value in vars(plain).items():
         if name not in {
             "_time_progressed",
@@ -78,7 +81,10 @@ def test_an_object_is_not_read_again_for_its_etag(
 
 
 def test_an_object_remembers_only_what_is_its_own(lab: Lab) -> None:
-    key = FakeKey(**GIVEN)
+    key, *later = (FakeKey(**GIVEN) for _ in range(objects.NEW + 1))
+    assert set(vars(key)) == {"name", "_value_buffer", "_packed"}
+    assert not any("_packed" in vars(each) for each in later)
+    key.set_metadata({"a": "b"})
     key.set_acl(None)
     key.advance()
     assert set(vars(key)) == {"name", "_value_buffer", "_packed", "acl", "_tick"}
@@ -99,7 +105,11 @@ def test_an_object_remembers_only_what_is_its_own(lab: Lab) -> None:
 def test_an_object_says_what_it_is_told_later(lab: Lab, name: str, value: object) -> None:
     key = FakeKey(**GIVEN)
     modified = key.last_modified
-    setattr(key, name, value)
+    for change in (lambda: None, lambda: objects.pack(key), lambda: setattr(key, name, None)):
+        change()
+        setattr(key, name, value)
+        assert getattr(key, name) == value
+    objects.pack(key)
     assert getattr(key, name) == value
     if name != "last_modified":
         assert key.last_modified == modified
@@ -109,6 +119,7 @@ def test_an_object_says_what_it_is_told_later(lab: Lab, name: str, value: object
 def test_metadata_are_added_and_replaced(lab: Lab) -> None:
     key = FakeKey(**GIVEN)
     key.set_metadata({"x-amz-meta-A": "1", "Content-Encoding": "aws-chunked,gzip"})
+    objects.pack(key)
     key.set_metadata({"x-amz-meta-b": "é"})
     assert dict(key.metadata) == {
         "content-type": "binary/octet-stream",
