@@ -21,6 +21,9 @@ from tests.support.pipeline import Pipeline
 LIMIT_MILLISECONDS = 120_000
 """What a page is waited for; only a page that hangs takes as long."""
 
+WIDTHS = (1024, 1440)
+"""Of windows in which nothing may wrap."""
+
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 """Debian's chromium-headless-shell first: it draws the same and takes half of the processor."""
 

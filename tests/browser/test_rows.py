@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from tests.browser.conftest import expect
+from tests.browser.conftest import WIDTHS, expect
 from tests.support.images import photo, truncated
 from tests.support.pipeline import Pipeline
 
@@ -87,25 +87,23 @@ def test_a_row_is_in_line_and_has_an_icon_where_no_picture_is(
         assert len(set(row)) == 1
 
 
-@pytest.mark.parametrize("width", [1024, 1440])
-def test_an_error_stands_beside_its_outcome(page: Any, pipeline: Pipeline, width: int) -> None:
+def test_an_error_stands_beside_its_outcome(page: Any, pipeline: Pipeline) -> None:
     long = f"{'a-long-folder-of-a-customer/' * 3}IMG_20240512_1843221234567890_HDR_{'end-' * 6}.jpg"
     run = pipeline.upload(truncated(), f"beside/{long}")
-    page.set_viewport_size({"width": width, "height": 800})
     page.goto("/?image=/beside/")
     how = page.locator(f"#x-{run.name} .how")
     expect(how.locator(".error-name")).to_have_text("CorruptImage")
-    tops = how.locator(".badge, .error-name").evaluate_all(
-        "all => all.map(each => each.getBoundingClientRect().top)"
-    )
-    assert max(tops) - min(tops) < 10
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        tops = how.locator(".badge, .error-name").evaluate_all(
+            "all => all.map(each => each.getBoundingClientRect().top)"
+        )
+        assert max(tops) - min(tops) < 10, width
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, width
 
 
-@pytest.mark.parametrize("width", [1024, 1440])
-def test_filters_and_search_are_in_line(page: Any, pipeline: Pipeline, width: int) -> None:
+def test_filters_and_search_are_in_line(page: Any, pipeline: Pipeline) -> None:
     pipeline.upload(truncated(), "filters/bad.jpg")
-    page.set_viewport_size({"width": width, "height": 800})
     page.goto("/?image=/filters/")
     export, step = page.locator(".export"), page.locator("#facet-step")
     export.wait_for()
@@ -114,12 +112,14 @@ def test_filters_and_search_are_in_line(page: Any, pipeline: Pipeline, width: in
     def top(selector: str) -> set[int]:
         return set(page.locator(selector).evaluate_all("all => all.map(e => e.offsetTop)"))
 
-    assert len(top(".chips a")) == 1
-    assert len(top(".by-image input:not([type=hidden]), .by-image button")) == 1
-    assert len(top(".facet")) == 1
     middle = "e => e.getBoundingClientRect().top + e.offsetHeight / 2"
-    assert export.evaluate(middle) == pytest.approx(step.evaluate(middle), abs=1)
-    assert export.evaluate("e => e.getClientRects().length") == 1
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        assert len(top(".chips a")) == 1, width
+        assert len(top(".by-image input:not([type=hidden]), .by-image button")) == 1, width
+        assert len(top(".facet")) == 1, width
+        assert export.evaluate(middle) == pytest.approx(step.evaluate(middle), abs=1), width
+        assert export.evaluate("e => e.getClientRects().length") == 1, width
 
 
 LISTENS = """() => {
