@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -158,12 +159,19 @@ def roles() -> tuple[str, ...]:
 
 def role_documents(arn: str) -> tuple[str, ...]:
     """Return the policies written into a role, as JSON; none for a role that does not exist."""
-    name, roles = arn.rpartition("/")[2], iam_backends[ACCOUNT]["aws"].get_roles()
-    found = (
-        role for role in roles if role.name == name and role.arn == arn
-    )  # it puts ARNs together
-    documents = (policy for role in found for policy in role.policies.values())
+    roles = iam_backends[ACCOUNT]["aws"].roles
+    known = _roles.get(arn)
+    if known is None or roles.get(known.id) is not known:
+        known = next((role for role in roles.values() if role.arn == arn), None)
+        if known is None:
+            return ()
+        _roles[arn] = known
+    documents = known.policies.values()
     return tuple(policy if isinstance(policy, str) else _written(policy) for policy in documents)
+
+
+_roles: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
+"""Roles by their ARNs, which moto puts together each time."""
 
 
 def _written(policy: Any) -> str:

@@ -11,11 +11,13 @@ import string
 from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlparse
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from botocore.exceptions import ClientError
 from moto import backends
 from moto.core import authorization, responses, serialize, utils
+from moto.core import request as core_request
 from moto.core.base_backend import AccountSpecificBackend, BackendDict
 from moto.core.common_models import BaseModel
 from moto.core.errors import ErrorLookupFactory
@@ -31,6 +33,7 @@ from moto.moto_api._internal.moto_random import MotoRandom
 from moto.moto_server.utilities import RegexConverter
 from moto.moto_server.werkzeug_app import BackendRequest, create_backend_app
 from moto.s3 import responses as s3
+from moto.s3bucket_path import utils as bucket_paths
 from moto.utilities.utils import get_partition
 from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.exceptions import HTTPException
@@ -257,6 +260,14 @@ partitions = tuple(
         "Moto looks through the patterns of all regions, several times for every call.",
     )(functools.lru_cache(maxsize=64)(get_partition))
     for owner in (responses, s3, authorization)
+)
+
+
+addresses = tuple(
+    hook(owner, "urlparse", "Moto takes an address apart some six times for every call.")(
+        functools.lru_cache(maxsize=64)(urlparse)
+    )
+    for owner in (responses, core_request, s3, bucket_paths)
 )
 
 

@@ -251,3 +251,11 @@ _STEPS: Mapping[str, Callable[..., Any]] = {
 """How a step of each type is evaluated."""
 
 jsonata.Jsonata.eval = _step
+
+
+def _is_function(value: Any) -> bool:
+    """Replace jsonata-python's, which imports a module each time."""
+    return isinstance(value, jsonata.Jsonata.JFunctionCallable)
+
+
+Utils.is_function = staticmethod(_is_function)

@@ -86,6 +86,16 @@ def test_a_policy_that_changes_holds_at_once(roles: Roles, iam: IAMBackend) -> N
     assert actions(roles.policies_of(arn("resize"))) == ["s3:PutObject"]
 
 
+def test_a_role_that_is_made_anew_has_its_own_policies(roles: Roles, iam: IAMBackend) -> None:
+    assert actions(roles.policies_of(arn("resize"))) == ["s3:GetObject"]
+    iam.delete_role_policy("resize", "one")
+    iam.delete_role("resize")
+    assert roles.policies_of(arn("resize")) == ()
+    iam.create_role("resize", "{}", "/", None, "", {}, 3600)
+    iam.put_role_policy("resize", "two", document("s3:ListBucket"))
+    assert actions(roles.policies_of(arn("resize"))) == ["s3:ListBucket"]
+
+
 def test_a_policy_may_be_kept_as_text_or_as_data(roles: Roles, iam: IAMBackend) -> None:
     (role,) = (role for role in iam.get_roles() if role.name == "resize")
     role.policies["one"] = json.loads(document("s3:PutObject"))

@@ -49,6 +49,7 @@ from moto.stepfunctions.parser.asl.eval.event.logging import (
 from moto.stepfunctions.parser.asl.eval.program_state import (
     ProgramEnded,
     ProgramRunning,
+    ProgramState,
     ProgramStopped,
     ProgramTimedOut,
 )
@@ -366,9 +367,18 @@ def start_branch(self: Any) -> None:
 # ---------------------------------------------------------------------------- copies
 
 
+class _Copying(Copying):
+    """Copies how a program goes on, too, whose parts never change."""
+
+    @staticmethod
+    def deepcopy(value: Any) -> Any:
+        """Return a copy that may be changed."""
+        return copy.copy(value) if isinstance(value, ProgramState) else Copying.deepcopy(value)
+
+
 copies = tuple(
     hook(owner, "copy", "Moto copies what is JSON by copy.deepcopy, several times a state.")(
-        Copying
+        _Copying
     )
     for owner in (
         environment,

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import string
+import urllib.parse
 import weakref
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -278,6 +279,27 @@ def test_the_partition_of_a_region_is_known(lab: Lab) -> None:
 @probe(*server.partitions)
 def test_plain_moto_looks_through_all_regions_for_a_partition() -> bool:
     return regions_looked_through() == 12
+
+
+def addresses_taken_apart() -> int:
+    """Return how often an address is taken apart that is asked for twice in each module."""
+    with patch.object(urllib.parse, "urlsplit", side_effect=urllib.parse.urlsplit) as split:
+        for each in server.addresses:
+            found = [each.owner.urlparse("http://here/probe?a=b") for _ in range(2)]
+            assert [(at.netloc, at.path, at.query) for at in found] == [
+                ("here", "/probe", "a=b")
+            ] * 2
+    return split.call_count
+
+
+def test_an_address_is_taken_apart_once(lab: Lab) -> None:
+    addresses_taken_apart()
+    assert addresses_taken_apart() == 0
+
+
+@probe(*server.addresses)
+def test_plain_moto_takes_an_address_apart_every_time() -> bool:
+    return addresses_taken_apart() == 2 * len(server.addresses)
 
 
 # ---------------------------------------------------------------------------- calls

@@ -213,6 +213,9 @@ def test_names_are_looked_up_from_the_innermost_scope() -> None:
         "[]",
         "a.e.[c, d]",
         "$none(1)",
+        "$map(a.b, $string)",
+        "$type($sum)",
+        "$map(a.b, 1)",
     ],
 )
 def test_a_step_is_evaluated_as_jsonata_python_does(expression: str) -> None:

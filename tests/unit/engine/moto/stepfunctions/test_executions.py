@@ -30,7 +30,7 @@ from moto.stepfunctions.parser.asl.eval.event.event_manager import (
     EventHistoryContext,
     EventManager,
 )
-from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
+from moto.stepfunctions.parser.asl.eval.program_state import ProgramRunning, ProgramStopped
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.backend import execution_worker
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
@@ -586,6 +586,17 @@ COPYING = {each.owner.__name__ for each in executions.copies}
 
 def test_what_is_json_is_copied_as_such(lab: Lab) -> None:
     assert not copying(lab.run) & COPYING
+
+
+def test_how_a_program_goes_on_is_told_by_a_copy(lab: Lab) -> None:
+    """Moto compares what it was before with what it is after."""
+    environment = Environment.__new__(Environment)
+    environment._program_state = ProgramRunning()
+    environment._program_state.next_state_name = "A"
+    before = environment.program_state()
+    environment._program_state.next_state_name = "B"
+    assert isinstance(before, ProgramRunning)
+    assert before.next_state_name == "A"
 
 
 @probe(*executions.copies)
