@@ -136,12 +136,14 @@ def test_names_are_replaced_everywhere_the_longest_first() -> None:
 
 def test_what_says_who_asked_from_where_is_hidden() -> None:
     told: dict[str, Any] = {
-        "requester": "AIDA", "kept": [{"HttpHeaders": {"a": "b"}}, 1, None],
+        "requester": "AIDA", "request-id": "C3D13FE58DE4C810", "requestId": "1",
+        "kept": [{"HttpHeaders": {"a": "b"}}, 1, None],
         "event": '{"source-ip-address": "203.0.113.7", "requestId": "a\\"b", "key": "k"}',
         "output": '{"SdkHttpMetadata": {"AllHttpHeaders": {"Date": ["x"]}, "HttpStatusCode": 200}}',
     }  # fmt: skip
     assert json.loads(cleaned(told, {})) == {
-        "requester": HIDES, "kept": [{"HttpHeaders": HIDES}, 1, None],
+        "requester": HIDES, "request-id": HIDES, "requestId": HIDES,
+        "kept": [{"HttpHeaders": HIDES}, 1, None],
         "event": f'{{"source-ip-address": "{HIDES}", "requestId": "{HIDES}", "key": "k"}}',
         "output": f'{{"SdkHttpMetadata": {{"AllHttpHeaders": "{HIDES}", "HttpStatusCode": 200}}}}',
     }  # fmt: skip
@@ -252,7 +254,8 @@ class Answering:
     def _describe(self, *, executionArn: str) -> dict[str, str]:  # noqa: N803
         self._left -= 1
         status = "RUNNING" if self._left > 0 and not self.stopped else "SUCCEEDED"
-        return {"status": status, "output": "{}", "input": "{}", "name": executionArn}
+        failed = {"error": "E", "cause": "C."} if executionArn.endswith(":8") else {}
+        return {"status": status, "output": "{}", "input": "{}", "name": executionArn} | failed
 
     def _create(self, *, name: str, definition: str, roleArn: str) -> dict[str, str]:  # noqa: N803
         assert roleArn == MACHINE["roleArn"]
@@ -286,14 +289,23 @@ def test_ten_small_pictures_are_run_by_request_and_removed(answering: Answering)
     assert told["histories"]["complete"]["described"] == {
         "status": "SUCCEEDED", "output": "{}", "input": "{}",
     }  # fmt: skip
+    assert told["histories"]["pages"]["described"]["cause"] == "C."
     runs = answering.started[:-1]  # the last is that of the real timeout
     events = [given for given in runs if "detail" in given]
     assert len(runs) == len(names) + 1
     assert len(events) == 2
     assert events[0] == events[1]  # the second has nothing to do
+    assert (events[0]["source"], events[0]["detail-type"]) == ("aws.s3", "Object Created")
+    assert events[0]["region"] == "us-east-1"
+    assert int(events[0]["detail"]["object"]["sequencer"], 16) > 0
     asked = {each.source.key.rpartition("/")[2]: each for each in map(parse_request, runs)}
     assert sorted(asked) == sorted(names)
     assert {each.source.bucket for each in asked.values()} == {"photos-source"}
+    own = {name: (e.presets, e.watermark, e.notify) for name, e in asked.items()}
+    (thumb,), *_ = own["thumb"]  # type: ignore[misc]
+    assert (thumb.name, thumb.width, thumb.height) == ("thumb", 32, 32)
+    assert own["watermark"][1] is not None
+    assert [name for name, (*_, notify) in own.items() if not notify] == ["quiet"]
 
     with Image.open(io.BytesIO(put["complete"])) as seen:
         assert (seen.format, seen.mode, seen.size) == ("JPEG", "RGB", (96, 64))
@@ -319,6 +331,17 @@ def test_what_is_asked_stands_in_the_file_without_the_owner_s_names(answering: A
     passes = [each for each in answering.tested if each["Type"] == "Pass" and "Output" in each]
     assert [each["Output"] for each in passes][: len(DOUBTS)] == list(DOUBTS.values())
     assert all(each["End"] is True for each in passes[: len(DOUBTS)])
+    failed = [json.loads(each["given"]["variables"])["failed"] for each in answering.tested
+              if "variables" in each["given"]]  # fmt: skip
+    assert [(each["state"], each["error"]) for each in failed] == [
+        ("Prepare", "CorruptImage"), ("Prepare", "States.Timeout"),
+        ("Prepare", "DynamoDB.ThrottlingException"), ("Prepare", "Unknown"),
+    ]  # fmt: skip
+    lambda_s, *others = [each["cause"] for each in failed]
+    assert json.loads(lambda_s) == {
+        "errorMessage": 'A "quoted" café.\nA line.', "errorType": "Corrupt",
+    }  # fmt: skip
+    assert others == ["", "Slow down.", ""]
     mocked = [each["given"]["mock"]["errorOutput"] for each in answering.tested
               if "mock" in each["given"]]  # fmt: skip
     assert mocked == [
