@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import sys
 from collections import deque
 from typing import Any
 
@@ -32,7 +33,10 @@ def publish(self: Any, message: str, message_id: str, **given: Any) -> None:
         return
     attributes = given.get("message_attributes")
     matcher = self._filter_policy_matcher
-    named = {k: str(v["Value"]) for k, v in (attributes or {}).items()}
+    named = {
+        sys.intern(name): sys.intern(str(value["Value"]))  # many messages have the same
+        for name, value in (attributes or {}).items()
+    }
     if matcher is not None and not matcher.matches(attributes, message):
         if self.protocol == "email":
             services().inbox.withhold(named)

@@ -44,6 +44,16 @@ def test_an_email_is_delivered_to_the_inbox(lab: Lab) -> None:
     assert message.subscription == "arn:aws:sns:us-east-1:1:t:1"
 
 
+def test_messages_share_what_is_said_of_all(lab: Lab) -> None:
+    for number in range(2):
+        attributes = json.loads('{"outcome": {"Value": "FAILED again"}}')
+        sns.publish.replacement(
+            subscription("sms"), str(number), "id", message_attributes=attributes
+        )
+    one, other = (next(iter(each.attributes.items())) for each in lab.inbox.messages())
+    assert [a is b for a, b in zip(one, other, strict=True)] == [True, True]
+
+
 def test_a_message_has_what_sns_gives_by_default(lab: Lab) -> None:
     unnamed = {"topic": SimpleNamespace(name="t", display_name="")}
     sns.publish.replacement(subscription("email", **unnamed), "text", "id")
