@@ -9,9 +9,11 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
+import numpy as np
 import pytest
 from darkroom.contract.errors import CorruptImage, ImageTooLarge
 from darkroom.contract.limits import MIB, Limits
+from darkroom.contract.presets import Preset
 from darkroom.image.colour import profile_of
 from darkroom.image.input import jpeg, openers, webp
 from darkroom.image.input.openers import open_image
@@ -20,11 +22,12 @@ from darkroom.image.input.png import _apng_frames
 from darkroom.image.input.sniff import sniff
 from darkroom.image.metadata import read_credit
 from darkroom.image.vips import vips
+from numpy.typing import NDArray
 from PIL import Image
 
 from tests.support import profiles
 from tests.support.images import encoded, picture
-from tests.support.imaging import DATA, chunk, files, half_clear, png
+from tests.support.imaging import DATA, array, chunk, files, half_clear, png, rendition
 from tests.unit.image.input.test_drawing import svg
 
 FILES = files()
@@ -240,6 +243,46 @@ def test_what_is_no_picture_that_was_checked_is_left_out_of_a_drawing(data: byte
 def test_a_picture_within_a_drawing_is_drawn_whatever_it_is_called(name: str) -> None:
     for before in ("data:;base64,", "data:image/gif;x=y; base64,", "DATA:text/html;BASE64,"):
         assert collage(address(FILES[name], before)).avg() > 100
+
+
+def stored(name: str) -> tuple[bytes, NDArray[np.float64]]:
+    """Return a picture that is not shown as it is stored, and what is shown of it."""
+    whole = picture(160, 120)
+    pixels = array(whole)
+    if name == "inks":
+        data = encoded(whole.convert("CMYK"), quality=100, subsampling=0)
+        return data, array(rendition(data, Preset(name="p", width=160, height=120, format="png")))
+    if name == "orientation":
+        exif = Image.Exif()
+        exif[0x0112] = 3
+        return encoded(whole, "PNG", exif=exif), pixels[::-1, ::-1]
+    flat = Image.new("RGB", (160, 120), (200, 100, 50))
+    shown = np.full((120, 160, 3), (215.0, 93, 31))
+    wide = profiles.rgb_profile(profiles.DISPLAY_P3, profiles.SRGB_CURVE)
+    if name == "numbers":
+        plain = encoded(flat, "PNG")
+        return plain[:33] + chunk(b"cICP", bytes([12, 13, 0, 1])) + plain[33:], shown
+    exact: dict[str, Any] = {"quality": 100, "subsampling": 0}
+    if name != "JPEG":
+        exact = {"lossless": True} if name == "WEBP" else {}
+    return encoded(flat, name, icc_profile=wide, **exact), shown
+
+
+@pytest.mark.parametrize("name", ["PNG", "WEBP", "JPEG", "numbers", "orientation", "inks"])
+def test_a_picture_within_a_drawing_is_shown_as_an_upload_of_it_is(name: str) -> None:
+    """resvg follows no profile, turns nothing upright and leaves out what has inks."""
+    data, wanted = stored(name)
+    size = f'width="{wanted.shape[1]}" height="{wanted.shape[0]}"'
+    image = f'<image {size} href="{address(data)}"/>'
+    drawing = f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{image}</svg>'
+    preset = Preset(name="p", width=160, height=120, format="png")
+    made = array(rendition(drawing.encode(), preset))
+    assert np.abs(made - wanted).mean() < 1
+
+
+def test_a_picture_that_fails_only_when_it_is_decoded_is_left_to_the_drawing() -> None:
+    data, _ = stored("PNG")
+    assert collage(address(data[:-60])).width == 160
 
 
 @pytest.mark.parametrize(

@@ -51,9 +51,9 @@ class Picture(Struct, frozen=True):
     element: ET.Element
     attribute: str
 
-    def embed(self, content_type: str) -> None:
-        """Write the picture back into its drawing, as the very bytes that were checked."""
-        body = base64.b64encode(self.data).decode("ascii")
+    def embed(self, content_type: str, data: bytes = b"") -> None:
+        """Write the picture back into its drawing: the very bytes that were checked, or others."""
+        body = base64.b64encode(data or self.data).decode("ascii")
         self.element.set(self.attribute, f"data:{content_type};base64,{body}")
 
 
