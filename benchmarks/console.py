@@ -3,8 +3,8 @@
 Run by ``make bench-console``. The newest executions are real ones on the local engine; the others
 are copies of them, further back in time and under other names and keys, put into the engine as
 `darkroom up --data` puts back what it kept. Every page is asked for over HTTP by a client on the
-same machine. Its first answer is that of a console which begins at this moment, so it has read
-nothing; the others are those of a console that has answered before. What a page costs in the
+same machine. Its first answer is that of a console which tells its address at this moment; the
+others are those of a console that has answered before. What a page costs in the
 browser is not in these figures. The processor's time is that of the engine, the console and the
 client together: it tells more than the clock where something else runs on the machine.
 
