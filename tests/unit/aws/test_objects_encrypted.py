@@ -16,12 +16,13 @@ BY_KMS = {"ServerSideEncryption": "aws:kms"}
 
 
 def copy(original: dict[str, str], copied: dict[str, str], size: int = 5) -> str:
+    """Copy an object without versions; each is looked at by its bucket and key alone."""
     heads: dict[str, Any] = {
         "source": original | {"ETag": f'"{ORIGINAL}"', "ContentLength": 5},
         "target": copied | {"ETag": f'"{COPY}"', "ContentLength": 5},
     }
     client = MagicMock()
-    client.head_object.side_effect = lambda Bucket, **_: heads[Bucket]  # noqa: N803 - boto3's
+    client.head_object.side_effect = lambda Bucket, Key: heads[Bucket] | {"Key": Key}  # noqa: N803
     done = Objects(client).copy(
         Source(bucket="source", key="k", etag=ORIGINAL), size, ObjectRef(bucket="target", key="k")
     )
@@ -37,9 +38,10 @@ def test_an_etag_that_is_no_digest_is_not_compared(
     assert copy(original, copied) == COPY
 
 
-def test_an_etag_that_is_one_is() -> None:
+@pytest.mark.parametrize("head", [PLAIN, {}], ids=["told", "not told"])
+def test_an_etag_that_is_one_is(head: dict[str, str]) -> None:
     with pytest.raises(StorageError, match="differs from the original"):
-        copy(PLAIN, PLAIN)
+        copy(head, head)
 
 
 def test_the_size_is_compared_always() -> None:

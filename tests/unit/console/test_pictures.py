@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import io
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
+from darkroom.contract.limits import MIB
 from darkroom.contract.model import dump
 from darkroom.contract.presets import FocalPoint, Preset
 from darkroom.contract.results import ImageInfo
 from darkroom.image.geometry import place
 from darkroom.image.plan import plan
+from PIL import Image
 
+from darkroom_ops.cache import Room
 from darkroom_ops.console import pictures
 from darkroom_ops.console.pictures import (
+    NoPicture,
+    Pictures,
     as_viewed,
     drawable,
     drawn,
@@ -22,6 +31,7 @@ from darkroom_ops.console.pictures import (
     in_full,
     longest_side,
     of_source,
+    places,
     shown,
     viewed,
 )
@@ -144,3 +154,134 @@ def test_renditions_are_drawn_to_one_scale(
 )  # fmt: skip
 def test_formats_are_called_as_people_call_them(kind: str, name: str) -> None:
     assert format_name(kind) == name
+
+
+# ---------------------------------------------------------------------------- what is loaded
+
+
+class Loaded:
+    """Pictures of an execution, from a bucket that is a mapping."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, **outputs: bytes) -> None:
+        self.reads: list[str] = []
+        self.bucket = {f"a.jpg/{name}.any": data for name, data in outputs.items()}
+        made = {name: self.made(name, data) for name, data in outputs.items()}
+        document = made.pop("document", None)
+        self.outputs = pictures.Outputs(None, tuple(made.values()), document, ())
+        monkeypatch.setattr(pictures, "shown", lambda _: self.outputs)
+        at: Any = SimpleNamespace(s3=SimpleNamespace(get_object=self._get))
+        self.pictures = Pictures(at, Room(MIB))
+        self.execution = recorded("complete")
+
+    @staticmethod
+    def made(name: str, data: bytes) -> Made:
+        sha256 = hashlib.sha256(data).hexdigest()
+        return Made(name, "outputs", f"a.jpg/{name}.any", len(data), sha256=sha256)
+
+    def _get(self, *, Bucket: str, Key: str) -> Any:  # noqa: N803 - boto3's
+        assert Bucket == "outputs"
+        self.reads.append(Key)
+        found = self.bucket.get(Key)
+        if not isinstance(found, bytes):
+            raise ClientError({"Error": {"Code": str(found or "NoSuchKey")}}, "GetObject")
+        return {"Body": io.BytesIO(found)}
+
+    def why(self, name: str) -> str:
+        with pytest.raises(NoPicture) as none:
+            self.pictures.output(self.execution, name)
+        return str(none.value)
+
+
+JPEG, LARGER = encoded(picture(8, 8)), encoded(picture(80, 80), "PNG")
+
+
+def test_an_output_is_what_lies_there_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = Loaded(monkeypatch, small=JPEG, large=LARGER, document=b"%PDF-1.7", odd=b"%PDF-1.7")
+    for _ in range(2):
+        found = loaded.pictures.output(loaded.execution, "small")
+        assert (found.data, found.content_type) == (JPEG, "image/jpeg")
+    assert loaded.reads == ["a.jpg/small.any"]
+    assert loaded.pictures.output(loaded.execution, "document").content_type == "application/pdf"
+    assert loaded.why("odd") == "a.jpg/odd.any is not a picture that browsers draw."
+    assert loaded.why("none") == "This execution has made no 'none'."
+
+
+def test_what_is_not_as_it_was_made_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = Loaded(monkeypatch, small=JPEG, large=LARGER, medium=JPEG + b"1")
+    loaded.bucket["a.jpg/small.any"] = LARGER
+    del loaded.bucket["a.jpg/large.any"]
+    assert loaded.why("small") == "A later run has replaced it."
+    assert loaded.why("large") == "It is no longer stored."
+    loaded.bucket["a.jpg/large.any"] = "NoSuchBucket"  # type: ignore[assignment]
+    assert loaded.why("large") == "It is no longer stored."
+    loaded.bucket["a.jpg/medium.any"] = "SlowDown"  # type: ignore[assignment]
+    with pytest.raises(ClientError, match="SlowDown"):
+        loaded.pictures.output(loaded.execution, "medium")
+
+
+@pytest.mark.parametrize(("size", "shown"), [(100 * MIB, True), (100 * MIB + 1, False)])
+def test_what_is_too_large_is_not_loaded(
+    monkeypatch: pytest.MonkeyPatch, size: int, shown: bool
+) -> None:
+    loaded = Loaded(monkeypatch, small=JPEG)
+    (made,) = loaded.outputs.renditions
+    told = dataclasses.replace(made, bytes=size)
+    loaded.outputs = dataclasses.replace(loaded.outputs, renditions=(told,))
+    if shown:
+        assert loaded.pictures.output(loaded.execution, "small").data == JPEG
+    else:
+        assert loaded.why("small") == "a.jpg/small.any is larger than the console shows."
+        assert loaded.reads == []
+
+
+def test_every_output_is_had_or_said_why_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = Loaded(monkeypatch, document=b"%PDF-1.7", small=JPEG, large=LARGER)
+    del loaded.bucket["a.jpg/large.any"]
+    small, large, document = loaded.pictures.every(loaded.execution)
+    assert (small, document) == (("small.any", JPEG), ("document.any", b"%PDF-1.7"))
+    assert (large[0], str(large[1])) == ("large.any", "It is no longer stored.")
+    loaded.outputs = dataclasses.replace(loaded.outputs, document=None)
+    assert [name for name, _ in loaded.pictures.every(loaded.execution)] == [
+        "small.any", "large.any",
+    ]  # fmt: skip
+
+
+def test_a_thumbnail_is_the_rendition_of_fewest_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = Loaded(monkeypatch, large=LARGER, small=JPEG, medium=LARGER + b" ")
+    smallest = min((JPEG, LARGER), key=len)
+    assert loaded.pictures.thumbnail(loaded.execution).data == smallest
+    loaded.outputs = dataclasses.replace(loaded.outputs, renditions=())
+    with pytest.raises(NoPicture, match=r"^This execution has made no rendition\.$"):
+        loaded.pictures.thumbnail(loaded.execution)
+
+
+def test_a_document_s_first_page_is_a_picture_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.BytesIO()
+    picture(300, 200).save(out, "PDF", save_all=True, append_images=[picture(50, 200)])
+    loaded = Loaded(monkeypatch, document=out.getvalue())
+    page = loaded.pictures.page(loaded.execution)
+    assert page.content_type == "image/png"
+    with Image.open(io.BytesIO(page.data)) as seen:
+        assert (seen.format, seen.size) == ("PNG", (1500, 1000))
+
+
+def test_where_things_lie() -> None:
+    done = recorded("complete")
+    found = dict(places(done))
+    source, backup = done.source, done.backup
+    assert source is not None
+    assert backup is not None
+    first = shown(done).renditions[0]
+    assert found == {
+        "Source": f"s3://{source.bucket}/{source.key}",
+        "Outputs": f"s3://{first.bucket}/{first.key.rpartition('/')[0]}/",
+        "Backup": f"s3://{backup.bucket}/{backup.key}",
+    }
+    assert list(found) == ["Source", "Outputs", "Backup"]
+
+
+def test_who_names_no_image_has_no_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = Loaded(monkeypatch)
+    nothing = dataclasses.replace(loaded.execution, source=None)
+    with pytest.raises(NoPicture, match=r"^The input names no image\.$"):
+        loaded.pictures.source(nothing)

@@ -318,7 +318,9 @@ def test_a_picture_that_fails(world: World) -> None:
     world.does = does
     for step in ("Resize", "MakePdf", "BackupOriginal"):
         world.functions[f"photos-{step}"] = {}
-    assert world.says() == ["The picture failed: E in Prepare: x"]
+    (found,) = world.through()
+    assert (found.severity, found.says) == ("broken", "The picture failed: E in Prepare: x")
+    assert found.mend == f"darkroom show {EXECUTION} --endpoint http://127.0.0.1:1"
 
 
 def test_a_picture_that_takes_too_long(world: World) -> None:
