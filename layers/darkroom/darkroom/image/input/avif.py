@@ -26,6 +26,9 @@ _GREY, _USUAL, _FULL = 5, 16, 19
 """What decoding takes for a pixel, in bytes (measured): without colours, with those of half the
 width, and of the full one. Transparency, depth and tiles make no difference."""
 
+_TOLD = 3
+"""What colours told by numbers take besides, on their way to sRGB (measured)."""
+
 
 def read(data: Data, limits: Limits) -> Opened:
     """Read the header; see :func:`darkroom.image.input.openers.open_image`."""
@@ -35,7 +38,7 @@ def read(data: Data, limits: Limits) -> Opened:
     check_count(count, "frames", limits)
     check_sizes([size] * count, limits)
     planes = [ord(found[1]) for found in _CONFIGURATION.finditer(data)]
-    _check_memory(size, planes, limits)
+    _check_memory(size, planes, told, limits)
     if not told.usual and not profile_of(image):
         image = to_srgb(image, told, int(image.get("bits-per-sample")))
     # The container turns the image itself (irot, imir); EXIF orientation is only a note in it.
@@ -45,7 +48,7 @@ def read(data: Data, limits: Limits) -> Opened:
     return Opened("avif", (page,), frames=count, exif=exif(image))
 
 
-def _check_memory(size: Size, planes: list[int], limits: Limits) -> None:
+def _check_memory(size: Size, planes: list[int], told: Space, limits: Limits) -> None:
     """Refuse what cannot be decoded in the memory that there is: all of it is, at its full size.
 
     What there is of planes is what the configurations say.
@@ -53,6 +56,7 @@ def _check_memory(size: Size, planes: list[int], limits: Limits) -> None:
     coloured = [plane for plane in planes if not plane & _ONE_PLANE]
     full = not all(plane & _HALVED for plane in coloured)
     each = _FULL if full else _USUAL if coloured else _GREY
+    each += 0 if told.usual else _TOLD
     check_memory(size, each, "such an AVIF", limits)
 
 
