@@ -7,9 +7,12 @@ neither does is returned, to be shown.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
+import hashlib
 import json
+import os
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import samtranslator
 import yaml
 from samtranslator.yaml_helper import intrinsics_multi_constructor
 
@@ -69,11 +73,12 @@ def deploy(
     session: boto3.Session,
     endpoint: str,
     front: Callable[[], str],
+    kept: Path | None = None,
 ) -> Deployed:
     """Create the stack of a SAM template, whose folders lie beside it.
 
-    `front` gives the host and port of the server before its bucket, if there is to be one. A
-    RuntimeError has the reason for which it is refused.
+    `front` gives the host and port of the server before its bucket, if there is to be one; the file
+    `kept` keeps the last translation. A RuntimeError has the reason for which it is refused.
     """
 
     @functools.cache  # making one costs more than what most are asked
@@ -82,7 +87,7 @@ def deploy(
 
     source = read_template(template)
     folders = _folders(source, template.parent)
-    translated = translate(source, template.parent, session, _upload(folders, client("s3")))
+    translated = translate(source, template.parent, session, _upload(folders, client("s3")), kept)
     nested = {
         name: read_template(
             template.parent / translated["Resources"][name]["Properties"]["TemplateURL"]
@@ -140,16 +145,17 @@ def deploy(
 
 
 def translate(
-    source: dict[str, Any], root: Path, session: boto3.Session, uris: Mapping[str, str]
+    source: dict[str, Any],
+    root: Path,
+    session: boto3.Session,
+    uris: Mapping[str, str],
+    kept: Path | None = None,
 ) -> dict[str, Any]:
     """Return the CloudFormation template that a parsed SAM template stands for.
 
-    Its files lie in the root; the code of functions and layers, by logical name, at the URIs.
+    Its files lie in the root; the code of functions and layers, by logical name, at the URIs. A
+    file keeps the last translation, if there is to be one: the same is not translated twice.
     """
-    # A quarter of what importing the engine takes, and only deploying needs it.
-    from samtranslator.parser.parser import Parser
-    from samtranslator.translator.translator import Translator
-
     source = copy.deepcopy(source)
     for name, resource in source["Resources"].items():
         properties = resource.get("Properties", {})
@@ -160,9 +166,30 @@ def translate(
         elif resource["Type"] == MACHINE_TYPE:
             path = root / properties.pop("DefinitionUri")
             properties["Definition"] = yaml.load(path.read_text(), Loader=yaml.CSafeLoader)
+    if kept is None:
+        return _translated(source, session)
+    told = [samtranslator.__version__, session.region_name, source]
+    key = hashlib.sha256(json.dumps(told, default=repr).encode()).hexdigest()
+    try:
+        found: dict[str, dict[str, Any]] = json.loads(kept.read_text())
+        return found[key]
+    except (OSError, ValueError, TypeError, KeyError):
+        translated = _translated(source, session)
+    draft = kept.with_name(f"{kept.name}.{os.getpid()}")
+    with contextlib.suppress(OSError):
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(json.dumps({key: translated}))
+        draft.replace(kept)  # a reader never sees half of it
+    return translated
+
+
+def _translated(source: dict[str, Any], session: boto3.Session) -> dict[str, Any]:
+    # Importing it takes half a second, a sixth of an engine's start.
+    from samtranslator.parser.parser import Parser
+    from samtranslator.translator.translator import Translator
+
     # The template names no managed policies, so IAM need not be asked for any.
-    translated = Translator({}, Parser(), boto_session=session).translate(source, {})
-    return dict(translated)
+    return dict(Translator({}, Parser(), boto_session=session).translate(source, {}))
 
 
 def _apply(client: Client, resources: Mapping[str, tuple[str, dict[str, Any]]]) -> dict[str, str]:

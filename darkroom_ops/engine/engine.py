@@ -19,7 +19,7 @@ from typing import Any, Self
 import boto3
 from moto.moto_api._internal.models import moto_api_backend
 
-from darkroom_ops import allocator
+from darkroom_ops import allocator, home
 from darkroom_ops.deployment import DEFAULT_REGION, DEFAULT_STACK, LEDGER, MESSAGES, Deployment
 from darkroom_ops.engine import backends, descriptors, eventbridge, inside
 from darkroom_ops.engine.authorization import Authorizer
@@ -264,7 +264,8 @@ class Engine:
             DEPLOYER, self.keys.secret_of(DEPLOYER), region_name=DEFAULT_REGION
         )
         given = SUBSCRIBERS if parameters is None else parameters
-        deployed = deploy(template, stack, given, session, self.endpoint, self._front_address)
+        kept = home.folder() / "translated.json"
+        deployed = deploy(template, stack, given, session, self.endpoint, self._front_address, kept)
         if deployed.distribution is not None:
             at = frozenset({self._front_address()})
             fetch = origin(self.deployment.s3)

@@ -192,6 +192,7 @@ def test_up_says_where_everything_is(up: Up) -> None:
     assert up.about["region"] == "us-east-1"
     assert up.about["pid"] == up.process.pid
     assert all(isinstance(reason, str) and reason for reason in up.about["left_out"].values())
+    assert (up.home / "translated.json").exists()  # so the next one starts sooner
 
 
 def test_up_tells_executions_and_messages_as_they_happen(up: Up) -> None:

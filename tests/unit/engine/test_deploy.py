@@ -108,6 +108,77 @@ def test_the_transform_gets_the_code_and_the_definition(root: Path) -> None:
     assert source["Resources"]["Machine"]["Properties"]["DefinitionUri"] == "machine.asl.yaml"
 
 
+@pytest.fixture
+def translations(monkeypatch: pytest.MonkeyPatch) -> list[Json]:
+    """What is translated, each time."""
+    made: list[Json] = []
+    translated = deploying._translated
+
+    def count(source: Json, session: boto3.Session) -> Json:
+        made.append(source)
+        return translated(source, session)
+
+    monkeypatch.setattr(deploying, "_translated", count)
+    return made
+
+
+def kept_translation(root: Path, session: boto3.Session = SESSION, uri: str = "s3://a/R") -> Json:
+    source = deploying.read_template(root / "template.yaml")
+    uris = {"Resize": uri, "Layer": "s3://a/L"}
+    found = translate(source, root, session, uris, root / "home" / "translated.json")
+    assert found == translate(source, root, session, uris)
+    return found
+
+
+def test_the_same_is_translated_once(root: Path, translations: list[Json]) -> None:
+    first = kept_translation(root)
+    assert kept_translation(root) == first
+    assert len(translations) == 1 + 2  # each is compared with a translation of its own
+    assert [path.name for path in (root / "home").iterdir()] == ["translated.json"]
+
+
+def test_whatever_changes_is_translated_anew(
+    root: Path, translations: list[Json], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept_translation(root)
+    template, machine = root / "template.yaml", root / "machine.asl.yaml"
+    changes: list[Callable[[], Any]] = [
+        lambda: template.write_text(TEMPLATE.replace("imaging", "other")),
+        lambda: machine.write_text(json.dumps(DEFINITION | {"Comment": "other"})),
+        lambda: monkeypatch.setattr(deploying.samtranslator, "__version__", "other"),
+    ]
+    for change in changes:
+        change()
+        translations.clear()
+        kept_translation(root)
+        assert len(translations) == 2
+    translations.clear()
+    kept_translation(root, uri="s3://a/other")
+    kept_translation(root, boto3.session.Session("any", "any", region_name="eu-central-1"))
+    assert len(translations) == 4
+
+
+@pytest.mark.parametrize("damaged", [b"", b'{"a', b"[]", b"{}", b"\xff\xfe"])
+def test_a_damaged_translation_is_made_anew(
+    root: Path, translations: list[Json], damaged: bytes
+) -> None:
+    whole = kept_translation(root)
+    kept = root / "home" / "translated.json"
+    text = kept.read_bytes()
+    kept.write_bytes(damaged)
+    assert kept_translation(root) == whole
+    assert len(translations) == 2 + 2
+    assert kept.read_bytes() == text
+
+
+def test_where_nothing_can_be_kept_it_is_translated_each_time(
+    root: Path, translations: list[Json]
+) -> None:
+    (root / "home").write_text("no folder")
+    assert kept_translation(root) == kept_translation(root)
+    assert len(translations) == 2 + 2
+
+
 # ---------------------------------------------------------------------------- the whole
 
 
