@@ -111,6 +111,8 @@ def test_the_palette_finds_what_the_page_offers(page: Any, two: tuple[Run, Run])
     palette, options = page.locator("#palette"), page.locator("#palette li")
     expect(palette).to_be_visible()
     page.keyboard.press("Control+k")  # it is open already
+    expect(options.filter(has_text=re.compile("^Re-run"))).to_have_count(1)  # button and tab
+    expect(options.filter(has_text="Every run of this image")).to_have_count(1)
     page.keyboard.type("even")
     expect(options.first).to_have_text("Events")
     expect(options.first).to_have_attribute("aria-selected", "true")

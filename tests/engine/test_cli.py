@@ -371,7 +371,7 @@ def test_run_shows_a_hostile_key_harmlessly(up: Up) -> None:
         ),
         (
             [str(ROCKET), "--input", '{"presets": [{"name": "a", "width": 0}]}'],
-            ["InvalidRequest", ">= 1 in 'presets[0].width', but received 0"],
+            ["InvalidRequest", "at least 1 in 'presets[0].width', but received 0"],
         ),
         ([str(ROCKET), "--input", '{"notify": false}', "--key", "uploads/a.jpg"], ["outside of"]),
     ],

@@ -20,7 +20,7 @@ async function reason() {
     if (answer.status === 403) return "The console was started anew: open the address that it printed.";
     return (await answer.json()).message;
   } catch {
-    return "The console does not answer. Start it again, as with darkroom up.";
+    return "The console does not answer. Start it again with darkroom up or darkroom console.";
   }
 }
 

@@ -6,7 +6,7 @@ const palette = document.getElementById("palette");
 const field = palette.querySelector("input");
 const options = palette.querySelector("ul");
 const ROWS = "#list .whole, #messages li a, #timeline li > a";
-const OFFERED = "header nav a, nav[aria-label] a, .facets a, .tabs a, .actions a, .actions button, .pager a, [data-theme-switch]";
+const OFFERED = "header nav a, nav[aria-label] a, .facets a, .actions a, .actions button, .actions label, .tabs a, .facts a, .pager a, [data-theme-switch]";
 
 const seen = (element) => element.getClientRects().length > 0;
 
@@ -46,12 +46,16 @@ let at = 0;
 
 function collect() {
   const named = new Map();
+  const led = new Set(); // where links lead: two to one place are one
   for (const element of document.querySelectorAll(OFFERED)) {
     if (!seen(element) || element.disabled) continue;
-    const menu = element.closest(".facet")?.querySelector("summary").firstChild.data ?? "";
+    const filter = element.closest('nav[aria-label^="Filter"]') ? "Filter:" : "";
+    const menu = element.closest(".facet")?.querySelector("summary").firstChild.data ?? filter;
     const said = `${menu} ${element.getAttribute("aria-label") ?? element.textContent}`;
     const text = said.replace(/\s+/g, " ").trim();
-    if (text && !named.has(text)) named.set(text, () => element.click());
+    const known = named.has(text) || led.has(element.href);
+    if (text && !known) named.set(text, () => element.click());
+    if (element.href) led.add(element.href);
   }
   named.set("Show the shortcuts", () => keys.showModal());
   return [...named].map(([text, run]) => ({ text, run }));

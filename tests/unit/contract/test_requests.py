@@ -209,8 +209,8 @@ UNCHANGED = 'Send the event unchanged, or use {"source": {"bucket": "…", "key"
 @pytest.mark.parametrize(
     ("payload", "says"),
     [
-        (None, "Expected `object`, got `null` in the input, but received null."),
-        ([], "Expected `object`, got `array` in the input, but received []."),
+        (None, "Expected an object in the input, but received null."),
+        ([], "Expected an object in the input, but received []."),
         ({}, f"Missing required field `source` in the input. {LIKE}"),
         ({"source": {}}, f"Missing required field `bucket` in 'source'. {LIKE}"),
         ({"source": SOURCE, "sise": 1}, f"Received unknown field `sise` in the input. {SPELLING}"),
@@ -220,7 +220,7 @@ UNCHANGED = 'Send the event unchanged, or use {"source": {"bucket": "…", "key"
         ),
         (
             {"source": SOURCE | {"key": ""}},
-            "Expected `str` of length >= 1 in 'source.key', but received \"\".",
+            "Expected text of at least 1 character in 'source.key', but received \"\".",
         ),
         (
             {"source": SOURCE | {"bucket": "A_B"}},
@@ -228,19 +228,23 @@ UNCHANGED = 'Send the event unchanged, or use {"source": {"bucket": "…", "key"
         ),
         (
             {"source": SOURCE | {"bucket": "ab"}},
-            "Expected `str` of length >= 3 in 'source.bucket', but received \"ab\".",
+            "Expected text of at least 3 characters in 'source.bucket', but received \"ab\".",
         ),
         (
             {"source": SOURCE, "watermark": {"text": "x", "color": "red"}},
             "Expected a colour as #rrggbb in 'watermark.color', but received \"red\".",
         ),
         (
+            {"source": SOURCE, "watermark": {"text": "x", "opacity": 3}},
+            "Expected a number of at most 1 in 'watermark.opacity', but received 3.",
+        ),
+        (
             {"source": SOURCE, "notify": "yes"},
-            "Expected `bool`, got `str` in 'notify', but received \"yes\".",
+            "Expected true or false in 'notify', but received \"yes\".",
         ),
         (
             {"source": SOURCE, "presets": []},
-            "Expected `array` of length >= 1 in 'presets', but received [].",
+            "Expected a list of at least 1 item in 'presets', but received [].",
         ),
         (
             {"source": SOURCE, "pdf": {"pageSize": "A5"}},
@@ -278,9 +282,15 @@ def test_a_refusal_names_the_field_and_what_came(payload: Any, says: str) -> Non
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"width": 0}, "Expected `int` >= 1 in 'presets[0].width', but received 0."),
-        ({"width": 16384}, "Expected `int` <= 16383 in 'presets[0].width', but received 16384."),
-        ({"width": 1.5}, "in 'presets[0].width', but received 1.5."),
+        (
+            {"width": 0},
+            "Expected a whole number of at least 1 in 'presets[0].width', but received 0.",
+        ),
+        (
+            {"width": 16384},
+            "Expected a whole number of at most 16383 in 'presets[0].width', but received 16384.",
+        ),
+        ({"width": 1.5}, "Expected a whole number in 'presets[0].width', but received 1.5."),
         ({"width": None}, "to have a width or a height, in pixels, but received neither"),
         ({"fit": "crop"}, "one of inside, cover, contain, fill in 'presets[0].fit'"),
         ({"fit": "cover"}, "both width and height, as fit 'cover' needs"),
@@ -403,7 +413,7 @@ def test_presets_have_names_of_their_own() -> None:
 
 def test_presets_are_not_too_many() -> None:
     presets = [{"name": f"p{index}", "width": 1} for index in range(MAX_RENDITIONS + 1)]
-    with pytest.raises(InvalidRequest, match="length <= 20"):
+    with pytest.raises(InvalidRequest, match="a list of at most 20 items"):
         parse_request({"source": SOURCE, "presets": presets})
 
 
@@ -461,7 +471,7 @@ def test_deployed_presets_are_read() -> None:
     [
         ("{", f"the presets to be JSON, but they are not: Input data was truncated. {EXAMPLE}"),
         ('{"a": 1}', f'Expected the presets to be a list, but received {{"a":1}}. {EXAMPLE}'),
-        ("[]", "Expected `array` of length >= 1 in 'presets', but received []."),
+        ("[]", "Expected a list of at least 1 item in 'presets', but received []."),
     ],
 )  # fmt: skip
 def test_wrong_deployed_presets_are_explained(text: str, says: str) -> None:

@@ -66,7 +66,33 @@ def _explain(message: str, payload: object) -> str:
         text = f"Expected {MEANINGS[name]}"
     elif text.startswith("Invalid enum value") and name in CHOICES:
         text = f"Expected one of {', '.join(CHOICES[name])}"
-    return f"{text} {where}, but received {short(came)}."
+    return f"{_in_words(text)} {where}, but received {short(came)}."
+
+
+_EXPECTED = re.compile(
+    r"Expected `(?P<types>[^`]+)`(?P<length> of length)?(?: (?P<sign>[<>]=) (?P<limit>[\d.]+))?"
+    r"(?:, got `[^`]+`)?"
+)
+_TYPES = {
+    "str": "text", "int": "a whole number", "float": "a number", "bool": "true or false",
+    "array": "a list", "object": "an object",
+}  # fmt: skip
+_SIGNS = {">=": "at least", "<=": "at most"}
+
+
+def _in_words(text: str) -> str:
+    """Return what msgspec expected as a person says it, who need not know Python's types."""
+    if (match := _EXPECTED.fullmatch(text)) is None:
+        return text
+    types = [each for each in match["types"].split(" | ") if each != "null"]
+    said = "Expected " + " or ".join(_TYPES.get(each, each) for each in types)
+    if match["sign"] is None:
+        return said
+    said += f" of {_SIGNS[match['sign']]} {match['limit'].removesuffix('.0')}"
+    if match["length"]:
+        what = "item" if "array" in types else "character"
+        said += f" {what}" if match["limit"] == "1" else f" {what}s"
+    return said
 
 
 def _fields_help(text: str, field: str) -> str:
