@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import itertools
 import logging
 import threading
 import weakref
@@ -19,6 +20,7 @@ from moto.stepfunctions.parser.backend.execution import Execution
 from moto.stepfunctions.parser.backend.execution_worker_comm import ExecutionWorkerCommunication
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 
+from darkroom_ops import allocator
 from darkroom_ops.engine.moto.hook import hook, services
 from darkroom_ops.engine.spool import Packed, Place
 
@@ -161,6 +163,12 @@ class _Nobody(ExecutionWorkerCommunication):  # type: ignore[misc]  # moto has n
         """Do nothing."""
 
 
+GIVEN_BACK_AFTER = 50
+"""Executions that end before memory is given back: what stays of each lies between free places."""
+
+_ends = itertools.count(1)
+
+
 def put_away(execution: Any) -> None:
     """Have an execution that has ended in the spool, unless it has been redriven meanwhile."""
     with _listed(execution) as (machine, place):
@@ -185,6 +193,8 @@ def put_away(execution: Any) -> None:
         # What still runs of one that was stopped ends, and tells nobody. Nor does an execution hold
         # itself in a circle then, which Python breaks late.
         execution.exec_worker._execution_communication = _Nobody()
+    if next(_ends) % GIVEN_BACK_AFTER == 0:
+        allocator.give_back()
 
 
 def _line(execution: Any) -> Place | None:

@@ -12,6 +12,7 @@ from moto.core.exceptions import JsonRESTError
 from moto.logs.models import logs_backends
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
+from darkroom_ops import allocator
 from darkroom_ops.engine import backends
 from darkroom_ops.engine.data.store import Entry
 from darkroom_ops.engine.inbox import Inbox
@@ -67,6 +68,15 @@ def test_memory_holds_no_history_of_what_has_ended(lab: Lab, status: str) -> Non
     assert TOKEN not in "".join(in_memory(each))
     assert each.rest.read()["input"] == f'{{"token": "{TOKEN}"}}'
     assert each.newest == each.stop_date.timestamp() > each.start_date.timestamp()
+
+
+def test_memory_is_given_back_after_so_many(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[None] = []
+    monkeypatch.setattr(allocator, "give_back", lambda: given.append(None))
+    monkeypatch.setattr(ended, "GIVEN_BACK_AFTER", 2)
+    for _ in range(4):
+        lab.run(chain(Only=PASS))
+    assert len(given) == 2
 
 
 def test_everything_is_told_of_it_as_of_one_that_is_still_there(lab: Lab) -> None:
