@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +19,9 @@ if TYPE_CHECKING:
 
 Opener = Callable[[Data, SourceFormat, Limits], Opened]
 
-_DRAWN = frozenset({"png", "jpeg", "gif", "webp"})
-"""Pictures that are drawn within a drawing. resvg would draw an SVG too, which nobody checked."""
+_DRAWN = frozenset({"png", "jpeg", "gif", "webp", "avif", "bmp"})
+"""Pictures that are drawn within a drawing, as browsers do; the last two resvg does not know. It
+would draw an SVG too, which nobody checked."""
 
 
 def read(data: Data, limits: Limits, opener: Opener) -> Opened:
@@ -48,8 +48,12 @@ def read(data: Data, limits: Limits, opener: Opener) -> Opened:
     def draw(wanted: Size) -> Any:
         check_sizes([wanted], limits)
         for picture, opened in otherwise:
-            with contextlib.suppress(vips().Error):  # then resvg draws what it can
+            try:
                 picture.embed(*_as_shown(opened))
+            except (ImageTooLarge, MemoryError):
+                raise
+            except Exception:  # noqa: BLE001, S110 - damaged: resvg draws what it can
+                pass
         return vips().Image.pngload_buffer(svg.rasterise(wanted))
 
     page = Page(svg.size, draw)
@@ -59,7 +63,7 @@ def read(data: Data, limits: Limits, opener: Opener) -> Opened:
 def _as_shown(opened: Opened) -> tuple[str, bytes]:
     """Return the type and the bytes of a file that holds what browsers show of a picture.
 
-    resvg follows no profile, turns nothing upright, and leaves out what has inks.
+    resvg follows no profile, turns nothing upright, and leaves out what has inks, AVIF and BMP.
     """
     page = opened.pages[0]
     image = to_srgb(page.draw(page.size))
