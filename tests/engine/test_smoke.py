@@ -1,4 +1,7 @@
-"""A picture through the stack: found, whatever goes wrong with it, and never left behind."""
+"""A picture through the engine: found, whatever goes wrong with it, and never left behind.
+
+What each fault is told as, tests/unit/doctor/test_smoke.py has.
+"""
 
 from __future__ import annotations
 
@@ -114,36 +117,6 @@ def test_an_output_that_is_not_what_is_recorded(
     assert "/document.pdf is no PDF." in says
     assert f"The backup s3://{at.backup_bucket_name}/" in says
     assert says.count(f"{name}: It is not what was recorded") == 1
-
-
-def test_a_rendition_of_another_size(at: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(smoke, "_size", lambda _: (3, 4))
-    says = [each.says for each in through(at)]
-    assert len(says) == 3
-    assert all(each.endswith(" is recorded as 64 x 64 pixels, but is 3 x 4.") for each in says)
-
-
-def test_a_message_that_does_not_come(at: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The topics have forgotten who listens."""
-    monkeypatch.setattr(smoke, "HEARD", 3)
-    listen = Smoke._listen
-
-    def deaf(sent: Smoke) -> None:
-        listen(sent)
-        for arn in sent._subscriptions:
-            at.sns.unsubscribe(SubscriptionArn=arn)
-
-    monkeypatch.setattr(Smoke, "_listen", deaf)
-    assert only(at) == ("broken", "The run's message came to neither topic.")
-
-
-def test_a_function_without_a_log(at: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(smoke, "HEARD", 15)
-    groups = Smoke._log_group
-    monkeypatch.setattr(
-        Smoke, "_log_group", lambda s, step: "/none" if step == "Resize" else groups(s, step)
-    )
-    assert only(at) == ("warning", "The function of Resize logged nothing to /none.")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -14,6 +14,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from moto.dynamodb.models import dynamodb_backends
+from moto.s3.models import s3_backends
+from moto.sns.models import sns_backends
+from moto.sqs.models import sqs_backends
 from PIL import Image
 
 from darkroom_ops.deployment import Deployment
@@ -21,13 +25,14 @@ from darkroom_ops.doctor import smoke
 from darkroom_ops.doctor.findings import Finding
 from darkroom_ops.doctor.smoke import Smoke, ended_by_signals
 from darkroom_ops.doctor.stack import Stack
+from tests.conftest import REGION
 from tests.support.aws import client, empty_account
 
 Json = dict[str, Any]
 
 BUCKETS = {kind: f"photos-{kind}" for kind in ("source", "output", "backup", "work")}
 STEPS = ("Prepare", "Resize", "MakePdf", "BackupOriginal", "Notify")
-GROUP = "/darkroom/photos"
+ACCOUNT, GROUP = "123456789012", "/darkroom/photos"
 EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:photos:run"
 SERVICES = ("s3", "sns", "sqs", "dynamodb", "stepfunctions", "logs")
 
@@ -184,16 +189,18 @@ class World:
         return [each.says.replace(self.key, "KEY") for each in found]
 
     def left(self) -> list[str]:
-        """Return all that there is, by name."""
-        found = []
-        for name in BUCKETS.values():
-            page = client("s3").list_object_versions(Bucket=name)
-            versions = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-            found += [f"s3://{name}/{each['Key']}" for each in versions]
-        items = client("dynamodb").scan(TableName="photos-images")["Items"]
-        found += [item["image"]["S"] for item in items]
-        found += [e["SubscriptionArn"] for e in client("sns").list_subscriptions()["Subscriptions"]]
-        return found + client("sqs").list_queues().get("QueueUrls", [])
+        """Return all that there is, by name; as moto has it, for a call takes milliseconds."""
+        buckets: Any = s3_backends[ACCOUNT]["aws"].buckets
+        found = [
+            f"s3://{name}/{key}"
+            for name in BUCKETS.values()
+            for key, versions in buckets[name].keys.lists()
+            for _ in versions
+        ]
+        table: Any = dynamodb_backends[ACCOUNT][REGION].tables["photos-images"]
+        found += [item.to_json()["Attributes"]["image"]["S"] for item in table.items.values()]
+        found += sns_backends[ACCOUNT][REGION].subscriptions
+        return found + list(sqs_backends[ACCOUNT][REGION].queues)
 
     def clear(self) -> None:
         """Remove what a test that failed left for the next one."""
@@ -233,8 +240,8 @@ def world(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator
     clock = SimpleNamespace(time=time.time, monotonic=lambda: made.now, sleep=made.sleep)
     monkeypatch.setattr(smoke, "time", clock)
     yield made
-    left = made.left()
-    made.clear()
+    if left := made.left():
+        made.clear()
     assert left == []
 
 
@@ -254,14 +261,13 @@ def test_a_picture_that_goes_through_leaves_nothing(world: World) -> None:
 
     world.does = does
     assert world.through() == []
-    assert world.through() == []
-    first, second = sent
-    assert first != second  # whatever knows a picture by its bytes knows none of these
-    with Image.open(io.BytesIO(first)) as seen:
+    assert sent[0] != smoke._picture()  # whatever knows a picture by its bytes knows none of these
+    with Image.open(io.BytesIO(sent[0])) as seen:
         assert (seen.format, seen.size) == ("JPEG", (64, 64))
 
 
 def test_what_is_beside_the_picture_stays(world: World) -> None:
+    """And every version and marker of its own goes."""
     beside = [
         (BUCKETS["source"], "uploads/darkroom-doctor/mine.jpg"),
         (BUCKETS["output"], "uploads/darkroom-doctor/mine.jpg/small.webp"),
@@ -272,6 +278,13 @@ def test_what_is_beside_the_picture_stays(world: World) -> None:
         client("s3").put_object(Bucket=bucket, Key=key, Body=b"x")
     other = {"image": {"S": f"{BUCKETS['source']}/uploads/a.jpg"}}
     client("dynamodb").put_item(TableName="photos-images", Item=other)
+
+    def does(key: str, body: bytes) -> None:
+        world.complete(key, body)
+        client("s3").delete_object(Bucket=BUCKETS["backup"], Key=key)
+        client("s3").put_object(Bucket=BUCKETS["backup"], Key=key, Body=body)
+
+    world.does = does
     assert world.through() == []
     kept = world.left()
     client("dynamodb").delete_item(TableName="photos-images", Key=other)
@@ -280,30 +293,19 @@ def test_what_is_beside_the_picture_stays(world: World) -> None:
     assert kept == [*(f"s3://{bucket}/{key}" for bucket, key in beside), other["image"]["S"]]
 
 
-def test_older_versions_and_markers_of_the_picture_go_too(world: World) -> None:
-    def does(key: str, body: bytes) -> None:
-        world.complete(key, body)
-        client("s3").delete_object(Bucket=BUCKETS["backup"], Key=key)
-        client("s3").put_object(Bucket=BUCKETS["backup"], Key=key, Body=body)
-
-    world.does = does
-    assert world.through() == []
-
-
-@pytest.mark.parametrize(("hurry", "seconds"), [(1.0, "90"), (30.0, "3")])
-def test_an_upload_that_starts_nothing(world: World, hurry: float, seconds: str) -> None:
+def test_an_upload_that_starts_nothing(world: World) -> None:
     world.does = lambda *_: None
-    with Smoke(world.at, hurry=hurry) as sent:
+    with Smoke(world.at, hurry=30) as sent:
         (found,) = sent.findings()
     assert (found.severity, found.check) == ("broken", "smoke")
     assert found.says == (
-        f"The upload of s3://{BUCKETS['source']}/{sent.key} started nothing within {seconds} s."
+        f"The upload of s3://{BUCKETS['source']}/{sent.key} started nothing within 3 s."
     )
     assert found.mend == (
         "darkroom doctor --endpoint http://127.0.0.1:1 and darkroom dlq list --endpoint "
         "http://127.0.0.1:1 look for the reason. A new bucket sends its events after five minutes."
     )
-    assert float(seconds) < world.now <= float(seconds) + 5
+    assert 3 < world.now <= 3 + 5
     assert sent.left == []
 
 
@@ -339,9 +341,8 @@ def test_a_picture_that_takes_too_long(world: World) -> None:
     [
         (picture(31, 15), "31 x 15"),
         (picture(32, 16, "PNG")[:50], "no picture"),
-        (b"", "no picture"),
     ],
-    ids=["smaller", "cut off", "empty"],
+    ids=["smaller", "cut off"],
 )
 def test_a_rendition_that_is_not_what_is_recorded(world: World, data: bytes, says: str) -> None:
     """The audit says that it is another one; the doctor opens it."""
@@ -392,27 +393,20 @@ def test_a_backup_that_is_another_picture(world: World) -> None:
     assert world.says()[-1] == f"The backup s3://{BUCKETS['backup']}/KEY is not the upload."
 
 
-@pytest.mark.parametrize("topic", ["Notifications", "Alerts"])
-def test_either_topic_is_listened_to(world: World, topic: str) -> None:
-    world.tell = lambda _: World.tell(world, topic)  # type: ignore[method-assign, misc, assignment]
-    assert world.through() == []
+def test_messages_about_others_are_not_this_one_s(world: World) -> None:
+    def tell(topic: str) -> None:
+        World.tell(world, topic, image=f"{BUCKETS['source']}/uploads/another.jpg")
+        World.tell(world, topic, execution=f"{EXECUTION}-2")
 
-
-@pytest.mark.parametrize(
-    "other",
-    [{"image": "photos-source/uploads/another.jpg"}, {"execution": EXECUTION + "-2"}],
-    ids=["image", "execution"],
-)
-def test_a_message_about_another_is_not_this_one_s(world: World, other: Json) -> None:
-    world.tell = lambda topic: World.tell(world, topic, **other)  # type: ignore[method-assign, misc, assignment]
+    world.tell = tell  # type: ignore[method-assign, assignment]
     assert world.says() == ["The run's message came to neither topic."]
     assert 60 < world.now <= 65
 
 
 @pytest.mark.parametrize(
     ("log", "missing"),
-    [({}, 0), ({"ago": 30.0}, 0), ({"ago": 120.0}, 5), ({"says": "another"}, 5)],
-    ids=["just now", "by a clock that is late", "before the upload", "of another run"],
+    [({"ago": 30.0}, 0), ({"ago": 120.0}, 5), ({"says": "another"}, 5)],
+    ids=["by a clock that is late", "before the upload", "of another run"],
 )
 def test_every_step_logs_what_it_did(world: World, log: Json, missing: int) -> None:
     client("logs").delete_log_stream(logGroupName=GROUP, logStreamName="any")
