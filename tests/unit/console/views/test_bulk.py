@@ -263,6 +263,7 @@ def test_a_look_that_takes_long_says_how_far_it_is_and_can_be_cancelled(
     gate.set()
     wait(lines, address)
 
+    assert wait(lines, address).phase == "ended"
     assert "Cancelled Nothing was done." in text(client, address)
 
 
@@ -281,6 +282,7 @@ def test_what_cannot_be_planned_says_why(client: TestClient, lines: Lines) -> No
 
     said = text(client, address)
     assert "has none named" in said
+    assert wait(lines, address).phase == "ended"
     assert "darkroom ls" not in said  # that is for a terminal
 
 
