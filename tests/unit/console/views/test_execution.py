@@ -155,6 +155,16 @@ def test_the_outcome_in_the_head(context: Context, execution: Execution, outcome
     assert values(context, execution)["outcome"] == outcome
 
 
+@pytest.mark.parametrize(("change", "grown"), [("-6 %", False), ("+0 %", True), ("+6 %", True)])
+def test_what_became_larger_is_not_shown_as_a_saving(
+    context: Context, change: str, grown: bool
+) -> None:
+    page = values(context, recorded("complete")) | {"saving": lambda _: change}
+    text = context.render("_execution_pictures.html", **page)
+    assert text.count(f">{change}</span>") == 4
+    assert text.count('class="saving grown"') == (4 if grown else 0)
+
+
 @pytest.mark.parametrize(
     ("step", "said"), [(0.5, ["0", "0.5 s", "1 s"]), (30, ["0", "30 s", "60 s"]),
                        (60, ["0", "1 min", "2 min"])],
