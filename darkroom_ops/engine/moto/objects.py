@@ -149,8 +149,8 @@ def pack(self: Any) -> None:
                     value = value.isoformat()
                 numbered[number] = dict(value) if name == "_metadata" else value
         own = {name: said[name] for name in said.keys() - PLAIN.keys()}
-        own["_packed"] = msgspec.msgpack.encode(numbered)  # by ``|`` it would be twice as large
-        object.__setattr__(self, "__dict__", own)
+        packed = {"_packed": msgspec.msgpack.encode(numbered)}
+        object.__setattr__(self, "__dict__", own | packed)
 
 
 @functools.lru_cache(maxsize=NEW)
