@@ -20,7 +20,14 @@ import boto3
 from moto.moto_api._internal.models import moto_api_backend
 
 from darkroom_ops import allocator, home
-from darkroom_ops.deployment import DEFAULT_REGION, DEFAULT_STACK, LEDGER, MESSAGES, Deployment
+from darkroom_ops.deployment import (
+    DEFAULT_REGION,
+    DEFAULT_STACK,
+    LEDGER,
+    MESSAGES,
+    OPERATOR,
+    Deployment,
+)
 from darkroom_ops.engine import backends, descriptors, eventbridge, inside
 from darkroom_ops.engine.authorization import Authorizer
 from darkroom_ops.engine.cloudfront import functions as cloudfront_functions
@@ -139,7 +146,7 @@ class Engine:
         """Gives the fault of a call of a function or the state machine."""
         within = Deployment(stack, self.endpoint, DEFAULT_REGION, self.keys.secret)
         for client in (within.stepfunctions, within.lambda_, within.sns, within.sqs):
-            inside.attach(client, lambda: gateway)
+            inside.attach(client, lambda service: gateway.within(OPERATOR, service))
         self.router = eventbridge.EventRouter(
             rules=lambda: backends.rules(DEFAULT_REGION),
             deployment=within,

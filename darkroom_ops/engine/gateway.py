@@ -104,18 +104,18 @@ class Gateway:
         raise client_error(error, call.operation)
 
     def within(self, principal: str, service: str) -> WSGIApplication:
-        """Return what answers the engine's own calls for a principal with a role: signed by none.
+        """Return what answers the engine's own calls for a principal, which nobody signs.
 
         They fail as those that come over HTTP do.
         """
 
         def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             environ["HTTP_AMZ_SDK_INVOCATION_ID"] = str(uuid.uuid4())  # no call is made twice
-            error = _unwritable(environ["wsgi.input"].getvalue())
+            error = self._unknown(service) or _unwritable(environ["wsgi.input"].getvalue())
             app: WSGIApplication = (
                 respond(protocol_of(environ, service), error)
                 if error
-                else self._authorized(read(environ, principal=principal, service=service), environ)
+                else self._served(environ, principal, service)
             )
             return app(environ, start_response)
 
@@ -136,20 +136,30 @@ class Gateway:
             said = page()
             text = said if isinstance(said, bytes) else json.dumps(said)
             return Response(text, content_type="application/json")
-        if not self._authorizer.has_role(signature.principal):
+        return self._served(environ, signature.principal, service)
+
+    def _served(self, environ: WSGIEnvironment, principal: str, service: str) -> WSGIApplication:
+        """Return what answers a call of somebody known, whose body was read."""
+        if not self._authorizer.has_role(principal):
             return self._services[service]
-        call = read(environ, principal=signature.principal, service=service)
-        return self._authorized(call, environ)
+        return self._authorized(read(environ, principal=principal, service=service), environ)
+
+    def _unknown(self, service: str) -> ServiceError | None:
+        """Return how a call of a service is refused that the engine has not."""
+        if service in self._services:
+            return None
+        return ServiceError(
+            HTTPStatus.NOT_IMPLEMENTED,
+            "NotImplemented",
+            f"The engine has no service {service}: it has those that Darkroom's template uses.",
+        )
 
     def _refusal(self, environ: WSGIEnvironment, signature: Signature) -> ServiceError | None:
         """Return why a call is not the user's, or cannot be read; its body is read afterwards."""
         service = signature.service
-        if service not in self._services:
-            return ServiceError(
-                HTTPStatus.NOT_IMPLEMENTED,
-                "NotImplemented",
-                f"The engine has no service {service}: it has those that Darkroom's template uses.",
-            )
+        unknown = self._unknown(service)
+        if unknown is not None:
+            return unknown
         # Read here, once and whole: nothing waits for a client's bytes once a call is served.
         unread = _receive(environ, MOST_BYTES.get(service, MOST_BYTES_ELSEWHERE))
         if unread is not None:

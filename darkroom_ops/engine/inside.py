@@ -18,24 +18,17 @@ from botocore.parsers import create_parser
 from darkroom_ops.engine.connections import environ
 
 
-def attach(client: Any, app: Callable[[], WSGIApplication]) -> None:
-    """Have a boto3 client ask an application; all else is as it would be over HTTP."""
+def attach(client: Any, app: Callable[[str], WSGIApplication]) -> None:
+    """Have a boto3 client ask the application of a service, which knows whose calls it gets.
 
-    def send(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
-        return _send(app(), request)
-
-    client.meta.events.register("before-send", send)
-
-
-def attach_known(client: Any, app: Callable[[], WSGIApplication]) -> None:
-    """Have a boto3 client that repeats nothing ask an application that knows whose calls it gets.
-
-    What botocore does around each attempt, as signing it, is left out.
+    The service is given by the name that calls are signed for. What botocore does around each
+    attempt is left out: no call is signed, and none repeated.
     """
-    parser = create_parser(client.meta.service_model.resolved_protocol)
+    described = client.meta.service_model
+    service, parser = described.signing_name, create_parser(described.resolved_protocol)
 
     def answer(model: OperationModel, params: dict[str, Any], **_: Any) -> tuple[Any, Any]:
-        response = _send(app(), create_request_object(params).prepare())
+        response = _send(app(service), create_request_object(params).prepare())
         said = convert_to_response_dict(response, model)
         return response, parser.parse(said, model.output_shape)  # type: ignore[arg-type]
 

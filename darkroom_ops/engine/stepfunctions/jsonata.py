@@ -137,7 +137,7 @@ def _json(value: Any) -> Any:
     """Return a copy as JSON-like data."""
     if isinstance(value, str):  # as most are
         return value
-    return json.loads(json.dumps(value, default=_text))
+    return json.loads(_ENCODER.encode(value))
 
 
 def _text(value: object) -> str:
@@ -146,6 +146,9 @@ def _text(value: object) -> str:
         utc = value.astimezone(datetime.UTC)
         return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return str(value)
+
+
+_ENCODER = json.JSONEncoder(default=_text)
 
 
 def _string(value: Any, prettify: bool) -> str:  # noqa: FBT001 - jsonata-python's signature

@@ -199,6 +199,17 @@ def test_the_engines_own_call_for_the_machine_needs_its_role(api: Api) -> None:
     assert len({invocation for _, invocation in api.asked}) == len(api.asked) == 2
 
 
+def test_the_engines_own_call_for_the_user_needs_no_role(api: Api) -> None:
+    assert within(api) == (200, b"done")  # the machine has none here: it is as the user
+    assert api.asked == []
+
+
+def test_the_engines_own_call_is_of_a_service_that_it_has(api: Api) -> None:
+    app = api.gateway.within(MACHINE, "ec2")
+    answered, status, _ = run_wsgi_app(app, request("POST", "/", HTTP_X_AMZ_TARGET="a.B"))
+    assert (status, b"no service ec2" in b"".join(answered)) == ("501 NOT IMPLEMENTED", True)
+
+
 def test_the_engines_own_call_is_of_text_that_can_be_written(api: Api) -> None:
     api.policies.roles[MACHINE] = (policy("m", ("dynamodb:UpdateItem", "*")),)
     status, body = within(api, b'{"name": "\\ud800"}')

@@ -72,8 +72,8 @@ class SharedClients:
                     # Else botocore describes the machine anew for every call.
                     config=config.merge(Config(user_agent=MACHINE)),
                 )
-                inside.attach_known(
-                    cls.made[made], lambda: services().gateway.within(MACHINE, service_name)
+                inside.attach(
+                    cls.made[made], lambda service: services().gateway.within(MACHINE, service)
                 )
             return cls.made[made]
 
