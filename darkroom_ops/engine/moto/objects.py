@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 from moto.s3 import models
-from moto.s3.models import FakeKey
+from moto.s3.models import FakeKey, S3Backend
 from moto.utilities.tagging_service import TaggingService
 from moto.utilities.utils import LowercaseDict
 
@@ -101,8 +101,12 @@ class _Blank(FakeKey):  # type: ignore[misc]  # moto has no types
 @hook(FakeKey, "__init__", _OF_MOST)
 def key(self: Any, *args: Any, **kwargs: Any) -> None:
     blank = object.__new__(_Blank)
-    key.original(blank, *args, **kwargs)
-    value = kwargs.get("value")
+    source, value = getattr(_copied, "source", None), kwargs.get("value")
+    key.original(blank, *args, **(kwargs if source is None else kwargs | {"value": b""}))
+    if source is not None:
+        blank._value_buffer, blank.contentsize = source._value_buffer.copy(), source.contentsize
+        if source.multipart is None:  # else it is that of the parts
+            blank._etag = source._etag
     if blank._etag is None and isinstance(value, bytes):  # else it would be read again for it
         blank._etag = hashlib.md5(value, usedforsecurity=False).hexdigest()
     self.__dict__ = {
@@ -115,6 +119,19 @@ def key(self: Any, *args: Any, **kwargs: Any) -> None:
     _new.append(weakref.ref(self))
     if len(_new) > NEW and (settled := _new.popleft()()) is not None:
         pack(settled)
+
+
+_copied = threading.local()
+"""The object that a thread copies, to another that has the same bytes."""
+
+
+@hook(S3Backend, "copy_object", "Moto writes the bytes of a copy again, and hashes them again.")
+def copy_object(self: Any, src_key: Any, *args: Any, **kwargs: Any) -> None:
+    _copied.source = src_key
+    try:
+        copy_object.original(self, src_key, *args, **kwargs)
+    finally:
+        _copied.source = None
 
 
 @hook(FakeKey, "__getattr__", _OF_MOST)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import copy
 import datetime
+import os
 import tempfile
 import threading
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 import pytest
 from botocore.config import Config
-from moto.s3.models import FakeKey
+from moto.s3.models import FakeKey, s3_backends
 from moto.utilities.tagging_service import TaggingService
 
 from darkroom_ops.engine.moto import hooks, objects
@@ -183,6 +185,67 @@ def test_versions_are_listed_and_read_after_many_uploads(lab: Lab) -> None:
         each["LastModified"].replace(microsecond=listed[at]["LastModified"].microsecond)
         for at, each in enumerate(got)
     ]
+
+
+def written_and_read_back(s3: Any) -> tuple[int, list[tuple[str, str, bytes]]]:
+    """Copy an object and a multipart upload, replace the first, and delete the second.
+
+    Return how often bytes were written for the copies; and their ETags, as the copy and as a look
+    at it told, and bytes.
+    """
+    s3.create_bucket(Bucket="kept")
+    s3.put_object(Bucket="kept", Key="whole", Body=b"whole", Metadata={"a": "b"})
+    begun = s3.create_multipart_upload(Bucket="kept", Key="parts")["UploadId"]
+    part = {"Bucket": "kept", "Key": "parts", "UploadId": begun, "PartNumber": 1}
+    etag = s3.upload_part(**part, Body=b"parts")["ETag"]
+    s3.complete_multipart_upload(
+        Bucket="kept",
+        Key="parts",
+        UploadId=begun,
+        MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": etag}]},
+    )
+    told = []
+    with patch.object(os, "pwrite", side_effect=os.pwrite) as written:
+        for name in ("whole", "parts"):
+            source = {"Bucket": "kept", "Key": name}
+            done = s3.copy_object(Bucket="kept", Key=f"{name} copied", CopySource=source)
+            told.append(done["CopyObjectResult"]["ETag"])
+    s3.put_object(Bucket="kept", Key="whole", Body=b"other")
+    s3.delete_object(Bucket="kept", Key="parts")
+    s3.put_object(Bucket="kept", Key="more", Body=b"again")  # where there is space
+    got = [s3.get_object(Bucket="kept", Key=f"{name} copied") for name in ("whole", "parts")]
+    assert [each["ContentLength"] for each in got] == [5, 5]
+    assert got[0]["Metadata"] == {"a": "b"}
+    return written.call_count, [
+        (etag, each["ETag"], each["Body"].read()) for etag, each in zip(told, got, strict=True)
+    ]
+
+
+def test_a_copy_shares_its_bytes_and_outlives_what_it_is_of(lab: Lab) -> None:
+    with empty_account():
+        hooks.install(lab.services)
+        s3 = boto3.client("s3", region_name="us-east-1", config=PATHS)
+        written, copies = written_and_read_back(s3)
+        other = s3.get_object(Bucket="kept", Key="whole")["Body"].read()
+        hooks.uninstall()
+    assert (written, other) == (0, b"other")
+    assert [body for _, _, body in copies] == [b"whole", b"parts"]
+    with empty_account():
+        _, plain = written_and_read_back(boto3.client("s3", region_name="us-east-1"))
+    assert copies == plain
+
+
+@probe(objects.copy_object)
+def test_plain_moto_reads_a_copy_to_write_it_again() -> bool:
+    with empty_account():
+        s3 = boto3.client("s3", region_name="us-east-1")
+        s3.create_bucket(Bucket="kept")
+        s3.put_object(Bucket="kept", Key="a", Body=b"bytes")
+        key = s3_backends[ACCOUNT]["aws"].get_object("kept", "a")
+        buffer = type(key._value_buffer)
+        with patch.object(buffer, "write", autospec=True, side_effect=buffer.write) as written:
+            s3.copy_object(Bucket="kept", Key="b", CopySource={"Bucket": "kept", "Key": "a"})
+        return written.call_count == 1
 
 
 def test_nothing_is_noted_of_objects_without_tags(lab: Lab) -> None:
