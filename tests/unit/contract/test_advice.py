@@ -237,7 +237,8 @@ MEMORY = ["Runtime.ExitError", "Runtime.OutOfMemory", "Lambda.Unknown"]
 def test_what_the_workflow_tried_twice_is_not_just_run_again(error: str) -> None:
     found = advise(error, caught=True)
 
-    assert found.says.startswith("Not as it is: the workflow has tried again itself. Ask for a")
+    assert found.says.startswith("Not as it is: the workflow has tried again itself. Upload a")
+    assert "where a rendition was made, ask for a smaller one" in found.says  # not of a PDF
     assert "MemorySize" in found.says
     assert ("AVIF" in found.says) == (error in TIME)
     assert found.actions == (("rerun", "To run it again, once that is done:"),)

@@ -719,7 +719,7 @@ def test_a_rendition_says_what_it_could_not_be() -> None:
 def test_what_ran_out_of_time_or_memory_is_not_just_run_again(error: str) -> None:
     message = alert(request(), failure=Failure("ResizeImages", error, "x"))
     assert message.sms == (
-        f"Darkroom FAILED photo.jpg ({error}). Do: ask for less. Don't re-run as it is. 3036d378"
+        f"Darkroom FAILED photo.jpg ({error}). Do: upload a smaller copy. Don't re-run. 3036d378"
     )
     assert message.attributes["fault"] == "system"
 

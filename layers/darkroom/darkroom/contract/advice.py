@@ -100,14 +100,14 @@ OUT_OF_MEMORY = {"Runtime.ExitError", "Runtime.OutOfMemory", "Lambda.Unknown"}
 _EXHAUSTED = {
     **dict.fromkeys(
         OUT_OF_TIME,
-        "Not as it is: the workflow has tried again itself. Ask for a smaller rendition, or JPEG "
-        "or WebP in place of AVIF; or upload a smaller copy; or raise the function's MemorySize, "
-        "and with it its share of a processor.",
+        "Not as it is: the workflow has tried again itself. Upload a smaller copy; or, where a "
+        "rendition was made, ask for a smaller one, or JPEG or WebP in place of AVIF; or raise "
+        "the function's MemorySize, and with it its share of a processor.",
     ),
     **dict.fromkeys(
         OUT_OF_MEMORY,
-        "Not as it is: the workflow has tried again itself. Ask for a smaller rendition, or upload "
-        "a smaller copy, or raise the function's MemorySize.",
+        "Not as it is: the workflow has tried again itself. Upload a smaller copy; or, where a "
+        "rendition was made, ask for a smaller one; or raise the function's MemorySize.",
     ),
 }
 """What helps after errors that are retried once, since time or memory ran out."""
@@ -163,7 +163,7 @@ def advise(error: str, *, caught: bool) -> Advice:
     if not caught:
         return _RESUME
     if error in _EXHAUSTED:
-        return Advice(_EXHAUSTED[error], (_ONCE_DONE,), "ask for less. Don't re-run as it is")
+        return Advice(_EXHAUSTED[error], (_ONCE_DONE,), "upload a smaller copy. Don't re-run")
     found = errors.named(error) or DarkroomError
     says, action, do = _BY_ERROR.get(found, _BY_ERROR[DarkroomError])
     upload = issubclass(found, (errors.ImageError, errors.SourceNotFound))
