@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.testclient import TestClient
 
@@ -88,17 +90,18 @@ def test_what_a_browser_may_do_with_an_answer(client: TestClient, path: str) -> 
 
 def test_what_is_no_request_passes_as_it_is() -> None:
     """As the server's start and end, which have neither method nor headers."""
-    passed: list[Any] = []
+    begun: list[str] = []
 
-    async def app(scope: Any, *_: Any) -> None:
-        passed.append(scope["type"])
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        begun.append("begun")
+        yield
 
-    async def nothing(*_: Any) -> None:
-        raise AssertionError
-
+    app = Starlette(lifespan=lifespan)
     for guard in (SameOrigin(app, HOSTS), Token(app, TOKEN, 4600)):
-        asyncio.run(guard({"type": "lifespan"}, nothing, nothing))  # type: ignore[arg-type]
-    assert passed == ["lifespan", "lifespan"]
+        with TestClient(guard):
+            pass
+    assert begun == ["begun", "begun"]
 
 
 # ---------------------------------------------------------------------------- the token
