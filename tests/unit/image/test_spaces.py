@@ -128,6 +128,9 @@ def test_curves(curve: int) -> None:
     worst, mean = differences(made, in_srgb(CURVES[curve](CUBE), 9))
     assert worst < 0.5
     assert mean < 0.12
+    dark = np.linspace(0, 0.12, 300)[None, :, None].repeat(3, axis=2)
+    exact = encoded(CURVES[curve](dark))
+    assert np.abs(shown(pixels(dark), by_number(1, curve)) - exact).max() < 0.6
 
 
 @pytest.mark.parametrize("number", [0, 2, 3, 19, 23, 255])
@@ -235,11 +238,11 @@ def test_a_bright_colour_keeps_its_hue() -> None:
 @pytest.mark.parametrize("number", [PQ, HLG])
 def test_transparency_is_left_alone(bands: int, deep: bool, number: int) -> None:
     values = np.full((1, 2, bands + 1), 0.5)
-    values[0, :, -1] = 0.2, 1
+    values[0, :, -1] = 0.2, 200 / 255
     made, without = (
         shown(pixels(each, deep), by_number(9, number)) for each in (values, values[..., :-1])
     )
-    assert made[0, :, -1].tolist() == [51, 255]
+    assert made[0, :, -1].tolist() == [51, 200]
     assert (made[..., :-1] == without).all()
 
 
@@ -258,8 +261,10 @@ def test_a_narrow_range_is_widened(deep: bool) -> None:
     """Black is 16 and white 235 of 255, in 16 bits 256 times as much (BT.2100, table 9)."""
     levels = np.array([0, 16, 126, 235, 255]) * (256 if deep else 1)
     stored = pixels((levels / (65535 if deep else 255))[None, :, None].repeat(3, axis=2), deep)
-    made = shown(stored, Space(narrow=True))[0, :, 0]
-    assert made.tolist() == [0, 0, 128, 255, 255]
+    for curve in (by_number(1, 13).curve, power(2.2)):  # below black is no light, by any curve
+        made = shown(stored, Space(curve=curve, narrow=True))[0, :, 0]
+        middle = round(float(encoded(np.asarray(curve(110 / 219)))))
+        assert made.tolist() == [0, 0, middle, 255, 255]
     assert not Space(narrow=True).usual
 
 
@@ -283,8 +288,18 @@ def test_coordinates_and_a_power() -> None:
         ((*D65, 0.64, 0.33, 0.15, 0.06, 0.3, 0.06), False),
         ((*D65, 0.64, 0.33, 0.3, 0.71, 0.15, 0.06), False),
         ((0.1, 0.1, *SRGB[2:]), False),
+        ((0.5, 0.5, 1, 0, 0, 1, 0, 0), False),
     ],
-    ids=["sRGB", "XYZ", "no white", "a point", "white outside", "over one", "white far outside"],
+    ids=[
+        "sRGB",
+        "XYZ",
+        "no white",
+        "a point",
+        "white outside",
+        "over one",
+        "white far outside",
+        "white without blue",
+    ],
 )
 def test_coordinates_that_span_no_colours(coordinates: tuple[float, ...], whether: bool) -> None:
     assert spans(coordinates) is whether
