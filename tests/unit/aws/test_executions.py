@@ -45,9 +45,11 @@ def test_what_did_not_fail_so_is_not_found(name: str, error: str) -> None:
 def test_a_history_that_does_not_reach_back_tells_nothing() -> None:
     client = MagicMock()
     failed = {"id": 9, "previousEventId": 8, "taskTimedOutEventDetails": {"error": "E"}}
-    client.get_execution_history.return_value = {"events": [failed]}
+    another = {"id": 1, "stateEnteredEventDetails": {"name": "Another"}}
+    for before in ([], [{"id": 8}, another]):
+        client.get_execution_history.return_value = {"events": [failed, *before]}
 
-    assert Executions(client).failed_call("arn", "E") is None
+        assert Executions(client).failed_call("arn", "E") is None
 
 
 @pytest.mark.parametrize(
