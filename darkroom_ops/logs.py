@@ -69,30 +69,46 @@ def memory(deployment: Deployment, execution: Execution) -> str:
     if state is None or state.error not in OUT_OF_MEMORY:
         return ""
     found = ""
-    for line in of_state(state, lines(deployment, execution)):
+    for line in of_state(state, lines(deployment, execution), execution.states):
         used, allowed = (line.fields.get(name) for name in ("Max Memory Used", "Memory Size"))
         if used and allowed:
             found = f"used {used:.0f} of {allowed:.0f} MB"
     return found
 
 
-def of_state(run: StateRun, lines: list[LogLine]) -> Iterator[LogLine]:
-    """Yield the lines of one passage through a state.
+def of_state(run: StateRun, lines: list[LogLine], states: Iterable[StateRun]) -> Iterator[LogLine]:
+    """Yield the lines of one passage through a state, of all that its execution passed through.
 
     Map items run side by side in one function: the result that a call's last line names says which
-    item it was.
+    item it was. A call belongs to the passage in which it began, whenever it ends: one that was
+    stopped goes on beside what a redrive calls.
     """
-    functions = {call.function for call in run.attempts}
+    functions = _functions(run)
+    others = [each for each in states if functions & _functions(each)]
+    ended = run.exited or datetime.datetime.max.replace(tzinfo=datetime.UTC)
+    earlier = any(each.exited is not None and each.exited <= run.entered for each in others)
+    until = min((each.entered for each in others if each.entered >= ended), default=None)
+    began: dict[object, datetime.datetime] = {}
+    for line in lines:
+        request = line.fields.get("function_request_id")
+        began[request] = min(line.time, began.get(request, line.time))
     made = {
         line.fields.get("function_request_id"): result.get("name")
         for line in lines
         if isinstance(result := line.fields.get("result"), dict)
     }
     for line in lines:
-        name = made.get(line.fields.get("function_request_id"))
+        request = line.fields.get("function_request_id")
+        name, time = made.get(request), began[request] if request else line.time
         other = run.rendition is not None and name is not None and name != run.rendition
-        if line.function in functions and not other:
+        before = earlier and time < run.entered
+        after = until is not None and time >= until
+        if line.function in functions and not (other or before or after):
             yield line
+
+
+def _functions(run: StateRun) -> set[str | None]:
+    return {call.function for call in run.attempts}
 
 
 def _of_function(deployment: Deployment, execution: Execution, name: str) -> list[LogLine]:

@@ -92,7 +92,7 @@ def cost(
     elif sums:
         _print(screen, deployment, sums)
     elif not stopped:
-        screen.print("No execution has ended in that time, so there is nothing to add up.")
+        screen.print("No such execution has ended, so there is nothing to add up.")
     if stopped:
         screen.print(
             f"\nStopped: the newest {words.count(len(estimates), 'execution')} were added up, and "

@@ -273,7 +273,38 @@ def test_the_lines_of_a_map_item_are_its_own() -> None:
         line("three"),  # of a call that has not ended: nobody knows whose it is
         logs.LogLine(START, "another", "INFO", "of another function"),
     ]
-    assert [each.message for each in logs.of_state(run, lines)] == ["one", "one", "three"]
+    found = logs.of_state(run, lines, execution.states)
+    assert [each.message for each in found] == ["one", "one", "three"]
+
+
+def test_a_stopped_call_that_goes_on_keeps_its_lines_and_the_redrive_s_its_own() -> None:
+    (whole,) = [each for each in recorded("complete").states if each.name == "Prepare"]
+    second = datetime.timedelta(seconds=1)
+    stopped = dataclasses.replace(whole, entered=START, exited=START + 2 * second)
+    redriven = dataclasses.replace(whole, entered=START + 10 * second, exited=START + 13 * second)
+    states = [stopped, dataclasses.replace(whole, name="Another", attempts=()), redriven]
+
+    def line(seconds: float, said: str, request: str = "") -> logs.LogLine:
+        function = str(whole.attempts[0].function)
+        fields = {"function_request_id": request} if request else {}
+        return logs.LogLine(START + seconds * second, function, "INFO", said, fields)
+
+    lines = [
+        line(-0.2, "by a clock that is late"),
+        line(1, "one", "1"),
+        line(9.9, "before the redrive"),
+        line(10, "in it"),
+        line(11, "two", "2"),
+        line(12, "one ends", "1"),
+        line(14, "two ends", "2"),
+    ]
+    first, second_ = (
+        [each.message for each in logs.of_state(run, lines, states)] for run in (stopped, redriven)
+    )
+    assert first == ["by a clock that is late", "one", "before the redrive", "one ends"]
+    assert second_ == ["in it", "two", "two ends"]
+    running = dataclasses.replace(redriven, exited=None)
+    assert len(list(logs.of_state(running, lines, [stopped, running]))) == 3
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,8 @@ def state_logs(request: Request) -> Response:
     """Show the log lines of one passage through a state: a part of the execution's page."""
     context, execution = context_of(request), execution_of(request)
     run = _state_of(request, execution)
-    lines = list(logs.of_state(run, logs.lines(context.deployment, execution)))
+    found = logs.lines(context.deployment, execution)
+    lines = list(logs.of_state(run, found, execution.states))
     return HTMLResponse(context.render("_logs.html", lines=lines, execution=execution))
 
 
