@@ -55,7 +55,10 @@ FACETED = 5_000
 """Executions, the newest, that are counted for the filters of the list."""
 
 FACET_SECONDS = 3.0
-"""How old those counts may be."""
+"""How old those counts may be on AWS."""
+
+FACET_SHARE = 10
+"""How much longer than counting them takes they are shown, of an engine: of few, they are new."""
 
 KEPT_BYTES = 48 * MIB
 """Sources, decoded ones, previews, thumbnails and outputs that are remembered, all together."""
@@ -115,18 +118,22 @@ class Context:
         self._overview = None
 
     def facets(self, only: Filter, *, wait: bool = True) -> dict[str, Counter[str]]:
-        """Return how many of the newest executions there are of each kind, seconds old at most.
+        """Return how many of the newest executions there are of each kind, as of some moments ago.
 
         Rather than wait, it returns what was last counted, or nothing.
         """
         known = self._facets.get(only)
         if known is None and not wait:
             return {}
-        if known is None or (wait and time.monotonic() - known[0] > FACET_SECONDS):
+        began = time.monotonic()
+        if known is None or (wait and began > known[0]):
             base = Filter(text=only.text)
             newest = itertools.islice(self.executions.each(only=base, costs=False), FACETED)
             found = facets(newest, only, datetime.datetime.now(datetime.UTC))
-            known = self._facets.put(only, (time.monotonic(), found))
+            ended = time.monotonic()
+            engine = self.deployment.endpoint is not None
+            age = (ended - began) * FACET_SHARE if engine else FACET_SECONDS
+            known = self._facets.put(only, (ended + age, found))
         return known[1]
 
     def read_ahead(self, most: int) -> None:

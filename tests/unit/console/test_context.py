@@ -17,6 +17,8 @@ from starlette.testclient import TestClient
 from darkroom_ops.console import context
 from darkroom_ops.console.context import Context, clock
 from darkroom_ops.console.routes import create
+from darkroom_ops.executions.facets import TOTAL
+from darkroom_ops.executions.listed import Filter, Listed
 from tests.unit.console.conftest import BASE, TOKEN, Stack
 from tests.unit.recorded import at, recorded
 
@@ -49,6 +51,39 @@ def test_what_first_pages_need_is_read_ahead(
     context.read_ahead(most)
     assert len(taken) == read_
     assert looked == [True]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "moments"),
+    [
+        (None, {2.9: 1, 3.2: 2}),  # AWS is asked again after three seconds
+        ("http://127.0.0.1:4599", {0.9: 1, 1.2: 2}),  # counting takes 0.1 s
+    ],
+)
+def test_counts_of_an_engine_are_as_new_as_counting_allows(
+    context: Context, stack: Any, monkeypatch: pytest.MonkeyPatch, endpoint: str | None,
+    moments: dict[float, int],
+) -> None:  # fmt: skip
+    stack.endpoint = endpoint
+    now, running = [100.0], Listed(**{**dict.fromkeys(Listed.__struct_fields__), "arn": "a",
+                                      "status": "RUNNING", "started": at(0)})  # fmt: skip
+    found: list[Listed] = []
+
+    def each(**_: Any) -> Iterator[Listed]:
+        now[0] += 0.1
+        found.append(running)
+        return iter(found)
+
+    context.executions.each = each  # type: ignore[method-assign, assignment]
+    clock = SimpleNamespace(monotonic=lambda: now[0])  # this module's only: others look on theirs
+    monkeypatch.setattr("darkroom_ops.console.context.time", clock)
+    assert context.facets(Filter(), wait=False) == {}
+    context.facets(Filter())
+    for later, count in moments.items():
+        now[0] = 100.1 + later
+        assert context.facets(Filter())[TOTAL][TOTAL] == count
+    now[0] += 60
+    assert context.facets(Filter(), wait=False)[TOTAL][TOTAL] == 2
 
 
 @pytest.fixture
