@@ -6,6 +6,7 @@ import base64
 import hashlib
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import MagicMock
 
@@ -445,7 +446,7 @@ def test_a_client_tries_three_times_more_and_leaves_longer_waits_to_the_state_ma
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "any")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
-    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
     storage, sent = Objects(), []
 
     def unavailable(request: Any, **_: Any) -> AWSResponse:
@@ -465,7 +466,8 @@ def test_parameters_are_kept_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> No
         {"Parameter": {"Value": "two"}},
     ]
     now = 1000.0
-    monkeypatch.setattr("darkroom.aws.parameters.time.monotonic", lambda: now)
+    clock = SimpleNamespace(monotonic=lambda: now)
+    monkeypatch.setattr("darkroom.aws.parameters.time", clock)
     parameters = Parameters(client)
     assert [parameters.read("/p"), parameters.read("/p")] == ["one", "one"]
     now += 59.9

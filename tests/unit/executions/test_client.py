@@ -761,8 +761,8 @@ def test_a_look_ends_when_patience_does_and_goes_on_from_there(
     client: StepFunctions, executions: Executions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client.executions[90] = execution(90, "FAILED")
-    clock = itertools.count()
-    monkeypatch.setattr("darkroom_ops.executions.client.time.monotonic", lambda: next(clock))
+    clock = SimpleNamespace(monotonic=itertools.count().__next__)
+    monkeypatch.setattr("darkroom_ops.executions.client.time", clock)
     only = Filter(text="/90.jpg")
 
     page = executions.recent(only=only, patience=10)
