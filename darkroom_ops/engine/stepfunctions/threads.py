@@ -34,7 +34,8 @@ class Thread:
         except IndexError:
             jobs: queue.SimpleQueue[Thread] = queue.SimpleQueue()
             jobs.put(self)
-            threading.Thread(target=_work, args=(jobs,), name="states", daemon=True).start()
+            work = threading.Thread(target=_work, args=(jobs, _idle), name="states", daemon=True)
+            work.start()
 
     def join(self, timeout: float | None = None) -> None:
         """Wait for its end."""
@@ -67,16 +68,16 @@ _idle: list[queue.SimpleQueue[Thread]] = []
 """How idle threads are reached; the last to become idle is the first to run again."""
 
 
-def _work(jobs: queue.SimpleQueue[Thread]) -> None:
+def _work(jobs: queue.SimpleQueue[Thread], idle: list[queue.SimpleQueue[Thread]]) -> None:
     while True:
         try:
             job = jobs.get(timeout=IDLE_SECONDS)
         except queue.Empty:
             try:
-                _idle.remove(jobs)
+                idle.remove(jobs)
             except ValueError:  # somebody has just taken it, and will say what to run
                 continue
             return
         job.run()
         del job  # which holds what it ran
-        _idle.append(jobs)
+        idle.append(jobs)
