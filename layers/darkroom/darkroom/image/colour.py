@@ -7,7 +7,7 @@ from typing import Any
 
 from darkroom.image import spaces
 from darkroom.image.icc import is_srgb, told
-from darkroom.image.spaces import DEEP
+from darkroom.image.spaces import DEEP, Space
 from darkroom.image.vips import vips
 
 _MEASURED = frozenset({"lab", "labs", "lch", "xyz", "scrgb", "yxy"})
@@ -56,6 +56,16 @@ def with_profile(image: Any, profile: bytes) -> Any:
     image = image.copy()
     image.set_type(vips().GValue.blob_type, "icc-profile-data", profile)
     return image
+
+
+def with_colours(image: Any, profile: bytes | None, space: Space, bits: int = 16) -> Any:
+    """Return an image whose colours are those of a profile, or if it has none, of a space.
+
+    Of 16 bits only the upper ones may be used.
+    """
+    if profile:
+        return with_profile(image, profile)
+    return image if space.usual else spaces.to_srgb(image, space, bits)
 
 
 def _kind(image: Any) -> tuple[str, int, str]:

@@ -18,7 +18,7 @@ from darkroom.image.colour import profile_of
 from darkroom.image.input import jpeg, openers, webp
 from darkroom.image.input.openers import open_image
 from darkroom.image.input.page import Opened
-from darkroom.image.input.png import _apng_frames
+from darkroom.image.input.png import _apng_frames, _chunks
 from darkroom.image.input.sniff import sniff
 from darkroom.image.metadata import read_credit
 from darkroom.image.vips import vips
@@ -191,7 +191,7 @@ def animated(*before: tuple[bytes, bytes], after: bytes = b"") -> bytes:
     ],
 )
 def test_the_frames_of_a_png_are_those_that_it_promises(data: bytes, frames: int) -> None:
-    assert _apng_frames(data) == frames
+    assert _apng_frames(_chunks(data)) == frames
 
 
 def test_a_drawings_pixels_are_limited_too() -> None:
@@ -395,7 +395,8 @@ class Heif:
 
     def __init__(self, mode: str, *, padding: int = 0, **info: Any) -> None:
         channels, _, deep = mode.partition(";")
-        self.mode, self.info, self.stride = mode, info, 2 * len(channels) * (2 if deep else 1)
+        self.mode, self.info = mode, {"bit_depth": 16 if deep else 8, **info}
+        self.stride = 2 * len(channels) * (2 if deep else 1)
         self.data = bytes(range(1, self.stride + 1))
         self.stride += padding
 

@@ -7,12 +7,12 @@ import re
 from typing import Any
 
 from darkroom.contract.limits import Limits, check_count, check_memory, check_sizes
-from darkroom.image.colour import profile_of, with_profile
+from darkroom.image.colour import profile_of, with_colours
 from darkroom.image.geometry import Size
 from darkroom.image.input.boxes import described, frames, space
 from darkroom.image.input.page import SEQUENTIAL, Data, Opened, Page, exif, size_of, source
 from darkroom.image.pixels import from_bytes
-from darkroom.image.spaces import Space, to_srgb
+from darkroom.image.spaces import Space
 from darkroom.image.vips import vips
 
 _CONFIGURATION = re.compile(rb"av1C\x81.(.)", re.DOTALL)
@@ -39,8 +39,7 @@ def read(data: Data, limits: Limits) -> Opened:
     check_sizes([size] * count, limits)
     planes = [ord(found[1]) for found in _CONFIGURATION.finditer(data)]
     _check_memory(size, planes, told, limits)
-    if not told.usual and not profile_of(image):
-        image = to_srgb(image, told, int(image.get("bits-per-sample")))
+    image = with_colours(image, profile_of(image), told, int(image.get("bits-per-sample")))
     # The container turns the image itself (irot, imir); EXIF orientation is only a note in it.
     page = Page(size, lambda _: image)
     if any(plane & _ONE_PLANE for plane in planes):
@@ -72,10 +71,7 @@ def _by_pillow(data: Data, page: Page, told: Space) -> Page:
 
     def draw(_: Size) -> Any:
         image = from_bytes(picture.tobytes(), picture.size, len(picture.mode))
-        profile = picture.info.get("icc_profile")
-        if profile:
-            return with_profile(image, profile)
-        return image if told.usual else to_srgb(image, told)
+        return with_colours(image, picture.info.get("icc_profile"), told)
 
     # Pillow keeps irot and imir as an orientation.
     turned = Page(picture.size, draw, picture.getexif().get(ExifTags.Base.Orientation, 1))

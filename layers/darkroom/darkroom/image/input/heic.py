@@ -6,11 +6,10 @@ from typing import Any
 
 from darkroom.contract.errors import CorruptImage
 from darkroom.contract.limits import Limits, check_memory, check_sizes
-from darkroom.image.colour import with_profile
+from darkroom.image.colour import with_colours
 from darkroom.image.geometry import Size
 from darkroom.image.input.boxes import described, items, space
 from darkroom.image.input.page import Data, Opened, Page, unsupported
-from darkroom.image.spaces import to_srgb
 from darkroom.image.vips import vips
 
 _OTHER_CODINGS = {
@@ -61,10 +60,8 @@ def read(data: Data, limits: Limits) -> Opened:
         image = image.copy(interpretation=interpretation)
         if "a" in picture.mode:
             image = image.unpremultiply().linear(1, 0.5).cast(kind)
-        profile = picture.info.get("icc_profile")
-        if profile:
-            return with_profile(image, profile)
-        return image if told.usual else to_srgb(image, told, picture.info["bit_depth"])
+        profile, bits = picture.info.get("icc_profile"), picture.info["bit_depth"]
+        return with_colours(image, profile, told, bits)
 
     exif = picture.info.get("exif") or b""
     return Opened("heic", (Page(picture.size, draw),), exif=exif)

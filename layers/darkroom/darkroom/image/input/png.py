@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import struct
 import zlib
+from collections import defaultdict
 from typing import Any
 
 from darkroom.contract.limits import MIB, Limits, check_count, check_sizes
@@ -32,6 +33,11 @@ from darkroom.image.spaces import (
 )
 from darkroom.image.vips import vips
 
+Chunks = defaultdict[bytes, bytes]
+"""What chunks hold, by their kinds; nothing where there is none."""
+
+_READ = frozenset({b"acTL", b"cICP", b"cLLI", b"iCCP", b"sRGB", b"gAMA", b"cHRM"})
+
 MAX_PROFILE = 4 * MIB
 """A profile's length, when it is unpacked; a press's may have 3 MB."""
 
@@ -51,17 +57,19 @@ _SAME = 0.0005
 def read(data: Data, limits: Limits) -> Opened:
     """Read the header; see :func:`darkroom.image.input.openers.open_image`."""
     image = vips().Image.pngload_source(source(data), **SEQUENTIAL)
-    frames = _apng_frames(data)
+    chunks = _chunks(data)
+    frames = _apng_frames(chunks)
     check_count(frames, "frames", limits)
     check_sizes([size_of(image)] * frames, limits)
-    numbered = _numbered(data)
+    numbered = _numbered(chunks)
     told = numbered or Space()
     if numbered:
         image = image.copy()
         image.remove("icc-profile-data")
     elif not profile_of(image):
-        profile = _profile(data)
-        image, told = (with_profile(image, profile), told) if profile else (image, _measured(data))
+        profile = _profile(chunks)
+        told = Space() if profile else _measured(chunks)
+        image = with_profile(image, profile) if profile else image
 
     def draw(_: Size) -> Any:
         return image if told.usual else to_srgb(image, told)
@@ -77,38 +85,38 @@ def read(data: Data, limits: Limits) -> Opened:
     )
 
 
-def _apng_frames(data: Data) -> int:
+def _apng_frames(chunks: Chunks) -> int:
     """Return the number of frames that an acTL chunk promises (PNG 3, 11.3.4.1)."""
-    return max(1, int.from_bytes(_chunk(data, b"acTL")[:4], "big"))
+    return max(1, int.from_bytes(chunks[b"acTL"][:4], "big"))
 
 
-def _numbered(data: Data) -> Space | None:
+def _numbered(chunks: Chunks) -> Space | None:
     """Return the space that a cICP chunk means, if any; it goes before all else (PNG 3, 4.3)."""
-    brightest = int.from_bytes(_chunk(data, b"cLLI")[:4], "big") / 10_000
-    return by_numbers(_chunk(data, b"cICP"), brightest)
+    brightest = int.from_bytes(chunks[b"cLLI"][:4], "big") / 10_000
+    return by_numbers(chunks[b"cICP"], brightest)
 
 
-def _profile(data: Data) -> bytes:
+def _profile(chunks: Chunks) -> bytes:
     """Return the profile that an iCCP chunk holds (PNG 3, 11.3.2.3), whatever libpng says of it.
 
     It drops those whose length is off by some bytes or whose name is none; browsers follow them.
     """
-    _, _, packed = _chunk(data, b"iCCP").partition(b"\0")
+    _, _, packed = chunks[b"iCCP"].partition(b"\0")
     with contextlib.suppress(zlib.error):
         return zlib.decompressobj().decompress(packed[1:], MAX_PROFILE)
     return b""
 
 
-def _measured(data: Data) -> Space:
+def _measured(chunks: Chunks) -> Space:
     """Return the space that gAMA and cHRM mean (PNG 3, 11.3.2.1 and 11.3.2.2), where not sRGB.
 
     As in browsers, coordinates count only beside a power.
     """
-    value = int.from_bytes(_chunk(data, b"gAMA")[:4], "big")
+    value = int.from_bytes(chunks[b"gAMA"][:4], "big")
     possible = USUAL_GAMMA / _FAR <= value <= USUAL_GAMMA * _FAR
-    if not possible or _chunk(data, b"sRGB"):
+    if not possible or chunks[b"sRGB"]:
         return Space()
-    primaries = _coordinates(_chunk(data, b"cHRM"))
+    primaries = _coordinates(chunks[b"cHRM"])
     if primaries == SRGB and abs(value - USUAL_GAMMA) <= USUAL_GAMMA * _NEAR:
         return Space()
     return Space(primaries, power(_ONE / value))
@@ -123,14 +131,15 @@ def _coordinates(chunk: bytes) -> Coordinates:
     return SRGB if same or not spans(found) else found
 
 
-def _chunk(data: Data, wanted: bytes) -> bytes:
-    """Return what the first chunk of a kind before the pixels holds, or nothing."""
+def _chunks(data: Data) -> Chunks:
+    """Return what the first chunk of each kind before the pixels holds."""
+    found: Chunks = defaultdict(bytes)
     at = 8
     while at + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
         if kind in {b"IDAT", b"IEND"}:
             break
-        if kind == wanted:
-            return bytes(data[at + 8 : at + 8 + length])
+        if kind in _READ and kind not in found:
+            found[kind] = bytes(data[at + 8 : at + 8 + length])
         at += 12 + int(length)
-    return b""
+    return found
