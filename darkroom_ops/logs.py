@@ -89,14 +89,12 @@ def of_state(run: StateRun, lines: list[LogLine], states: Iterable[StateRun]) ->
     earlier = any(each.exited is not None and each.exited <= run.entered for each in others)
     until = min((each.entered for each in others if each.entered >= ended), default=None)
     began: dict[object, datetime.datetime] = {}
-    for line in lines:
-        request = line.fields.get("function_request_id")
-        began[request] = min(line.time, began.get(request, line.time))
-    made = {
-        line.fields.get("function_request_id"): result.get("name")
-        for line in lines
-        if isinstance(result := line.fields.get("result"), dict)
-    }
+    made: dict[object, object] = {}
+    for line in lines:  # the oldest first
+        request, result = line.fields.get("function_request_id"), line.fields.get("result")
+        began.setdefault(request, line.time)
+        if isinstance(result, dict):
+            made[request] = result.get("name")
     for line in lines:
         request = line.fields.get("function_request_id")
         name, time = made.get(request), began[request] if request else line.time

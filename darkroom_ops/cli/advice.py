@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from darkroom.contract.advice import STATUS_ERRORS, Action, advise
+from darkroom.contract.advice import Action, advise
 from rich.text import Text
 
 from darkroom_ops import logs
@@ -10,13 +10,14 @@ from darkroom_ops.cli import address
 from darkroom_ops.deployment import Deployment
 from darkroom_ops.executions.model import Execution
 from darkroom_ops.present import words
+from darkroom_ops.present.outcomes import error_of
 from darkroom_ops.present.reasons import reason
 
 
 def failure(deployment: Deployment, execution: Execution) -> Text:
     """Return why an execution failed, in words."""
-    state, status = execution.failed_state, execution.status
-    text = Text(words.plain(execution.error or STATUS_ERRORS.get(status, status)), "red")
+    state = execution.failed_state
+    text = Text(words.plain(error_of(execution)), "red")
     text.append(f" in step {state.name}" if state else "", "default")
     cause = reason(execution, logs.memory(deployment, execution))
     text.append(f"\n{words.plain(cause)}" if cause else "", "default")

@@ -41,8 +41,20 @@ class _Ended(Protocol):
     def outcome(self) -> str | None: ...
 
 
+class _Failed(Protocol):
+    @property
+    def status(self) -> str: ...
+    @property
+    def error(self) -> str | None: ...
+
+
 def ending(execution: _Ended) -> str:
     """Return the outcome; else, of what timed out, was stopped or runs, the status."""
     if execution.status in STATUS_ERRORS:
         return execution.status
     return execution.outcome or execution.status
+
+
+def error_of(execution: _Failed) -> str:
+    """Return the error; else, of what timed out or was stopped, what an alert would call it."""
+    return execution.error or STATUS_ERRORS.get(execution.status, execution.status)

@@ -25,7 +25,7 @@ from darkroom_ops.executions.history import StateRun, latest, message_of, parsed
 from darkroom_ops.executions.model import Execution
 from darkroom_ops.executions.watch import history
 from darkroom_ops.present import words
-from darkroom_ops.present.outcomes import ending
+from darkroom_ops.present.outcomes import ending, error_of
 from darkroom_ops.present.reasons import reason
 
 EVENTS = 200
@@ -91,7 +91,7 @@ def failure(execution: Execution, memory: str = "") -> dict[str, Any] | None:
     if execution.status not in {"FAILED", *STATUS_ERRORS}:
         return None
     return {
-        "error": execution.error or STATUS_ERRORS.get(execution.status, execution.status),
+        "error": error_of(execution),
         "state": execution.failed_state,
         "cause": reason(execution, memory) or "It gave no reason.",
         "advice": advise(execution.error or "", caught=execution.caught),
