@@ -6,6 +6,7 @@ one whose fault waits.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import threading
@@ -19,11 +20,12 @@ from moto.stepfunctions.responses import StepFunctionResponse
 
 from darkroom_ops.engine import backends
 from darkroom_ops.engine.inbox import Inbox
-from darkroom_ops.engine.moto import hook
+from darkroom_ops.engine.moto import hook, hooks
 from darkroom_ops.engine.permissions import Call
 from darkroom_ops.engine.signatures import Keys
 from darkroom_ops.engine.stepfunctions.retries import RetryWaits
 from darkroom_ops.engine.stepfunctions.task_faults import Fault, Faults
+from tests.support.aws import client, empty_account
 
 Json = dict[str, Any]
 
@@ -131,6 +133,31 @@ class Lab:
             for event in self.history(execution)
             if event["type"].endswith("StateEntered")
         ]
+
+
+@contextlib.contextmanager
+def hooked(lab: Lab) -> Iterator[None]:
+    """Give boto3 an empty account of moto with the hooks."""
+    with empty_account():
+        hooks.install(lab.services)
+        try:
+            yield
+        finally:
+            hooks.uninstall()
+
+
+def made_table(*items: Json) -> Any:
+    """Return a client with a table ``t`` of these items."""
+    made = client("dynamodb")
+    made.create_table(
+        TableName="t",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    for item in items:
+        made.put_item(TableName="t", Item=item)
+    return made
 
 
 class Held:

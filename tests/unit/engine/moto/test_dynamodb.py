@@ -22,9 +22,9 @@ from moto.dynamodb.parsing.ast_nodes import (
 from moto.dynamodb.parsing.executors import UpdateExpressionExecutor
 from moto.dynamodb.parsing.expressions import ExpressionTokenizer, UpdateExpressionParser
 
-from darkroom_ops.engine.moto import dynamodb, hooks
-from tests.support.aws import client, empty_account
-from tests.unit.engine.moto.lab import Json, Lab
+from darkroom_ops.engine.moto import dynamodb
+from tests.support.aws import empty_account
+from tests.unit.engine.moto.lab import Json, Lab, hooked, made_table
 from tests.unit.engine.moto.probes import probe
 
 ITEM: Json = {
@@ -41,22 +41,8 @@ ITEM: Json = {
 @pytest.fixture
 def table(lab: Lab) -> Any:
     """A client with a table of one item."""
-    with empty_account():
-        hooks.install(lab.services)
-        yield made_table()
-        hooks.uninstall()
-
-
-def made_table() -> Any:
-    made = client("dynamodb")
-    made.create_table(
-        TableName="t",
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    made.put_item(TableName="t", Item=ITEM)
-    return made
+    with hooked(lab):
+        yield made_table(ITEM)
 
 
 def update(table: Any, expression: str, **values: Any) -> Json:
@@ -148,13 +134,10 @@ def outcome(table: Any, expression: str) -> object:
 def test_updates_have_the_outcomes_of_plain_moto(lab: Lab) -> None:
     """Whatever moto has validated before, and of what there is then, or is no more."""
     outcomes = []
-    for installs in (False, True):
-        with empty_account():
-            if installs:
-                hooks.install(lab.services)
-            table = made_table()
+    for account in (empty_account(), hooked(lab)):
+        with account:
+            table = made_table(ITEM)
             outcomes.append([outcome(table, each) for each in UPDATES * 3])
-            hooks.uninstall()
     plain, ours = outcomes
     assert ours == plain
     assert 0 < sum(isinstance(each, str) for each in plain) < len(plain) / 2
@@ -389,7 +372,7 @@ def test_plain_moto_reads_an_expression_every_time() -> bool:
 
 @probe(dynamodb.update)
 def test_plain_moto_walks_through_an_expression_for_every_update() -> bool:
-    return walks(made_table(), 2) > 10
+    return walks(made_table(ITEM), 2) > 10
 
 
 @probe(dynamodb.execute)
@@ -404,7 +387,7 @@ def test_plain_moto_executes_an_expression() -> bool:
 
 @probe(dynamodb.serialize_structure)
 def test_plain_moto_looks_for_every_type_in_every_value() -> bool:
-    table = made_table()
+    table = made_table(ITEM)
     look = ResponseSerializer.get_value
     with patch.object(ResponseSerializer, "get_value", autospec=True, side_effect=look) as looked:
         table.get_item(TableName="t", Key={"id": {"S": "a"}})

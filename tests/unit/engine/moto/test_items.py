@@ -15,10 +15,9 @@ from moto.dynamodb.models.dynamo_type import DynamoType, Item
 
 from darkroom_ops.engine.data.store import Entry
 from darkroom_ops.engine.inbox import Inbox
-from darkroom_ops.engine.moto import hooks, items
+from darkroom_ops.engine.moto import items
 from darkroom_ops.engine.moto.state import EngineState
-from tests.support.aws import client, empty_account
-from tests.unit.engine.moto.lab import REGION, Json, Lab
+from tests.unit.engine.moto.lab import REGION, Json, Lab, hooked, made_table
 from tests.unit.engine.moto.probes import probe
 
 KEYS = ("a", "ü", "\n\U0001f4f7")
@@ -34,23 +33,8 @@ SAID: Json = {
 @pytest.fixture
 def table(lab: Lab) -> Any:
     """A client with a table of an item for each key."""
-    with empty_account():
-        hooks.install(lab.services)
-        yield made_table()
-        hooks.uninstall()
-
-
-def made_table() -> Any:
-    made = client("dynamodb")
-    made.create_table(
-        TableName="t",
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    for key in KEYS:
-        made.put_item(TableName="t", Item={"id": {"S": key}, **SAID})
-    return made
+    with hooked(lab):
+        yield made_table(*({"id": {"S": key}, **SAID} for key in KEYS))
 
 
 def at(key: str) -> Json:
@@ -128,7 +112,7 @@ def test_what_is_kept_of_an_item_is_made_anew_only_when_it_is_written(table: Any
 
 
 def aliased() -> bool:
-    table = made_table()
+    table = made_table(*({"id": {"S": key}, **SAID} for key in KEYS))
     table.update_item(**at("a"), UpdateExpression="SET copied = nested")
     table.update_item(**at("a"), UpdateExpression="REMOVE nested.#l", **LIST)
     return bool(table.get_item(**at("a"))["Item"]["copied"] == {"M": {}})
@@ -138,10 +122,8 @@ LIST = {"ExpressionAttributeNames": {"#l": "list"}}
 
 
 def test_a_value_that_is_set_to_another_is_a_copy(lab: Lab) -> None:
-    with empty_account():
-        hooks.install(lab.services)
+    with hooked(lab):
         assert not aliased()
-        hooks.uninstall()
 
 
 @probe(items.update_item)
@@ -151,5 +133,5 @@ def test_plain_moto_changes_a_value_together_with_what_it_was_set_to() -> bool:
 
 @probe(items.table)
 def test_plain_moto_holds_its_items() -> bool:
-    made_table()
+    made_table({"id": {"S": "a"}, **SAID})
     return any(isinstance(each, Item) for each in moto_table().items.values())

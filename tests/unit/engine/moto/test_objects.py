@@ -16,10 +16,10 @@ from botocore.config import Config
 from moto.s3.models import FakeKey, s3_backends
 from moto.utilities.tagging_service import TaggingService
 
-from darkroom_ops.engine.moto import hooks, objects
+from darkroom_ops.engine.moto import objects
 from darkroom_ops.engine.spool import Spooled
 from tests.support.aws import empty_account
-from tests.unit.engine.moto.lab import ACCOUNT, Json, Lab
+from tests.unit.engine.moto.lab import ACCOUNT, Json, Lab, hooked
 from tests.unit.engine.moto.probes import probe
 
 
@@ -151,8 +151,7 @@ PATHS = Config(s3={"addressing_style": "path"})
 
 
 def test_versions_are_listed_and_read_after_many_uploads(lab: Lab) -> None:
-    with empty_account():
-        hooks.install(lab.services)
+    with hooked(lab):
         s3 = boto3.client("s3", region_name="us-east-1", config=PATHS)
         s3.create_bucket(Bucket="kept")
         s3.put_bucket_versioning(Bucket="kept", VersioningConfiguration={"Status": "Enabled"})
@@ -172,7 +171,6 @@ def test_versions_are_listed_and_read_after_many_uploads(lab: Lab) -> None:
         for each in listed:
             s3.delete_object(Bucket="kept", Key=each["Key"], VersionId=each["VersionId"])
         assert "Versions" not in s3.list_object_versions(Bucket="kept")
-        hooks.uninstall()
     numbers = [int(each["Metadata"]["number"]) for each in got]
     assert sorted(numbers) == list(range(20))
     assert [each["Body"].read() for each in got] == [bytes([n]) * n for n in numbers]
@@ -222,12 +220,10 @@ def written_and_read_back(s3: Any) -> tuple[int, list[tuple[str, str, bytes]]]:
 
 
 def test_a_copy_shares_its_bytes_and_outlives_what_it_is_of(lab: Lab) -> None:
-    with empty_account():
-        hooks.install(lab.services)
+    with hooked(lab):
         s3 = boto3.client("s3", region_name="us-east-1", config=PATHS)
         written, copies = written_and_read_back(s3)
         other = s3.get_object(Bucket="kept", Key="whole")["Body"].read()
-        hooks.uninstall()
     assert (written, other) == (0, b"other")
     assert [body for _, _, body in copies] == [b"whole", b"parts"]
     with empty_account():

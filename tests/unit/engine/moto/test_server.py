@@ -42,12 +42,11 @@ from moto.sqs.responses import SQSResponse
 from moto.utilities import utils as moto_utilities
 from werkzeug.test import run_wsgi_app
 
-from darkroom_ops.engine.moto import hooks, server
+from darkroom_ops.engine.moto import server
 from darkroom_ops.engine.protocols import FORM, read
 from tests.support import stack
-from tests.support.aws import empty_account
 from tests.unit.engine.api import request, signed
-from tests.unit.engine.moto.lab import ACCOUNT, Lab
+from tests.unit.engine.moto.lab import ACCOUNT, Lab, hooked
 from tests.unit.engine.moto.probes import probe
 
 
@@ -315,13 +314,9 @@ def answer(lab: Lab) -> Iterator[Callable[..., tuple[int, dict[str, str], bytes]
         return int(status.split()[0]), dict(headers), b"".join(body)
 
     applications = server.applications()
-    with empty_account():
-        hooks.install(lab.services)
-        try:
-            assert call("PUT", "/photos")[0] == 200
-            yield call
-        finally:
-            hooks.uninstall()
+    with hooked(lab):
+        assert call("PUT", "/photos")[0] == 200
+        yield call
 
 
 def test_a_call_is_answered_by_the_service_that_it_is_signed_for(answer: Any) -> None:
