@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import datetime
 import json
 from typing import TYPE_CHECKING, Annotated
@@ -234,10 +235,9 @@ def _shortened(text: str, cells: int) -> str:
     """Return a text of at most so many cells, with dots for what was cut from its middle."""
     from darkroom.contract.text import shortened
 
-    limit = len(text)
-    while limit > len("...") and _cells(shortened(text, limit)) > cells:
-        limit -= 1
-    return shortened(text, limit)
+    limits = range(len(text), len("..."), -1)
+    fits = bisect.bisect_left(limits, -cells, key=lambda limit: -_cells(shortened(text, limit)))
+    return shortened(text, len(text) - fits)
 
 
 def short_names(names: list[str]) -> list[str]:

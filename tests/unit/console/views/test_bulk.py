@@ -184,29 +184,24 @@ def test_what_could_not_be_done_says_why(client: TestClient, lines: Lines) -> No
     assert ",not done,,An error occurred" in client.get(f"{address}/outcomes.csv").text
 
 
-def test_when_nothing_works_the_rest_is_not_tried(client: TestClient, lines: Lines) -> None:
-    lines.lines = [line(name) for name in "abcdefg"]
-    lines.refused = set("abcdefg")
-    address = begin(client, lines)
-    client.post(f"{address}/begin", data={"reason": "no"}, headers=OURS)
-    wait(lines, address)
-
-    said = text(client, address)
-    assert "Nothing was stopped 5 could not be stopped, 2 not tried." in said
-    assert "5 in a row could not be stopped, so the rest was not tried" in said
-
-
-def test_the_rest_is_not_tried_after_some_that_worked_either(
-    client: TestClient, lines: Lines
+@pytest.mark.parametrize(
+    ("refused", "told"),
+    [
+        ("abcdefg", "Nothing was stopped 5 could not be stopped, 2 not tried."),
+        ("bcdefg", "1 execution stopped 5 could not be stopped, 1 not tried."),
+    ],
+)
+def test_after_five_in_a_row_that_could_not_be_stopped_the_rest_is_not_tried(
+    client: TestClient, lines: Lines, refused: str, told: str
 ) -> None:
     lines.lines = [line(name) for name in "abcdefg"]
-    lines.refused = set("bcdefg")
+    lines.refused = set(refused)
     address = begin(client, lines)
     client.post(f"{address}/begin", data={"reason": "no"}, headers=OURS)
     wait(lines, address)
 
     said = text(client, address)
-    assert "1 execution stopped 5 could not be stopped, 1 not tried." in said
+    assert told in said
     assert "5 in a row could not be stopped, so the rest was not tried" in said
 
 

@@ -64,7 +64,7 @@ def space(meta: bytes, source_format: SourceFormat) -> Space:
         reason = f"its colours are coded as {_UNREAD[matrix]} (matrix {matrix})"
         raise unsupported(source_format, reason)
     light = next((each[4:6] for each in own if each[:4] == b"clli"), b"")
-    return by_number(primaries, curve, int.from_bytes(light, "big"))
+    return by_number(primaries, curve, _number(light))
 
 
 def _properties(meta: bytes) -> tuple[list[bytes], list[bytes]]:
@@ -112,7 +112,7 @@ def items(meta: bytes) -> set[bytes]:
 def frames(data: Data) -> int:
     """Return how many pictures the longest track of a film has; 1 where there is no film."""
     film = bytes(data[_boxes(data).get(b"moov", slice(0))])
-    return max((int.from_bytes(found[1], "big") for found in _SAMPLES.finditer(film)), default=1)
+    return max((_number(found[1]) for found in _SAMPLES.finditer(film)), default=1)
 
 
 def _boxes(data: Data) -> dict[bytes, slice]:
@@ -124,9 +124,9 @@ def _each(data: Data, at: int) -> Iterator[tuple[bytes, slice]]:
     """Return the kind of each box from a place on, and where it lies."""
     while at + 8 <= len(data):
         head = bytes(data[at : at + 16])
-        length, kind = int.from_bytes(head[:4], "big"), head[4:8]
+        length, kind = _number(head[:4]), head[4:8]
         if length == 1:
-            length = int.from_bytes(head[8:], "big")
+            length = _number(head[8:])
         end = at + max(8, length or len(data))
         yield kind, slice(at, end)
         at = end
