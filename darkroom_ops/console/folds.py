@@ -27,7 +27,7 @@ def folded(lines: Sequence[T], alike: Callable[[T], bool]) -> Iterator[tuple[boo
         if not same or last - first < LEAST:
             open_ += part
             continue
-        if open_ or first:
+        if open_:
             yield False, open_ + part[:first]
         yield True, part[first:last]
         open_ = part[last:]

@@ -16,15 +16,14 @@ from darkroom_ops.executions.history import StateRun, latest
 from darkroom_ops.executions.model import Execution
 
 Kind = Literal["next", "choice", "catch"]
-Status = Literal["waiting", "running", "retrying", "succeeded", "answered", "failed", "stopped"]
+Status = Literal["running", "retrying", "succeeded", "answered", "failed", "stopped"]
 
 GRAVEST: tuple[Status, ...] = (
-    "failed", "stopped", "retrying", "running", "answered", "succeeded", "waiting",
+    "failed", "stopped", "retrying", "running", "answered", "succeeded",
 )  # fmt: skip
 """Which status a state has when its Map items differ: the first of these that one of them has."""
 
 LABELS: dict[Status, str] = {
-    "waiting": "not entered",
     "running": "running",
     "retrying": "waits to try again",
     "succeeded": "succeeded",
@@ -208,12 +207,12 @@ def _shown(runs: Sequence[StateRun], execution: Execution) -> StateOverlay:
         Passage(run.id, label(run), status(run, execution), len(run.attempts)) for run in runs
     )
     gravest = next(each for each in GRAVEST if any(p.status == each for p in passages))
-    seconds = [run.seconds for run in runs]
+    seconds = [run.seconds for run in runs if run.seconds is not None]
     return StateOverlay(
         status=gravest,
         said=LABELS[gravest],
         retries=sum(run.retries for run in runs),
-        seconds=None if None in seconds else max(s for s in seconds if s is not None),
+        seconds=max(seconds) if len(seconds) == len(runs) else None,
         passages=passages,
     )
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from botocore.exceptions import BotoCoreError, ClientError
 from darkroom.contract.errors import DarkroomError
 from starlette.exceptions import HTTPException
@@ -51,13 +54,11 @@ def _explained(request: Request, error: Exception) -> Response:
     return problem(request, 502, "That did not work", explain(error) or str(error))
 
 
-def _refused(request: Request, error: Exception) -> Response:
-    code = error.status_code if isinstance(error, HTTPException) else 500
+def _refused(request: Request, error: HTTPException) -> Response:
     # What only takes a form is no page: an address that was typed, or a form's that was reloaded.
-    if code in (404, 405):
+    if (code := error.status_code) in (404, 405):
         return problem(request, code, "No such page", "There is nothing to see at this address.")
-    detail = error.detail if isinstance(error, HTTPException) else str(error)
-    return problem(request, code, "That is not possible", detail)
+    return problem(request, code, "That is not possible", error.detail)
 
 
 def _failed(request: Request, error: Exception) -> Response:
@@ -69,7 +70,7 @@ def _failed(request: Request, error: Exception) -> Response:
 
 _MISSING = {NoSuchExecution: "execution", NoSuchState: "state", NoSuchAction: "action"}
 
-HANDLERS = {
+HANDLERS: dict[type[Exception], Callable[[Request, Any], Response]] = {
     **dict.fromkeys(_MISSING, _not_found),
     **dict.fromkeys((NotDeployed, DarkroomError, ClientError, BotoCoreError), _explained),
     HTTPException: _refused,

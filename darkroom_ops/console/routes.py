@@ -32,7 +32,7 @@ _BULK = "/bulk/{id:str}"
 def create(context: Context, port: int, token: str) -> Starlette:
     """Return the application, for who has the token."""
     routes = [
-        Route("/", executions.show, name="executions"),
+        Route("/", executions.show),
         Route("/start", start.show),
         Route("/executions.csv", executions.as_csv),
         Route("/bulk", bulk.plan, methods=["POST"]),

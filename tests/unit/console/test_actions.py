@@ -28,6 +28,8 @@ def test_stopping_and_redriving(client: TestClient, stack: Any) -> None:
 def test_a_stop_says_why(client: TestClient, stack: Any) -> None:
     client.post("/executions/complete/stop", data={"reason": " wrong\nfolder "}, headers=OURS)
     assert stack.done.pop()[1]["cause"] == "wrong folder"
+    client.post("/executions/complete/stop", content=b"reason=a&reason=b", headers=OURS)
+    assert stack.done.pop()[1]["cause"] == "a"
     long = {"reason": "x" * 262_144}
     assert client.post("/executions/complete/stop", data=long, headers=OURS).status_code == 413
     assert stack.done == []
@@ -97,6 +99,7 @@ def test_a_re_run_takes_as_long_an_input_as_step_functions(client: TestClient, s
     nothing = client.post("/executions/complete/rerun", headers=OURS)
     assert nothing.status_code == 422
     assert "Expected JSON, but line 1, column 1 says otherwise" in nothing.text
+    assert "></textarea>" in nothing.text
     assert stack.done == [("start", GOOD)] * 2
     # Ends of lines count as one character, as Step Functions gets them.
     assert send(json.dumps(GOOD).ljust(262_143) + "\r\n").status_code == 303

@@ -19,6 +19,8 @@ from darkroom_ops.console.folds import folded
         ("abcdefgH", ["(abcd)", "efgH"]),
         ("AbcdefghijK", ["AbcdefghijK"]),
         ("AbcdefghijkL", ["Abcd", "(efgh)", "ijkL"]),
+        ("ABCDEFGHIJKL", ["ABCDEFGHIJKL"]),
+        ("abcdefghIJKLMNOPqrstuvwx", ["(abcde)", "fghIJKLMNOPqrs", "(tuvwx)"]),
         ("ABcdefghijklMNo", ["ABcde", "(fghi)", "jklMNo"]),
     ],
 )

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from darkroom_ops.console import graph
+from darkroom_ops.executions.history import Attempt
 from tests.conftest import ROOT
 from tests.support.reading import parsed
-from tests.unit.recorded import partly, recorded
+from tests.unit.console.conftest import passage
+from tests.unit.recorded import at, partly, recorded
 
 ASL = parsed((ROOT / "statemachine/image_pipeline.asl.yaml").read_text())
 MACHINE = graph.read(ASL)
@@ -55,25 +57,146 @@ def test_what_a_failure_beside_it_aborted_does_not_run_on() -> None:
     assert {graph.status(s, execution) for s in bare} == {"stopped"}
 
 
-def test_choices_and_the_older_name_of_a_processor_are_read() -> None:
-    scope = graph.read(
-        {
-            "StartAt": "Ask",
-            "States": {
-                "Ask": {"Type": "Choice", "Choices": [{"Next": "Each"}], "Default": "No"},
-                "Each": {
-                    "Type": "Map",
-                    "Iterator": {"StartAt": "One", "States": {"One": {"Type": "Pass"}}},
-                },
-                "No": {"Type": "Fail"},
-            },
-        }
+CALL = Attempt("lambda:invoke", "f", "", at(0), at(1))
+LEFT_OPEN = dataclasses.replace(CALL, ended=None)
+REFUSED = dataclasses.replace(CALL, error="StorageError")
+
+
+@pytest.mark.parametrize(
+    ("changed", "ended", "expected"),
+    [
+        ({"exited": None, "attempts": ()}, None, "running"),
+        ({"exited": None, "attempts": (REFUSED, LEFT_OPEN)}, None, "running"),
+        ({"exited": None, "attempts": (CALL, REFUSED)}, None, "waits to try again"),
+        ({"attempts": (REFUSED, CALL)}, None, "succeeded"),
+        ({"attempts": ()}, None, "succeeded"),
+        (
+            {"error": "DynamoDB.ConditionalCheckFailedException"},
+            None,
+            "answered: another execution has it",
+        ),
+        ({"error": "CorruptImage"}, None, "failed"),
+        ({"type": "Fail"}, "FAILED", "failed"),
+        ({"type": "Fail", "exited": None}, "FAILED", "failed"),
+        ({"exited": None, "error": "CorruptImage"}, "FAILED", "failed"),
+        ({"exited": None}, "FAILED", "stopped"),
+        ({"aborted": True}, None, "stopped"),
+        ({"attempts": (CALL, LEFT_OPEN)}, None, "stopped"),
+        ({"output": None}, "ABORTED", "stopped"),  # it was left, but not by itself
+        ({"output": None}, "TIMED_OUT", "stopped"),
+        ({}, "ABORTED", "succeeded"),
+        ({"output": None}, "FAILED", "succeeded"),
+    ],
+)
+def test_how_a_passage_fared(changed: dict[str, Any], ended: str | None, expected: str) -> None:
+    execution = dataclasses.replace(
+        recorded("complete"), status=ended or "RUNNING", states=(passage(1, **changed),)
     )
+    assert graph.overlay(MACHINE, execution).nodes["Prepare"].said == expected
+
+
+@pytest.mark.parametrize(
+    ("items", "expected"),
+    [
+        # As (number, seconds, error); the gravest counts.
+        ([(1, 2, None), (2, 5, None), (3, 4, None)], ("succeeded", 5)),
+        ([(1, 2, None), (2, 5, "DynamoDB.ConditionalCheckFailedException")], ("answered", 5)),
+        ([(1, None, None), (2, 5, "DynamoDB.ConditionalCheckFailedException")], ("running", None)),
+        ([(1, None, None), (2, None, "wait")], ("retrying", None)),
+        ([(1, None, "wait"), (2, 1, "abort")], ("stopped", None)),
+        ([(1, 1, "abort"), (2, 3, "CorruptImage")], ("failed", 3)),
+    ],
+)
+def test_of_several_items_the_gravest_and_the_longest_is_shown(
+    items: list[tuple[int, float | None, str | None]], expected: tuple[str, float | None]
+) -> None:
+    runs = [
+        passage(
+            number, exited=None if seconds is None else at(seconds), item=number, parent=9,
+            attempts=(CALL, REFUSED if error == "wait" else CALL), aborted=error == "abort",
+            error=None if error in {"wait", "abort"} else error,
+        )
+        for number, seconds, error in items
+    ]  # fmt: skip
+    around = passage(9, "Archive")
+    execution = dataclasses.replace(recorded("complete"), status="RUNNING", states=(around, *runs))
+    for states in (runs, runs[::-1]):
+        execution = dataclasses.replace(execution, states=(around, *states))
+        shown = graph.overlay(MACHINE, execution).nodes["Prepare"]
+        assert (shown.status, shown.seconds) == expected
+        assert shown.retries == len(items)
+        assert {(p.id, p.label, p.attempts) for p in shown.passages} == {
+            (number, f"item {number}", 2) for number, *_ in items
+        }
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "way"),
+    [
+        ({}, {}, "next"),
+        ({"error": "X"}, {}, "catch"),
+        ({"exited": None}, {}, None),
+        ({"exited": None, "error": "X"}, {}, None),
+        ({"aborted": True}, {}, None),
+        ({"aborted": True, "error": "X"}, {}, None),
+        ({}, {"entered": at(0.5)}, None),  # it was entered before the other was left
+        ({}, {"entered": at(3)}, "next"),
+        ({"item": 0}, {"item": 0}, "next"),
+        ({"item": 0}, {"item": 1}, None),  # another item's
+    ],
+)
+def test_a_transition_was_taken_when_one_was_left_and_the_next_entered(
+    source: dict[str, Any], target: dict[str, Any], way: str | None
+) -> None:
+    ways = {"Next": "B", "Catch": [{"Next": "B"}]}
+    inside = {"StartAt": "A", "States": {"A": {"Type": "Pass", **ways}, "B": {"Type": "Pass"}}}
+    machine = {"StartAt": "Each", "States": {"Each": {"Type": "Map", "ItemProcessor": inside}}}
+    states = (
+        passage(1, "Each", entered=at(0), exited=at(9)),
+        passage(2, "A", parent=1, **({"entered": at(0), "exited": at(1)} | source)),
+        passage(3, "B", parent=1, **({"entered": at(1), "exited": at(4)} | target)),
+    )
+    execution = dataclasses.replace(recorded("complete"), status="RUNNING", states=states)
+
+    taken = graph.overlay(graph.read(machine), execution).taken
+
+    assert [edge.kind for edge in taken] == ([] if way is None else [way])
+
+
+def test_ordinary_ways_come_first_then_errors_each_in_its_order() -> None:
+    def state(next_: str | None, *caught: str) -> dict[str, Any]:
+        ways: dict[str, Any] = {} if next_ is None else {"Next": next_}
+        return {"Type": "Pass", **ways, "Catch": [{"Next": each} for each in caught]}
+
+    states = {
+        "Unused": state(None), "E": state(None), "D": state("E"), "C": state(None, "A"),
+        "B": state("C", "E"), "A": state("B", "D", "C"),
+    }  # fmt: skip
+    nodes = graph.read({"StartAt": "A", "States": states}).nodes
+    assert [node.name for node in nodes] == ["A", "B", "C", "D", "E", "Unused"]
+
+
+OLDER: dict[str, Any] = {
+    "StartAt": "Ask",
+    "States": {
+        "Ask": {"Type": "Choice", "Choices": [{"Next": "Each"}], "Default": "No"},
+        "Each": {
+            "Type": "Map",
+            "Iterator": {"StartAt": "One", "States": {"One": {"Type": "Pass"}}},
+        },
+        "No": {"Type": "Fail"},
+    },
+}
+
+
+def test_choices_and_the_older_name_of_a_processor_are_read() -> None:
+    scope = graph.read(OLDER)
     assert {(edge.target, edge.kind) for edge in scope.edges} == {
         ("Each", "choice"),
         ("No", "choice"),
     }
     assert scope.nodes[1].groups[0].start == "One"
+    assert graph.state_of(OLDER, "One") == {"Type": "Pass"}
 
 
 def test_a_complete_execution_colours_the_ordinary_way() -> None:

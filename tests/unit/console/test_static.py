@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 
+from starlette.testclient import TestClient
+
 from tests.conftest import ROOT
 
 CONSOLE = ROOT / "darkroom_ops/console"
@@ -21,6 +23,12 @@ def test_vendored_files_are_those_that_the_table_names() -> None:
     for name, digest in rows:
         assert hashlib.sha256((vendor / name).read_bytes()).hexdigest() == digest
         assert (vendor / f"{name.split('.')[0]}.LICENSE").is_file()
+
+
+def test_static_files_are_sent(client: TestClient) -> None:
+    answer = client.get("/static/empty.svg")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/svg+xml")
+    assert answer.content == (CONSOLE / "static/empty.svg").read_bytes()
 
 
 def test_templates_escape_everything_and_run_nothing_inline() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,6 +13,7 @@ from starlette.testclient import TestClient
 
 from darkroom_ops.console import stream
 from darkroom_ops.console.context import Context
+from darkroom_ops.engine.inbox import Inbox
 from darkroom_ops.executions.client import NoSuchExecution
 
 
@@ -75,7 +77,7 @@ def test_trouble_is_told_in_words_and_looked_at_again(
     assert found == [
         'event: problem\ndata: {"message": "none such"}\n\n', parts(a="1"), DONE,
     ]  # fmt: skip
-    assert sum(paused) == stream.PROBLEM_SECONDS
+    assert sum(paused) == 3
 
 
 def test_a_bug_of_ours_ends_the_stream(context: Context, paused: list[float]) -> None:
@@ -85,18 +87,79 @@ def test_a_bug_of_ours_ends_the_stream(context: Context, paused: list[float]) ->
 
 def test_something_is_sent_every_quarter_of_a_minute(context: Context, paused: list[float]) -> None:
     same: Any = ({"a": "1"}, False)
-
-    found = streamed(context, *[same] * 8, seconds=5.0)
-
-    # News, three pauses of 5 s, and then a sign of life; so again.
     ping = ": still here\n\n"
-    assert found == [parts(a="1"), ping, ping]
+
+    # News, fifteen pauses of 1 s, and then a sign of life; so again.
+    for looks, expected in ((15, []), (16, [ping]), (30, [ping]), (31, [ping, ping])):
+        context.closing.clear()
+        assert streamed(context, *[same] * looks) == [parts(a="1"), *expected]
 
 
 def test_a_console_that_closes_sends_no_more(context: Context, paused: list[float]) -> None:
     context.closing.set()
 
     assert streamed(context, ({"a": "1"}, False)) == []
+
+
+def test_a_console_that_closes_ends_the_pauses(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        context.closing.set()
+
+    monkeypatch.setattr(stream.anyio, "sleep", sleep)
+    same: Any = ({"a": "1"}, False)
+    assert streamed(context, same, same) == [parts(a="1")]
+    assert slept == [0.25]
+
+
+@pytest.fixture
+def looked(client: TestClient, context: Context, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Tells of a live page its parts at one look, whether they stay so, and how often it looks."""
+    found: list[Any] = []
+
+    async def once(_: Context, look: stream.Look, seconds: float) -> AsyncIterator[str]:
+        found.append((*look(), seconds))
+        yield ""
+
+    monkeypatch.setattr(stream, "_events", once)
+    monkeypatch.setattr(context, "overview", lambda **_: None)
+
+    def ask(path: str) -> Any:
+        answer = client.get(path)
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        return found.pop()
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("path", "ids", "ends", "seconds"),
+    [
+        ("/live/executions", {"list": "list", "pager": "pager", "facets": "facets"}, False, 4),
+        ("/live/executions?after=x", {"pager": "pager", "facets": "facets"}, False, 4),
+        ("/live/start", {"start": "start"}, False, 60),
+        ("/live/inbox", {"messages": "messages"}, True, 2),
+        ("/live/executions/corrupt?tab=rerun", {"head": "head"}, True, 2),
+    ],
+)
+def test_each_page_is_live_in_its_parts(
+    looked: Any, path: str, ids: dict[str, str], ends: bool, seconds: float
+) -> None:
+    found, ended, often = looked(path)
+    assert set(found) == set(ids)
+    assert {name: f'id="{name}"' in html for name, html in found.items()} == dict.fromkeys(
+        ids, True
+    )
+    assert (ended, often) == (ends, seconds)
+
+
+def test_where_an_engine_runs_its_inbox_stays_live(looked: Any, context: Context) -> None:
+    context.inbox = Inbox()
+    assert looked("/live/inbox")[1] is False
 
 
 @pytest.mark.parametrize(
