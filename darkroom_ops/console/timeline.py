@@ -78,8 +78,10 @@ def draw(execution: Execution, now: datetime.datetime) -> Timeline:
             )
             for row in rows
         ),
+        # 0.3 / 0.05 is less than 6, as floating point counts.
         marks=tuple(
-            (round(100 * i * step / total, 3), i * step) for i in range(int(total / step) + 1)
+            (round(100 * i * step / total, 3), i * step)
+            for i in range(int(total / step + 1e-9) + 1)
         ),
         folds=tuple(
             round(100 * timeline.elapsed(execution, each.ended) / total, 3)

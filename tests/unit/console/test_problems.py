@@ -157,7 +157,8 @@ REFUSED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "Des
             502,
             (
                 "That did not work: Could not connect to the endpoint URL: &#34;X&#34; Is the "
-                "engine still running? Start it with `darkroom up`, or name another with --endpoint."
+                "engine still running? Start it with `darkroom up`, or name another with "
+                "--endpoint."
             ),
         ),
         ("/executions/a", NotDeployed("No stack."), 502, "That did not work: No stack."),

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import io
+import os
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
+import msgspec
 import numpy as np
 import pytest
+from darkroom.contract.errors import CorruptImage
 from darkroom.contract.presets import Preset
 from darkroom.image.geometry import Size, place
+from darkroom.image.sandbox.parent import search_path
+from darkroom.image.spec import DecodeSpec
 from PIL import Image
 
 from darkroom_ops.console import tiles
@@ -67,7 +74,15 @@ def test_a_focal_point_that_is_looked_for_is_found(whole: Any) -> None:
 
 @pytest.mark.parametrize(
     ("corner", "size"),
-    [((0, 0), (16, 16)), ((48, 16), (2, 14)), ((49, 29), (1, 1)), ((50, 0), None), ((0, 30), None)],
+    [
+        ((0, 0), (16, 16)),
+        ((48, 16), (2, 14)),
+        ((49, 29), (1, 1)),
+        ((50, 0), None),
+        ((0, 30), None),
+        ((-1, 0), None),
+        ((0, -1), None),
+    ],
 )
 def test_what_lies_outside_has_no_tile(
     whole: Any, corner: tuple[int, int], size: Size | None
@@ -94,6 +109,79 @@ def test_why_a_picture_has_no_tiles_is_said(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(tiles, "__name__", "darkroom_ops.none")
     with pytest.raises(Undecodable, match="No module named"):
         unfolded(PICTURE, large)
+
+
+class Decoder:
+    """What is asked of the process that decodes, and its answer."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.answer: Any = SimpleNamespace(returncode=0, stderr=b"")
+        self.asked: list[Any] = []
+        self.env: dict[str, str] = {}
+        monkeypatch.setattr(tiles, "subprocess", SimpleNamespace(run=self._run, PIPE=None))
+
+    def _run(self, command: list[str], **given: Any) -> Any:
+        self.env = given["env"]
+        asked = msgspec.json.decode(command[-1], type=Preset)
+        self.asked = [asked.width, asked.height, asked.format, asked.position]
+        given["stdout"].write(given["input"])
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    ("size", "sides"),
+    [
+        ((50, 30), [50, None]),
+        ((16_383, 20), [16_383, None]),
+        ((16_384, 20), [None, 20]),
+        ((20, 16_384), [20, None]),
+    ],
+)
+def test_every_pixel_is_asked_for_by_a_side_that_a_preset_may_have(
+    monkeypatch: pytest.MonkeyPatch, size: Size, sides: list[int | None]
+) -> None:
+    decoder = Decoder(monkeypatch)
+    shown = Preset("a", width=9, height=9, fit="cover", position="left")
+    pixels = unfolded(b"pixels", Large(size, shown))
+    assert decoder.asked == [*sides, "png", "left"]
+    assert decoder.env.items() >= {"PYTHONPATH": search_path(), "PATH": os.environ["PATH"]}.items()
+    assert bytes(pixels) == b"pixels"
+    with pytest.raises(TypeError, match="read"):
+        pixels[0] = 1
+
+
+@pytest.mark.parametrize(
+    ("stderr", "said"),
+    [(b" No.\n", "No."), (b"", "Its decoder ended with code -9."), (b"\xff", "\ufffd")],
+)
+def test_what_its_decoder_said_is_said(
+    monkeypatch: pytest.MonkeyPatch, stderr: bytes, said: str
+) -> None:
+    Decoder(monkeypatch).answer = SimpleNamespace(returncode=-9, stderr=stderr)
+    with pytest.raises(Undecodable) as why:
+        unfolded(b"", Large(SIZE, Preset("a", width=9)))
+    assert str(why.value) == said
+
+
+@pytest.mark.parametrize("error", [None, CorruptImage("It is cut off.")])
+def test_the_decoder_writes_the_pixels_or_why_there_are_none(
+    monkeypatch: pytest.MonkeyPatch, error: Exception | None
+) -> None:
+    whole = Preset("whole", width=9)
+    out, err = io.BytesIO(), io.StringIO()
+    decoded = Mock(return_value=SimpleNamespace(mezzanine=b"pixels"), side_effect=error)
+    monkeypatch.setattr(tiles, "decode", decoded)
+    fake = SimpleNamespace(
+        argv=["tiles", msgspec.json.encode(whole).decode()], stderr=err,
+        stdin=SimpleNamespace(buffer=io.BytesIO(b"file")), stdout=SimpleNamespace(buffer=out),
+    )  # fmt: skip
+    monkeypatch.setattr(tiles, "sys", fake)
+
+    code = tiles.main()
+
+    decoded.assert_called_once_with(b"file", DecodeSpec(presets=(whole,)))
+    found = (code, out.getvalue(), err.getvalue())
+    assert found == ((1, b"", "It is cut off.\n") if error else (0, b"pixels", ""))
 
 
 def test_the_longer_side_may_be_longer_than_a_preset_asks_for() -> None:
