@@ -117,7 +117,7 @@ def _watches(stack: Stack, rule: Mapping[str, Any]) -> bool:
 
 
 def _targets(stack: Stack, rule: Mapping[str, Any], lost: str) -> Iterator[Finding]:
-    targets = stack.at.events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+    targets = stack.at.events.list_targets_by_rule(Rule=rule["Name"]).get("Targets", [])
     if not targets:
         yield Finding(
             "broken", "rules", f"The rule {rule['Name']} has no target: {lost}.", stack.undo_drift()

@@ -45,7 +45,7 @@ AREAS = {
         90,
         tuple(
             f"darkroom_ops/{name}*.py"
-            for name in ("", "audit/", "doctor/", "executions/", "overview/", "present/")
+            for name in ("", "audit/", "cli/", "doctor/", "executions/", "overview/", "present/")
         ),
     ),
     "console": Area(90, ("darkroom_ops/console/**/*.py",)),

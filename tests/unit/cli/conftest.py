@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from darkroom_ops.executions.client import ListPage, NoSuchExecution
 from darkroom_ops.executions.cost import Cost
@@ -130,3 +131,9 @@ def screen(width: int) -> Console:
         color_system=None,
         _environ={"TERM": "xterm"},
     )
+
+
+def coloured(*words: str, width: int = 200, typed: str | None = None) -> str:
+    """Return what a terminal of so many columns is shown, its colours as Rich's markup."""
+    seen = {"COLUMNS": str(width), "TTY_COMPATIBLE": "1", "TTY_INTERACTIVE": "0", "TERM": "xterm"}
+    return Text.from_ansi(invoke(words, input=typed, env=seen).stdout).markup
