@@ -31,6 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, default=1, help="of the chaos test; 0 for a new one")
     parser.addoption("--all", action="store_true", help="run what repeats other tests, too")
     parser.addoption("--record-jsonata", action="store_true", help="keep a sample of evaluations")
+    parser.addoption("--record-screens", action="store_true", help="keep what commands show")
     parser.addoption("--latency", type=int, default=0, help="ms that the browser waits for answers")
     parser.addoption("--examples", type=int, help="files that the fuzz test tries of each format")
 

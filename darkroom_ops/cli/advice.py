@@ -17,10 +17,10 @@ from darkroom_ops.present.reasons import reason
 def failure(deployment: Deployment, execution: Execution) -> Text:
     """Return why an execution failed, in words."""
     state = execution.failed_state
-    text = Text(words.plain(error_of(execution)), "red")
-    text.append(f" in step {state.name}" if state else "", "default")
+    text = Text().append(words.plain(error_of(execution)), "red")
+    text.append(f" in step {state.name}" if state else "")
     cause = reason(execution, logs.memory(deployment, execution))
-    text.append(f"\n{words.plain(cause)}" if cause else "", "default")
+    text.append(f"\n{words.plain(cause)}" if cause else "")
     return text
 
 

@@ -117,7 +117,10 @@ def _progress(screen: Console, stack: contextlib.ExitStack) -> Callable[[Mapping
 def _show(screen: Console, finding: Finding) -> None:
     where = words.plain(f"s3://{finding.bucket}/{finding.key}")
     screen.print(
-        Text("✗ ", "bold red").append(finding.kind.upper(), "bold red").append(f"  {where}"),
+        Text()
+        .append("✗ ", "bold red")
+        .append(finding.kind.upper(), "bold red")
+        .append(f"  {where}"),
         soft_wrap=True,
     )
     for line in (words.plain(finding.says), words.plain(finding.advice)):

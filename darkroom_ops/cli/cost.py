@@ -166,8 +166,8 @@ def _print(screen: Console, deployment: Deployment, sums: dict[str, Sum]) -> Non
     usd = math.fsum(each.usd for each in sums.values())
     about = COMPLETE if COMPLETE in sums else next(iter(sums))
     chosen = sums[about]
-    title = Text(words.count(total, "execution"), "bold")
-    title.append(f", about {words.dollars(usd)} on AWS\n", "default")
+    title = Text().append(words.count(total, "execution"), "bold")
+    title.append(f", about {words.dollars(usd)} on AWS\n")
     screen.print(title)
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
     kind = "An image" if about == COMPLETE else f"An execution ({_name(about)})"
@@ -195,8 +195,8 @@ def _print(screen: Console, deployment: Deployment, sums: dict[str, Sum]) -> Non
     screen.print(table)
     screen.print()
     for outcome, each in sums.items():
-        label = Text(f"  {_name(outcome):<18}", display.STYLES.get(outcome, ""))
-        label.append(f"{words.count(each.executions, 'execution'):<16}", "default")
+        label = Text().append(f"  {_name(outcome):<18}", display.STYLES.get(outcome, ""))
+        label.append(f"{words.count(each.executions, 'execution'):<16}")
         if not narrow:
             label.append(f"{words.dollars(each.each)} each, ", "dim")
         label.append(f"{words.dollars(each.usd)} together", "dim")

@@ -40,7 +40,7 @@ def demo(
     demonstration.check()
     demonstration.empty(output)
     began = time.monotonic()
-    screen.print(Text("Darkroom", "bold").append(": film in, prints out.\n", "default"))
+    screen.print(Text().append("Darkroom", "bold").append(": film in, prints out.\n"))
     with contextlib.ExitStack() as stack:
         with _waiting(screen, "Starting the local engine and deploying template.yaml …"):
             # Here, not above: moto takes a second or two to load, and that should be seen.

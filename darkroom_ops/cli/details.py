@@ -116,11 +116,11 @@ def show_states(screen: Console, chosen: tuple[StateRun, ...], *, given: bool, m
         if index:
             screen.print()
         took = f"  {words.duration(state.seconds)}" if state.seconds is not None else "  runs"
-        screen.print(Text(display.name_of(state), "bold").append(took, "dim"))
+        screen.print(Text().append(display.name_of(state), "bold").append(took, "dim"))
         for number, attempt in enumerate(state.attempts, 1):
             going = "ok" if attempt.ended else "runs"
             said = words.plain(attempt.error or ("stopped" if attempt.aborted else going))
-            line = Text(f"  Call {number}  {attempt.resource}", "dim")
+            line = Text().append(f"  Call {number}  {attempt.resource}", "dim")
             line.append(f"  {words.duration(attempt.seconds)}  ")
             screen.print(line.append(said, "red" if attempt.error else ""), soft_wrap=True)
             if attempt.cause:
@@ -154,7 +154,7 @@ def show_lines(screen: Console, lines: list[LogLine]) -> None:
 def _line(line: LogLine) -> Text:
     clock = f"{line.time.astimezone():%H:%M:%S}.{line.time.microsecond // 1000:03}"
     style = LEVEL_STYLES.get(line.level, "")
-    text = Text(f"  {clock}  ", "dim")
+    text = Text().append(f"  {clock}  ", "dim")
     text.append(f"{line.function.partition('-')[2] or line.function:<{FUNCTION_WIDTH}}")
     text.append(f"{line.level:<9}", style)
     text.append(words.plain(line.message), style)

@@ -123,7 +123,7 @@ def name_of(state: StateRun) -> str:
 def summary(execution: Execution, cost: Cost | None) -> Text:
     """Return the line that says how an execution ended."""
     outcome = ending(execution)
-    text = Text(outcome.replace("_", " "), STYLES.get(outcome, "bold"))
+    text = Text().append(outcome.replace("_", " "), STYLES.get(outcome, "bold"))
     if execution.source:
         text.append(f"  {words.plain(execution.source.key)}", "bold")
     text.append(f"\n{words.duration(execution.seconds)}, ")

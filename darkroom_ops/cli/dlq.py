@@ -111,7 +111,10 @@ def _chosen(deployment: Deployment, ids: list[str]) -> list[str]:
 def _show(screen: Console, message: DeadLetter) -> None:
     moment = message.sent.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     screen.print(
-        Text(message.id[:SHORT], "bold").append(f"  {message.kind}  ").append(moment, "dim"),
+        Text()
+        .append(message.id[:SHORT], "bold")
+        .append(f"  {message.kind}  ")
+        .append(moment, "dim"),
         soft_wrap=True,
     )
     screen.print(Text(f"  {words.plain(message.about)}"), soft_wrap=True)
@@ -126,10 +129,10 @@ def _show_sent(screen: Console, deployment: Deployment, sent: Sent) -> None:
 
     about = words.plain(sent.message.about)
     if sent.error is not None:
-        screen.print(Text("✗ ", "bold red").append(about), soft_wrap=True)
+        screen.print(Text().append("✗ ", "bold red").append(about), soft_wrap=True)
         screen.print(Text(f"  {words.plain(sent.error)}"), soft_wrap=True)
         return
-    screen.print(Text("✓ ", "bold green").append(about), soft_wrap=True)
+    screen.print(Text().append("✓ ", "bold green").append(about), soft_wrap=True)
     if sent.execution is not None:
         name = parse(sent.execution).name
         look = address.command(deployment, "show", name)

@@ -139,7 +139,7 @@ def _answer(target: Target, screen: Console, found: Sequence[Finding], what: str
     for each in bad:
         mark, style = STYLES[each.severity]
         screen.print(
-            Text(f"{mark} ", style).append(words.plain(each.says), "default"), soft_wrap=True
+            Text().append(f"{mark} ", style).append(words.plain(each.says)), soft_wrap=True
         )
         if each.mend:
             screen.print(Text(f"  {words.plain(each.mend)}", "dim"), soft_wrap=True)

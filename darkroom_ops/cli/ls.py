@@ -181,7 +181,7 @@ def _table(items: tuple[Listed, ...], screen: Console) -> Table:
     for each, short in zip(items, short_names([item.name for item in items]), strict=True):
         moment = words.moment(each.started)[:19]  # the zone is in the head
         outcome = ending(each)
-        label = Text(outcome.replace("_", " "), display.STYLES.get(outcome, "cyan"))
+        label = Text().append(outcome.replace("_", " "), display.STYLES.get(outcome, "cyan"))
         if each.error:
             label.append(f" {words.plain(each.error)[:40]}", "red")
         image = words.plain(each.source.key) if each.source else "(names no image)"

@@ -164,9 +164,9 @@ def _show_done(screen: Console, done: Done) -> None:
     key = done.listed.source.key if done.listed.source else done.listed.name
     if done.error is None:
         name = (done.execution or "").rpartition(":")[2]
-        line = Text("✓ ", "bold green").append(words.plain(key)).append(f"  {name}", "dim")
+        line = Text().append("✓ ", "bold green").append(words.plain(key)).append(f"  {name}", "dim")
     else:
-        line = Text("✗ ", "bold red").append(words.plain(f"{key}  {done.error}"))
+        line = Text().append("✗ ", "bold red").append(words.plain(f"{key}  {done.error}"))
     screen.print(line, soft_wrap=True)
 
 

@@ -110,7 +110,7 @@ def _instead(deployment: Deployment, execution: Execution) -> str:
         for action, title in advised.actions
         if action != "redrive"
     ]
-    return " ".join([advised.says, *commands] if execution.caught else commands)
+    return " ".join([f"Try again? {advised.says}", *commands] if execution.caught else commands)
 
 
 def _unfinished(execution: Execution) -> list[str]:

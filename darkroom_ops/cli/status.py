@@ -121,9 +121,9 @@ def _lines(deployment: Deployment, seen: Overview, width: int) -> list[Text]:
     def say(name: str, said: str, style: str = "", *typed: str) -> Text:
         asked = address.command(deployment, *typed) if typed else ""
         room = width - INDENT
-        line = Text(f"{name:<{INDENT}}", "bold")
+        line = Text().append(f"{name:<{INDENT}}", "bold")
         parts = textwrap.wrap(words.plain(said), max(20, room), break_on_hyphens=False)
-        line.append(f"\n{' ' * INDENT}".join(parts), style or "default")
+        line.append(f"\n{' ' * INDENT}".join(parts), style)
         if asked:
             # A command is never broken: it has a line of its own where there is no room beside it.
             fits = len(parts) == 1 and len(parts[0]) + len(asked) + 2 <= room
@@ -157,8 +157,10 @@ def _figures(window: Window) -> Text:
     seconds = [words.duration(each) or "-" for each in (window.p50, window.p95)]
     usd = "-" if window.usd is None else words.dollars(window.usd)
     name = f"Last {window.span.name}"
-    text = Text(f"{name:<13}", "bold").append(f"{window.started:>9,}{window.complete:>11,}")
-    text.append(f"{window.failed:>9,}", "bold red" if window.failed else "default")
+    text = (
+        Text().append(f"{name:<13}", "bold").append(f"{window.started:>9,}{window.complete:>11,}")
+    )
+    text.append(f"{window.failed:>9,}", "bold red" if window.failed else "")
     return text.append(f"{seconds[0]:>13}{seconds[1]:>13}{usd:>11}")
 
 

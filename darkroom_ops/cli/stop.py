@@ -70,7 +70,7 @@ def stop(
         print(json.dumps({"execution": running.arn, "status": "ABORTED", "commands": commands}))
     screen = target.screen()
     name = words.plain(running.source.key) if running.source else running.name
-    screen.print(Text("Stopped  ", "bold").append(name), soft_wrap=True)
+    screen.print(Text().append("Stopped  ", "bold").append(name), soft_wrap=True)
     screen.print(
         "\n  What was being done when it stopped may still finish: a function that runs is not cut "
         "off.\n  The alerts topic tells people that the image has no outcome yet.\n\n"

@@ -247,7 +247,7 @@ class _Screen:
     def started(self, engine: Engine, console: str) -> None:
         outputs = engine.deployment.outputs
         self._say(Text(f"Darkroom is up at {engine.endpoint}", "bold green"), "\n")
-        self._say(Text(f"  {'Console':<15}", "dim").append(console, "bold"))
+        self._say(Text().append(f"  {'Console':<15}", "dim").append(console, "bold"))
         if not self._usual:
             self._say(f"Port {PORT} is taken, so this is another one.\n")
         prefix = outputs["SourcePrefix"]
@@ -257,7 +257,7 @@ class _Screen:
             value = outputs[name]
             if name.endswith("BucketName"):
                 value = f"s3://{value}/{prefix if name == 'SourceBucketName' else ''}"
-            self._say(Text(f"  {label:<15}", "dim").append(value, "default"))
+            self._say(Text().append(f"  {label:<15}", "dim").append(value))
         self._examples(engine)
         self._left_out(engine)
         self._kept(engine)
@@ -293,7 +293,7 @@ class _Screen:
     @staticmethod
     def _stamped(what: str, style: str) -> Text:
         now = datetime.datetime.now().astimezone().strftime("%H:%M:%S")
-        return Text(f"{now}  ", "dim").append(f"{what:<18}", style)
+        return Text().append(f"{now}  ", "dim").append(f"{what:<18}", style)
 
     def _examples(self, engine: Engine) -> None:
         from darkroom_ops.cli.address import profile_file

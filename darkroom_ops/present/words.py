@@ -103,7 +103,9 @@ def lines(text: str) -> str:
 
 
 _COMMAND = r"(?:darkroom|aws|export) "
-_UNBROKEN = re.compile(rf"""(?<=: ){_COMMAND}.*|\(?(?:`[^`]*`|'[^']*'|"[^"]*")\S*|\S+""", re.DOTALL)
+_UNBROKEN = re.compile(
+    rf"""(?<=[ :] ){_COMMAND}.*|\(?(?:`[^`]*`|'[^']*'|"[^"]*")\S*|\S+""", re.DOTALL
+)
 """What a line is not broken in: a word, a command at its end, or what is quoted. A person copies
 commands, keys and ids as they are."""
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 import datetime
 import io
 import json
+import re
+import shlex
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
 from rich.console import Console
+from rich.segment import Segment
 from rich.text import Text
 
 from darkroom_ops.executions.client import ListPage, NoSuchExecution
@@ -133,7 +139,48 @@ def screen(width: int) -> Console:
     )
 
 
-def coloured(*words: str, width: int = 200, typed: str | None = None) -> str:
-    """Return what a terminal of so many columns is shown, its colours as Rich's markup."""
-    seen = {"COLUMNS": str(width), "TTY_COMPATIBLE": "1", "TTY_INTERACTIVE": "0", "TERM": "xterm"}
-    return Text.from_ansi(invoke(words, input=typed, env=seen).stdout).markup
+def coloured(text: str) -> str:
+    """Return what a terminal is sent with its colours in words: ``<red>no</>``."""
+    plain = Console(color_system=None)
+    parts = []
+    for part in Segment.simplify(Text.from_ansi(text).render(plain)):
+        style = re.sub(r"color\((\d+)\)", lambda found: COLOURS[int(found[1]) % 8], str(part.style))
+        parts.append(part.text if style in {"none", "None"} else f"<{style}>{part.text}</>")
+    return re.sub(" +$", "", "".join(parts).rstrip(), flags=re.MULTILINE) + "\n"
+
+
+COLOURS = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
+
+
+@pytest.fixture
+def shown(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Callable[..., None]]:
+    """Compare what a command shows at a terminal, whole, with what it has to: ``screens`` has it.
+
+    With ``--record-screens``, that is written anew.
+    """
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DARKROOM_HOME", "home")
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+
+    def compare(name: str, *words: str, width: int = 100, typed: str | None = None) -> None:
+        seen = {"COLUMNS": str(width), "TTY_COMPATIBLE": "1", "TTY_INTERACTIVE": "0"}
+        done = invoke(words, input=typed, env=seen | {"TERM": "xterm"})
+        if "--json" in words:
+            text = json.dumps(json.loads(done.stdout), indent=1, ensure_ascii=False) + "\n"
+        else:
+            text = coloured(done.stdout)
+        text = f"$ {shlex.join(['darkroom', *words])}\n{text}exit code {done.exit_code}\n"
+        path = SCREENS / f"{name}.txt"
+        if request.config.getoption("--record-screens"):
+            path.write_text(text, encoding="utf-8")
+        assert text == path.read_text(encoding="utf-8")
+
+    yield compare
+    monkeypatch.undo()
+    time.tzset()
+
+
+SCREENS = Path(__file__).with_name("screens")

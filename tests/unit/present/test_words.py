@@ -141,6 +141,7 @@ def test_lines_stay_lines() -> None:
         ("label   one two", ["label", "one two"]),  # no room beside the label
         ("a   one-long-word two", ["a   one-long-word", "    two"]),
         ("so: darkroom ls --all", ["so:", "darkroom ls --all"]),
+        ("so:  darkroom ls --all", ["so:", "darkroom ls --all"]),
     ],
 )
 def test_lines_are_broken_between_words_and_in_nothing_that_is_copied(
