@@ -272,23 +272,28 @@ def test_a_batch_that_dynamodb_answers_in_parts_is_read_whole(
         keys = [item(name) for name in names]
         return {"RequestItems": {TABLE: {"Keys": keys, "ConsistentRead": True}}}
 
+    many = [f"a{number:02}" for number in range(100)]
     with Stubber(at.dynamodb) as stub:
         stub.add_response(
             "batch_get_item",
             {
-                "Responses": {TABLE: [item("b")]},
-                "UnprocessedKeys": {TABLE: {"Keys": [item("a"), item("c")]}},
+                "Responses": {TABLE: [item(name) for name in many[2:]]},
+                "UnprocessedKeys": {TABLE: {"Keys": [item("a00"), item("a01")]}},
             },
-            asked("a", "b", "c"),
+            asked(*many),
         )
         stub.add_response(
             "batch_get_item",
-            {"Responses": {}, "UnprocessedKeys": {TABLE: {"Keys": [item("a"), item("c")]}}},
-            asked("a", "c"),
+            {
+                "Responses": {TABLE: [item("b")]},
+                "UnprocessedKeys": {TABLE: {"Keys": [item("a00"), item("a01")]}},
+            },
+            asked("b", "a00", "a01"),
         )
-        stub.add_response("batch_get_item", {"Responses": {TABLE: [item("a")]}}, asked("a", "c"))
+        last = asked("a00", "a01")
+        stub.add_response("batch_get_item", {"Responses": {TABLE: [item("a00")]}}, last)
 
-        assert sorted(evidence.records(["c", "a", "b", "a"])) == ["a", "b"]
+        assert sorted(evidence.records([*many, "b", "a00"])) == ["a00", *many[2:], "b"]
 
 
 # ---------------------------------------------------------------------------- executions

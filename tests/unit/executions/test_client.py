@@ -52,10 +52,10 @@ class StepFunctions:
         self.sizes.append(size)
         for first in range(0, len(found) or 1, size):
             self.asked["list"] += 1
-            listed = ("executionArn", "name", "status", "startDate", "stopDate", "redriveCount")
+            hidden = {"input", "output", "error", "cause"}
             yield {
                 "executions": [
-                    {name: each[name] for name in listed if name in each}
+                    {name: each[name] for name in each if name not in hidden}
                     for each in found[first : first + size]
                 ]
             }
@@ -186,13 +186,15 @@ def test_an_execution_that_ended_between_two_pages_repeats_none(
     assert numbers(executions.recent(limit=10, after=first.next)) == list(range(10, 20))
 
 
+@pytest.mark.parametrize("order", [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1]])
 def test_executions_that_ended_at_the_same_moment_are_all_listed(
-    executions: Executions, client: StepFunctions
+    executions: Executions, client: StepFunctions, order: list[int]
 ) -> None:
-    for each in client.executions[:4]:
-        each["stopDate"] = NOON + HOUR
+    client.executions[:4] = [execution(each) | {"stopDate": NOON + HOUR} for each in order]
     first = executions.recent(limit=2)
-    assert numbers(executions.recent(limit=3, after=first.next)) == [2, 3, 4]
+    second = executions.recent(limit=3, after=first.next)
+    assert numbers(first) + numbers(second) == [*order, 4]
+    assert numbers(executions.recent(limit=5, before=second.newer)) == numbers(first)
 
 
 def test_an_old_execution_that_was_redriven_hides_none(
@@ -205,6 +207,19 @@ def test_an_old_execution_that_was_redriven_hides_none(
     since = NOON - datetime.timedelta(minutes=2)
     assert numbers(executions.recent(since=since)) == [0, 1, 2]
     assert numbers(executions.recent(since=since, limit=2)) == [0, 1]
+
+
+def test_what_was_redriven_stands_where_its_redrive_began(
+    executions: Executions, client: StepFunctions
+) -> None:
+    """What runs is listed by its start or its last redrive (API reference, ListExecutions)."""
+    again = execution(99_998, "RUNNING") | {"redriveDate": NOON + HOUR, "redriveCount": 1}
+    client.executions[:0] = [again]
+    first = executions.recent(limit=1)
+    assert (numbers(first), numbers(executions.recent(limit=2, after=first.next))) == (
+        [99_998],
+        [0, 1],
+    )
 
 
 def test_no_more_is_looked_at_than_what_ended_since(
@@ -640,6 +655,7 @@ def test_failures_are_found_by_their_error_in_any_case(
     ]
 
     assert numbers(executions.recent(only=Filter(error="corruptimage"))) == [3]
+    assert numbers(executions.recent(only=Filter(error="Corrupt"))) == []
     assert numbers(executions.recent(only=Filter(text="RUPTIMA"))) == [3]
     assert numbers(executions.recent(only=Filter(status="FAILED"))) == [3, 4]
 

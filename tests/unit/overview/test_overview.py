@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 from botocore.stub import Stubber
@@ -268,6 +269,15 @@ def test_a_claim_may_still_be_released_for_a_minute(stack: Any) -> None:
 
     assert [stuck(60), stuck(60.001), stuck(61, source=None)] == [0, 1, 0]
     assert read._stuck(stack.at, [listed("stuck", stopped=None)], NOON) == ()
+
+
+def test_of_several_failures_of_an_image_the_newest_may_have_left_its_claim(stack: Any) -> None:
+    ended = NOON - datetime.timedelta(minutes=5)
+    newest = listed("stuck", stopped=ended)
+    before = msgspec.structs.replace(newest, arn=ARN + "before")
+
+    for failed, stuck in (([newest, before], [newest.arn]), ([before, newest], [])):
+        assert [each.execution for each in read._stuck(stack.at, failed, NOON)] == stuck
 
 
 def test_the_engine_is_counted_exactly(stack: Any) -> None:
