@@ -194,6 +194,17 @@ def test_a_target_gets_the_event(world: World, arn: str, call: Json) -> None:
     assert [seconds for seconds in world.waits if seconds] == []
 
 
+def test_a_permission_that_is_taken_away_meanwhile_ends_all_trying(world: World) -> None:
+    world.aws.failures = [error("InternalServerError")]
+    world.during_wait = lambda: world.authorizer.refused.add("deliver")
+    _, sent = world.deliver({"Arn": TOPIC, "DeadLetterConfig": {"Arn": QUEUE}})
+    _, attributes = letter(sent)
+    assert (attributes["ERROR_CODE"], attributes["RETRY_ATTEMPTS"]) == (
+        "AccessDeniedException",
+        "1",
+    )
+
+
 def test_a_machine_gets_the_event_and_holds_its_place_until_the_execution_ends(
     world: World,
 ) -> None:

@@ -629,6 +629,24 @@ def test_a_success_that_cannot_be_told_as_resolved_is_a_success(
     assert [message["outcome"] for message in world.heard()] == ["COMPLETE", "RESOLVED"]
 
 
+def test_a_success_is_announced_once_though_its_environment_ended_before_it_was_resolved(
+    world: World,
+) -> None:
+    class Ended(BaseException):
+        pass
+
+    world.make_the_rest()
+    world.claim(alerted="sender CorruptImage")
+    services = Services(world.clients.__getitem__)
+    services.topics = MagicMock()
+    services.topics.publish.side_effect = [None, Ended, None]
+    with pytest.raises(Ended):
+        announce(report(**MADE), services, world.settings)
+    assert not announce(report(**MADE), services, world.settings).published
+    told = [c.args[3]["outcome"] for c in services.topics.publish.call_args_list]
+    assert told == ["COMPLETE", "RESOLVED", "RESOLVED"]
+
+
 def test_a_failure_resolves_nothing_and_a_first_success_neither(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -807,6 +825,13 @@ def test_the_redrives_that_an_event_does_not_tell_are_asked_for(world: World) ->
     del ended.described["redriveCount"]
     assert deliver(world, ended)
     assert world.record()["announced"] == f"ABORTED {EXECUTION} 0"
+
+
+def test_a_description_from_before_the_redrive_hides_no_end(world: World) -> None:
+    """DescribeExecution is eventually consistent: it may say how the run before ended."""
+    world.make_the_rest()
+    assert deliver(world, Ended("ABORTED", redriveCount=2).but(redriveCount=1))
+    assert world.record()["announced"] == f"ABORTED {EXECUTION} 2"
 
 
 def test_a_redriven_execution_that_broke_is_told_though_its_first_failure_was(

@@ -110,6 +110,24 @@ def test_a_query_counts_for_nothing_where_no_policy_names_it() -> None:
     assert len(bucket.asked) == 1
 
 
+def test_one_address_under_two_behaviours_is_cached_twice() -> None:
+    """What a function makes of an address is asked for as its behaviour says."""
+    (default,) = (each for each in DISTRIBUTION.behaviours if each.pattern == "*")
+    long = replace(default, pattern="/long/*", on_request="shorten", least=600, most=600)
+    viewer = Viewer(
+        bucket := Bucket(),
+        replace(DISTRIBUTION, behaviours=(long, default)),
+        lambda _, event: event["request"] | {"uri": "/a.jpg"},
+    )
+    assert [seen(viewer.get(path))[1] for path in ("/long/a.jpg", "/a.jpg")] == ["Miss"] * 2
+    viewer.now += 599
+    assert [seen(viewer.get(path))[1] for path in ("/long/a.jpg", "/a.jpg")] == [
+        "Hit",
+        "RefreshHit",
+    ]
+    assert len(bucket.asked) == 3
+
+
 @NEEDS_NODE
 def test_a_version_is_cached_for_a_year_and_others_are_other_objects() -> None:
     viewer = Viewer(bucket := Bucket())

@@ -94,6 +94,14 @@ def test_the_next_start_has_it_and_writes_nothing_anew(tmp_path: Path) -> None:
     assert store.writes == []
 
 
+def test_what_was_there_before_and_was_not_kept_is_kept_from_then_on(tmp_path: Path) -> None:
+    keeper = Keeper(store := Written(tmp_path), things := Things())
+    things.numbers["made"] = 1
+    keeper.restore()
+    keeper.close()
+    assert store.writes == [(["made"], [])]
+
+
 def test_what_has_no_place_waits_for_a_template_that_has_it(tmp_path: Path) -> None:
     keeper = Keeper(Store(tmp_path), things := Things())
     things.numbers.update(a=1, odd=2)

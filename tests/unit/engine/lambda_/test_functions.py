@@ -131,6 +131,20 @@ def test_a_function_has_lambdas_environment_and_little_else(
     }
 
 
+def test_the_environment_that_was_used_last_is_used_again(pool: Functions, staff: Staff) -> None:
+    """The others get old, and are the first to go."""
+    busy: list[set[int]] = []
+
+    def invoke_another() -> None:
+        staff.during = lambda: busy.append({each.process.pid for each in pool._busy})
+        pool.invoke("resize", {})
+
+    staff.during = invoke_another
+    pool.invoke("resize", {})
+    pool.invoke("resize", {})
+    assert busy == [{1, 2}, {1}]
+
+
 def test_an_invocation_is_asked_and_told_as_lambda_does(
     pool: Functions, staff: Staff, clock: Clock
 ) -> None:
