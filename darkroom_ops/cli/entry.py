@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import json
+import signal
 import sys
 
 WINDOWS = (
@@ -23,6 +24,7 @@ def main() -> None:
     """Run the command line; 2 is the exit code where it cannot run (as ``WRONG_USE``)."""
     if sys.platform == "win32":
         _refuse("NotOnWindows", WINDOWS)
+    _accept_signals()
     if sys.argv[1:] == ["--version"]:
         from darkroom import __version__
 
@@ -33,6 +35,8 @@ def main() -> None:
         from darkroom_ops.cli.main import main as run
 
         run()
+    except KeyboardInterrupt:  # while it was imported
+        sys.exit(130)
     except ModuleNotFoundError as error:
         _refuse(
             "NotInstalled",
@@ -40,6 +44,21 @@ def main() -> None:
             "beside those of the functions: install Darkroom with its extra `ops`, in a clone by "
             "`pip install -e '.[ops]'`, or run `make demo` there, which does it.",
         )
+
+
+def _accept_signals() -> None:
+    """End on Ctrl-C and SIGTERM, whoever started this, and before anything slow is imported.
+
+    A shell's background job ignores Ctrl-C, and so do the children of some CI runners: Python then
+    installs no KeyboardInterrupt. SIGHUP stays as it is: `nohup` means it.
+    """
+    for number, handler in (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGTERM, signal.SIG_DFL),
+    ):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
 
 
 def _refuse(name: str, message: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import itertools
-import signal
 import sys
 from typing import Annotated
 
@@ -95,7 +94,6 @@ def darkroom(
 
 def main() -> None:
     """Run the command line."""
-    _accept_signals()
     for stream in (sys.stdout, sys.stderr):
         # What cannot be written, as half of a surrogate pair, ends no command.
         if isinstance(stream, io.TextIOWrapper):
@@ -106,21 +104,6 @@ def main() -> None:
     except typer.Exit as left:
         code = left.exit_code
     sys.exit(code)
-
-
-def _accept_signals() -> None:
-    """End on Ctrl-C and SIGTERM, whoever started this.
-
-    A shell's background job ignores Ctrl-C, and so do the children of some CI runners: Python then
-    installs no KeyboardInterrupt. SIGHUP stays as it is: `nohup` means it.
-    """
-    for number, handler in (
-        (signal.SIGINT, signal.default_int_handler),
-        (signal.SIGTERM, signal.SIG_DFL),
-    ):
-        if signal.getsignal(number) is signal.SIG_IGN:
-            signal.signal(number, handler)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
 
 
 def _run() -> int:
@@ -140,7 +123,3 @@ def _typed() -> str:
     words = itertools.takewhile(lambda word: not word.startswith("-"), sys.argv[1:])
     first = next(words, None)
     return f"darkroom {first}" if first else "darkroom"
-
-
-if __name__ == "__main__":
-    main()

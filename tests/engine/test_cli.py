@@ -36,7 +36,7 @@ from tests.support.processes import lives
 PROJECT = Path(__file__).resolve().parents[2]
 SAMPLES = PROJECT / "samples"
 ROCKET = SAMPLES / "rocket.jpg"
-DARKROOM = [sys.executable, "-m", "darkroom_ops.cli.main"]
+DARKROOM = [sys.executable, "-m", "darkroom_ops.cli.entry"]
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 SECONDS = 120  # for whatever takes a few on an idle machine
 DEAFEN = """
