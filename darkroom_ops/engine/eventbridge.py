@@ -179,7 +179,7 @@ class EventRouter:
     ) -> None:
         transformer = target.get("InputTransformer")
         payload = self._transform(transformer, event) if transformer else event
-        body = json.dumps(payload, ensure_ascii=False)
+        body = _written(payload)
         for attempt in range(ATTEMPTS):
             if self._closed:
                 return
@@ -235,8 +235,7 @@ class EventRouter:
         """Invoke a function as Lambda does for an event: twice more on error, then its queue."""
         for attempt in range(ASYNC_ATTEMPTS):
             self._wait(ATTEMPT_SECONDS * attempt)
-            payload = body.encode(errors="backslashreplace")  # JSON's own for half of a pair
-            done: Any = self._lambda.invoke(FunctionName=arn, Payload=payload)
+            done: Any = self._lambda.invoke(FunctionName=arn, Payload=body.encode())
             if "FunctionError" not in done:
                 return
             error = json.loads(done["Payload"].read())
@@ -287,7 +286,13 @@ class EventRouter:
         }
         if error.response["Error"]["Code"] not in FINAL_CODES:
             attributes["EXHAUSTED_RETRY_CONDITION"] = "MaximumRetryAttempts"
-        self._send_to_queue(queue, json.dumps(event, ensure_ascii=False), attributes)
+        self._send_to_queue(queue, _written(event), attributes)
+
+
+def _written(said: Any) -> str:
+    """Return JSON that every service takes: half of a surrogate pair stays JSON's own escape."""
+    text = json.dumps(said, ensure_ascii=False)
+    return text.encode(errors="backslashreplace").decode()
 
 
 def object_created(

@@ -26,7 +26,8 @@ FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:notify"
 TOPIC = "arn:aws:sns:us-east-1:123456789012:alerts"
 QUEUE = "arn:aws:sqs:us-east-1:123456789012:letters"
 RULE = "arn:aws:events:us-east-1:123456789012:rule/uploads"
-EVENT: Json = {"source": "aws.s3", "detail": {"key": "é.jpg"}}
+EVENT: Json = {"source": "aws.s3", "detail": {"key": "é\ud800.jpg"}}
+"""With half of a surrogate pair, which is no text."""
 
 
 def error(code: str, message: str = "no") -> ClientError:
@@ -166,7 +167,7 @@ def letter(call: Json) -> tuple[Any, dict[str, str]]:
 
 # ---------------------------------------------------------------------------- who gets what
 
-BODY = '{"source": "aws.s3", "detail": {"key": "é.jpg"}}'
+BODY = r'{"source": "aws.s3", "detail": {"key": "é\ud800.jpg"}}'
 
 
 @pytest.mark.parametrize(
@@ -315,7 +316,7 @@ def test_what_fails_four_times_is_buried_with_the_reason(world: World) -> None:
             "EXHAUSTED_RETRY_CONDITION": "MaximumRetryAttempts",
         },
     )
-    assert "é.jpg" in buried["send"]["MessageBody"]
+    assert r"é\ud800.jpg" in buried["send"]["MessageBody"]
     assert world.authorizer.asked[-1] == ("dead letter", RULE, QUEUE)
 
 
