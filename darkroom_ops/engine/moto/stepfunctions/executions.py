@@ -116,9 +116,14 @@ def _check_start(name: str | None, given: str | None) -> None:
             f"must have length less than or equal to {LARGEST_INPUT}"
         )
     try:
-        json.loads(given)
-    except ValueError as error:
+        json.loads(given, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
         raise InvalidExecutionInput(f"Invalid State Machine Execution Input: '{error}'") from None
+
+
+def _refuse(word: str) -> None:
+    """Refuse NaN and Infinity, which Python takes: they are no JSON."""
+    raise ValueError(f"{word} is no JSON")
 
 
 @hook(Execution, "start", 'Moto sends no "Execution Status Change" events.')

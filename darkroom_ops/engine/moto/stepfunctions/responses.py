@@ -6,10 +6,12 @@ import datetime
 import heapq
 import json
 import time
+import uuid
+from collections.abc import Collection
 from typing import Any
 
 from moto.core.responses import ActionResult
-from moto.stepfunctions.exceptions import AWSError, InvalidArn
+from moto.stepfunctions.exceptions import AWSError, InvalidArn, ValidationException
 from moto.stepfunctions.parser.api import ExecutionStatus
 from moto.stepfunctions.responses import StepFunctionResponse
 
@@ -106,8 +108,8 @@ def get_execution_history(self: Any) -> tuple[int, dict[str, str], str]:
 def list_executions(self: Any) -> tuple[int, dict[str, str], str]:
     machine = self.stepfunction_backend.describe_state_machine(self._get_param("stateMachineArn"))
     _require(machine, "STANDARD")
-    status, token = self._get_param("statusFilter"), self._get_param("nextToken")
-    redriven = {"REDRIVEN": True, "NOT_REDRIVEN": False}.get(self._get_param("redriveFilter"))
+    status, token = _one_of(self, "statusFilter", STATUSES), self._get_param("nextToken")
+    redriven = REDRIVEN.get(_one_of(self, "redriveFilter", REDRIVEN))
     # The place that the page before ended at: what moves does not shift it.
     end = _END if token is None else _place(token)
     size = int(self._get_param("maxResults") or 100)
@@ -138,6 +140,22 @@ def list_executions(self: Any) -> tuple[int, dict[str, str], str]:
         items.append(item)
     more = len(matching) > size
     return _page("executions", items, json.dumps(matching[size - 1][0]) if more else None)
+
+
+STATUSES = [str(each.value) for each in ExecutionStatus]
+
+REDRIVEN = {"REDRIVEN": True, "NOT_REDRIVEN": False}
+
+
+def _one_of(request: Any, name: str, known: Collection[str]) -> Any:
+    """Return what a list is narrowed by: boto3 and the AWS CLI send any word."""
+    given = request._get_param(name)
+    if given is None or given in known:
+        return given
+    raise ValidationException(
+        f"1 validation error detected: Value '{given}' at '{name}' failed to satisfy constraint: "
+        f"Member must satisfy enum value set: [{', '.join(known)}]"
+    )
 
 
 _END = (float("inf"), "")
@@ -197,6 +215,35 @@ def _execution_arn(request: Any) -> str:
     if ":express:" in arn:
         raise InvalidArn("Invalid Arn: 'Resource type not valid in this context: express'")
     return arn
+
+
+@hook(StepFunctionResponse, "update_state_machine", "Moto's state machines have no revisions.")
+def update_state_machine(self: Any) -> ActionResult:
+    machine = self.stepfunction_backend.describe_state_machine(self._get_param("stateMachineArn"))
+    before = _revised(machine)
+    result: Any = update_state_machine.original(self).result
+    if _revised(machine) != before:
+        machine.revision = str(uuid.uuid4())
+    return ActionResult(result | _revision(machine))
+
+
+@hook(StepFunctionResponse, "_describe_state_machine", "Moto's state machines have no revisions.")
+def describe_state_machine(self: Any, arn: str) -> ActionResult:
+    result: Any = describe_state_machine.original(self, arn).result
+    return ActionResult(result | _revision(self.stepfunction_backend.describe_state_machine(arn)))
+
+
+def _revised(machine: Any) -> tuple[Any, ...]:
+    """Return what a change of makes another revision (API reference, DescribeStateMachine)."""
+    return (
+        machine.definition, machine.roleArn, machine.loggingConfiguration,
+        machine.tracingConfiguration,
+    )  # fmt: skip
+
+
+def _revision(machine: Any) -> dict[str, str]:
+    """Return the name of its revision; one that nobody has changed has none."""
+    return {"revisionId": machine.revision} if hasattr(machine, "revision") else {}
 
 
 @hook(StepFunctionResponse, "start_sync_execution", "Moto starts no execution and waits for it.")

@@ -7,6 +7,7 @@ one whose fault waits.
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import json
 import threading
@@ -109,6 +110,8 @@ class Lab:
     def call(self, operation: str, **given: Any) -> Json:
         """Make an API call, and return its answer as JSON would carry it."""
         request = SimpleNamespace(_get_param=given.get, stepfunction_backend=self.backend)
+        describe = functools.partial(StepFunctionResponse._describe_state_machine, request)
+        request._describe_state_machine = describe
         answer = getattr(StepFunctionResponse, operation)(request)
         if isinstance(answer, tuple):
             status, headers, body = answer

@@ -8,12 +8,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from moto.stepfunctions.exceptions import InvalidArn
+from moto.stepfunctions.exceptions import InvalidArn, ValidationException
 from moto.stepfunctions.responses import StepFunctionResponse
 
 from darkroom_ops.engine.moto.stepfunctions import responses
 from tests.support.aws import client
-from tests.unit.engine.moto.lab import PASS, Held, Json, Lab, chain, task
+from tests.unit.engine.moto.lab import PASS, ROLE, Held, Json, Lab, chain, task
 from tests.unit.engine.moto.probes import machine_with, probe, run, stopped
 
 # ---------------------------------------------------------------------------- descriptions
@@ -280,6 +280,48 @@ def test_a_list_may_be_of_the_redriven_or_of_the_others() -> None:
     executions[1].redrive_date = NOON
     for redrives, found in (("REDRIVEN", {1}), ("NOT_REDRIVEN", {0, 2}), (None, {0, 1, 2})):
         assert set(numbers(listed(executions, redriveFilter=redrives))) == found
+
+
+@pytest.mark.parametrize("given", [{"redriveFilter": "redriven"}, {"statusFilter": "FAIL"}])
+def test_a_list_is_of_no_other_kind(given: Json) -> None:
+    ((name, value),) = given.items()
+    with pytest.raises(ValidationException, match=f"'{value}' at '{name}'.*enum value set: ") as no:
+        listed([listed_execution(1)], **given)
+    assert (no.value.TYPE, no.value.STATUS) == ("ValidationException", 400)
+
+
+def test_a_state_machine_has_another_revision_after_each_change(lab: Lab) -> None:
+    machine = lab.machine(chain(A=PASS))
+
+    def revision(operation: str, **given: Any) -> Any:
+        said = lab.call(operation, stateMachineArn=machine, **given)
+        return said.get("revisionId")
+
+    def described() -> Any:
+        return revision("describe_state_machine")
+
+    assert described() is None
+    first = revision("update_state_machine", definition=json.dumps(chain(B=PASS)))
+    assert first
+    assert first == described()
+    assert revision("update_state_machine", definition=json.dumps(chain(B=PASS))) == first
+    for change in (
+        {"roleArn": f"{ROLE}2"},
+        {"loggingConfiguration": {"level": "ALL"}},
+        {"tracingConfiguration": {"enabled": True}},
+    ):
+        last = revision("update_state_machine", **change)
+        assert last not in {None, first}
+        assert last == described()
+        first = last
+
+
+@probe(responses.update_state_machine, responses.describe_state_machine)
+def test_plain_moto_has_no_revisions() -> bool:
+    stepfunctions = client("stepfunctions")
+    machine = {"stateMachineArn": run(machine_with({"Type": "Succeed"}))["stateMachineArn"]}
+    stepfunctions.update_state_machine(**machine, roleArn=f"{ROLE}2")
+    return "revisionId" not in stepfunctions.describe_state_machine(**machine)
 
 
 # ---------------------------------------------------------------------------- Express
