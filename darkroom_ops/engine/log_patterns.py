@@ -46,6 +46,8 @@ def compiled(pattern: str) -> Matches:
     if text.startswith("{") and text.endswith("}"):
         test = _Conditions(text[1:-1]).whole()
         return lambda line: (said := _json(line)) is not None and test(said)
+    if text.startswith("{"):
+        raise ValueError(f"the filter pattern {text} has a brace that is not closed")
     if text.startswith("["):
         raise ValueError("the engine has no patterns of space-delimited fields ([a, b])")
     return _terms(text)
@@ -71,7 +73,8 @@ def _terms(text: str) -> Matches:
 
 def _term(text: str) -> Matches:
     if text[0] == text[-1] == "%":
-        return lambda line, wanted=re.compile(text[1:-1]): wanted.search(line) is not None  # type: ignore[misc]
+        wanted = _expression(text)
+        return lambda line: wanted(line) is not None
     literal = _unquoted(text)
     return lambda line: literal in line
 
@@ -174,13 +177,20 @@ def _comparison(sign: str, wanted: str) -> Test:
     if sign not in {"=", "!="}:
         raise ValueError(f"the filter pattern compares by {sign} with {wanted}, which is no number")
     if wanted[0] == wanted[-1] == "%":
-        matches = re.compile(wanted[1:-1]).search
+        matches = _expression(wanted)
     else:
         glob = "".join(".*" if each == "*" else re.escape(each) for each in _unquoted(wanted))
         matches = re.compile(glob, re.DOTALL).fullmatch
     return lambda said: (
         not isinstance(said, (dict, list)) and (matches(_text(said)) is not None) == (sign == "=")
     )
+
+
+def _expression(quoted: str) -> Callable[[str], re.Match[str] | None]:
+    try:
+        return re.compile(quoted[1:-1]).search
+    except re.error as error:
+        raise ValueError(f"{quoted} is no regular expression: {error}") from None
 
 
 def _text(said: Any) -> str:

@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from moto.awslambda.exceptions import LambdaClientError
 from moto.awslambda.models import LambdaBackend, LambdaFunction, LayerVersion, lambda_backends
 from moto.core.exceptions import JsonRESTError
 from moto.core.utils import unix_time_millis, utcnow
@@ -44,6 +45,9 @@ FUNCTION_ERROR = "Unhandled"
 """Of whatever a function failed on (Lambda API reference, Invoke: X-Amz-Function-Error)."""
 
 
+KINDS = ("RequestResponse", "Event", "DryRun")
+
+
 @hook(
     LambdaFunction,
     "invoke",
@@ -54,9 +58,19 @@ FUNCTION_ERROR = "Unhandled"
 )
 def invoke_as_asked(self: Any, body: Any, request_headers: Any, response_headers: Any) -> Any:
     kind = request_headers.get("x-amz-invocation-type", "RequestResponse")
+    if kind not in KINDS:
+        raise LambdaClientError(
+            "InvalidParameterValueException", f"Expected one of {', '.join(KINDS)}, not {kind!r}."
+        )
+    try:
+        event = json.loads(body) if body else {}
+    except ValueError as error:
+        raise LambdaClientError(
+            "InvalidRequestContentException",
+            f"Could not parse request body into json: {error}",
+        ) from None
     if kind == "DryRun":
         return b""
-    event = json.loads(body) if body else {}
     if kind == "Event":
         services().router.invoke(self.function_arn, json.dumps(event))
         return b""

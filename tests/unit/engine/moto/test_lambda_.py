@@ -16,7 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import settings
 from moto.awslambda import models
-from moto.awslambda.exceptions import UnknownFunctionException
+from moto.awslambda.exceptions import LambdaClientError, UnknownFunctionException
 from moto.awslambda.models import LambdaBackend, LambdaFunction
 from moto.logs.models import LogsBackend
 from moto.stepfunctions.parser.asl.utils import boto_client
@@ -172,6 +172,24 @@ def test_a_function_is_invoked_as_asked(lab: Lab) -> None:
         assert LambdaFunction.invoke(function, body, given, told) == answer  # type: ignore[arg-type]
         assert (function.events, told) == (events, headers)
     assert lab.router.invoked == [("arn:f", '{"a": 1}')]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "error"),
+    [
+        ("RequestResponse", b"{", "InvalidRequestContentException"),
+        ("Event", b"\xff", "InvalidRequestContentException"),
+        ("DryRun", b"no", "InvalidRequestContentException"),
+        ("Later", b"{}", "InvalidParameterValueException"),
+    ],
+)
+def test_an_invocation_at_fault_is_refused(lab: Lab, kind: str, body: bytes, error: str) -> None:
+    """Lambda API reference, Invoke: errors. Clients repeat a call for a 500."""
+    function = Asked()
+    with pytest.raises(LambdaClientError) as refused:
+        LambdaFunction.invoke(function, body, {"x-amz-invocation-type": kind}, {})  # type: ignore[arg-type]
+    assert (refused.value.error_type, refused.value.code) == (error, 400)
+    assert function.events == lab.router.invoked == []
 
 
 @probe(lambda_.invoke_as_asked)
