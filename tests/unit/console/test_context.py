@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +19,7 @@ from starlette.testclient import TestClient
 from darkroom_ops.console import context
 from darkroom_ops.console.context import Context, clock
 from darkroom_ops.console.routes import create
+from darkroom_ops.engine.inbox import Inbox
 from darkroom_ops.executions.facets import TOTAL
 from darkroom_ops.executions.listed import Filter, Listed
 from tests.unit.console.conftest import BASE, TOKEN, Stack
@@ -203,3 +206,99 @@ def test_pictures_sources_and_previews_share_their_memory(monkeypatch: pytest.Mo
     for cache in caches:
         cache.put("any", SimpleNamespace(data=b"1234", mezzanine=b"1234"))
     assert [cache.get("any") is not None for cache in caches] == [False, False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("{{ 'a/b.jpg'|basename }}", "b.jpg"),
+        ("{{ 'b.jpg'|basename }}", "b.jpg"),
+        ("{{ 'a/b/'|basename }}", "a/b/"),
+        ("{{ 'a/b/c.jpg'|folder }}", "a/b"),
+        ("{{ 'c.jpg'|folder }}", ""),
+        ("{{ {'b': 1, 'a': 2}|tojson }}", '{"b": 1, "a": 2}'),
+        ("{{ 'a<b' }}", "a&lt;b"),
+        ("{{ 'TIMED_OUT'|outcome }} {{ 'other'|outcome }}", "Timed out other"),
+        ("{{ 'image/webp'|format_name }}", "WebP"),
+        ("{{ 'a\x1bb'|plain }}", "a\\x1bb"),
+        ("{{ 125|duration }}", "2 min 5 s"),
+        ("{{ 125|after_end }}", "2 min 5 s after it had ended"),
+        ("{{ 0.5|dollars }}", "$0.50"),
+        ("{{ 2|count('retry') }}", "2 retries"),
+        ("a\n  {% if true %}\nb\n  {% endif %}\nc", "a\nb\nc"),
+        ("{{ stack }} {{ where }} {{ has_inbox }}", "photos AWS eu-west-1 False"),
+    ],
+)
+def test_what_templates_say(context: Context, template: str, text: str) -> None:
+    assert context._templates.from_string(template).render() == text
+
+
+def test_templates_know_the_engine_the_time_and_what_they_were_not_given(
+    stack: Any,
+) -> None:
+    stack.endpoint = "http://127.0.0.1:4599"
+    templates = Context(stack, Inbox())._templates
+    assert templates.from_string("{{ where }} {{ has_inbox }}").render() == "127.0.0.1:4599 True"
+    said = templates.from_string("{{ now() }}").render()
+    assert abs(datetime.datetime.fromisoformat(said) - datetime.datetime.now(datetime.UTC)) < (
+        datetime.timedelta(minutes=1)
+    )
+    moment = templates.from_string("{{ text|moment }}").render(text=at(0).isoformat())
+    assert moment == clock(at(0))
+    with pytest.raises(jinja2.UndefinedError):
+        templates.from_string("{{ missing }}").render()
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        ("plain", "plain"),
+        ("{not JSON", "{not JSON"),
+        (' {"a": 1}', '{\n  "a": 1\n}'),
+        ("[1]", "[\n  1\n]"),
+        ({"in": '{"a": "[2]"}'}, '{\n  "in": {\n    "a": [\n      2\n    ]\n  }\n}'),
+        (['{"a": 1}'], '[\n  {\n    "a": 1\n  }\n]'),
+        (5, "5"),
+        ("[" * 100_000, "[" * 100_000),
+    ],
+)
+def test_json_inside_of_json_is_unpacked_for_reading(data: Any, text: str) -> None:
+    assert context.pretty(data) == text
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "seconds", "often"), [(None, 60, 2), ("http://127.0.0.1:4599", 5, 0.3)]
+)
+def test_the_whole_is_looked_at_anew_when_it_is_old(
+    stack: Any, monkeypatch: pytest.MonkeyPatch, endpoint: str | None, seconds: int, often: float
+) -> None:
+    stack.endpoint = endpoint
+    made, now, looks = Context(stack), [100.0], itertools.count(1)
+    monkeypatch.setattr(context, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(context, "overview", lambda *_: next(looks))
+    assert made.overview(patience=0) is None
+    assert made.overview() == 1
+    now[0] += seconds - 0.1
+    assert made.overview() == 1
+    now[0] += 0.1
+    assert made.overview(patience=0) == 1  # what was seen before; nobody looks
+    assert made.overview() == 2
+    made.forget_overview()
+    assert made.overview(patience=0) is None
+    assert made.overview() == 3
+    assert made.seconds == often
+
+
+def test_the_newest_five_thousand_are_counted_whatever_is_chosen_of_them(context: Context) -> None:
+    asked: list[Any] = []
+    one = Listed(**{**dict.fromkeys(Listed.__struct_fields__), "arn": "a", "status": "RUNNING",
+                    "started": at(0)})  # fmt: skip
+
+    def each(**given: Any) -> Iterator[Listed]:
+        asked.append(given)
+        return itertools.repeat(one)
+
+    context.executions.each = each  # type: ignore[method-assign, assignment]
+    found = context.facets(Filter(text="a", status="RUNNING"))
+    assert found["status"]["RUNNING"] == 5000
+    assert asked == [{"only": Filter(text="a"), "costs": False}]

@@ -16,8 +16,10 @@ from darkroom.image.plan import plan
 from starlette.responses import HTMLResponse
 from starlette.testclient import TestClient
 
+from darkroom_ops import logs
 from darkroom_ops.console import timeline
 from darkroom_ops.console.context import Context
+from darkroom_ops.console.pictures import NoPicture, Picture
 from darkroom_ops.console.views.execution import (
     _chosen,
     _details,
@@ -387,3 +389,151 @@ def test_a_state_that_was_not_entered_is_shown_as_it_is_defined(client: TestClie
     assert "&#34;Type&#34;: &#34;Fail&#34;" in answer.text
     assert client.get("/executions/complete/definitions/None").status_code == 404
     assert client.get("/executions/none/definitions/ImageFailed").status_code == 404
+
+
+class Pictures:
+    """Remembers what is asked of an execution's pictures."""
+
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+        self.made: Any = Picture(b"made", "image/png")
+
+    def __getattr__(self, what: str) -> Any:
+        def make(execution: Execution, *more: Any) -> Picture:
+            self.asked.append((what, execution.arn, *more))
+            if isinstance(self.made, Exception):
+                raise self.made
+            return self.made  # type: ignore[no-any-return]
+
+        return make
+
+
+@pytest.fixture
+def drawing(context: Context) -> Pictures:
+    context.pictures = Pictures()  # type: ignore[assignment]
+    return context.pictures  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("source", ("source",)),
+        ("thumbnail", ("thumbnail",)),
+        ("source-small", ("beside", "small")),
+        ("source-source-a", ("beside", "source-a")),
+        ("reduced-small", ("reduced", "small")),
+        ("reduced-reduced-a", ("reduced", "reduced-a")),
+        ("document-page", ("page",)),
+        ("output-small", ("output", "small")),
+        ("output-document", ("output", "document")),
+        ("output-output-a", ("output", "output-a")),
+        ("source-small/512/1024", ("tile", "source-small", (512, 1024))),
+        ("output-small/0/0", ("tile", "output-small", (0, 0))),
+    ],
+)
+def test_an_address_names_a_picture(
+    client: TestClient, drawing: Pictures, path: str, asked: tuple[Any, ...]
+) -> None:
+    answer = client.get(f"/executions/complete/pictures/{path}")
+
+    assert drawing.asked == [(asked[0], f"{PREFIX}complete", *asked[1:])]
+    assert (answer.status_code, answer.content) == (200, b"made")
+    headers = answer.headers
+    assert headers["content-type"] == "image/png"
+    assert headers["cache-control"] == "private, max-age=600"
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert headers["content-security-policy"].endswith("; sandbox")
+    assert "content-disposition" not in headers
+
+
+def test_a_document_is_a_file_to_keep(client: TestClient, drawing: Pictures) -> None:
+    drawing.made = Picture(b"%PDF-", "application/pdf")
+    answer = client.get("/executions/complete/pictures/output-document")
+    assert answer.headers["content-disposition"] == 'attachment; filename="document.pdf"'
+
+
+def test_why_there_is_no_picture_is_said_once(client: TestClient, drawing: Pictures) -> None:
+    said = []
+    for reason in ("It is gone.", recorded("corrupt").cause or ""):
+        drawing.made = NoPicture(reason)
+        answer = client.get("/executions/corrupt/pictures/source")
+        assert (answer.status_code, answer.headers["content-type"]) == (
+            404, "text/plain; charset=utf-8",
+        )  # fmt: skip
+        said.append(answer.text)
+    assert said == ["It is gone.", "It cannot be decoded."]
+
+
+@pytest.fixture
+def page(context: Context, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What the page is made of that was asked for last."""
+    shown: dict[str, Any] = {}
+
+    def page(template: str, **values: Any) -> Any:
+        shown.clear()
+        shown.update(values)
+        return HTMLResponse(template)
+
+    monkeypatch.setattr(context, "page", page)
+    return shown
+
+
+def test_a_page_shows_the_state_that_its_address_names(
+    client: TestClient, page: dict[str, Any]
+) -> None:
+    runs = recorded("complete").states
+    for run in runs:
+        client.get(f"/executions/complete?state={run.id}")
+        assert (page["run"].id, page["here"], page["tab"]) == (run.id, "executions", "overview")
+    client.get("/executions/complete?state=0")
+    assert page["run"] is None
+
+
+def test_a_state_and_its_log_are_parts_of_the_page(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = next(run for run in recorded("complete").states if run.name == "Prepare")
+    line = logs.LogLine(run.entered, "darkroom-prepare", "INFO", "Read <it>.", {})
+    monkeypatch.setattr(logs, "lines", lambda *_: [line])
+
+    state = client.get(f"/executions/complete/states/{run.id}").text
+    log = client.get(f"/executions/complete/states/{run.id}/logs").text
+
+    assert "Prepare" in state
+    assert "Read &lt;it&gt;." in log
+    after = (run.entered - recorded("complete").started).total_seconds()
+    assert f"<time>+{after:.3f} s</time>" in log
+    assert 'class="level-info"' in log
+    monkeypatch.setattr(logs, "lines", lambda *_: [])
+    log = client.get(f"/executions/complete/states/{run.id}/logs").text
+    assert "No lines. CloudWatch Logs takes a few seconds" in log
+
+
+def test_passages_without_a_name_are_counted() -> None:
+    runs = (passage(1), passage(2, exited=None), passage(3, "Other"))
+    execution = dataclasses.replace(recorded("complete"), status="RUNNING", states=runs)
+
+    found = state_values(execution, runs[0])
+
+    assert [(run.id, *more) for run, *more in found["siblings"]] == [
+        (1, "pass 1, earlier", "succeeded"), (2, "pass 2", "running"),
+    ]  # fmt: skip
+    assert (found["run_status"], found["run_label"], found["label"]) == (
+        "succeeded", "succeeded", "",
+    )  # fmt: skip
+
+
+def test_events_tell_what_came_before_them_and_how_far_the_execution_was(
+    client: TestClient, page: dict[str, Any]
+) -> None:
+    client.get("/executions/redriven/events")
+
+    execution = recorded("redriven")
+    resumed = execution.redrives[0].resumed
+    offset = (resumed - execution.started).total_seconds()
+    assert page["rows"][0]["before"] == 0
+    (row,) = (row for row in page["rows"] if row["redrive"])
+    assert (row["type"], row["offset"]) == ("ExecutionRedriven", offset)
+    assert [row["before"] for row in page["rows"]] == [
+        event.get("previousEventId", 0) for event in recording("redriven")[1]
+    ]
