@@ -289,3 +289,67 @@ def test_one_line_stands_for_the_uploads_that_needed_no_work(
     assert "and 11 more" in html
     assert "/?status=ALREADY_PROCESSED&amp;image=uploads%2Fa+b.jpg&amp;each=1" in html
     assert found["last"] == 12
+
+
+@pytest.mark.parametrize(
+    ("query", "only"),
+    [
+        ("", Filter()),
+        ("status=&error=&step=&folder=&since=&image=", Filter()),
+        ("status=RUNNING", Filter(status="RUNNING")),
+        ("status=TIMED_OUT", Filter(status="TIMED_OUT")),
+        ("error=X", Filter(error="X")),
+        ("step=Prepare", Filter(step="Prepare")),
+        ("folder=uploads/a", Filter(folder="uploads/a")),
+        ("image=A.JPG", Filter(text="A.JPG")),
+        ("since=2026-01-31T12:34:56Z", Filter(since=at(34 * 60))),
+        ("since=yesterday&error=X", Filter(error="X")),
+    ],
+)
+def test_an_address_asks_for_a_filter(
+    client: TestClient, context: Context, query: str, only: Filter
+) -> None:
+    listing(context)
+    asked: list[Any] = []
+    context.executions.each = lambda **given: asked.append(given) or iter(())  # type: ignore[method-assign, assignment, func-returns-value, return-value]
+
+    assert values(client, context, query)["only"] == only
+    asked.clear()
+    assert client.get(f"/executions.csv?{query}").status_code == 200
+    assert asked == [{"only": only}]
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [("a=1", "a=1"), ("", ""), *((f"{sign}1", f"'{sign}1") for sign in "=+-@\t\r")],
+)
+def test_no_value_is_a_formula(value: str, written: str) -> None:
+    assert executions.harmless(value) == written
+
+
+def test_what_names_no_image_has_none_in_a_table(client: TestClient, context: Context) -> None:
+    one = msgspec.structs.replace(_listed("a"), source=None, usd=None, seconds=1.23456)
+    context.executions.each = lambda **_: iter((one,))  # type: ignore[method-assign, assignment]
+    _, line = client.get("/executions.csv").text.splitlines()
+    assert line == f"{one.name},,,SUCCEEDED,COMPLETE,,,{at(0).isoformat()},1.235,"
+
+
+def test_a_menu_has_the_twelve_most_frequent(client: TestClient, context: Context) -> None:
+    keys = [f"{letter}/{n}.jpg" for n in range(2) for letter in "bcdefghijklm"]
+    listing(context, "a/0.jpg", *keys)
+
+    found = {title: choices for title, _, _, choices in values(client, context)["menus"]}
+
+    assert [name for name, *_ in found["Folder"]] == list("bcdefghijklm")
+
+
+def test_uploads_that_needed_no_work_are_shown_one_by_one_where_asked(
+    client: TestClient, context: Context
+) -> None:
+    asked = listing(context)
+
+    found = values(client, context, "each=1&error=X")
+
+    assert asked[0]["fold"] is False
+    assert (found["query"], found["clear"]) == ("error=X&each=1", "error X")
+    assert found["filters"][0][1] == "/?error=X&each=1&status=RUNNING"
