@@ -9,8 +9,10 @@ import json
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from botocore.exceptions import ClientError
+from darkroom.contract.errors import CorruptImage
 from darkroom.contract.limits import MIB
 from darkroom.contract.model import dump
 from darkroom.contract.presets import FocalPoint, Preset
@@ -23,6 +25,7 @@ from darkroom_ops.cache import Room
 from darkroom_ops.console import pictures
 from darkroom_ops.console.pictures import (
     NoPicture,
+    Picture,
     Pictures,
     as_viewed,
     drawable,
@@ -35,9 +38,12 @@ from darkroom_ops.console.pictures import (
     shown,
     viewed,
 )
+from darkroom_ops.console.tiles import Undecodable
+from darkroom_ops.executions.history import StateRun
 from darkroom_ops.executions.model import Made
 from tests.support.images import encoded, picture
-from tests.unit.recorded import recorded
+from tests.unit.console.conftest import passage
+from tests.unit.recorded import partly, recorded
 
 
 def test_pictures_are_known_from_the_states_before_the_execution_ends() -> None:
@@ -118,10 +124,61 @@ def test_more_of_the_source_than_is_viewed_is_known(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(pictures, "VIEWED_PIXELS", 100)
     assert viewed((10, 10)) == (10, 10)
     assert viewed((20, 20)) == (10, 10)
+    assert viewed((5, 5)) == (5, 5)
     assert viewed((1000, 1)) == (316, 1)
     monkeypatch.undo()
     assert viewed((16_383, 10)) == (16_383, 10)
     assert viewed((30_000, 400)) == (16_383, 218)  # no preset asks for more
+    assert viewed((4000, 4000)) == (4000, 4000)
+    assert viewed((4000, 4001)) == (3999, 4000)
+
+
+def state(state_name: str, **output: object) -> StateRun:
+    return passage(1, state_name, output=json.dumps(output))
+
+
+PLANNED = {"image": {"format": "png", "width": 6, "height": 4, "bytes": 9},
+           "renditions": [{"name": "b"}, {"name": "a"}]}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("made", "names", "document", "expected"),
+    [
+        ([], [], False, ["b", "a", "PDF"]),
+        (["a"], ["a"], False, ["b", "PDF"]),
+        (["a", "x", "b"], ["b", "a", "x"], False, ["PDF"]),
+        (["document"], [], True, ["b", "a"]),
+        (["a", "document", "b"], ["b", "a"], True, []),
+    ],
+)
+def test_what_is_made_is_in_the_order_of_the_plan_and_what_is_still_to_come(
+    made: list[str], names: list[str], document: bool, expected: list[str]
+) -> None:
+    outputs = [
+        state("Resize", name=name, bucket="b", key=name, bytes=1, sha256="1") for name in made
+    ]
+    outputs.append(state("Resize", name="unfinished", bucket="b", key="k", bytes=1))
+    execution = dataclasses.replace(
+        partly("complete", 1), states=(state("Prepare", **PLANNED), *outputs)
+    )
+
+    found = shown(execution)
+
+    assert [each.name for each in found.renditions] == names
+    assert (found.document is not None, list(found.expected)) == (document, expected)
+    assert [found.find(name) is not None for name in [*made, "none"]] == [
+        *[True] * len(made),
+        False,
+    ]
+    assert found.image is not None
+    assert (found.image.width, found.image.height) == (6, 4)
+    assert shown(dataclasses.replace(execution, status="ABORTED")).expected == ()
+
+
+def test_who_plans_nothing_makes_nothing() -> None:
+    for states in ((), (state("Prepare", renditions=None),), (state("Other", **PLANNED),)):
+        found = shown(dataclasses.replace(partly("complete", 1), states=states))
+        assert found == pictures.Outputs(None, (), None, ())
 
 
 def made(width: int, height: int) -> Made:
@@ -145,6 +202,7 @@ def test_renditions_are_drawn_to_one_scale(
     longest = longest_side(renditions, ratio=ratio)
     assert [drawn(each, longest) for each in renditions] == widths
     assert longest_side([]) == 160
+    assert (longest_side([Made("a", "b", "c", 1)]), drawn(Made("a", "b", "c", 1), 160)) == (160, 0)
 
 
 @pytest.mark.parametrize(
@@ -285,3 +343,181 @@ def test_who_names_no_image_has_no_source(monkeypatch: pytest.MonkeyPatch) -> No
     nothing = dataclasses.replace(loaded.execution, source=None)
     with pytest.raises(NoPicture, match=r"^The input names no image\.$"):
         loaded.pictures.source(nothing)
+
+
+# ---------------------------------------------------------------------------- what is drawn anew
+
+
+class Drawn:
+    """Pictures of an execution whose plan has a square; it remembers what they are made of."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.rendered: list[tuple[bytes, Preset]] = []
+        self.cut: list[Any] = []
+        self.tile: Any = b"tile"
+        monkeypatch.setattr(pictures, "_rendered", self._rendered)
+        self.pictures = Pictures(SimpleNamespace(s3=None), Room(MIB))  # type: ignore[arg-type]
+        monkeypatch.setattr(self.pictures, "_stored", lambda source: JPEG + source.key.encode())
+        monkeypatch.setattr(self.pictures, "_tiles", SimpleNamespace(cut=self._cut))
+        monkeypatch.setattr(self.pictures, "_read", lambda made: LARGER + made.name.encode())
+        square = Preset(name="my-square", width=40, height=40, fit="cover", position="left")
+        image = ImageInfo(format="jpeg", content_type="image/jpeg", width=64, height=42, bytes=9)
+        self.execution = planning(image, square)
+
+    def _rendered(self, data: bytes, preset: Preset) -> Picture:
+        self.rendered.append((data, preset))
+        return Picture(b"drawn", "image/webp")
+
+    def _cut(self, key: Any, read: Any, large: Any, corner: tuple[int, int]) -> Any:
+        self.cut.append((key, read(), large, corner))
+        if isinstance(self.tile, Exception):
+            raise self.tile
+        return self.tile
+
+
+def planning(image: ImageInfo, *presets: Preset, **more: Any) -> Any:
+    """Return an execution whose Prepare planned these."""
+    done = recorded("complete")
+    output = {
+        "image": dump(image),
+        "renditions": [dump(each) for each in plan("a.jpg", image, presets)],
+    } | more
+    states = [
+        dataclasses.replace(run, output=json.dumps(output)) if run.name == "Prepare" else run
+        for run in done.states
+    ]
+    return dataclasses.replace(done, states=tuple(states), image=None)
+
+
+@pytest.fixture
+def drawn_anew(monkeypatch: pytest.MonkeyPatch) -> Drawn:
+    return Drawn(monkeypatch)
+
+
+def elsewhere(execution: Any) -> Any:
+    return dataclasses.replace(
+        execution, source=msgspec.structs.replace(execution.source, key="other.jpg")
+    )
+
+
+def test_a_source_is_drawn_once_and_no_larger_than_a_screen(drawn_anew: Drawn) -> None:
+    for execution in (drawn_anew.execution, drawn_anew.execution, elsewhere(drawn_anew.execution)):
+        assert drawn_anew.pictures.source(execution).data == b"drawn"
+
+    first, second = drawn_anew.rendered
+    assert (first[0], second[0]) == (JPEG + b"uploads/rocket.jpg", JPEG + b"other.jpg")
+    preset = first[1]
+    assert (preset.width, preset.height, preset.fit, preset.quality) == (1600, 1600, "inside", 85)
+
+
+def test_what_a_rendition_shows_of_the_source_is_drawn_once_with_its_pixels(
+    drawn_anew: Drawn,
+) -> None:
+    for execution in (drawn_anew.execution, drawn_anew.execution, elsewhere(drawn_anew.execution)):
+        assert drawn_anew.pictures.beside(execution, "my-square").data == b"drawn"
+
+    first, second = drawn_anew.rendered
+    assert (first[0], second[0]) == (JPEG + b"uploads/rocket.jpg", JPEG + b"other.jpg")
+    preset = first[1]
+    assert (preset.width, preset.height, preset.fit, preset.position) == (42, 42, "cover", "left")
+    assert (preset.format, preset.quality) == ("webp", 90)  # never the source's own
+    with pytest.raises(NoPicture, match=r"^This execution has planned no 'none'\.$"):
+        drawn_anew.pictures.beside(drawn_anew.execution, "none")
+
+
+def test_a_rendition_is_reduced_to_what_is_viewed(
+    drawn_anew: Drawn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "VIEWED_PIXELS", 150 * 100)
+    monkeypatch.setattr(
+        drawn_anew.pictures, "output", lambda _, name: Picture(LARGER, f"image/{name}")
+    )
+    for name in ("small", "small", "medium"):
+        assert drawn_anew.pictures.reduced(drawn_anew.execution, name).data == b"drawn"
+
+    small, medium = drawn_anew.rendered
+    assert (small[0], small[1].width, small[1].height) == (LARGER, 150, 100)
+    assert (medium[0], medium[1].width, medium[1].height) == (LARGER, 150, 100)
+    with pytest.raises(NoPicture, match=r"^This execution has made no rendition 'document'\.$"):
+        drawn_anew.pictures.reduced(drawn_anew.execution, "document")
+
+
+@pytest.mark.parametrize(
+    ("data", "format_"),
+    [(JPEG, "webp"), (encoded(picture(8, 8), "WEBP"), "png"), (LARGER, "auto")],
+)
+def test_the_source_s_own_format_is_never_sent(
+    drawn_anew: Drawn, data: bytes, format_: str
+) -> None:
+    pictures._reduced(data, Preset(name="a", width=9))
+    assert drawn_anew.rendered == [(data, Preset(name="a", width=9, format=format_))]
+
+
+def test_a_tile_is_cut_of_a_rendition_or_of_what_it_shows(
+    drawn_anew: Drawn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drawn_anew.pictures, "output", lambda *_: Picture(LARGER, "image/png"))
+    execution = drawn_anew.execution
+    for which in ("source-my-square", "output-small"):
+        found = drawn_anew.pictures.tile(execution, which, (1, 2))
+        assert (found.data, found.content_type) == (b"tile", "image/png")
+    drawn_anew.pictures.tile(elsewhere(execution), "source-my-square", (1, 2))
+
+    source, output, other = drawn_anew.cut
+    assert source[1] == JPEG + b"uploads/rocket.jpg"
+    assert (source[2].size, source[3]) == ((64, 42), (1, 2))
+    assert (source[2].shown.width, source[2].shown.height) == (42, 42)
+    assert source[0][0].key == "uploads/rocket.jpg"
+    assert source[0][1] == "left"  # which of several crops is one picture
+    assert other[0] != source[0]
+    small = shown(execution).find("small")
+    assert small is not None
+    assert output[0] == small.sha256
+    assert (output[1], output[2].size) == (LARGER, (300, 200))
+    assert (output[2].shown.width, output[2].shown.height) == (300, 200)
+
+    for told, said in (
+        (None, "The picture ends before this tile."),
+        (Undecodable("It is cut off."), "It is cut off."),
+        (CorruptImage("It is broken."), "It is broken."),
+    ):
+        drawn_anew.tile = told
+        with pytest.raises(NoPicture) as none:
+            drawn_anew.pictures.tile(execution, "output-small", (1, 2))
+        assert str(none.value) == said
+
+
+@pytest.mark.parametrize(
+    ("given", "used", "etag"),
+    [
+        ("given", {"etag": "used"}, "given"),
+        (None, {"etag": "used"}, "used"),
+        (None, {}, None),
+        (None, "nonsense", None),
+    ],
+)
+def test_the_source_is_the_version_that_was_read(
+    given: str | None, used: object, etag: str | None
+) -> None:
+    image = ImageInfo(format="jpeg", content_type="image/jpeg", width=64, height=42, bytes=9)
+    execution = planning(image, source=used)
+    at = msgspec.structs.replace(execution.source, etag=given, version_id="v1")
+    found = pictures._source_of(dataclasses.replace(execution, source=at))
+    assert (found.bucket, found.key) == (at.bucket, at.key)
+    assert (found.version_id, found.etag) == ("v1", etag)
+
+
+def test_a_plan_that_another_version_made_is_none() -> None:
+    image = ImageInfo(format="jpeg", content_type="image/jpeg", width=64, height=42, bytes=9)
+    good = planning(image, Preset(name="a", width=9), Preset(name="b", width=9))
+    assert list(pictures.planned(good)) == ["a", "b"]
+    assert pictures.planned(planning(image, renditions=[{"name": "a"}])) == {}
+    assert pictures.planned(planning(image, renditions=None)) == {}
+    assert pictures.planned(dataclasses.replace(good, states=())) == {}
+
+
+def test_what_has_no_size_is_a_pixel() -> None:
+    assert pictures.size_of(Made("a", "b", "c", 1)) == (1, 1)
+    assert pictures.size_of(Made("a", "b", "c", 1, width=2, height=3)) == (2, 3)
+    found = as_viewed(Preset("a", width=9))
+    assert (found.width, found.height) == (9, 1)

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import MagicMock
+from unittest.mock import MagicMock, Mock
 
 import pytest
 from darkroom.aws.objects import Objects
@@ -109,26 +109,58 @@ def test_a_name_that_is_not_planned_shows_the_first(sources: Any) -> None:
     assert previews.make(REQUEST, None, "page").rendition.name == "small"
 
 
-def test_a_source_is_got_and_decoded_once(sources: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("versioned", [False, True])
+def test_a_source_is_got_decoded_and_rendered_once(
+    sources: Any, monkeypatch: pytest.MonkeyPatch, versioned: bool
+) -> None:
+    if versioned:
+        sources.s3.put_bucket_versioning(
+            Bucket="sources", VersioningConfiguration={"Status": "Enabled"}
+        )
+        sources.s3.put_object(Bucket="sources", Key="a/b.jpg", Body=photo(80, 60))
     got, decoded = [], []
     real_get, real_decode = sources.s3.get_object, preview.parent.decode
-    sources.s3.get_object = lambda **given: got.append(given) or real_get(**given)  # type: ignore[func-returns-value]
+
+    def get(**given: Any) -> Any:
+        got.append(given)
+        return real_get(**given)
 
     def decode(*given: Any) -> Any:
         decoded.append(given)
         return real_decode(*given)
 
+    monkeypatch.setattr(sources.s3, "get_object", get)
     monkeypatch.setattr(preview.parent, "decode", decode)
+    rendered = Mock(wraps=preview._render)
+    monkeypatch.setattr(preview, "_render", rendered)
     previews = Previews(sources, Room(MIB))
     for name in ("small", "large", "small"):
         previews.make(REQUEST, name, "page")
-    assert (len(got), len(decoded)) == (1, 1)
+    assert (len(got), len(decoded), rendered.call_count) == (1, 1, 2)
     previews.make(REQUEST | {"presets": [{"name": "a", "width": 9}]}, None, "page")
     assert (len(got), len(decoded)) == (1, 2)
 
     sources.s3.put_object(Bucket="sources", Key="a/b.jpg", Body=photo(40, 60))
     assert previews.make(REQUEST, None, "page").rendition.width == 40
     assert len(got) == 2
+
+
+def test_a_version_that_is_named_is_what_is_got(
+    sources: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources.s3.put_bucket_versioning(
+        Bucket="sources", VersioningConfiguration={"Status": "Enabled"}
+    )
+    versions = [
+        sources.s3.put_object(Bucket="sources", Key="a/b.jpg", Body=photo(width, 60))["VersionId"]
+        for width in (30, 40)
+    ]
+    previews = Previews(sources, Room(MIB))
+    # Nobody has to be asked which one lies there.
+    monkeypatch.setattr(sources.s3, "head_object", Mock(side_effect=AssertionError))
+    for version, width in zip(versions * 2, (30, 40) * 2, strict=True):
+        source = REQUEST["source"] | {"versionId": version}
+        assert previews.make({"source": source}, None, "page").rendition.width == width
 
 
 def test_a_picture_for_which_there_is_no_room_is_told_of(sources: Any) -> None:
@@ -193,6 +225,8 @@ def planned(size: tuple[int, int], **preset: Any) -> Rendition:
         ((100, 200), {"width": 50, "height": 50, "fit": "cover"},
          ["a: 50 % of the picture's height is cut off."]),
         ((1000, 989), {"width": 500, "height": 500, "fit": "cover"},
+         ["a: 1 % of the picture's width is cut off."]),
+        ((200, 198), {"width": 198, "height": 198, "fit": "cover"},
          ["a: 1 % of the picture's width is cut off."]),
         ((1000, 991), {"width": 500, "height": 500, "fit": "cover"}, []),
         ((200, 100), {"width": 50, "height": 50, "fit": "contain"}, []),
@@ -273,8 +307,10 @@ def test_more_pixels_other_formats_and_effort_take_more() -> None:
     assert of(2000) == (0.4, 91)
     assert of(4000) == (0.8, 107)
     assert of(2000, format="avif") == (3.4, 127)
+    assert of(2000, format="png") == (0.3, 83)
     assert of(2000, effort="high") == (2.6, 95)
     assert of(2000, effort="high", format="webp") == (1.3, 121)
+    assert needs(planned((10_000, 10_000), width=10_000), 4000).cpu_seconds == 20
     big = planned((1000, 1000), width=1000)
     assert needs(big, 4_000_000).memory_mb == 87
     assert needs(big, 4_000_001).memory_mb == 89  # it is reduced

@@ -91,6 +91,7 @@ def test_failures_are_counted_by_their_error_the_most_frequent_first() -> None:
             failed(HOUR + SECOND, "AccessDenied"),
             failed(DAY + SECOND, "AccessDenied"),
             ago(SECOND, status="TIMED_OUT", outcome="FAILED"),
+            failed(SECOND, "Aborted"),
             failed(WEEK + SECOND, "Old"),
             ago(SECOND),
         ],
@@ -99,6 +100,7 @@ def test_failures_are_counted_by_their_error_the_most_frequent_first() -> None:
 
     assert [(each.error, each.counts) for each in found] == [
         ("AccessDenied", {"day": 1, "week": 2}),
+        ("Aborted", {"hour": 1, "day": 1, "week": 1}),
         ("CorruptImage", {"hour": 1, "day": 1, "week": 1}),
         ("TIMED_OUT", {"hour": 1, "day": 1, "week": 1}),
     ]
@@ -116,13 +118,18 @@ def test_cloudwatch_gives_the_figures_on_aws() -> None:
         for span in SPANS:
             answer = [
                 # CloudWatch's own period began before ours: it belongs to the first bar.
-                result("executionsStarted", (span.length + SECOND, 7), (0 * SECOND, 5)),
+                result(
+                    "executionsStarted",
+                    (span.length + SECOND, 7),
+                    (span.length / 2 + SECOND, 3),
+                    (0 * SECOND, 5),
+                ),
                 result("executionsSucceeded", (SECOND, 4)),
                 result("executionsFailed", (SECOND, 2)),
                 result("executionsTimedOut", (SECOND, 1)),
                 result("executionsAborted", (SECOND, 1)),
                 result("p50", (span.length, 1500), (SECOND, 2500)),
-                result("p95"),
+                result("p95", (SECOND, 9000)),
             ]
             asked = {
                 "MetricDataQueries": metrics._asked(at, span),
@@ -133,13 +140,22 @@ def test_cloudwatch_gives_the_figures_on_aws() -> None:
             stub.add_response("get_metric_data", {"MetricDataResults": answer}, asked)
         hour, *_, week = metrics.windows(at, NOON, 0.5)
 
-    assert (hour.started, hour.complete, hour.failed) == (12, 4, 4)
-    assert (hour.bars[0], hour.bars[-1]) == (Bar(7), Bar(5, 4, 4))
-    assert (hour.p50, hour.p95, hour.usd) == (2.5, None, 6.0)
+    assert (hour.started, hour.complete, hour.failed) == (15, 4, 4)
+    assert [bar for bar in hour.bars if bar != Bar()] == [Bar(7), Bar(3), Bar(5, 4, 4)]
+    assert (hour.bars[0], hour.bars[5], hour.bars[-1]) == (Bar(7), Bar(3), Bar(5, 4, 4))
+    assert (hour.p50, hour.p95, hour.usd) == (2.5, 9.0, 7.5)
+    nothing = metrics._window({}, SPANS[0], NOON, None)
+    assert (nothing.p50, nothing.p95, nothing.usd, nothing.started) == (None, None, None, 0)
     assert len(week.bars) == 28
     queries = metrics._asked(at, SPANS[0])
     of = [{"Name": "StateMachineArn", "Value": "machine"}]
-    assert all(q["MetricStat"]["Metric"]["Dimensions"] == of for q in queries)
+    assert [q["MetricStat"]["Metric"] for q in queries] == [
+        {"Namespace": "AWS/States", "MetricName": name, "Dimensions": of}
+        for name in (
+            "ExecutionsStarted", "ExecutionsSucceeded", "ExecutionsFailed", "ExecutionsTimedOut",
+            "ExecutionsAborted", "ExecutionTime", "ExecutionTime",
+        )
+    ]  # fmt: skip
     assert [(q["Id"], q["MetricStat"]["Stat"], q["MetricStat"]["Period"]) for q in queries] == [
         ("executionsStarted", "Sum", 300), ("executionsSucceeded", "Sum", 300),
         ("executionsFailed", "Sum", 300), ("executionsTimedOut", "Sum", 300),

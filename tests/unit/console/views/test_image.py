@@ -6,17 +6,20 @@ import dataclasses
 import datetime
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import msgspec
 import pytest
 from botocore.exceptions import ClientError
+from starlette.responses import HTMLResponse
 from starlette.testclient import TestClient
 
 from darkroom_ops.console.context import Context
 from darkroom_ops.console.views import image
-from darkroom_ops.console.views.image import Line, asked_of, newer, pairs, side_by_side
+from darkroom_ops.console.views.image import Line, Pair, asked_of, newer, pairs, side_by_side
 from darkroom_ops.executions.client import ListPage
 from darkroom_ops.executions.listed import Filter, listed
+from darkroom_ops.executions.model import Made
 from tests.unit.console.conftest import PREFIX
 from tests.unit.recorded import partly, recorded
 
@@ -37,7 +40,7 @@ def test_every_execution_of_a_key_is_listed_newest_first(
 
     monkeypatch.setattr(context.executions, "recent", recent)
     page = client.get("/image", params={"key": KEY}).text
-    assert asked[0]["only"] == Filter(key=KEY)
+    assert asked == [{"limit": 50, "only": Filter(key=KEY), "after": None}]
     assert page.index('href="/executions/later"') < page.index(f'href="/executions/{one.name}"')
     assert f'name="one" value="{one.name}" aria-label="Left: {one.name}" checked' in page
     assert 'name="other" value="later" aria-label="Right: later" checked' in page
@@ -111,6 +114,8 @@ def test_lines_that_are_alike_stand_beside_each_other() -> None:
         Line(None, "e", True),
     ]
     assert side_by_side("a", "a,\nb") == [Line("a", "a", False), Line(None, "b", True)]
+    many = "\n".join("a" * 250)
+    assert {line.alike for line in side_by_side(many, many + "\nb")[:-1]} == {True}
     assert side_by_side("a\nb", "b") == [Line("a", None, True), Line("b", "b", False)]
 
 
@@ -130,6 +135,68 @@ def test_outputs_are_paired_by_name() -> None:
     assert medium.name == "medium"
 
 
+@pytest.mark.parametrize(
+    ("left", "right", "alike"),
+    [("1", "1", True), ("1", "2", False), ("", "", False), ("1", None, False), (None, "1", False)],
+)
+def test_the_same_bytes_are_those_of_the_same_digest(
+    left: str | None, right: str | None, alike: bool
+) -> None:
+    sides = (
+        each if each is None else Made("a", "b", "k", 1, sha256=each) for each in (left, right)
+    )
+    assert Pair("a", *sides).alike is alike
+
+
+@pytest.mark.parametrize(("count", "folded"), [(7, 0), (8, 8), (9, 9)])
+def test_eight_outputs_of_the_same_bytes_are_folded_and_shown_once(
+    client: TestClient, context: Context, monkeypatch: pytest.MonkeyPatch, count: int, folded: int
+) -> None:
+    shown: dict[str, Any] = {}
+
+    def page(template: str, **values: Any) -> HTMLResponse:
+        shown.update(values)
+        return HTMLResponse(template)
+
+    def made(name: str, sha256: str, width: int = 9) -> Pair:
+        sides = (Made(name, "b", "k", 1, width=width, height=1, sha256=each) for each in sha256)
+        return Pair(name, *sides)
+
+    outputs = [made("other", "12", 1700), *(made(str(n), "11") for n in range(count))]
+    monkeypatch.setattr(context, "page", page)
+    monkeypatch.setattr(image, "pairs", lambda *_: iter(outputs))
+
+    client.get("/compare?one=complete&other=complete")
+
+    assert len(shown["alike"]) == folded
+    assert shown["pairs"] == (outputs[:1] if folded else outputs)
+    assert shown["same"] is True
+    assert shown["drawn"](outputs[1].left) == 0.53  # of 1700 pixels
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "share"),
+    [((100, 1), None, 29.41), (None, (100, 1), 29.41), ((340, 1), (680, 1), 50),
+     ((100, 400), None, 16.67)],
+)  # fmt: skip
+def test_outputs_are_drawn_to_one_scale_on_both_sides(
+    client: TestClient, context: Context, monkeypatch: pytest.MonkeyPatch,
+    left: Any, right: Any, share: float,
+) -> None:  # fmt: skip
+    shown: dict[str, Any] = {}
+    monkeypatch.setattr(context, "page", lambda _, **given: shown.update(given) or HTMLResponse(""))
+    sides = [
+        each and Made("a", "b", "k", 1, width=each[0], height=each[1]) for each in (left, right)
+    ]
+    document = Made("document", "b", "k", 1, width=9999, height=1, pages=1)
+    found = [Pair("a", *sides), Pair("document", document, document)]
+    monkeypatch.setattr(image, "pairs", lambda *_: iter(found))
+
+    client.get("/compare?one=complete&other=complete")
+
+    assert shown["drawn"](sides[0] or sides[1]) == share
+
+
 def test_an_event_is_compared_as_the_request_that_it_stands_for() -> None:
     assert "detail" not in asked_of(recorded("complete"))
     assert KEY in asked_of(recorded("complete"))
@@ -140,9 +207,10 @@ def test_a_newer_run_is_told(
     client: TestClient, context: Context, stack: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = recorded("complete")
-    assert newer(context, done) is None
-    stack.record = {"execution": {"S": done.arn}}
-    assert newer(context, done) is None
+    monkeypatch.setattr(context.executions, "described", Mock(side_effect=AssertionError))
+    for record in ({}, {"execution": {"S": done.arn}}):  # nobody else is asked about
+        stack.record = record
+        assert newer(context, done) is None
 
     def started(minutes: int) -> None:
         later = done.started + datetime.timedelta(minutes=minutes)
@@ -166,6 +234,8 @@ def test_a_newer_run_that_is_gone_or_not_to_be_read_is_not_told(
     context: Context, stack: Any
 ) -> None:
     stack.record = {"execution": {"S": f"{PREFIX}gone"}}
+    assert newer(context, recorded("complete")) is None
+    stack.stepfunctions.describe_execution = _refused
     assert newer(context, recorded("complete")) is None
     stack.dynamodb = SimpleNamespace(get_item=_refused)
     assert newer(context, recorded("complete")) is None

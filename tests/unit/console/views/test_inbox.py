@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from typing import Any
 
 import pytest
@@ -145,3 +146,63 @@ def test_what_has_come_right_is_no_alert_to_look_at(stack: Any, inbox: Context) 
         page = client.get("/inbox").text
     assert page.count("<b>Resolved</b>") == page.count('class="resolved"') == 1
     assert page.count("<b>Alert</b>") == page.count('class="alert"') == 2
+
+
+def test_what_is_chosen_stays_chosen_and_leads_to_the_other_kinds(inbox: Context) -> None:
+    found = told(inbox, "kind=email&q=a+text&page=1&message=5")
+
+    assert found["kinds"] == [
+        (None, "/inbox?q=a+text", "All"),
+        ("alerts", "/inbox?kind=alerts&q=a+text", "Alerts"),
+        ("others", "/inbox?kind=others&q=a+text", "Others"),
+        ("email", "/inbox?kind=email&q=a+text", "E-mail"),
+        ("sms", "/inbox?kind=sms&q=a+text", "SMS"),
+    ]
+    assert (found["kind"], found["q"], found["said"]) == ("email", "a text", "E-mail, text a text")
+    assert found["live"] == "/live/inbox?kind=email&q=a+text&message=5"
+
+
+def test_a_page_has_fifty_events_and_none_is_before_the_first(stack: Any) -> None:
+    context = Context(stack, Inbox())
+    assert context.inbox is not None
+    for number in range(51):
+        context.inbox.deliver(message("email", execution=f"{ONE}{number}"))
+    for query, count, first in (
+        ("", 50, 1),
+        ("page=0", 50, 1),
+        ("page=2", 1, 51),
+        ("page=3", 1, 51),
+    ):
+        found = told(context, query)
+        assert (len(found["events"]), found["first"], found["total"]) == (count, first, 51)
+    assert told(context, "page=2&q=a")["newer"] == "/inbox?q=a&page=1"
+
+
+def test_what_is_about_no_execution_is_one_event_by_its_second(stack: Any) -> None:
+    context = Context(stack, Inbox())
+    assert context.inbox is not None
+    for seconds in (0, 0.9, 1, 1.2):
+        one = dataclasses.replace(
+            message("email"), time=START + datetime.timedelta(seconds=seconds)
+        )
+        context.inbox.deliver(one)
+    for seconds in (0, 9):  # what tells of one execution is together however late it comes
+        one = message("sms", execution=ONE)
+        later = START + datetime.timedelta(seconds=seconds)
+        context.inbox.deliver(dataclasses.replace(one, time=later))
+    assert numbers(told(context)) == [[6, 5], [4, 3], [2, 1]]
+
+
+def test_without_an_engine_nothing_is_told(stack: Any) -> None:
+    found = told(Context(stack))
+    assert (found["events"], found["total"], found["alerts"], found["one"]) == ([], 0, 0, None)
+
+
+def test_a_message_is_shown_as_it_was_received_without_its_head(inbox: Context) -> None:
+    found = told(inbox, "message=2")
+    email, sms = found["one"].deliveries
+    assert found["body"](email).startswith("A text.\n\n")
+    html = inbox.render("inbox.html", **found)
+    assert html.count("A text.") >= 2
+    assert sms.message.as_received() == "A text."
+    assert told(inbox)["one"] is None
