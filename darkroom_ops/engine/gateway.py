@@ -169,7 +169,8 @@ class Gateway:
         if untimely is not None:
             return ServiceError(*untimely)
         if signature.matches(environ, body, secret):
-            return _unwritable(body) if "HTTP_X_AMZ_TARGET" in environ else None
+            named = "HTTP_X_AMZ_TARGET" in environ
+            return _unwritable(body) if named else _unreadable(environ["PATH_INFO"])
         return ServiceError(
             HTTPStatus.FORBIDDEN,
             "SignatureDoesNotMatch",
@@ -283,6 +284,17 @@ def _unwritable(body: bytes) -> ServiceError | None:
             )
         except ValueError:
             pass  # no JSON: the service says so
+    return None
+
+
+def _unreadable(path: str) -> ServiceError | None:
+    """Return how S3 refuses a key that is no text: two such keys would be one here."""
+    try:
+        path.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return ServiceError(
+            HTTPStatus.BAD_REQUEST, "InvalidURI", "Couldn't parse the specified URI."
+        )
     return None
 
 

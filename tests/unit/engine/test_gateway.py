@@ -6,6 +6,7 @@ import io
 import json
 import socket
 import threading
+import urllib.parse
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -408,6 +409,19 @@ def test_half_of_a_surrogate_pair_is_no_text(api: Api, body: bytes, served: bool
 
 
 # ---------------------------------------------------------------------------- what moto has not got
+
+
+@pytest.mark.parametrize(
+    ("key", "readable"),
+    [(b"\xc3\xa9\xed\x9f\xbf", True), (b"\xed\xa0\x80", False), (b"\xff", False)],
+)
+def test_a_key_is_text(api: Api, key: bytes, readable: bool) -> None:
+    """UTF-8 (RFC 3629) has no half of a surrogate pair, and no byte FF."""
+    target = f"/photos/{urllib.parse.quote(key)}"
+    environ = request("PUT", target, who="darkroom", body=b"any")
+    status, body = api(environ | {"PATH_INFO": f"/photos/{key.decode('latin-1')}"})
+    assert (status, b"InvalidURI" in body) == ((200, False) if readable else (400, True))
+    assert api.server.served == [b"any"] * readable
 
 
 @pytest.mark.parametrize(
