@@ -31,6 +31,7 @@ from darkroom_ops.overview.figures import (
     failures,
     windows,
 )
+from darkroom_ops.present.failures import explain
 
 T = TypeVar("T")
 
@@ -99,7 +100,8 @@ class _Look:
             self.stopped, self.unknown[what] = True, STOPPED
         except ClientError as error:
             code = error.response["Error"].get("Code")
-            self.unknown[what] = refused(what, error).says if code in REFUSALS else str(error)
+            other = explain(error) or str(error)
+            self.unknown[what] = refused(what, error).says if code in REFUSALS else other
         except AttributeError as error:
             if "has no output" not in str(error):
                 raise

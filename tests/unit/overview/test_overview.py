@@ -339,6 +339,13 @@ def test_where_no_execution_may_be_listed_the_rest_is_told(
     assert seen.dead_letters == 3
 
 
+def test_a_stack_that_lists_nothing_says_why(stack: Any) -> None:
+    stack.at.endpoint = "http://localhost:4566"
+    code = {"Code": "StateMachineTypeNotSupported", "Message": "no"}
+    stack.refuses = ClientError({"Error": code}, "ListExecutions")
+    assert "runs Express workflows" in read.overview(stack.at, stack).unknown["executions"]
+
+
 def test_without_a_network_nothing_is_told_of_aws(stack: Any) -> None:
     stack.refuses = ConnectTimeoutError(endpoint_url="https://states")
     with pytest.raises(ConnectTimeoutError):
