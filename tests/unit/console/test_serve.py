@@ -47,3 +47,13 @@ def test_an_inbox_is_read_ahead(monkeypatch: pytest.MonkeyPatch, stack: Any) -> 
     stack.endpoint = "http://127.0.0.1:1"
     with serving(stack, inbox, 0):
         inbox.numbered.assert_called_once_with(after=0)
+
+
+def test_the_token_is_another_one_each_time(monkeypatch: pytest.MonkeyPatch, stack: Any) -> None:
+    monkeypatch.setattr(Context, "read_ahead", Mock())
+    tokens = set()
+    for _ in range(2):
+        with serving(stack, None, 0) as address:
+            tokens.add(address.partition("?token=")[2])
+    assert len(tokens) == 2
+    assert min(map(len, tokens)) >= 32  # characters of six bits
