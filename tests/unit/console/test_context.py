@@ -28,7 +28,10 @@ from tests.unit.recorded import at, recorded
 
 def test_a_state_machine_is_asked_for_once_an_execution(context: Context, stack: Any) -> None:
     execution = recorded("complete")
+    described = Mock(wraps=stack.stepfunctions.describe_state_machine_for_execution)
+    stack.stepfunctions.describe_state_machine_for_execution = described
     first = context.machine(execution)
+    described.assert_called_once_with(executionArn=execution.arn)
     del stack.stepfunctions.describe_state_machine_for_execution
 
     assert context.machine(execution) is first
@@ -277,6 +280,7 @@ def test_the_whole_is_looked_at_anew_when_it_is_old(
     monkeypatch.setattr(context, "time", SimpleNamespace(monotonic=lambda: now[0]))
     monkeypatch.setattr(context, "overview", lambda *_: next(looks))
     assert made.overview(patience=0) is None
+    assert made._look is None
     assert made.overview() == 1
     now[0] += seconds - 0.1
     assert made.overview() == 1

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ClientError
 from starlette.testclient import TestClient
 
 from darkroom_ops.console.context import Context
-from darkroom_ops.console.views.presets import difference, images
+from darkroom_ops.console.views.presets import difference, images, values
 from darkroom_ops.executions.listed import Listed
 from darkroom_ops.executions.model import SourceObject
 from tests.unit.console.conftest import OURS
@@ -167,7 +168,8 @@ def test_what_is_not_valid_is_said_and_kept_in_the_editor(
     assert (answer.status_code, len(parameter.values)) == (422, 2)
     assert "Expected" in answer.text
     assert "Poster" in answer.text
-    assert send(client, presets="x" * 262_144).status_code == 413
+    long = send(client, presets="x" * 262_144)
+    assert (long.status_code, 'href="/presets">Presets</a>' in long.text) == (413, True)
 
 
 def test_who_may_not_read_the_history_sees_the_newest(
@@ -201,3 +203,68 @@ def test_a_difference_is_told_line_by_line() -> None:
     assert fold
     assert {kind for kind, _ in alike} == {"same"}
     assert [line.strip() for kind, line in rest if kind == "added"] == ['"width": 8']
+
+
+def test_the_newest_twenty_versions_are_shown_each_beside_the_one_before(
+    context: Context, parameter: Parameter
+) -> None:
+    def sizes(parts: Any) -> list[tuple[str, str]]:
+        return [(kind, line.strip()) for _, lines in parts for kind, line in lines
+                if '"width"' in line]  # fmt: skip
+
+    parameter.values = [f'[{{"name": "a", "width": {width}}}]' for width in range(1, 22)]
+    found = values(context)["versions"]
+    assert [each.version for each, _ in found] == list(range(21, 1, -1))
+    assert sizes(found[0][1]) == [("removed", '"width": 20'), ("added", '"width": 21')]
+    assert sizes(found[-1][1]) == [("removed", '"width": 1'), ("added", '"width": 2')]
+    del parameter.values[20]
+    found = values(context)["versions"]
+    assert (len(found), found[-1][0].version, found[-1][1]) == (20, 1, None)
+
+
+def test_what_is_typed_stays_as_it_was_and_what_is_deployed_is_a_start(
+    client: TestClient, context: Context, parameter: Parameter
+) -> None:
+    found = values(context)
+    assert (found["text"], found["message"], found["change"]) == (found["deployed"], None, None)
+    assert json.loads(found["deployed"]) == json.loads(SMALL)
+    assert values(context, "")["text"] == ""
+    typed = LARGE.replace(", ", ",\r\n")
+    assert LARGE.replace(", ", ",\n").replace('"', "&#34;") in send(client, presets=typed).text
+
+
+@pytest.mark.parametrize(
+    ("form", "code"),
+    [
+        ({}, 422),
+        ({"presets": LARGE}, 200),
+        ({"presets": LARGE, "do": "deploy"}, 409),  # of which version is not said
+        ({"presets": LARGE, "version": "2"}, 200),
+        ({"presets": LARGE, "version": "2", "do": "deploy"}, 303),
+    ],
+)
+def test_only_what_says_so_is_deployed(
+    client: TestClient, parameter: Parameter, form: dict[str, str], code: int
+) -> None:
+    answer = client.post("/presets", data=form, headers=OURS | {"accept": "text/html"})
+    assert (answer.status_code, len(parameter.values)) == (code, 3 if code == 303 else 2)
+
+
+def test_what_is_offered_for_a_preview_is_looked_for_among_the_newest(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Mock(return_value=SimpleNamespace(items=[]))
+    monkeypatch.setattr(context.executions, "recent", asked)
+    assert images(context) == []
+    asked.assert_called_once_with(limit=60, costs=False, patience=3.0)
+
+
+def test_the_overview_shows_what_was_deployed(
+    client: TestClient, context: Context, parameter: Parameter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgotten = Mock()
+    monkeypatch.setattr(context, "forget_overview", forgotten)
+    send(client)
+    assert not forgotten.called
+    send(client, do="deploy")
+    assert forgotten.called
