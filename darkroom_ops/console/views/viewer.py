@@ -73,7 +73,7 @@ def download(request: Request) -> Response:
         return problem(request, 404, "No outputs", f"There is nothing to download. {said}",
                        back=_back(execution))  # fmt: skip
     key = execution.source.key if execution.source else execution.name
-    name = quote(f"{key.rpartition('/')[2]}.zip", safe="", errors="replace")
+    name = quote(f"{key.rpartition('/')[2]}.zip", errors="replace")
     headers = {"content-disposition": f"attachment; filename*=UTF-8''{name}"}
     return StreamingResponse(zipped(files), media_type="application/zip", headers=headers)
 

@@ -175,3 +175,64 @@ def test_a_chart_stands_on_the_ground_and_fits() -> None:
     assert chart(dataclasses.replace(window, bars=())) == []
     (one,) = chart(dataclasses.replace(window, bars=(Bar(1, 1),)))
     assert one["height"] == 14  # a single one is no tower
+
+
+def test_what_is_little_is_seen_and_what_ended_more_than_started_fits() -> None:
+    window = Window(SPANS[0], 0, 0, 0, None, None, None, (Bar(2, 4, 4), Bar(1000, 1, 999)))
+
+    first, second, *_ = chart(dataclasses.replace(window, bars=window.bars[:1]))
+    assert first == {"kind": "complete", "x": 0, "y": 28, "width": 238.5, "height": 28}
+    assert second == {"kind": "failed", "x": 0, "y": 0, "width": 238.5, "height": 28}
+    found = chart(window)
+    assert [(each["kind"], each["x"], each["height"]) for each in found] == [
+        ("complete", 0, 1.5), ("failed", 0, 1.5), ("complete", 120, 1.5), ("failed", 120, 55.94),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("error", "address"),
+    [
+        ("TIMED_OUT", "/?status=TIMED_OUT&since=1h"),
+        ("ABORTED", "/?status=ABORTED&since=1h"),
+        ("A & B", "/?status=FAILED&error=A+%26+B&since=1h"),
+    ],
+)
+def test_a_failure_leads_to_those_that_failed_so(error: str, address: str) -> None:
+    assert start.failed(Failures(error, {}), "1h") == address
+    assert start.listed(status=None, error="") == "/"
+
+
+NOTHING = Window(SPANS[0], 0, 0, 0, None, None, None, (Bar(),))
+
+
+@pytest.mark.parametrize(
+    ("windows", "idle"),
+    [
+        ((), False),  # it could not be looked at
+        (None, False),
+        ((NOTHING, NOTHING), True),
+        *(((NOTHING, dataclasses.replace(NOTHING, **{what: 1})), False)
+          for what in ("started", "complete", "failed")),
+    ],
+)  # fmt: skip
+def test_a_stack_is_idle_where_nothing_started_and_nothing_ended(
+    context: Context, look: Any, windows: Any, idle: bool
+) -> None:
+    look(windows=windows)
+    found = start.values(context)
+    assert (found["idle"], found["local"], found["live"]) == (idle, False, "/live/start")
+    assert found["here"] == "start"
+
+
+@pytest.mark.parametrize(("endpoint", "patience"), [(None, 0), ("http://127.0.0.1:1", 0.1)])
+def test_a_page_waits_for_an_engine_alone(
+    client: TestClient, context: Context, monkeypatch: pytest.MonkeyPatch, stack: Any,
+    endpoint: str | None, patience: float,
+) -> None:  # fmt: skip
+    stack.endpoint, asked = endpoint, []
+    monkeypatch.setattr(context, "overview", lambda **given: asked.append(given))
+    page = client.get("/start").text
+    assert asked == [{"patience": patience}]
+    assert "Looking at the whole" in page
+    found = start.values(context)
+    assert (found["seen"], found["idle"], found["local"]) == (None, False, endpoint is not None)

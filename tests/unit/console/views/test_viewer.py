@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import zipfile
 from typing import Any
 
 import pytest
+from starlette.responses import HTMLResponse
 from starlette.testclient import TestClient
 
 from darkroom_ops.console import pictures
 from darkroom_ops.console.context import Context
 from darkroom_ops.console.pictures import NoPicture, Picture
 from darkroom_ops.console.views.viewer import zipped
+from darkroom_ops.executions.model import SourceObject
+from darkroom_ops.present import words
+from tests.unit.recorded import recorded
 
 
 def outputs(context: Context, monkeypatch: pytest.MonkeyPatch, gone: set[str]) -> None:
@@ -103,10 +108,15 @@ def test_a_rendition_is_compared_with_its_source_and_leads_to_the_others(
 
 
 def test_what_was_not_made_is_not_compared(client: TestClient) -> None:
-    for path in ("complete/view/none", "corrupt/view/small", "complete/view/document"):
+    for path, names, name in (
+        ("complete/view/none", "small, medium, large", "none"),
+        ("corrupt/view/small", "none", "small"),
+        ("complete/view/document", "small, medium, large", "document"),
+    ):
         answer = client.get(f"/executions/{path}")
-        assert answer.status_code == 404
-        assert "Expected a rendition of this execution" in answer.json()["message"]
+        assert (answer.status_code, answer.json()["message"]) == (
+            404, f"Expected a rendition of this execution, one of {names}, but received {name!r}.",
+        )  # fmt: skip
     html = {"accept": "text/html"}
     for path in ("complete/view/none", "corrupt/outputs.zip"):
         back = f'href="/executions/{path.partition("/")[0]}">Back to the execution</a>'
@@ -149,3 +159,41 @@ def test_of_large_pictures_a_copy_is_sent_and_tiles_are_offered(
 def test_why_there_is_no_tile_is_said(client: TestClient, which: str, said: str) -> None:
     answer = client.get(f"/executions/complete/pictures/{which}")
     assert (answer.status_code, answer.text) == (404, said)
+
+
+def test_a_rendition_is_measured_against_its_source(
+    client: TestClient, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: dict[str, Any] = {}
+    monkeypatch.setattr(context, "page", lambda _, **given: shown.update(given) or HTMLResponse(""))
+
+    client.get("/executions/complete/view/medium")
+
+    assert (shown["image"].width, shown["image"].height, shown["made"].name) == (640, 427, "medium")
+    assert (shown["pixels"], shown["saving"]) == ("-12 %", words.saving(shown["made"], 112_525))
+    assert (shown["own"], shown["source_viewed"], shown["made_viewed"]) == (
+        (640, 427), (640, 427), (600, 400),
+    )  # fmt: skip
+    assert (shown["names"], shown["before"], shown["after"]) == (
+        ["small", "medium", "large"], "small", "large",
+    )  # fmt: skip
+    assert (shown["here"], shown["base"]) == ("executions", "/executions/complete")
+    assert shown["execution"].name == "complete"
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [("a/b/c d.jpg", "c%20d.jpg.zip"), ("\u00e9.jpg", "%C3%A9.jpg.zip"), (None, "complete.zip")],
+)
+def test_a_file_of_all_outputs_is_named_after_the_image(
+    client: TestClient, context: Context, monkeypatch: pytest.MonkeyPatch,
+    key: str | None, name: str,
+) -> None:  # fmt: skip
+    outputs(context, monkeypatch, set())
+    source = None if key is None else SourceObject("b", key)
+    execution = dataclasses.replace(recorded("complete"), name="complete", source=source)
+    monkeypatch.setattr(context.executions, "get", lambda _: execution)
+
+    answer = client.get("/executions/complete/outputs.zip")
+
+    assert answer.headers["content-disposition"] == f"attachment; filename*=UTF-8''{name}"
