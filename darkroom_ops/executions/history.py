@@ -254,7 +254,7 @@ def _place(
                 return around.id, item
             left -= 1
             if left <= 0:
-                return around.parent, around.item if item is None else item
+                return around.parent, around.item
     return None, None
 
 

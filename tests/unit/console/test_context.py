@@ -151,6 +151,23 @@ def test_a_console_that_ends_reads_nothing_ahead(context: Context) -> None:
     context.read_ahead(5)
 
 
+def test_a_console_that_ends_while_it_reads_ahead_reads_no_more(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[int] = []
+
+    def each(**_: Any) -> Iterator[int]:
+        for number in range(5):
+            taken.append(number)
+            context.closing.set()
+            yield number
+
+    context.executions.each = each  # type: ignore[method-assign, assignment]
+    monkeypatch.setattr(context, "overview", Mock(side_effect=AssertionError))
+    context.read_ahead(5)
+    assert taken == [0]
+
+
 def test_reading_ahead_leaves_troubles_to_the_page(context: Context) -> None:
     def each(**_: Any) -> Iterator[int]:
         raise ClientError({"Error": {"Code": "Throttled"}}, "ListExecutions")
@@ -262,6 +279,8 @@ def test_templates_know_the_engine_the_time_and_what_they_were_not_given(
         ({"in": '{"a": "[2]"}'}, '{\n  "in": {\n    "a": [\n      2\n    ]\n  }\n}'),
         (['{"a": 1}'], '[\n  {\n    "a": 1\n  }\n]'),
         (5, "5"),
+        ('"quoted"', '"quoted"'),
+        ({"n": "1.0"}, '{\n  "n": "1.0"\n}'),
         ("[" * 100_000, "[" * 100_000),
     ],
 )

@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from darkroom_ops.executions.history import Attempt, Redrive, StateRun, latest, parsed, states
+from darkroom_ops.executions.history import (
+    Attempt,
+    Redrive,
+    StateRun,
+    latest,
+    message_of,
+    parsed,
+    states,
+)
 from darkroom_ops.executions.model import Execution, changes, read
 from tests.unit.recorded import at
 
@@ -72,7 +80,7 @@ def test_a_call_is_timed_from_its_start_and_its_state_from_its_entry(history: Hi
     assert (state.parent, state.item, state.error, state.cause) == (None, None, None, None)
     (attempt,) = state.attempts
     assert (attempt.started, attempt.ended, attempt.seconds) == (at(4), at(5), 1.0)
-    assert (attempt.error, attempt.cause) == (None, None)
+    assert (attempt.error, attempt.cause, attempt.aborted) == (None, None, False)
 
 
 def test_what_runs_has_taken_no_time_yet(history: History) -> None:
@@ -196,6 +204,45 @@ def test_an_execution_that_is_over_ends_what_is_open(history: History, kind: str
     assert [(c.ended, c.aborted, c.error) for c in left[-1].attempts] == [(at(end), True, None)]
     told = changes(None, reading(history, "ABORTED"))
     assert [c.kind for c in told if c.kind != "entered"] == ["exited", "aborted", "aborted"]
+
+
+def test_a_call_that_had_ended_before_the_execution_stays_as_it_was(history: History) -> None:
+    history.enter("Prepare")
+    history.call()
+    failed = history.add("TaskFailed", {"error": "X"})
+    end = history.add("ExecutionAborted", {})
+
+    (state,) = history.states
+    assert (state.exited, state.aborted) == (at(end), True)
+    assert [(c.ended, c.aborted, c.error) for c in state.attempts] == [(at(failed), False, "X")]
+
+
+def test_a_map_that_is_entered_once_more_is_no_item_of_its_own(history: History) -> None:
+    history.enter("Each", "Map")
+    history.add("MapIterationStarted", {"index": 1})
+    history.enter("Resize")
+    history.add("ExecutionAborted", {})
+    history.add("ExecutionRedriven", {})
+    history.enter("Each", "Map")
+
+    assert [(s.name, s.parent, s.item) for s in history.states] == [
+        ("Each", None, None), ("Resize", 2, 1), ("Each", None, None),
+    ]  # fmt: skip
+
+
+def test_nothing_stays_open_when_the_execution_succeeds(history: History) -> None:
+    history.enter("Around", "Parallel")
+    end = history.add("ExecutionSucceeded", {})
+
+    assert [state.exited for state in history.states] == [at(end)]
+
+
+def test_an_execution_that_fails_ends_what_is_around_its_failure(history: History) -> None:
+    history.enter("Around", "Parallel")
+    history.enter("Prepare")
+    end = history.add("ExecutionFailed", {"error": "X"})
+
+    assert [(s.exited, s.aborted) for s in history.states] == [(at(end), True), (at(end), False)]
 
 
 def reading(history: History, status: str) -> Execution:
@@ -518,6 +565,16 @@ def test_an_item_is_known_by_its_rendition(
     assert history.states[-1].rendition == rendition
 
 
+def test_an_item_says_what_it_makes(history: History) -> None:
+    task = {"rendition": {"name": "small", "width": 30, "height": 20, "format": "webp"}}
+    history.enter("Resize", given=json.dumps(task))
+    history.enter("Outer", "Map")
+    history.add("MapIterationStarted", {"index": 0})
+    history.enter("Resize", given=json.dumps(task))
+
+    assert [state.makes for state in history.states] == ["", "", "small (30 x 20, WebP)"]
+
+
 def test_what_is_in_no_map_makes_no_rendition(history: History) -> None:
     history.enter("Resize", given='{"rendition": {"name": "small"}}')
 
@@ -637,3 +694,19 @@ def test_an_input_that_is_not_told_is_empty(history: History) -> None:
 )
 def test_json_is_read_where_it_is_json(text: str | None, found: object) -> None:
     assert parsed(text) == found
+
+
+@pytest.mark.parametrize(
+    ("cause", "message"),
+    [
+        ('{"errorMessage": "It is cut off.", "stackTrace": []}', "It is cut off."),
+        ('{"errorMessage": 5}', '{"errorMessage": 5}'),
+        ("[1]", "[1]"),
+        ("plain words", "plain words"),
+        (None, None),
+    ],
+)
+def test_a_cause_is_a_function_s_message_or_as_it_is(
+    cause: str | None, message: str | None
+) -> None:
+    assert message_of(cause) == message

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from darkroom_ops.executions.history import Attempt, StateRun
 from darkroom_ops.executions.model import (
     Execution,
     Image,
@@ -566,3 +567,44 @@ def test_how_often_it_was_redriven_is_known_without_its_history() -> None:
 
     assert read(described, []).redriven == 1
     assert recorded("complete").redriven == 0
+
+
+@pytest.mark.parametrize(
+    ("states", "found"),
+    [
+        ([], None),
+        (["Map X"], "Map X"),
+        (["Map X", "Task X"], "Task X"),
+        (["Map X", "Task X aborted"], "Task X aborted"),
+        (["Map X", "Task X aborted", "Other X"], "Other X"),
+        (["Task", "Other X aborted", "Third X aborted"], "Other X aborted"),
+        (["Task X", "Other X"], "Task X"),
+        (["Task DynamoDB.ConditionalCheckFailedException"], None),
+    ],
+)
+def test_what_ended_a_run_is_the_first_task_that_failed_by_itself(
+    states: list[str], found: str | None
+) -> None:
+    """A Map has no call, a state that was aborted ended nothing, and an answer is no failure."""
+    runs = {}
+    for number, said in enumerate(states, 1):
+        name, *more = said.split()
+        runs[said] = StateRun(
+            number, name, "Task", at(0), at(1), error=more[0] if more else None,
+            attempts=() if name == "Map" else (Attempt("lambda:invoke", "f", "", at(0), at(1)),),
+            aborted="aborted" in more,
+        )  # fmt: skip
+    execution = dataclasses.replace(recorded("complete"), states=tuple(runs.values()))
+
+    assert execution.failed_state is (runs[found] if found else None)
+
+
+@pytest.mark.parametrize(
+    ("types", "caught"),
+    [([], False), (["Fail"], True), (["Task", "Fail"], True), (["Task"], False)],
+)
+def test_a_failure_that_the_workflow_handled_ended_in_a_fail_state(
+    types: list[str], caught: bool
+) -> None:
+    states = tuple(StateRun(n, "a", each, at(0)) for n, each in enumerate(types))
+    assert dataclasses.replace(recorded("complete"), states=states).caught is caught

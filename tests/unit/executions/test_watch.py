@@ -15,10 +15,11 @@ import pytest
 
 from darkroom_ops.executions import watch
 from darkroom_ops.executions.model import SourceObject
-from darkroom_ops.executions.watch import CLOCKS_DIFFER, Watcher, find_started
+from darkroom_ops.executions.watch import Watcher, find_started
 
 NOON = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.UTC)
 SECOND, DAY = datetime.timedelta(seconds=1), datetime.timedelta(days=1)
+FIVE_MINUTES = datetime.timedelta(minutes=5)
 UPLOAD = SourceObject("bucket", "uploads/a.jpg", "v1", "etag")
 
 
@@ -92,6 +93,7 @@ def found(client: Any, upload: SourceObject = UPLOAD, *, since: Any = NOON, **mo
         (event(key="uploads/b.jpg"), False),
         (event().replace('"bucket"}', '"other"}'), False),
         ('{"source": {"bucket": "bucket", "key": "uploads/a.jpg", "versionId": "v1"}}', False),
+        ('{"detail-type": "Object Created", "detail": {}}', False),
         ("[1]", False),
         ("no JSON", False),
     ],
@@ -115,7 +117,7 @@ def test_executions_are_looked_at_as_far_back_as_clocks_may_differ(
 ) -> None:
     client = StepFunctions(("a", event()), ("b", event()))
 
-    assert found(client, since=NOON + CLOCKS_DIFFER + late) == ("a" if fits else None)
+    assert found(client, since=NOON + FIVE_MINUTES + late) == ("a" if fits else None)
     assert client.asked == ({"a": 1} if fits else {})
 
 
@@ -137,7 +139,7 @@ def test_nothing_is_looked_at_behind_what_ended_before(
     client = StepFunctions(("old", event()), ("a", event()))
     client.executions[0].update(status="FAILED", startDate=NOON - DAY, stopDate=stopped)
 
-    assert found(client, since=NOON + CLOCKS_DIFFER) == ("a" if fits else None)
+    assert found(client, since=NOON + FIVE_MINUTES) == ("a" if fits else None)
 
 
 def test_every_page_is_looked_at_and_each_execution_once(slept: list[float]) -> None:
@@ -228,6 +230,8 @@ def test_a_watcher_finds_the_end_of_what_runs_behind_what_has_ended() -> None:
     client.end("a")
 
     assert [(each.arn, each.outcome) for each in watcher.poll()] == [("a", "COMPLETE")]
+    client.pages = 0
+    assert (watcher.poll(), client.pages) == ([], 1)  # nothing is awaited any more
 
 
 def test_a_redrive_is_told_and_its_end_too() -> None:
@@ -314,6 +318,12 @@ def test_what_has_ended_is_told_once_without_waiting(slept: list[float]) -> None
 
     assert (execution.ended, len(happened)) == (True, 3)
     assert slept == []
+
+
+@pytest.mark.parametrize(("endpoint", "often"), [(None, 1.0), ("http://127.0.0.1:4566", 0.1)])
+def test_an_engine_is_asked_more_often(endpoint: str | None, often: float) -> None:
+    at: Any = SimpleNamespace(endpoint=endpoint)
+    assert watch.interval(at) == often
 
 
 def test_aws_is_asked_once_a_second(slept: list[float]) -> None:

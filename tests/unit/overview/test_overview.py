@@ -305,6 +305,7 @@ def test_the_engine_is_counted_exactly(stack: Any) -> None:
     assert seen.windows[0].usd == pytest.approx(1.0 + 4 * 0.0005)
     assert [(each.error, each.counts["hour"]) for each in seen.failures or ()] == [("Stopped", 4)]
     assert (seen.counted_by_aws, seen.failures_cut, seen.unknown) == (False, False, {})
+    assert seen.stopped is False
     assert len(seen.stuck or ()) == 1
     assert stack.since == [seen.at - WEEK]
 
@@ -336,6 +337,7 @@ def test_where_no_execution_may_be_listed_the_rest_is_told(
 
     assert (seen.windows, seen.failures, seen.stuck) == (None, None, None)
     assert "Ask later." in seen.unknown[what]
+    assert ("figures" in seen.unknown) is (endpoint is None)  # an engine's are of its list
     assert seen.dead_letters == 3
 
 

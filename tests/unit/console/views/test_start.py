@@ -189,12 +189,24 @@ def test_what_is_little_is_seen_and_what_ended_more_than_started_fits() -> None:
     ]  # fmt: skip
 
 
+def test_a_chart_is_drawn_to_a_hundredth() -> None:
+    bars = (Bar(), Bar(9, 2, 1), *(Bar(),) * 5)
+
+    assert chart(Window(SPANS[0], 0, 0, 0, None, None, None, bars)) == [
+        {"kind": kind, "x": 34.29, "y": y, "width": 32.79, "height": height}
+        for kind, y, height in (
+            ("complete", 43.56, 12.44), ("failed", 37.33, 6.22), ("other", 0, 37.33),
+        )
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("error", "address"),
     [
         ("TIMED_OUT", "/?status=TIMED_OUT&since=1h"),
         ("ABORTED", "/?status=ABORTED&since=1h"),
         ("A & B", "/?status=FAILED&error=A+%26+B&since=1h"),
+        ("\ud800", "/?status=FAILED&error=%3F&since=1h"),
     ],
 )
 def test_a_failure_leads_to_those_that_failed_so(error: str, address: str) -> None:
