@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import datetime
 import json
+import math
 import re
 import threading
 import time
@@ -38,6 +39,10 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_parallel.branch_wo
 )
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
     state_task_service,
+    state_task_service_callback,
+    state_task_service_dynamodb,
+    state_task_service_lambda,
+    state_task_service_sns,
 )
 from moto.stepfunctions.parser.asl.eval import environment, states
 from moto.stepfunctions.parser.asl.eval.environment import Environment
@@ -351,10 +356,36 @@ def redrive(execution: Any) -> None:
 
 _NEW_THREADS = "Moto starts a thread for every state, iteration and branch."
 
+
+class _StateThread(Thread):
+    """Runs a state in the thread that waits for it, unless that may have to leave it."""
+
+    def start(self) -> None:
+        """Run it."""
+        if _state.may_be_left:
+            super().start()
+        else:
+            self._target(*self._args)
+
+
+class _State(threading.local):
+    """The state that a thread evaluates."""
+
+    may_be_left = True
+
+
+_state = _State()
+
+SHORT = (
+    state_task_service_dynamodb.StateTaskServiceDynamoDB,
+    state_task_service_sns.StateTaskServiceSns,
+)
+"""Tasks whose calls the engine answers at once."""
+
 threads = tuple(
     hook(owner, attribute, _NEW_THREADS)(replacement)
     for owner, attribute, replacement in (
-        (execute_state, "Thread", Thread),
+        (execute_state, "Thread", _StateThread),
         (execution_worker, "Thread", Thread),
         (inline_iteration_component, "threading", Threading),
         (program, "threading", Threading),
@@ -367,6 +398,15 @@ def start_branch(self: Any) -> None:
     self._worker_thread = Thread(target=self._thread_routine)
     TMP_THREADS.append(self._worker_thread)
     self._worker_thread.start()
+
+
+@hook(Program, "eval", "Moto starts a thread for every iteration and branch that has one already.")
+def run_program(self: Any, env: Environment) -> None:
+    if self.timeout_seconds is None:
+        env.next_state_name = self.start_at.start_at_name
+        EvalComponent.eval(self, env)
+    else:
+        run_program.original(self, env)
 
 
 # ---------------------------------------------------------------------------- copies
@@ -442,12 +482,38 @@ def _abandoned(env: Environment) -> bool:
     )
 
 
+def _may_be_left(state: Any) -> bool:
+    """Return whether a state may have to be left before what it waits for is over."""
+    callback = state_task_service_callback.StateTaskServiceCallback
+    if isinstance(state, callback) and state._is_integration_pattern():
+        return True
+    if isinstance(state, SHORT) or state.timeout.is_default_value():
+        return False
+    seconds = getattr(state.timeout, "timeout_seconds", 0)  # an expression may give any
+    return bool(seconds < _function_seconds(state))
+
+
+def _function_seconds(state: Any) -> float:
+    """Return how long the function that a state invokes may run; if it names none, for ever."""
+    if isinstance(state, state_task_service_lambda.StateTaskServiceLambda):
+        for each in getattr(state.parargs.template_eval_component, "bindings", ()):
+            given = getattr(each.value, "value", None)  # else an expression
+            if each.identifier == "FunctionName" and isinstance(given, str):
+                functions, name = services().functions, given.rpartition(":")[2]
+                return functions.spec(name).timeout if functions.knows(name) else math.inf
+    return math.inf
+
+
 @hook(
     ExecutionState,
     "_evaluate_with_timeout",
-    "Moto would take the end of a stopped program for a failure of its state.",
+    (
+        "Moto would take the end of a stopped program for a failure of its state; and starts a "
+        "thread for each, as if every state might have to be left."
+    ),
 )
 def evaluate_state(self: Any, env: Environment) -> None:
+    _state.may_be_left = _may_be_left(self)
     try:
         evaluate_state.original(self, env)
     except _Stopped:

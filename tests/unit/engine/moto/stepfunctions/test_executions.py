@@ -313,7 +313,7 @@ def test_a_call_that_timed_out_is_left_and_the_execution_goes_on(lab: Lab) -> No
     """Its late result is dropped."""
     held = Held(lab, "A", {"late": True})
     catch = [{"ErrorEquals": ["States.Timeout"], "Next": "Done"}]
-    state = task(TimeoutSeconds=1, Catch=catch)
+    state = task(TimeoutSeconds=1, Catch=catch) | {"Resource": "arn:aws:states:::sqs:sendMessage"}
     definition = chain(A=state, Done=PASS)
     program, _ = AmazonStateLanguageParser.parse(json.dumps(definition))
     program.states.states["A"].timeout.timeout_seconds = 0
@@ -610,10 +610,13 @@ def test_plain_moto_copies_json_by_protocol() -> bool:
 # ---------------------------------------------------------------------------- threads
 
 
-def test_what_runs_beside_runs_in_threads_that_live_on(
+def test_what_runs_beside_or_may_be_left_runs_in_threads_that_live_on(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An execution and its programs, branches, iterations, and states with a time limit."""
+    """An execution and its program, branches, iterations, and calls that may outlast their limit.
+
+    Those of functions do not, that may not run longer.
+    """
     ran, start = [], Thread.start
 
     def counted(self: Thread) -> None:
@@ -621,16 +624,42 @@ def test_what_runs_beside_runs_in_threads_that_live_on(
         start(self)
 
     monkeypatch.setattr(Thread, "start", counted)
+    for name in "EFGHIJKL":
+        lab.faults.inject(Fault(name, result={}))
     parallel = {"Type": "Parallel", "Branches": [chain(B=PASS)]}
     iterated = {"Type": "Map", "ItemsPath": "$.list", "ItemProcessor": chain(C=PASS)}
     given = {"Type": "Pass", "Result": {"list": [1, 2]}}
-    lab.run(chain(A=parallel, Given=given, D=iterated))
+    short, unlimited = task(TimeoutSeconds=9), task()
+    limited = short | {"Resource": "arn:aws:states:::sqs:sendMessage"}
+    lab.functions.knows = {"f"}.__contains__
+    lab.functions.spec = {"f": SimpleNamespace(timeout=60)}.__getitem__
+
+    def invocation(function: str, seconds: int | str) -> Json:
+        return {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::lambda:invoke",
+            "QueryLanguage": "JSONata",
+            "Arguments": {"Payload": {}, "FunctionName": function},
+            "TimeoutSeconds": seconds,
+        }
+
+    arn = "arn:aws:lambda:us-east-1:123456789012:function:"
+    states = chain(
+        A=parallel, Given=given, D=iterated, E=short, F=unlimited, G=limited,
+        H=invocation(f"{arn}f", 60),
+        I=invocation(f"{arn}f", 59),
+        J=invocation(f"{arn}f", "{% 900 %}"),
+        K=invocation(f"{arn}unknown", 900),
+        L=invocation("{% 'f' %}", 900),
+    )  # fmt: skip
+    execution = lab.run(states | {"TimeoutSeconds": 60})
+    assert execution.status == "SUCCEEDED"
     assert {name: ran.count(name) for name in sorted(set(ran))} == {
-        "_exec_and_notify": 2,
+        "_exec_and_notify": 5,
         "_execution_logic": 1,
         "_thread_routine": 1,
         "eval": 2,
-        "evaluate": 4,
+        "evaluate": 1,
     }
 
 
@@ -643,6 +672,13 @@ def test_plain_moto_starts_a_thread_for_all_that_runs_beside() -> bool:
         program.threading.Thread,
     )
     return set(used) == {threading.Thread}
+
+
+@probe(executions.run_program)
+def test_plain_moto_starts_a_thread_for_a_program_without_a_time_limit() -> bool:
+    with patch.object(program.threading, "Thread") as thread:
+        program.Program(None, MagicMock(), MagicMock(), None).eval(MagicMock())
+    return bool(thread.called)
 
 
 @probe(executions.start_branch)
