@@ -85,7 +85,8 @@ def serve() -> None:
             failed = _invoke(handler, request)
         sys.stdout.flush()
         sys.stderr.flush()
-        print(request["end"], file=sys.stderr, flush=True)
+        sys.stderr.write(f"{request['end']}\n")  # `print` writes twice: its engine may read between
+        sys.stderr.flush()
         _reply(replies, failed | {"peak_bytes": _peak_bytes()})
 
 
