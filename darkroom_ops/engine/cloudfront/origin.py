@@ -28,7 +28,7 @@ PASSED = {
 }
 """Headers of S3 that reach the viewer, with those of the object's own metadata."""
 
-HIDDEN = {"404", "NoSuchKey"}
+HIDDEN = "NoSuchKey"
 """What S3 says of a missing object to those only who may list the bucket."""
 
 DENIED, UNREADABLE = (
@@ -58,7 +58,7 @@ def origin(s3: S3Client) -> Fetch:
         except ClientError as error:
             code = error.response["Error"]["Code"]
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-            return DENIED if code in HIDDEN else Answer(status)
+            return DENIED if code == HIDDEN else Answer(status)
         headers = got["ResponseMetadata"]["HTTPHeaders"]
         passed = (
             (PASSED.get(name.lower(), name), value)

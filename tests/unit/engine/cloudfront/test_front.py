@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import logging
 import shutil
@@ -29,6 +30,7 @@ Json = dict[str, Any]
 PARAMETERS = {"Stack": "darkroom", "OutputBucketDomainName": "out.s3.us-east-1.amazonaws.com"}
 DISTRIBUTION = read(cloudfront(), PARAMETERS)
 YEAR = 31536000
+NOON = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.UTC)
 NEEDS_NODE = pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
 
 
@@ -200,6 +202,14 @@ def test_old_is_better_than_none() -> None:
     assert seen(viewer.get("/b.jpg"))[:2] == (503, "Error")
 
 
+def test_an_old_error_is_not_better_than_a_new_one() -> None:
+    viewer = Viewer(bucket := Bucket(status=403))
+    assert seen(viewer.get("/a.jpg"))[:2] == (403, "Error")
+    viewer.now += 60
+    bucket.status = 503
+    assert seen(viewer.get("/a.jpg"))[:2] == (503, "Error")
+
+
 @pytest.mark.parametrize(
     ("told", "seconds"),
     [("max-age=5", 5), ("max-age=5, s-maxage=7", 7), ("max-age=99", 60), ("no-store", 0)],
@@ -305,7 +315,10 @@ def test_a_function_sees_the_request_and_may_take_headers_away() -> None:
         "viewer-request",
         "viewer-response",
     ]
-    assert events[1]["response"]["headers"]["etag"] == {"value": '"a picture"'}
+    assert [each["viewer"] for each in events] == [{"ip": "127.0.0.1"}] * 2
+    seen_by_it = events[1]["response"]
+    assert (seen_by_it["statusCode"], seen_by_it["statusDescription"]) == (200, "OK")
+    assert seen_by_it["headers"]["etag"] == {"value": '"a picture"'}
     assert response.headers["X-Mine"] == "1"
     assert "ETag" not in response.headers
 
@@ -327,6 +340,7 @@ def test_a_function_has_nothing_but_its_event(code: str, told: str) -> None:
 
 @NEEDS_NODE
 def test_a_function_may_wait_and_log() -> None:
+    assert functions.present()
     code = "async function handler(e) { console.log(1); await null; return {got: e.é}; }"
     assert functions.run(code, {"é": "\u2028"}) == {"got": "\u2028"}
 
@@ -346,15 +360,25 @@ def test_the_bucket_hides_what_it_lacks_from_who_may_not_list() -> None:
     with empty_account():
         s3 = client("s3")
         s3.create_bucket(Bucket="out")
+        enabled: Any = {"Status": "Enabled"}
+        s3.put_bucket_versioning(Bucket="out", VersioningConfiguration=enabled)
         s3.put_object(
-            Bucket="out", Key="ü", Body=b"1", ContentType="image/png", Metadata={"a": "b"}
-        )
+            Bucket="out", Key="ü", Body=b"1", ContentType="image/png", Metadata={"a": "b"},
+            CacheControl="no-cache", ContentDisposition="inline", ContentEncoding="identity",
+            ContentLanguage="de", Expires=NOON, ServerSideEncryption="AES256",
+        )  # fmt: skip
         fetch = origin(s3)
         got = fetch("out", "ü", None)
         headers = dict(got.headers)
-        assert (got.status, got.body, got.etag) == (200, b"1", headers["ETag"])
-        assert (headers["Content-Type"], headers["x-amz-meta-a"]) == ("image/png", "b")
-        assert not {"date", "content-length", "Date", "Content-Length"} & set(headers)
+        assert (got.status, got.body, got.etag) == (200, b"1", headers.pop("ETag"))
+        assert {"Last-Modified", "x-amz-version-id"} <= set(headers)
+        del headers["Last-Modified"], headers["x-amz-version-id"]
+        assert headers == {
+            "Content-Type": "image/png", "x-amz-meta-a": "b", "Cache-Control": "no-cache",
+            "Content-Disposition": "inline", "Content-Encoding": "identity",
+            "Content-Language": "de", "Expires": "Sat, 31 Jan 2026 12:00:00 GMT",
+            "x-amz-server-side-encryption": "AES256",
+        }  # fmt: skip
         assert fetch("out", "ü", got.etag).status == 304
         assert fetch("out", "missing", None) == fetch("out", "", None) == DENIED
         assert (DENIED.status, b"AccessDenied" in DENIED.body) == (403, True)
