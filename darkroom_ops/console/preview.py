@@ -46,7 +46,7 @@ VCPU_MB = 1769
 LIBRARIES_MB = 75
 """What the function takes besides (docs/imaging.md)."""
 
-PER_MEGAPIXEL = {"jpeg": (0.2, 8), "png": (0.15, 4), "webp": (0.65, 23), "avif": (1.7, 26)}
+PER_MEGAPIXEL = {"jpeg": (0.2, 8), "png": (0.15, 7.8), "webp": (0.65, 27), "avif": (1.7, 26)}
 """Processor's seconds and MiB for a megapixel of a rendition whose picture is hard to encode."""
 
 NOTICED = 0.1
@@ -247,7 +247,7 @@ def needs(rendition: Rendition, mezzanine: int) -> Needs:
     if rendition.format == "jpeg" and rendition.preset.effort == "high":
         seconds, memory = THOROUGH
     reduced = 4 * pixels < mezzanine
-    held = mezzanine / MIB * (5 / 3 if reduced else 1)
+    held = mezzanine / MIB * (15 / 8 if reduced else 1)
     return Needs(seconds * pixels / 1e6, round(LIBRARIES_MB + held + memory * pixels / 1e6))
 
 
