@@ -132,9 +132,12 @@ def test_what_there_is_to_see_stays_in_every_crop(position: str, spot: tuple[int
 
 @pytest.mark.parametrize("position", ["attention", "entropy"])
 @pytest.mark.parametrize(("mode", "ink"), [("RGBA", 0), ("LA", 0), ("LA", 255)])
-def test_ink_on_nothing_is_seen_whatever_its_colour(position: str, mode: str, ink: int) -> None:
+@pytest.mark.parametrize("left", [10, 190])
+def test_ink_on_nothing_is_seen_whatever_its_colour(
+    position: str, mode: str, ink: int, left: int
+) -> None:
     image = Image.new("LA", (240, 180), (ink, 0))
-    ImageDraw.Draw(image).ellipse((10, 130, 50, 170), fill=(ink, 255))
+    ImageDraw.Draw(image).ellipse((left, 130, left + 40, 170), fill=(ink, 255))
     made = rendition(encoded(image.convert(mode), "PNG"), crop(position, 60, 60))
     inked = np.asarray(made.convert("RGBA"))[..., 3] > 127
     assert inked.sum() > 0.95 * np.pi * 20**2 / 9, "all of the disc, at a third of its size"

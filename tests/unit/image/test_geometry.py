@@ -219,6 +219,8 @@ def test_places_by_example(
         ((100, 50), 99, (99, 50)),
         ((50, 100), 10, (5, 10)),
         ((1000, 2), 100, (100, 1)),
+        ((100, 5), 50, (50, 3)),  # half a pixel is one
+        ((5, 100), 50, (3, 50)),
     ],
 )
 def test_a_size_fits_inside_a_side(

@@ -171,6 +171,7 @@ def by_hand(
     document: tuple[int, int] = (80, 60),
     mode: str = "RGB",
     size: tuple[int, int] = (80, 60),
+    length: int = 1,
 ) -> bytes:
     """Return a mezzanine of two pages, each with all pixels of its source."""
     image = picture(*size, mode)
@@ -182,7 +183,7 @@ def by_hand(
     if original is not None:
         builder.add_original(original)
     builder.add_page(pixels, size, (40, 30))
-    return b"".join(builder.finish(image_format, 1, Credit(), graphic=False))
+    return b"".join(builder.finish(image_format, length, Credit(), graphic=False))
 
 
 def embedded(pdf: bytes) -> list[bytes]:
@@ -200,6 +201,7 @@ def embedded(pdf: bytes) -> list[bytes]:
         ({"original": SCAN + b" " * 9000}, None),
         ({"jpeg": SCAN, "original": NOTE}, NOTE),
         ({"jpeg": NOTE, "original": SCAN}, NOTE),
+        ({"jpeg": SCAN, "original": bytes(len(SCAN))}, bytes(len(SCAN))),  # of no lower quality
         ({"original": NOTE, "image_format": "png"}, None),
         ({"original": b"tiny", "document": (40, 30)}, None),
     ],

@@ -147,6 +147,11 @@ def test_of_a_picture_of_any_shape_no_more_is_looked_at(
     assert quality._parts(pixels(picture(*size))).size == seen
 
 
+def test_of_a_large_picture_150_000_pixels_in_seven_parts_are_looked_at() -> None:
+    wide, high = quality._parts(pixels(Image.new("L", (2000, 400)))).size
+    assert (high, 150_000 - high < wide * high <= 150_000) == (7 * 48, True)
+
+
 def test_a_small_picture_is_looked_at_whole() -> None:
     low = picture(640, 40)
     assert quality._parts(pixels(low)).tobytes() == low.tobytes()

@@ -21,7 +21,7 @@ from PIL import Image, ImageFilter
 from tests.support import profiles
 from tests.support.images import encoded, opened, picture
 from tests.support.imaging import array, develop, files, half_clear, rendition, renditions
-from tests.unit.image.test_pdf import NOTE, by_hand
+from tests.unit.image.test_pdf import NOTE, SCAN, by_hand
 
 FILES = files()
 GPS, MAKER_NOTE, COPYRIGHT, ARTIST = 0x8825, 0x927C, 0x8298, 0x013B
@@ -260,6 +260,19 @@ def test_a_turned_picture_is_lowered_in_steps_of_ten_to_thirty_at_least(
     ((_, found),) = renditions(data, preset(width=200, height=200, quality=wanted))
     assert opened(found.data).size == (96, 128)
     assert jpeg_quality(found.data) == made
+
+
+def test_what_is_exactly_as_large_as_its_source_is_not_lowered() -> None:
+    (wanted,) = plan("source", develop(SCAN, preset()).image, (preset(quality=80),))
+    length = len(render(by_hand(length=1_000_000), wanted).data)
+    found = [render(by_hand(length=length - less), wanted).quality for less in (0, 1)]
+    assert found == [80, 70]
+
+
+def test_of_two_files_as_large_the_sources_own_is_kept() -> None:
+    (wanted,) = plan("source", develop(SCAN, preset()).image, (preset(quality=80),))
+    made = render(by_hand(jpeg=SCAN, original=bytes(len(SCAN))), wanted)
+    assert (made.data, made.quality) == (bytes(len(SCAN)), None)
 
 
 def test_what_is_lowered_begins_at_the_quality_that_was_told() -> None:

@@ -21,12 +21,13 @@ from darkroom.image.input.page import Opened
 from darkroom.image.input.png import _apng_frames, _chunks
 from darkroom.image.input.sniff import sniff
 from darkroom.image.metadata import read_credit
+from darkroom.image.strip import jpeg_quality
 from darkroom.image.vips import vips
 from numpy.typing import NDArray
 from PIL import Image
 
 from tests.support import profiles
-from tests.support.images import encoded, picture
+from tests.support.images import encoded, opened, picture
 from tests.support.imaging import DATA, array, chunk, files, half_clear, png, rendition
 from tests.unit.image.input.test_drawing import svg
 
@@ -282,6 +283,13 @@ def test_a_picture_within_a_drawing_is_shown_as_an_upload_of_it_is(name: str) ->
     preset = Preset(name="p", width=160, height=120, format="png")
     made = array(rendition(drawing.encode(), preset))
     assert np.abs(made - wanted).mean() < 2
+
+
+def test_a_jpeg_that_is_made_anew_for_a_drawing_loses_little() -> None:
+    kind, data = openers.svg._as_shown(header(turned(6)))
+    made: Any = opened(data)
+    assert (kind, made.size, jpeg_quality(data)) == ("image/jpeg", (24, 32), 95)
+    assert [tuple(each[1:3]) for each in made.layer] == [(1, 1)] * 3, "colours at full resolution"
 
 
 @pytest.mark.parametrize("name", ["PNG", "BMP", "grey AVIF"])
