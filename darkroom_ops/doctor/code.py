@@ -87,7 +87,7 @@ def functions(stack: Stack) -> Iterator[Finding]:
             yield Finding(
                 "broken", "functions", f"The function {name} cannot run: {reason}", "make deploy"
             )
-        yield from _runtime(name, told.get("Runtime", ""))
+        yield from _runtime(name, told.get("Runtime", "no runtime"))
         layers |= {layer["Arn"]: name for layer in told.get("Layers", [])}
     if len(layers) > 1:
         yield Finding(
@@ -132,15 +132,15 @@ def _layer(stack: Stack, arn: str, function: Mapping[str, Any]) -> Iterator[Find
             "make deploy",
         )
         return
-    fits = function["Runtime"] in layer.get("CompatibleRuntimes", [function["Runtime"]]) and set(
-        function.get("Architectures", ["x86_64"])
-    ) <= set(layer.get("CompatibleArchitectures", ["arm64", "x86_64"]))
+    runtime, architectures = function["Runtime"], function.get("Architectures", ["x86_64"])
+    fits = runtime in layer.get("CompatibleRuntimes", [runtime])
+    fits &= set(architectures) <= set(layer.get("CompatibleArchitectures", architectures))
     if not fits:
         yield Finding(
             "broken",
             "functions",
-            f"The layer {arn} is not for {function['Runtime']} on "
-            f"{', '.join(function.get('Architectures', []))}: functions cannot import it.",
+            f"The layer {arn} is not for {runtime} on {', '.join(architectures)}: functions cannot "
+            "import it.",
             "make deploy",
         )
 

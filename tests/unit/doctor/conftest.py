@@ -70,7 +70,8 @@ class Account:
         described = {
             "StackName": "photos", "CreationTime": 0, "StackStatus": status, "Parameters": given,
         }  # fmt: skip
-        self.answers("cloudformation", "describe_stacks", {"Stacks": [described]})
+        answer = {"Stacks": [described]}
+        self.answers("cloudformation", "describe_stacks", answer, StackName="photos")
 
     def resources(self, *found: tuple[str, str], made: datetime.datetime = OLD) -> None:
         summaries = [
@@ -80,9 +81,8 @@ class Account:
             }
             for kind, name in found
         ]  # fmt: skip
-        self.answers(
-            "cloudformation", "list_stack_resources", {"StackResourceSummaries": summaries}
-        )
+        answer = {"StackResourceSummaries": summaries}
+        self.answers("cloudformation", "list_stack_resources", answer, StackName="photos")
 
     def check(self, name: str) -> list[Finding]:
         found = examine(self.at, checks={name: CHECKS[name]})

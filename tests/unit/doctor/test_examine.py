@@ -5,10 +5,13 @@ from __future__ import annotations
 import datetime
 import json
 import shlex
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import NoCredentialsError
+from botocore.parsers import ResponseParserError
+from darkroom import __version__
 
 from darkroom_ops.doctor import code
 from darkroom_ops.doctor.examine import examine
@@ -55,8 +58,14 @@ def test_a_stack_whose_deployment_failed(
     account.stack(status)
     found = account.finding("stack")
     assert found[:2] == (severity, says)
-    assert found[2].startswith("aws cloudformation ")
-    assert f"--stack-name photos {'' if 'events' in found[2] else PLACE}" in found[2]
+    wait = ["wait", "stack-update-complete", "--stack-name", "photos"]
+    failed = "StackEvents[?contains(ResourceStatus, 'FAILED')]"
+    events = ["describe-stack-events", "--stack-name", "photos", "--query",
+              f"{failed}.[LogicalResourceId,ResourceStatusReason]"]  # fmt: skip
+    assert shlex.split(found[2]) == [
+        "aws", "cloudformation", *(wait if status.endswith("PROGRESS") else events),
+        "--region", "us-east-1",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("ago", "found"), [(299, 1), (301, 0)])
@@ -347,6 +356,10 @@ def test_without_buffer_there_is_nothing_to_see(account: Account) -> None:
 LAYER = ARN.format("lambda", "layer:photos-imaging:7")
 
 
+def given_only(told: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in told.items() if value is not None}
+
+
 def functions(account: Account, *told: dict[str, Any]) -> None:
     usual = {
         "Runtime": "python3.13", "State": "Active", "LastUpdateStatus": "Successful",
@@ -356,15 +369,19 @@ def functions(account: Account, *told: dict[str, Any]) -> None:
     account.resources(*((FUNCTION, name) for name in names))
     for name, more in zip(names, told, strict=True):
         account.answers(
-            "lambda", "get_function", {"Configuration": usual | {"FunctionName": name} | more}
-        )
+            "lambda", "get_function",
+            {"Configuration": given_only(usual | {"FunctionName": name} | more)},
+            FunctionName=name,
+        )  # fmt: skip
 
 
 def layer(account: Account, **more: Any) -> None:
     account.answers(
         "lambda",
         "get_layer_version_by_arn",
-        {"CompatibleRuntimes": ["python3.13"], "CompatibleArchitectures": ["arm64"]} | more,
+        given_only(
+            {"CompatibleRuntimes": ["python3.13"], "CompatibleArchitectures": ["arm64"]} | more
+        ),
         Arn=LAYER,
     )
 
@@ -380,28 +397,48 @@ def test_functions_on_one_layer_that_fits(account: Account) -> None:
     [
         {"State": "Failed", "StateReason": "No key."},
         {"LastUpdateStatus": "Failed", "LastUpdateStatusReason": "No key."},
+        {"LastUpdateStatus": "Failed"},
     ],
 )
 def test_a_function_that_cannot_run(account: Account, told: dict[str, str]) -> None:
     functions(account, told)
     layer(account)
+    reason = "No key." if len(told) > 1 else "no reason"
     assert account.finding("functions") == (
         "broken",
-        "The function photos-0 cannot run: No key.",
+        f"The function photos-0 cannot run: {reason}",
         "make deploy",
     )
 
 
-@pytest.mark.parametrize("more", [{"CompatibleRuntimes": ["python3.12"]},
-                                  {"CompatibleArchitectures": ["x86_64"]}])  # fmt: skip
-def test_a_layer_that_does_not_fit(account: Account, more: dict[str, list[str]]) -> None:
-    functions(account, {})
-    layer(account, **more)
-    assert account.finding("functions") == (
-        "broken",
-        f"The layer {LAYER} is not for python3.13 on arm64: functions cannot import it.",
-        "make deploy",
-    )
+@pytest.mark.parametrize(
+    ("layers", "own", "fits"),
+    [
+        ({"CompatibleRuntimes": ["python3.12"]}, {}, False),
+        ({"CompatibleRuntimes": ["python3.12", "python3.13"]}, {}, True),
+        ({"CompatibleArchitectures": ["x86_64"]}, {}, False),
+        ({"CompatibleArchitectures": ["x86_64", "arm64"]}, {}, True),
+        ({"CompatibleArchitectures": ["arm64"]}, {"Architectures": ["x86_64"]}, False),
+        ({"CompatibleArchitectures": ["arm64"]}, {"Architectures": None}, False),  # the usual one
+        ({"CompatibleArchitectures": ["x86_64"]}, {"Architectures": None}, True),
+        ({"CompatibleArchitectures": None}, {}, True),
+        ({"CompatibleArchitectures": None}, {"Architectures": None}, True),
+        ({"CompatibleRuntimes": None}, {}, True),
+    ],
+)
+def test_whether_a_layer_fits(
+    account: Account, layers: dict[str, Any], own: dict[str, Any], fits: bool
+) -> None:
+    functions(account, own)
+    layer(account, **layers)
+    on = "x86_64" if own else "arm64"
+    assert [(each.severity, each.says, each.mend) for each in account.check("functions")] == [
+        (
+            "broken",
+            f"The layer {LAYER} is not for python3.13 on {on}: functions cannot import it.",
+            "make deploy",
+        )
+    ] * (not fits)
 
 
 def test_a_layer_that_is_deleted(account: Account) -> None:
@@ -445,12 +482,77 @@ def test_a_runtime_that_ends_soon(
     ] * found
 
 
-def test_the_templates_runtime_has_a_date() -> None:
-    assert code.DEPRECATED["python3.13"] == datetime.date(2029, 6, 30)
+@pytest.mark.parametrize("runtime", ["python3.9", None])
+def test_a_runtime_that_nobody_knows(account: Account, runtime: str | None) -> None:
+    functions(account, {"Runtime": runtime, "Layers": None})
+    assert account.finding("functions") == (
+        "warning",
+        (
+            f"The function photos-0 runs on {runtime or 'no runtime'}, which this version of "
+            "Darkroom does not know."
+        ),
+        "make deploy",
+    )
 
 
-def test_a_stack_before_versions(account: Account) -> None:
-    assert account.finding("version")[1].startswith("The stack is of version older than 0.1.0, ")
+@pytest.mark.parametrize(
+    ("runtime", "ends"),
+    [("python3.12", "2028-10-31"), ("python3.13", "2029-06-30"), ("python3.14", "2029-06-30")],
+)
+def test_until_when_aws_patches_a_runtime(runtime: str, ends: str) -> None:
+    """Lambda developer guide, "Lambda runtimes"."""
+    assert str(code.DEPRECATED[runtime]) == ends
+
+
+def test_a_stack_of_another_version(account: Account) -> None:
+    account.outputs["Version"] = __version__
+    assert account.check("version") == []
+    for theirs in ("0.0.9", None):
+        account.outputs.pop("Version")
+        account.outputs |= {"Version": theirs} if theirs else {}
+        assert account.finding("version") == (
+            "warning",
+            (
+                f"The stack is of version {theirs or 'older than 0.1.0'}, this command of "
+                f"{__version__}."
+            ),
+            "make deploy",
+        )
+
+
+# ---------------------------------------------------------------------------- presets
+
+
+def presets(account: Account, text: str) -> None:
+    account.outputs["PresetsParameterName"] = "/photos/presets"
+    answer = {"Parameter": {"Name": "/photos/presets", "Value": text, "Version": 1}}
+    account.answers("ssm", "get_parameter", answer, Name="/photos/presets")
+
+
+def test_presets_that_are_valid(account: Account) -> None:
+    presets(account, '[{"name": "small", "width": 300}]')
+    assert account.check("presets") == []
+
+
+def test_presets_that_are_not_valid(account: Account) -> None:
+    presets(account, "[]")
+    severity, says, mend = account.finding("presets")
+    assert severity == "broken"
+    assert says.startswith("Every upload fails, for /photos/presets is not valid: Expected")
+    assert mend == "darkroom presets set presets.json --stack photos"
+
+
+def test_presets_that_are_gone(account: Account) -> None:
+    account.outputs["PresetsParameterName"] = "/photos/presets"
+    account.refuses("ssm", "get_parameter", "ParameterNotFound")
+    account.stack()
+    severity, says, mend = account.finding("presets")
+    assert (severity, says) == (
+        "broken",
+        "The parameter /photos/presets is gone: every upload fails.",
+    )
+    assert "REVERT_DRIFT" in mend
+    assert "--parameters" not in mend  # there are none
 
 
 # ---------------------------------------------------------------------------- alarms
@@ -486,7 +588,8 @@ def test_an_alarm_that_is_gone(account: Account) -> None:
 
 
 def drifting(account: Account, *statuses: str) -> None:
-    account.answers("cloudformation", "detect_stack_drift", {"StackDriftDetectionId": "d" * 36})
+    begun = {"StackDriftDetectionId": "d" * 36}
+    account.answers("cloudformation", "detect_stack_drift", begun, StackName="photos")
     for status in statuses:
         account.answers(
             "cloudformation",
@@ -495,10 +598,13 @@ def drifting(account: Account, *statuses: str) -> None:
                 "StackId": "s", "StackDriftDetectionId": "d" * 36, "DetectionStatus": status,
                 "DetectionStatusReason": "Not allowed to see Key.", "Timestamp": 0,
             },
+            **begun,
         )  # fmt: skip
 
 
-def drifts(account: Account, *found: dict[str, Any], more: str | None = None) -> None:
+def drifts(
+    account: Account, *found: dict[str, Any], more: str | None = None, after: str | None = None
+) -> None:
     usual = {
         "StackId": "s", "LogicalResourceId": "Notify", "PhysicalResourceId": "photos-notify",
         "ResourceType": FUNCTION, "StackResourceDriftStatus": "MODIFIED", "Timestamp": 0,
@@ -508,6 +614,9 @@ def drifts(account: Account, *found: dict[str, Any], more: str | None = None) ->
         "cloudformation",
         "describe_stack_resource_drifts",
         answer | ({"NextToken": more} if more else {}),
+        StackName="photos",
+        StackResourceDriftStatusFilters=["MODIFIED", "DELETED"],
+        **({"NextToken": after} if after else {}),
     )
 
 
@@ -521,8 +630,10 @@ def changed(path: str) -> dict[str, Any]:
 
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Time that passes only in sleep: what was slept."""
     seconds: list[float] = []
-    monkeypatch.setattr(code.time, "sleep", seconds.append)
+    clock = SimpleNamespace(monotonic=lambda: sum(seconds), sleep=seconds.append)
+    monkeypatch.setattr(code, "time", clock)
     return seconds
 
 
@@ -533,14 +644,20 @@ def test_what_was_changed_by_hand(account: Account, slept: list[float]) -> None:
     account.stack()
     presets = {"ResourceType": "AWS::SSM::Parameter", "LogicalResourceId": "Presets"}
     gone = {"StackResourceDriftStatus": "DELETED", "LogicalResourceId": "Rule"}
-    drifts(account, presets | changed("/Value"), presets | changed("/Type"), gone)
+    none = {"ResourceType": "AWS::SSM::Parameter"}  # what says of no property that it changed
+    drifts(
+        account, presets | changed("/Value"), presets | changed("/Type"), gone, none,
+        changed("/Value"), after="more",
+    )  # fmt: skip
     found = account.check("drift")
     assert [(each.severity, each.says) for each in found] == [
         ("broken", "Rule (photos-notify) was deleted, but not by the stack."),
         ("warning", "Notify (photos-notify) is not as the template has it: /MemorySize."),
         ("warning", "Presets (photos-notify) is not as the template has it: /Type."),
+        ("warning", "Notify (photos-notify) is not as the template has it: /Value."),
     ]
     assert all("REVERT_DRIFT" in each.mend for each in found)
+    assert {each.check for each in found} == {"drift"}
     assert slept == [3.0]
 
 
@@ -554,16 +671,16 @@ def test_a_comparison_that_may_not_see_all(account: Account, slept: list[float])
     )
 
 
-def test_a_comparison_that_takes_too_long(
-    account: Account, slept: list[float], monkeypatch: pytest.MonkeyPatch
+def test_a_comparison_that_takes_more_than_three_minutes(
+    account: Account, slept: list[float]
 ) -> None:
-    monkeypatch.setattr(code, "DRIFT_SECONDS", -1.0)
-    drifting(account, "DETECTION_IN_PROGRESS")
+    drifting(account, *["DETECTION_IN_PROGRESS"] * 62)
     assert account.finding("drift") == (
         "unknown",
         "CloudFormation is still comparing the stack with its template.",
         "darkroom doctor --stack photos",
     )
+    assert sum(slept) == 183
 
 
 # ---------------------------------------------------------------------------- what may not be seen
@@ -619,7 +736,9 @@ def test_aws_lacks_no_call(account: Account, status: int) -> None:
         ("500", 500, "elsewhere"),
         ("404", 404, "elsewhere"),
         ("NoSuchResourceException", 400, "elsewhere"),
+        ("UnknownOperationException", 400, "elsewhere"),
         ("Throttling", 429, "unknown"),
+        ("Throttling", 499, "unknown"),
     ],
 )
 def test_an_emulator_may_lack_a_call(
@@ -633,18 +752,32 @@ def test_an_emulator_may_lack_a_call(
         assert found[1:] == ("there is no GetAccountSettings here", "")
 
 
-def test_without_credentials_nothing_is_a_finding(account: Account) -> None:
+@pytest.mark.parametrize("error", [NoCredentialsError(), ResponseParserError("what is that?")])
+def test_without_credentials_nothing_is_a_finding(account: Account, error: Exception) -> None:
     def check(_: object) -> Any:
-        raise NoCredentialsError
+        raise error
 
-    with pytest.raises(NoCredentialsError):
+    with pytest.raises(type(error)):
         examine(account.at, checks={"any": check})
     account.at.endpoint = "http://127.0.0.1:1"
     (found,) = examine(account.at, checks={"any": check})
-    assert (found.severity, found.says) == (
+    assert (found.severity, found.check, found.says) == (
         "elsewhere",
-        "the answer could not be read: NoCredentialsError",
+        "any",
+        f"the answer could not be read: {type(error).__name__}",
     )
+
+
+def test_every_check_is_made_under_its_name_and_the_worst_is_told_first(account: Account) -> None:
+    heard: list[str] = []
+
+    def named(name: str, severity: Any) -> Any:
+        return lambda _: iter([Finding(severity, name, "")])
+
+    severities = ("elsewhere", "broken", "unknown", "warning", "broken")
+    checks = {str(n): named(str(n), severity) for n, severity in enumerate(severities)}
+    assert [each.check for each in examine(account.at, heard.append, checks)] == [*"14320"]
+    assert heard == [*"01234"]
 
 
 def test_logs_need_the_key_where_it_encrypts_them(account: Account) -> None:

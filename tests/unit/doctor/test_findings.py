@@ -31,6 +31,8 @@ def policy(**changed: Any) -> str:
         ({"Condition": {"StringEquals": {"aws:SourceAccount": "123456789012"}}}, True),
         ({"Condition": {"ArnLike": {"aws:SourceArn": f"{RULE[:-1]}*"}}}, True),
         ({"Condition": {"ArnLike": {"aws:SourceArn": f"{RULE}-other"}}}, False),
+        ({"Condition": {"ArnLike": {"aws:SourceArn": f"{RULE}b"}}}, False),
+        ({"Condition": {"ArnLike": {"aws:SourceArn": f"{RULE[:-1]}b*"}}}, False),
         ({"Effect": "Deny"}, False),
         ({"Action": "sqs:Receive*"}, False),
         ({"Action": None}, False),
@@ -41,6 +43,10 @@ def policy(**changed: Any) -> str:
 )
 def test_whom_a_policy_lets_in(changed: dict[str, Any], let_in: bool) -> None:
     assert permits(policy(**changed), "events.amazonaws.com", "sqs:SendMessage", RULE) is let_in
+
+
+def test_who_asks_for_no_source_is_let_in_whatever_it_is() -> None:
+    assert permits(policy(), "events.amazonaws.com", "sqs:SendMessage")
 
 
 def test_without_policy_nobody_is_let_in() -> None:
