@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from darkroom_ops.cli.command import LOOK, command
@@ -169,7 +168,7 @@ def _print(screen: Console, deployment: Deployment, sums: dict[str, Sum]) -> Non
     title = Text().append(words.count(total, "execution"), "bold")
     title.append(f", about {words.dollars(usd)} on AWS\n")
     screen.print(title)
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
+    table = display.borderless()
     kind = "An image" if about == COMPLETE else f"An execution ({_name(about)})"
     # On a narrow screen, the price of one is left out: that of 1,000 says the same.
     narrow = screen.is_terminal and screen.width < NARROW

@@ -353,7 +353,7 @@ def _title(text: str) -> Group:
 
 
 def _table(*columns: tuple[str, str]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table = display.borderless(2)
     for title, justify in columns:
         table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]
     return table

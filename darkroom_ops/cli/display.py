@@ -138,15 +138,21 @@ def summary(execution: Execution, cost: Cost | None) -> Text:
     return text
 
 
+def borderless(gap: int = 3) -> Table:
+    """Return a table without lines, whose columns are so many cells apart."""
+    return Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="dim")
+
+
 def results(execution: Execution) -> list[Text | Table]:
     """Return what an execution made: a line a rendition, the PDF, the backup."""
     if execution.image is None:
         return []
     image, original = execution.image, execution.image.bytes
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
-    columns = (("", "left"), ("Pixels", "left"), ("Size", "right"), ("", "right"))
-    for title, justify in (*columns, ("Quality", "right")):
-        table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    table = borderless()
+    for title in ("", "Pixels"):
+        table.add_column(title, no_wrap=True)
+    for title in ("Size", "", "Quality"):
+        table.add_column(title, justify="right", no_wrap=True)
     table.add_row(
         f"  original ({format_name(image.format)})", f"{image.width} x {image.height}",
         words.size(original), "", "",

@@ -33,6 +33,9 @@ NARROWEST = 24
 MEANT = 12
 """Cells of the outcome's column, at least."""
 
+UNCUT = 4096
+"""Cells of a line in a file or a pipe: more than any key and what stands beside it take."""
+
 GAP = 2
 
 DROPPED = (5, 4, 0)
@@ -92,7 +95,9 @@ def ls(
         rows = [as_dict(each) for each in items]
         print(json.dumps({"executions": rows, "more": more, "stopped": stopped}))
     elif items:
-        screen.print(_table(items, screen), soft_wrap=not screen.is_terminal)
+        if not screen.is_terminal:
+            screen.width = UNCUT
+        screen.print(_table(items, screen))
     if more:
         screen.print(f"\nThere are older ones: --limit {limit * 5} shows more.", style="dim")
     elif stopped:
@@ -196,19 +201,18 @@ def _table(items: tuple[Listed, ...], screen: Console) -> Table:
                 usd,
             )
         )
-    columns = ["Started", "Execution", "Outcome", "Image", "Took", "Cost"]
-    columns[0] = f"Started {now:%Z}"
+    columns = [f"Started {now:%Z}", "Execution", "Outcome", "Image", "Took", "Cost"]
     longest = [max(map(_cells, cells)) for cells in zip(columns, *rows, strict=True)]
     # What says least goes first: ids are never cut, and keys only where nothing else is left.
     kept = set(range(len(columns)))
-    room = screen.width if screen.is_terminal else 1024
+    room = screen.width
     for least in DROPPED:
         if sum(longest[i] + GAP for i in kept) - GAP > room:
             kept.discard(least)
     others = sum(longest[i] + GAP for i in kept - {2, 3})
     key_room = min(longest[3], max(NARROWEST, room - others - longest[2] - GAP))
     outcome_room = max(MEANT, room - others - key_room - GAP)
-    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")
+    table = display.borderless(GAP)
     for i in sorted(kept):
         table.add_column(
             columns[i], justify="right" if i == 4 else "left", no_wrap=True,  # noqa: PLR2004

@@ -151,8 +151,13 @@ def _show(screen: Console, planned: Plan) -> None:
         screen.print(Text(f"  {count:,} left out: {why}", "yellow"), soft_wrap=True)
 
 
+def people_read() -> bool:
+    """Return whether there is somebody to ask."""
+    return sys.stdin.isatty()
+
+
 def _ask(*, quiet: bool) -> None:
-    if quiet or not sys.stdin.isatty():
+    if quiet or not people_read():
         raise WrongUse(
             "Expected --yes or --dry-run, since nobody can be asked here. Nothing was done."
         )

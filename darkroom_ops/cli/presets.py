@@ -135,7 +135,9 @@ def _parsed(text: str) -> object:
 def _table(valid: Sequence[Preset]) -> Table:
     from darkroom.contract.model import dump
 
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
+    from darkroom_ops.cli import display
+
+    table = display.borderless()
     for title in ("  Name", "Pixels", "Fit", "Format", "Quality", "Else"):
         table.add_column(title, no_wrap=True, justify="right" if title == "Quality" else "left")
     for each in valid:

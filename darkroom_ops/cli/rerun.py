@@ -7,7 +7,6 @@ import json
 import os
 import shlex
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,7 +16,7 @@ from rich.text import Text
 
 from darkroom_ops.cli import inputs
 from darkroom_ops.cli.command import WORK, command
-from darkroom_ops.cli.many import Chosen, many, one_or_many
+from darkroom_ops.cli.many import Chosen, many, one_or_many, people_read
 from darkroom_ops.cli.options import (
     MaybeExecution,
     Presets,
@@ -165,7 +164,7 @@ def _edited(request: Request) -> Request:
             edited: dict[str, Any] = json.loads(text)
             parse_request(edited)
         except (ValueError, InvalidRequest) as error:
-            if not sys.stdin.isatty():
+            if not people_read():
                 raise WrongUse(f"The edited request is not valid: {error}") from None
             say(words.plain(f"That is not valid: {error}"))
             input("Press Enter to edit it again, Ctrl-C to give up. ")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from darkroom_ops.cli.command import WORK, command
-from darkroom_ops.cli.many import Chosen, many, one_or_many
+from darkroom_ops.cli.many import Chosen, many, one_or_many, people_read
 from darkroom_ops.cli.options import (
     DryRun,
     MaybeExecution,
@@ -79,11 +78,6 @@ def stop(
         soft_wrap=True, markup=False,
     )  # fmt: skip
     return 0
-
-
-def people_read() -> bool:
-    """Return whether there is somebody to ask."""
-    return sys.stdin.isatty()
 
 
 def _why(reason: str | None, *, quiet: bool) -> str:

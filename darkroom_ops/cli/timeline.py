@@ -5,10 +5,9 @@ from __future__ import annotations
 import datetime
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
-from darkroom_ops.cli.display import CONTAINERS, FAILED, name_of
+from darkroom_ops.cli.display import CONTAINERS, FAILED, borderless, name_of
 from darkroom_ops.executions.history import StateRun
 from darkroom_ops.executions.model import Execution
 from darkroom_ops.executions.timeline import Bar, Row, elapsed, rows
@@ -44,7 +43,7 @@ def timeline(execution: Execution, width: int) -> Group:
     cells = max(NARROWEST, min(60, room - len(times) * TIME_WIDTH))
     span = elapsed(execution, execution.stopped or now)
     end = words.duration(span)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table = borderless(2)
     table.add_column("  State", no_wrap=True, min_width=label)
     for time in times:
         table.add_column(time, justify="right", no_wrap=True)

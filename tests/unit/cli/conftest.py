@@ -140,13 +140,16 @@ def screen(width: int) -> Console:
 
 
 def coloured(text: str) -> str:
-    """Return what a terminal is sent with its colours in words: ``<red>no</>``."""
+    """Return what a terminal is sent with its colours in words: ``<red>no</>``.
+
+    Where a line ends in a space, a dot says so.
+    """
     plain = Console(color_system=None)
     parts = []
     for part in Segment.simplify(Text.from_ansi(text).render(plain)):
         style = re.sub(r"color\((\d+)\)", lambda found: COLOURS[int(found[1]) % 8], str(part.style))
         parts.append(part.text if style in {"none", "None"} else f"<{style}>{part.text}</>")
-    return re.sub(" +$", "", "".join(parts).rstrip(), flags=re.MULTILINE) + "\n"
+    return re.sub(" $", "·", "".join(parts).rstrip(), flags=re.MULTILINE) + "\n"
 
 
 COLOURS = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
@@ -158,18 +161,24 @@ def shown(
 ) -> Iterator[Callable[..., None]]:
     """Compare what a command shows at a terminal, whole, with what it has to: ``screens`` has it.
 
-    With ``--record-screens``, that is written anew.
+    A terminal without width is none, but a file or a pipe. With ``--record-screens``, the files
+    are written anew.
     """
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DARKROOM_HOME", "home")
+    monkeypatch.setenv("DARKROOM_HOME", "[home]")
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
 
     def compare(name: str, *words: str, width: int = 100, typed: str | None = None) -> None:
-        seen = {"COLUMNS": str(width), "TTY_COMPATIBLE": "1", "TTY_INTERACTIVE": "0"}
-        done = invoke(words, input=typed, env=seen | {"TERM": "xterm"})
+        seen = {"COLUMNS": str(width), "TERM": "xterm", "TTY_INTERACTIVE": "0"}
+        terminal = {"TTY_COMPATIBLE": "1"} if width else {}
+        done = invoke(words, input=typed, env=seen | terminal)
         if "--json" in words:
             text = json.dumps(json.loads(done.stdout), indent=1, ensure_ascii=False) + "\n"
+        elif "--help" in words:  # without what Typer draws around it
+            plain = Text.from_ansi(re.sub("[─-╿]", " ", done.stdout)).plain
+            lines = (" ".join(line.split()) for line in plain.split("\n"))
+            text = "".join(f"{line}\n" for line in lines if line)
         else:
             text = coloured(done.stdout)
         text = f"$ {shlex.join(['darkroom', *words])}\n{text}exit code {done.exit_code}\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,8 @@ import pytest
 from rich.console import Console
 
 from darkroom_ops.cli import details
-from tests.unit.recorded import at, recorded
+from tests.unit.cli.conftest import darkroom
+from tests.unit.recorded import at, partly, recorded
 
 AWS: Any = SimpleNamespace(endpoint=None, stack="photos")
 
@@ -32,6 +34,40 @@ def test_a_call_says_how_it_ended(number: int, said: str) -> None:
     )
 
     assert re.search(rf"Call 1  lambda:invoke  \d\.\d\d s  {said}\n", text)
+
+
+@pytest.mark.parametrize("follow", [True, False])
+@pytest.mark.parametrize(
+    ("name", "ends_as", "code"),
+    [
+        ("complete", None, 0),
+        ("corrupt", None, 1),
+        ("running", "complete", 0),
+        ("running", "corrupt", 1),
+        ("running", "running", 0),  # whoever followed it left
+    ],
+)
+def test_who_follows_hears_how_it_ends(
+    executions: Any, monkeypatch: pytest.MonkeyPatch,
+    name: str, ends_as: str | None, code: int, follow: bool,
+) -> None:  # fmt: skip
+    whole = {each: recorded(each) for each in ("complete", "corrupt")}
+    whole["running"] = partly("complete", 9)
+    executions.whole, executions.cost = whole, lambda _: None
+    executions.search, executions.find = executions.find, None  # a part of the key is enough
+    followed: list[str] = []
+
+    def wait(_: Any, arn: str, screen: Any) -> Any:
+        assert screen.quiet
+        followed.append(arn)
+        return whole[str(ends_as)]
+
+    monkeypatch.setattr("darkroom_ops.cli.progress.followed", wait)
+    exit_code, text = darkroom("show", name, "--json", *(["--follow"] if follow else []))
+    assert exit_code == (code if follow else 0)
+    assert followed == ([whole["running"].arn] if follow and ends_as else [])
+    end = whole[ends_as if follow and ends_as else name]
+    assert json.loads(text)["status"] == end.status
 
 
 def test_a_redrive_is_told_with_its_time_and_its_pause() -> None:

@@ -102,6 +102,16 @@ def test_the_quality_that_was_chosen_is_told() -> None:
     assert [each["quality"] for each in outputs] == [72, None, None, None]  # type: ignore[attr-defined]
 
 
+def test_that_something_takes_a_moment_is_told_on_a_terminal() -> None:
+    out = io.StringIO()
+    shown = Console(file=out, force_terminal=True, width=100, _environ={"TERM": "xterm"})
+
+    with display.waiting(shown, "Looking"):
+        pass
+
+    assert " Looking" in Text.from_ansi(out.getvalue()).plain
+
+
 @pytest.mark.parametrize("terminal", [True, False])
 def test_how_far_it_is_is_told_on_a_terminal(*, terminal: bool) -> None:
     out = io.StringIO()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import time
@@ -48,6 +49,37 @@ def test_a_list_that_ends_exactly_has_no_older_ones(executions: Any) -> None:
     assert "older" not in darkroom("ls", "--limit", "2")[1]
     assert json.loads(darkroom("ls", "--limit", "2", "--json")[1])["more"] is False
     assert json.loads(darkroom("ls", "--limit", "1", "--json")[1])["more"] is True
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("AL", ["ALREADY_PROCESSED"]),
+        ("al", ["already_processed"]),
+        ("su", ["superseded", "succeeded"]),
+        ("x", []),
+    ],
+)
+def test_a_status_is_completed_as_it_was_begun(typed: str, offered: list[str]) -> None:
+    assert sorted(ls._statuses(typed)) == sorted(offered)
+
+
+@pytest.mark.parametrize("command", ["ls", "cost"])
+def test_it_is_told_how_many_were_looked_at(
+    executions: Any, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    told: list[Any] = []
+
+    @contextlib.contextmanager
+    def counting(_: Any, what: str) -> Iterator[Any]:
+        told.append(what)
+        yield told.append
+
+    monkeypatch.setattr("darkroom_ops.cli.display.counting", counting)
+    executions.items = [listed("a"), listed("b", None, status="RUNNING"), listed("c")]
+    executions.whole = {each.arn: each.name for each in executions.items}
+    assert darkroom(command)[0] == 0
+    assert told == ["Reading executions", 1, 2, 3]
 
 
 def test_names_are_as_short_as_tells_them_apart(executions: Any) -> None:

@@ -244,25 +244,66 @@ def test_only_what_can_be_resumed_is(stack: Stack) -> None:
     }
 
 
+EITHER = "Expected either an execution, or which ones: "
+FAILED = ("--status", "failed")
+
+
 @pytest.mark.parametrize(
-    "words",
+    ("words", "said"),
     [
-        ["rerun"],
-        ["rerun", "a", "--status", "failed"],
-        ["rerun", "--status", "failed"],  # nobody to ask, and no --yes
-        ["rerun", "--status", "failed", "--preset", "x=1x1", "--yes"],
-        ["rerun", "--from", "/no/such/file", "--yes"],
-        ["redrive"],
-        ["stop", "--status", "running", "--yes"],
+        (["rerun"], (EITHER, "but received neither. `darkroom rerun --help`")),
+        (["rerun", "a", *FAILED], (EITHER, "but received both.")),
+        (["rerun", *FAILED], ("Expected --yes or --dry-run, since nobody", "Nothing was done.")),
+        (["rerun", "--from", "/no/such/file", "--yes"], ("Expected --from to be", "No such file")),
+        (["redrive"], (EITHER, "but received neither. `darkroom redrive --help`")),
+        (["redrive", "a", *FAILED], (EITHER, "but received both.")),
+        (["stop"], (EITHER, "but received neither. `darkroom stop --help`")),
+        (["stop", "a", *FAILED], (EITHER, "but received both.")),
+        (["stop", *FAILED, "--yes"], ("Expected --reason TEXT: ", "Nothing was done.")),
+        (["stop", *FAILED, "--reason", "", "--yes"], ("Expected --reason TEXT: ", "")),
+        *(
+            (["rerun", *FAILED, "--yes", *words], ("Many are run again as they were: ", ""))
+            for words in (
+                ["--preset", "x=1x1"], ["--watermark", "x"], ["--watermark", ""], ["--notify"],
+                ["--no-notify"], ["--input", "{}"], ["--newest"], ["--edit"],
+            )
+        ),
     ],
-)
-def test_wrong_use_does_nothing(stack: Stack, words: list[str]) -> None:
+)  # fmt: skip
+def test_wrong_use_does_nothing(stack: Stack, words: list[str], said: tuple[str, str]) -> None:
     stack.add("a")
 
     code, text = darkroom(*words, "--json")
 
     assert (code, stack.done) == (2, [])
-    assert json.loads(text.splitlines()[-1])["message"].startswith(("Expected", "Many are"))
+    message = json.loads(text.splitlines()[-1])["message"]
+    assert message.startswith(said[0])
+    assert said[1] in message
+
+
+@pytest.mark.parametrize(
+    ("person", "words", "typed", "code"),
+    [
+        (True, [], "y\n", 0),
+        (True, [], "n\n", 2),
+        (True, [], "\n", 2),  # no is what is meant by nothing
+        (True, ["--json"], "y\n", 2),  # a program reads the answer
+        (False, [], "y\n", 2),
+        (False, ["--yes"], "", 0),
+    ],
+)
+def test_a_person_is_asked(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch,
+    person: bool, words: list[str], typed: str, code: int,
+) -> None:  # fmt: skip
+    stack.add("a")
+    monkeypatch.setattr("darkroom_ops.cli.many.people_read", lambda: person)
+
+    exit_code, text = darkroom("rerun", *FAILED, *words, typed=typed)
+
+    assert (exit_code, len(stack.done)) == (code, code == 0)
+    assert ("Go on? [y/N]" in text) is (person and not words)
+    assert stack.executions.asked == {"costs": False}  # what each cost is nothing to go by
 
 
 def test_more_than_a_few_are_counted_and_not_named(stack: Stack) -> None:

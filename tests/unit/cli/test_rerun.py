@@ -108,7 +108,8 @@ def editor(monkeypatch: pytest.MonkeyPatch, folder: Path, code: str) -> None:
     """Set an editor that runs Python on the ``text`` of the file."""
     script = folder / "editor.py"
     script.write_text(
-        "import pathlib, sys\npath = pathlib.Path(sys.argv[1])\ntext = path.read_text()\n"
+        "import pathlib, sys\npath = pathlib.Path(sys.argv[-1])\ntext = path.read_text()\n"
+        "assert path.name == 'request.json' and path.parent.name.startswith('darkroom-')\n"
         f"{code}\npath.write_text(text)\n"
     )
     monkeypatch.setenv("VISUAL", "")
@@ -121,7 +122,7 @@ def editor(monkeypatch: pytest.MonkeyPatch, folder: Path, code: str) -> None:
         ("text = ''", "the file was left empty"),
         ("text = '{'", "The edited request is not valid: "),
         ("text = '{}'", "The edited request is not valid: "),
-        ("sys.exit(3)", "ended with code 3. Nothing is started."),
+        ("sys.exit(3)", f"The editor {sys.executable!r} ended with code 3. Nothing is started."),
     ],
 )
 def test_an_editor_that_leaves_no_request_starts_nothing(
@@ -136,6 +137,23 @@ def test_an_editor_that_leaves_no_request_starts_nothing(
     assert rerunning.started == []
 
 
+def test_what_a_person_leaves_not_valid_is_edited_again(
+    rerunning: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As it was left, with what is wrong with it; until it is valid."""
+    good = json.dumps({"source": {"bucket": "bucket", "key": "k"}})
+    editor(monkeypatch, tmp_path, f"text = {good!r} if 'half' in text else '{{half'")
+    asked: list[str] = []
+    monkeypatch.setattr("darkroom_ops.cli.rerun.people_read", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda said: asked.append(said) or "")
+    monkeypatch.setattr("darkroom_ops.cli.rerun.say", asked.append)
+
+    assert request(rerunning, "request", "--edit") == json.loads(good)
+    assert len(asked) == 2
+    assert asked[0].startswith("That is not valid: Expecting property name")
+    assert asked[1] == "Press Enter to edit it again, Ctrl-C to give up. "
+
+
 def test_what_is_edited_is_what_runs(
     rerunning: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -147,7 +165,7 @@ def test_what_is_edited_is_what_runs(
 def test_an_editor_that_is_not_there_says_what_to_set(
     rerunning: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("VISUAL", "/no/such/editor")
+    monkeypatch.setenv("VISUAL", "/no/such/editor --wait")
 
     code, text = darkroom("rerun", "upload", "--edit", "--json")
 

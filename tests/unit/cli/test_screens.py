@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -28,8 +29,9 @@ from darkroom_ops.presets import Parameter
 from tests.unit.audit.test_findings import DOCUMENT, RENDITION, World, stored
 from tests.unit.cli.conftest import ARN, NOON, listed
 from tests.unit.cli.test_cost import priced
+from tests.unit.cli.test_main import commands
 from tests.unit.cli.test_many import RUNNING, Stack
-from tests.unit.recorded import MEMORY, recorded
+from tests.unit.recorded import MEMORY, partly, recorded
 
 Shown = Callable[..., None]
 NARROW = 34
@@ -38,6 +40,11 @@ MINUTE = datetime.timedelta(minutes=1)
 RECORDED = (
     "complete", "corrupt", "duplicate", "item_failed", "redriven", "retried", "silent", "timed_out",
 )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [name for name, _ in commands()])
+def test_the_help(shown: Shown, name: str) -> None:
+    shown(f"help-{name.replace(' ', '-')}", *name.split(), "--help", width=300)
 
 
 # ---------------------------------------------------------------------------- one execution
@@ -51,6 +58,19 @@ def one(executions: Any) -> Any:
     return executions
 
 
+def test_one_execution_that_runs(one: Any, shown: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = NOON + datetime.timedelta(seconds=6)
+    clock = SimpleNamespace(datetime=SimpleNamespace(now=lambda _: now), UTC=datetime.UTC)
+    monkeypatch.setattr("darkroom_ops.executions.model.datetime", clock)
+    monkeypatch.setattr("darkroom_ops.cli.timeline.datetime", clock)
+    one.whole |= {str(events): partly("complete", events) for events in (9, 30)}
+    one.whole["waits"] = partly("retried", 40)
+    shown("show-running", "show", "9", width=80)
+    shown("show-running-map", "show", "30", width=80)
+    shown("show-running-state", "show", "9", "--state", "prepare", "--output")
+    shown("show-waiting", "show", "waits")
+
+
 @pytest.mark.parametrize("name", RECORDED)
 def test_one_execution(one: Any, shown: Shown, name: str) -> None:
     shown(f"show-{name}", "show", name)
@@ -58,6 +78,7 @@ def test_one_execution(one: Any, shown: Shown, name: str) -> None:
 
 def test_one_execution_where_there_is_little_room(one: Any, shown: Shown) -> None:
     one.deployment.endpoint = "http://127.0.0.1:1"
+    shown("show-plain", "show", "corrupt", width=0)
     shown("show-narrow", "show", "item_failed", width=52)
 
 
@@ -80,7 +101,24 @@ def test_log_lines(one: Any, shown: Shown, monkeypatch: pytest.MonkeyPatch) -> N
     lines = [
         LogLine(NOON, "photos-prepare", "INFO", "Decoded", {"width": 9, "service": "prepare"}),
         LogLine(later, "photos-backup-original", "WARNING", "Slow\x1b down"),
-        LogLine(later, "alone", "ERROR", "Task timed out", {"function_request_id": "1"}),
+        LogLine(
+            later,
+            "alone",
+            "ERROR",
+            "Task timed out",
+            {
+                "function_request_id": "1",
+                "location": "a:1",
+                "service": "x",
+                "cold_start": True,
+                "function_memory_size": 1,
+                "function_arn": "arn",
+                "xray_trace_id": "1-2",
+                "sampling_rate": 0,
+                "result": {"a": 1},
+                "told": "this",
+            },
+        ),
         LogLine(later, "photos-resize", "CRITICAL", "No memory", {"at": [1]}),
         LogLine(later, "photos-resize", "REPORT", "Took 5 ms", {"Max Memory Used": 128.0}),
         LogLine(later, "photos-resize", "DEBUG", "[bold]kept"),
@@ -102,6 +140,8 @@ def test_an_image_run_again(one: Any, shown: Shown, monkeypatch: pytest.MonkeyPa
     shown("rerun-json", *words, "--json")
     shown("rerun-dry-run", *words, "--dry-run", width=60)
     shown("rerun-failed-dry-run", "rerun", "timed_out", "--dry-run", "--json")
+    one.whole["it"] = dataclasses.replace(recorded("silent"), status="RUNNING", output=None)
+    shown("rerun-running-dry-run", "rerun", "it", "--newest", "--dry-run", width=0)
 
 
 def test_an_execution_stopped_and_what_cannot_be_resumed(one: Any, shown: Shown) -> None:
@@ -164,13 +204,16 @@ SOME = [
     listed("cccccccc-4", None, status="RUNNING", source=None, seconds=70.0),
     listed("dddddddd-5", "FAILED", status="TIMED_OUT"),
     listed("eeeeeeee-6", "SUPERSEDED", source=SourceObject("bucket", "uploads/[red]x.jpg")),
-]
+    listed("ffffffff-7", "FAILED", status="ABORTED",
+           source=SourceObject("bucket", f"uploads/{'long-' * 20}key.jpg")),
+]  # fmt: skip
 
 
 def test_a_list(executions: Any, shown: Shown) -> None:
     executions.items = SOME
     shown("ls", "ls")
     shown("ls-narrow", "ls", "--limit", "5", width=60)
+    shown("ls-plain", "ls", width=0)
     shown("ls-json", "ls", "--json", "--limit", "3")
     executions.items = []
     shown("ls-none", "ls", width=NARROW)
@@ -220,14 +263,17 @@ ILL = dataclasses.replace(
         for error in ("CorruptImage", "StatesTimeout", "Other", "ExecutionAborted")
     ),
     dead_letters=2,
-    alarms=tuple(f"The alarm photos-{n} rings" for n in range(5)),
-    stuck=(StuckClaim("s3://b/[red].jpg", ARN),),
+    alarms=tuple(f"The alarm photos-failing-{n} rings" for n in range(5)),
+    stuck=(StuckClaim("s3://b/[red].jpg", ARN), StuckClaim(f"s3://b/{'k' * 80}", ARN)),
     audit=LastAudit(NOON.isoformat(), 7, {"lost": 2, "mixed": 1}),
     presets=InForce((Preset(name="small", width=300),), 1, None),
 )
 UNKNOWN = dataclasses.replace(
     WELL, windows=None, failures=None, dead_letters=None, alarms=None, stuck=None, audit=None,
-    presets=None, stopped=True, unknown={"executions": "not looked at", "alarms": "may not"},
+    presets=None, stopped=True, unknown={
+        "executions": "not looked at", "alarms": "may not", "failures": "no failures",
+        "stuck claims": "no claims",
+    },
 )  # fmt: skip
 
 
@@ -284,6 +330,7 @@ def test_what_the_audit_finds(
 # ---------------------------------------------------------------------------- dead letters, presets
 
 UPLOAD = {"detail": {"bucket": {"name": "bucket"}, "object": {"key": "uploads/[a]\x1b.jpg"}}}
+LONG = f"Function not found: {'word ' * 25}."
 ENDED = {"detail": {"executionArn": f"{ARN}x", "status": "TIMED_OUT"}}
 LETTERS = [
     DeadLetter("0123456789", "r", "upload", UPLOAD, NOON, "NO_RESOURCE", "", "arn:machine"),
@@ -298,17 +345,20 @@ def test_events_that_reached_nobody(
     letters = list(LETTERS)
     asked: list[Any] = []
     said: list[Any] = [
-        Sent(letters[0], execution=f"{ARN}x"), Sent(letters[1]), Sent(letters[2], error="Too [b]."),
+        Sent(letters[0], execution=f"{ARN}x"), Sent(letters[1]),
+        Sent(letters[2], error=f"[b] {LONG}"),
     ]  # fmt: skip
     monkeypatch.setattr(dlq, "dead_letters", lambda _: letters)
     monkeypatch.setattr(dlq, "redrive", lambda _, chosen: asked.append(chosen) or iter(said))
     shown("dlq-list", "dlq", "list", width=40)
+    shown("dlq-list-plain", "dlq", "list", width=0)
+    shown("dlq-redrive-plain", "dlq", "redrive", width=0)
     shown("dlq-list-json", "dlq", "list", "--json")
     shown("dlq-redrive", "dlq", "redrive", width=24)
     shown("dlq-redrive-json", "dlq", "redrive", "01234", "ab", "--json")
     shown("dlq-redrive-which", "dlq", "redrive", "0123", "--json")
     shown("dlq-redrive-none-such", "dlq", "redrive", "9", "--json")
-    assert asked == [None, ["0123456789", "abcd"]]
+    assert asked == [None, None, ["0123456789", "abcd"]]
     del letters[1:], said[2:]
     shown("dlq-list-one", "dlq", "list", width=40)
     shown("dlq-redrive-well", "dlq", "redrive", width=24)

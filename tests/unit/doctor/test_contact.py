@@ -23,8 +23,10 @@ from darkroom_ops.doctor.contact import (
     cleaned,
 )
 from darkroom_ops.doctor.findings import Finding
+from darkroom_ops.engine.stepfunctions.jsonata import evaluate
+from darkroom_ops.executions.watch import interval
 from tests.support.definition import DEFINITION
-from tests.unit.doctor.conftest import ARN, Account
+from tests.unit.doctor.conftest import ARN, OLD, Account
 
 MACHINE = {"definition": json.dumps(DEFINITION), "roleArn": ARN.format("iam", "role/any")}
 
@@ -49,6 +51,15 @@ def test_a_doubtful_expression_is_evaluated(account: Account) -> None:
     asked(account, "test_state", answer, definition=json.dumps(state), inspectionLevel="DEBUG")
     state.pop("QueryLanguage")
     assert Contact(account.at)._tested(state) == answer
+
+
+@pytest.mark.parametrize(
+    ("name", "here"),
+    [("number", 1763723474001), ("number in a text", "1763723474001 1763723474001"),
+     ("quotient", 3)],
+)  # fmt: skip
+def test_what_is_asked_of_aws_is_answered_here(name: str, here: object) -> None:
+    assert evaluate(DOUBTS[name].removeprefix("{%").removesuffix("%}"), {}) == here
 
 
 def test_a_failure_is_described_by_the_state_itself(account: Account) -> None:
@@ -137,12 +148,16 @@ def test_names_are_replaced_everywhere_the_longest_first() -> None:
 def test_what_says_who_asked_from_where_is_hidden() -> None:
     told: dict[str, Any] = {
         "requester": "AIDA", "request-id": "C3D13FE58DE4C810", "requestId": "1",
+        "RequestId": "2", "AllHttpHeaders": {"a": "b"}, "source-ip-address": "203.0.113.7",
+        "xrayTraceHeader": "Root=1", "traceHeader": "Root=1", "stackTrace": ["/home/me/a.py"],
         "kept": [{"HttpHeaders": {"a": "b"}}, 1, None],
         "event": '{"source-ip-address": "203.0.113.7", "requestId": "a\\"b", "key": "k"}',
         "output": '{"SdkHttpMetadata": {"AllHttpHeaders": {"Date": ["x"]}, "HttpStatusCode": 200}}',
     }  # fmt: skip
     assert json.loads(cleaned(told, {})) == {
         "requester": HIDES, "request-id": HIDES, "requestId": HIDES,
+        "RequestId": HIDES, "AllHttpHeaders": HIDES, "source-ip-address": HIDES,
+        "xrayTraceHeader": HIDES, "traceHeader": HIDES, "stackTrace": HIDES,
         "kept": [{"HttpHeaders": HIDES}, 1, None],
         "event": f'{{"source-ip-address": "{HIDES}", "requestId": "{HIDES}", "key": "k"}}',
         "output": f'{{"SdkHttpMetadata": {{"AllHttpHeaders": "{HIDES}", "HttpStatusCode": 200}}}}',
@@ -200,7 +215,9 @@ class Answering:
         """How often an execution is looked at until it has ended."""
         self.now = 0.0
         monkeypatch.setattr(contact, "remove", self._remove)
-        monkeypatch.setattr(contact, "history", lambda _, arn: [{"type": "Any", "of": arn}])
+        monkeypatch.setattr(
+            contact, "history", lambda _, arn: [{"type": "Any", "of": arn, "timestamp": OLD}]
+        )
         clock = SimpleNamespace(monotonic=lambda: self.now, sleep=self._sleep)
         monkeypatch.setattr(contact, "time", clock)
         listed = {
@@ -234,7 +251,7 @@ class Answering:
         )
 
     def _sleep(self, seconds: float) -> None:
-        self.now += max(seconds, 30)
+        self.now += seconds
 
     def _put(self, *, Bucket: str, Key: str, Body: bytes) -> None:  # noqa: N803 - boto3's
         assert Bucket == "photos-source"
@@ -349,6 +366,7 @@ def test_what_is_asked_stands_in_the_file_without_the_owner_s_names(answering: A
     ]  # fmt: skip
     assert "photos" not in text
     (event,) = told["histories"]["complete"]["events"]
+    assert event["timestamp"] == str(OLD)
     assert event["of"] == "arn:aws:states:us-east-1:123456789012:stateMachine:darkroom:1"
     assert [*heard[:1], *heard[-1:]] == ["complete", "writing"]
     assert "cleaning up" in heard
@@ -375,6 +393,8 @@ def test_the_names_of_log_groups_and_of_others_stay(answering: Answering) -> Non
     assert names["photos"] == "darkroom"
     assert names["photos-source"] == "SourceBucket"
     assert not {"photos-resize", "elsewhere"} & set(names)
+    folders = {name: ours for name, ours in names.items() if name.startswith("manual/")}
+    assert [*folders.values()] == ["manual"]
 
 
 def test_who_interrupts_it_waits_for_what_runs_and_removes_all(
@@ -399,7 +419,7 @@ def test_who_interrupts_it_waits_for_what_runs_and_removes_all(
 def test_an_execution_that_does_not_end_is_stopped_after_five_minutes(
     answering: Answering,
 ) -> None:
-    answering.looks = 1000
+    answering.looks = 100_000
     Contact(answering.at).file()
     assert set(answering.stopped) == {"Darkroom.Contact"}
-    assert 300 < answering.now <= 360
+    assert 300 < answering.now <= 300 + 2 * interval(answering.at)

@@ -151,6 +151,7 @@ def test_the_rule_of_uploads_is_looked_at_even_if_the_stack_does_not_list_it(
         (WATCHED | {"object": {"key": [{"prefix": "a"}, {"prefix": "up/"}]}}, "up/", True),
         (WATCHED | {"object": {"key": [{"prefix": "a/"}]}}, "uploads/", False),
         (WATCHED | {"object": {"key": ["uploads/"]}}, "uploads/", False),
+        (WATCHED | {"object": {"key": ["prefix"]}}, "uploads/", False),
         (WATCHED | {"object": {}}, "uploads/", False),
         (WATCHED | {"object": {}}, "", True),
         (WATCHED | {"object": {"key": [{"suffix": ".jpg"}]}}, "", True),
