@@ -13,6 +13,7 @@ import pytest
 from darkroom_ops.cli.address import (
     Address,
     announced,
+    command,
     connect,
     profile_file,
     running,
@@ -100,6 +101,39 @@ def test_what_is_named_counts_before_the_engine(
 
 
 # ---------------------------------------------------------------------------- keys
+
+
+def test_a_command_is_about_the_same_stack(engines: tuple[Address, Address]) -> None:
+    """What a person need not type is left out."""
+    here, other = (each.endpoint for each in engines)
+    with announced(engines[0]):
+        for endpoint, stack, place in (
+            (here, "darkroom", ""),
+            (here, "photos", " --stack photos"),
+            (other, "darkroom", f" --endpoint {other}"),
+            (other, "photos", f" --endpoint {other} --stack photos"),
+            (None, "darkroom", " --stack darkroom"),
+        ):
+            at = Deployment(stack, endpoint, region="us-east-1")
+            assert command(at, "show", "a b") == f"darkroom show 'a b'{place}"
+
+
+def test_an_address_may_end_in_a_slash() -> None:
+    assert connect("http://127.0.0.1:1/", None).endpoint == "http://127.0.0.1:1"
+
+
+def test_what_an_end_in_the_midst_of_writing_left_is_written_over(
+    engines: tuple[Address, Address],
+) -> None:
+    path = state_file()
+    path.with_name(f"{path.name}.{os.getpid()}").touch()
+    with announced(engines[0]):
+        assert running() == engines[0]
+
+
+def test_a_profile_has_no_endpoint_before_there_is_one() -> None:
+    secret_key()
+    assert "endpoint_url" not in profile_file().read_text()
 
 
 def secret_of(deployment: Deployment) -> str | None:

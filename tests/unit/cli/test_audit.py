@@ -20,6 +20,8 @@ from tests.unit.audit.test_findings import (
     ARN,
     COMMAND,
     DOCUMENT,
+    IMAGE,
+    NOON,
     RENDITION,
     SECOND,
     Json,
@@ -81,6 +83,34 @@ def test_all_as_promised_is_exit_code_0(darkroom: Darkroom) -> None:
         0,
         {"counts": {"images": 1, "complete": 1, "outputs": 2}, "findings": []},
     )
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "words", "seconds"),
+    [
+        ("http://engine", [], 60),
+        (None, [], 960),
+        (None, ["--settled", "5"], 5),
+        ("http://engine", ["--settled", "0"], 0),
+    ],
+)
+def test_what_was_just_uploaded_may_be_on_its_way(
+    world: World, darkroom: Darkroom, monkeypatch: pytest.MonkeyPatch,
+    endpoint: str | None, words: list[str], seconds: int,
+) -> None:  # fmt: skip
+    darkroom.deployment.endpoint = endpoint  # type: ignore[assignment]
+    del world.table[IMAGE]
+
+    def found(since: float) -> Any:
+        moment = NOON + datetime.timedelta(seconds=since)
+        clock = SimpleNamespace(
+            datetime=SimpleNamespace(now=lambda _: moment), UTC=datetime.UTC,
+            timedelta=datetime.timedelta,
+        )  # fmt: skip
+        monkeypatch.setattr("darkroom_ops.cli.audit.datetime", clock)
+        return darkroom.json("--no-executions", *words)[1]["counts"].get("pending", 0)
+
+    assert (found(seconds - 0.5), found(seconds + 0.5)) == (1, 0)
 
 
 def test_nothing_to_check_is_as_promised(world: World, darkroom: Darkroom) -> None:

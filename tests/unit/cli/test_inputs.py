@@ -40,6 +40,42 @@ def test_the_name_of_a_text_is_where_it_came_from(
     assert inputs.text_of("[1]", "--input") == ("--input", "[1]")
 
 
+@pytest.mark.parametrize("text", ["{}", "[1]"])
+def test_what_begins_as_json_is_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(text).write_text("a file of that name")
+
+    assert inputs.text_of(text, "--input") == ("--input", text)
+
+
+@pytest.mark.parametrize(
+    ("given", "presets", "watermark", "notify", "fields"),
+    [
+        (None, None, None, None, {}),
+        ('{"a": 1}', [], None, None, {"a": 1}),
+        (None, ["a=1x"], None, None, {"presets": [{"name": "a", "width": 1}]}),
+        (None, None, "x", None, {"watermark": {"text": "x"}}),
+        (None, None, "", None, {}),
+        ('{"notify": true}', None, None, False, {"notify": False}),
+        (None, None, None, True, {"notify": True}),
+    ],
+)
+def test_the_fields_that_options_stand_for(
+    given: str | None, presets: list[str] | None, watermark: str | None, notify: bool | None,
+    fields: dict[str, Any],
+) -> None:  # fmt: skip
+    assert inputs.fields_of(given, presets, watermark, notify=notify) == fields
+
+
+def test_the_option_that_is_no_json_is_named_and_what_is_long_is_cut() -> None:
+    with pytest.raises(WrongUse, match="Expected --input to be JSON"):
+        inputs.fields_of("{", None, None)
+    with pytest.raises(WrongUse, match=rf"received str: \"{'x' * 59}\.$"):
+        inputs.json_of(f'"{"x" * 99}"', "--input")
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

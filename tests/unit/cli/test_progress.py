@@ -9,8 +9,9 @@ import pytest
 from rich.console import Console
 
 from darkroom_ops.cli import display
-from darkroom_ops.cli.progress import Progress
-from darkroom_ops.executions.model import changes
+from darkroom_ops.cli.progress import Progress, _running
+from darkroom_ops.executions.model import Execution, changes
+from darkroom_ops.executions.timeline import depths
 from tests.unit.recorded import partly, recorded, recording
 
 
@@ -62,6 +63,24 @@ def test_a_claim_that_another_holds_is_not_shown_as_a_failure() -> None:
     shown = lines(followed("duplicate"))
 
     assert shown == ["  ✓ ClaimImage  another execution has it", "  ✓ AlreadyProcessed"]
+
+
+def test_what_runs_stands_below_with_its_depth_and_what_it_waits_for() -> None:
+    def running(now: Execution) -> list[str]:
+        screen = Console(file=io.StringIO(), width=100, color_system=None)
+        screen.print(_running(now, depths(now.states)))
+        assert isinstance(screen.file, io.StringIO)
+        return [re.sub("[⠀-⣿]", "*", line).rstrip() for line in screen.file.getvalue().splitlines()]
+
+    assert running(partly("complete", 9)) == ["  * Prepare"]
+    assert running(partly("complete", 30)) == ["    * Resize small"]
+    assert running(recorded("complete")) == []
+    failed = next(
+        now
+        for now in (partly("retried", events) for events in range(9, 60))
+        if any(state.error and state.exited is None for state in now.states)
+    )
+    assert "    * Resize medium  waits to try again after StorageError" in running(failed)
 
 
 def test_a_terminal_also_sees_what_runs(monkeypatch: pytest.MonkeyPatch) -> None:

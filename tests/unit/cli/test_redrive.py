@@ -89,7 +89,8 @@ class Redriven:
         self.error = error
         self.redriven: list[str] = []
 
-    def describe_execution(self, **_: str) -> dict[str, Any]:
+    def describe_execution(self, *, executionArn: str) -> dict[str, Any]:  # noqa: N803 - boto3's
+        assert executionArn in {"arn", timed_out().arn}
         self.asked += 1
         return next(self.looks)
 
@@ -162,6 +163,18 @@ def test_the_command_redrives_and_follows(command: Any, capsys: Any) -> None:
     capsys.readouterr()
     assert command(Redriven(first, seen), as_json=True) == (8, "")
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("counts", [(None, None, 1), (0, None, 1), (1, 1, 2)])
+def test_the_command_waits_until_there_is_one_redrive_more(
+    command: Any, counts: tuple[int | None, ...]
+) -> None:
+    ended = {"status": "TIMED_OUT"}
+    looks = [ended if count is None else ended | {"redriveCount": count} for count in counts]
+    client = Redriven(*looks)
+
+    assert command(client)[0] == 7
+    assert client.asked == len(counts)
 
 
 def test_what_step_functions_does_not_resume_says_why(command: Any) -> None:

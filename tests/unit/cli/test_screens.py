@@ -21,7 +21,7 @@ from darkroom_ops.audit.last import LastAudit
 from darkroom_ops.dlq import DeadLetter, Sent
 from darkroom_ops.doctor.findings import Finding
 from darkroom_ops.executions.cost import estimate
-from darkroom_ops.executions.model import SourceObject
+from darkroom_ops.executions.model import SourceObject, changes
 from darkroom_ops.logs import LogLine
 from darkroom_ops.overview.figures import SPANS, Bar, Failures, Window
 from darkroom_ops.overview.read import InForce, Overview, StuckClaim
@@ -31,7 +31,7 @@ from tests.unit.cli.conftest import ARN, NOON, listed
 from tests.unit.cli.test_cost import priced
 from tests.unit.cli.test_main import commands
 from tests.unit.cli.test_many import RUNNING, Stack
-from tests.unit.recorded import MEMORY, partly, recorded
+from tests.unit.recorded import MEMORY, partly, recorded, recording
 
 Shown = Callable[..., None]
 NARROW = 34
@@ -45,6 +45,12 @@ RECORDED = (
 @pytest.mark.parametrize("name", [name for name, _ in commands()])
 def test_the_help(shown: Shown, name: str) -> None:
     shown(f"help-{name.replace(' ', '-')}", *name.split(), "--help", width=300)
+
+
+def test_the_help_of_all(shown: Shown) -> None:
+    shown("help", "--help", width=300)
+    for group in ("dlq", "presets"):
+        shown(f"help-{group}", group, "--help", width=300)
 
 
 # ---------------------------------------------------------------------------- one execution
@@ -144,12 +150,54 @@ def test_an_image_run_again(one: Any, shown: Shown, monkeypatch: pytest.MonkeyPa
     shown("rerun-running-dry-run", "rerun", "it", "--newest", "--dry-run", width=0)
 
 
+@pytest.mark.parametrize("name", ["complete", "duplicate", "item_failed", "retried"])
+def test_an_execution_that_is_followed(
+    one: Any, shown: Shown, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """On a terminal that shows nothing in motion, as its log would have it."""
+
+    def follow(*_: Any) -> Any:
+        before, total = None, len(recording(name)[1])
+        for events in range(1, total + 1):
+            now = partly(name, events) if events < total else recorded(name)
+            yield now, changes(before, now)
+            before = now
+
+    monkeypatch.setattr("darkroom_ops.cli.progress.follow", follow)
+    one.whole["it"] = partly(name, 5)
+    shown(f"show-follow-{name}", "show", "it", "--follow", "--output", width=60)
+
+
+def test_an_execution_that_is_left(one: Any, shown: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
+    def follow(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("darkroom_ops.cli.progress.follow", follow)
+    one.whole["it"] = partly("complete", 9)
+    shown("show-left", "show", "it", "--follow", "--json")
+
+
+def test_an_execution_that_succeeds(
+    one: Any, shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = recorded("complete")
+    monkeypatch.setattr("darkroom_ops.cli.progress.follow", lambda *_: [(done, [])])
+    monkeypatch.setattr("darkroom_ops.cli.progress.Executions", lambda *_: one)
+    one.deployment.stepfunctions.start_execution = lambda **_: {"executionArn": done.arn}
+    shown("rerun-succeeds", "rerun", "duplicate", width=60)
+
+
 def test_an_execution_stopped_and_what_cannot_be_resumed(one: Any, shown: Shown) -> None:
     running = dataclasses.replace(recorded("complete"), status="RUNNING", stopped=None)
     one.whole = {"it": running, "nameless": dataclasses.replace(running, source=None)} | one.whole
     shown("stop", "stop", "it", width=60)
     shown("stop-nameless-json", "stop", "nameless", "--json")
     shown("stop-ended", "stop", "duplicate", "--json")
+    one.whole["timed-out"] = dataclasses.replace(
+        recorded("complete"), status="TIMED_OUT", states=recorded("complete").states[:2]
+    )
+    shown("redrive-dry-run", "redrive", "timed-out", "--dry-run")
+    shown("redrive-dry-run-json", "redrive", "timed-out", "--dry-run", "--json")
     for name in ("it", "duplicate", "corrupt", "item_failed"):
         shown(f"redrive-{name}", "redrive", name, "--json")
 
