@@ -33,14 +33,14 @@ def show(request: Request) -> Response:
         )  # fmt: skip
     at = names.index(name)
     made, image = outputs.renditions[at], outputs.image
-    pixels, whole = (made.width or 0) * (made.height or 0), image.width * image.height
+    size = size_of(made)
     own = of_source(execution, name) or (image.width, image.height)
     return context_of(request).page(
         "viewer.html",
         own=own,
         tile=tiles.SIDE,
         source_viewed=viewed(own),
-        made_viewed=viewed(size_of(made)),
+        made_viewed=viewed(size),
         here="executions",
         execution=execution,
         base=path_of(execution.arn),
@@ -49,7 +49,7 @@ def show(request: Request) -> Response:
         names=names,
         before=names[at - 1] if at else None,
         after=names[at + 1] if at + 1 < len(names) else None,
-        pixels=words.change(pixels, whole),
+        pixels=words.change(size[0] * size[1], image.width * image.height),
         saving=words.saving(made, image.bytes),
     )
 

@@ -170,6 +170,31 @@ def test_who_stops_it_sees_what_is_left_and_can_go_on(client: TestClient, lines:
     assert "Stop 2 executions?" in text(client, answer.headers["location"])
 
 
+def test_who_stops_it_too_late_has_stopped_nothing(client: TestClient, lines: Lines) -> None:
+    lines.lines, lines.gate = [line("a")], threading.Event()
+    address = begin(client, lines)
+    client.post(f"{address}/begin", data={"reason": "no"}, headers=OURS)
+    client.post(f"{address}/stop", headers=OURS)
+    lines.gate.set()
+
+    bulk = wait(lines, address)
+    assert (bulk.stopped, bulk.left, lines.stopped) == (False, [], [("a", "no")])
+
+
+def test_a_console_that_ends_begins_nothing_more_and_waits_for_nothing(
+    client: TestClient, lines: Lines
+) -> None:
+    lines.lines, lines.gate = [line("a"), line("b")], threading.Event()
+    address = begin(client, lines)
+    client.post(f"{address}/begin", data={"reason": "no"}, headers=OURS)
+    lines.context.closing.set()
+    lines.gate.set()
+
+    bulk = wait(lines, address)
+    assert (bulk.phase, lines.stopped) == ("ended", [("a", "no")])
+    assert bulk._thread.daemon
+
+
 def test_what_could_not_be_done_says_why(client: TestClient, lines: Lines) -> None:
     lines.lines = [line("a"), line("b")]
     lines.refused = {"a"}
@@ -258,7 +283,8 @@ def test_a_look_that_takes_long_says_how_far_it_is_and_can_be_cancelled(
     gate.set()
     wait(lines, address)
 
-    assert wait(lines, address).phase == "ended"
+    bulk = wait(lines, address)
+    assert (bulk.phase, bulk.looked) == ("ended", 1)  # nothing more was looked at
     assert "Cancelled Nothing was done." in text(client, address)
 
 

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from darkroom_ops.console import pictures
 from darkroom_ops.console.context import Context
 from darkroom_ops.console.pictures import NoPicture, Picture
+from darkroom_ops.console.views import viewer
 from darkroom_ops.console.views.viewer import zipped
 from darkroom_ops.executions.model import SourceObject
 from darkroom_ops.present import words
@@ -75,6 +76,11 @@ def test_nothing_to_download_is_said(
     assert "small.jpg: A later run has replaced it." in answer.json()["message"]
     answer = client.get("/executions/corrupt/outputs.zip")
     assert answer.json()["message"].endswith("This execution has made none.")
+
+
+def test_what_is_missing_is_named_whatever_its_name() -> None:
+    (found,) = viewer._with_missing([("a\ud800", NoPicture("Gone."))], [])
+    assert found == ("not included.txt", b"a?: Gone.\n")
 
 
 def test_a_file_is_sent_before_the_next_is_read() -> None:
@@ -179,6 +185,9 @@ def test_a_rendition_is_measured_against_its_source(
     )  # fmt: skip
     assert (shown["here"], shown["base"]) == ("executions", "/executions/complete")
     assert shown["execution"].name == "complete"
+    monkeypatch.setattr(viewer, "of_source", lambda _, name: (9, len(name)))
+    client.get("/executions/complete/view/medium")
+    assert (shown["own"], shown["source_viewed"]) == ((9, 6), (9, 6))
 
 
 @pytest.mark.parametrize(
