@@ -233,7 +233,7 @@ class Executions:
         status = only.status
         if status is not None and status not in STATUSES:
             raise ValueError(f"Expected one of {', '.join(STATUSES)}, but received {status!r}.")
-        narrowed = only != ALL or after is not None or until is not None
+        narrowed = only != ALL or after is not None
         entries = self._entries(status, LISTED if narrowed else min(LISTED, max(1, expected)))
         if after is not None:
             entries = _behind(after, entries)

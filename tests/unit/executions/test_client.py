@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from darkroom_ops.executions.client import KEPT_WHOLE, Executions, NoSuchExecution
 from darkroom_ops.executions.cost import PRICES, Cost, Item, billed
@@ -507,6 +507,9 @@ def test_the_beginning_of_several_names_shows_some_of_them(
             for number in range(count)
         ]
 
+    named(2)
+    with pytest.raises(NoSuchExecution, match=r"2 begin so: photo-0, photo-1\. Give"):
+        executions.find("phot")
     named(5)
     with pytest.raises(NoSuchExecution, match=r"5 begin so: photo-0, .*, photo-4\. Give"):
         executions.find("phot")
@@ -844,6 +847,8 @@ def test_of_one_image_the_newest_is_meant(client: StepFunctions, executions: Exe
     ("text", "said"),
     [
         ("/even/2", "to name one image, but 6 fit: uploads/even/2.jpg (00000002-0000), "),
+        ("/even/2", "uploads/even/26.jpg (00000026-0000), …. Give more of it, or an execution."),
+        ("/even/11", "uploads/even/118.jpg (00000118-0000). Give more of it, or an execution."),
         ("none such.jpg", "Expected an execution's name"),
         ("none-such", "has none named 'none-such'"),
         ("s3://bucket/jpg", "has no record of it"),
@@ -874,3 +879,83 @@ def test_a_summary_of_alerts_is_found_by_its_name(
     assert executions.find("abcd-0000") == summary
     with pytest.raises(NoSuchExecution, match="none named 'abcd'"):
         executions.find("abcd")
+
+
+def test_an_engine_s_list_is_narrowed_by_status(client: StepFunctions) -> None:
+    for number, status in ((3, "FAILED"), (4, "TIMED_OUT"), (5, "ABORTED"), (6, "RUNNING")):
+        client.executions[number] = execution(number, status)
+    client.executions[7] = execution(7, outcome="SUPERSEDED")
+    ended = [each for each in client.executions if each["status"] != "RUNNING"]
+    at, _ = on_an_engine(client, lambda: [line_of_item(each) for each in ended])
+    found = Executions(at)
+    for status, numbered in (
+        ("FAILED", {3, 4, 5}), ("TIMED_OUT", {4}), ("ABORTED", {5}), ("RUNNING", {6}),
+        ("SUPERSEDED", {7}), ("SUCCEEDED", {*range(TOTAL)} - {3, 4, 5, 6}),
+        ("COMPLETE", {*range(TOTAL)} - {3, 4, 5, 6, 7}),
+    ):  # fmt: skip
+        every = found.each(status=status, costs=False)
+        assert {int(each.name[:8]) for each in every} == numbered
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ClientError({"Error": {"Code": "NoSuchBucket"}}, "GetObject"),
+        EndpointConnectionError(endpoint_url="http://127.0.0.1:4599"),
+        {"Body": io.BytesIO(b"<html>")},
+        {"Body": io.BytesIO(b'[{"other": 1}]')},
+    ],
+)
+def test_another_emulator_is_asked_once_for_a_ledger(client: StepFunctions, answer: Any) -> None:
+    at, asked = on_an_engine(client, list)
+
+    def get_object(**given: str) -> Any:
+        asked.append(given)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    at.s3 = SimpleNamespace(get_object=get_object)
+    found = Executions(at)
+
+    for _ in range(2):
+        assert len(list(found.each(costs=False))) == TOTAL
+    assert len(asked) == 1
+
+
+def test_what_is_looked_at_is_told_wanted_or_not(
+    executions: Executions, client: StepFunctions
+) -> None:
+    looked = list(executions.looked(Filter(text="/7.jpg"), costs=False))
+
+    assert len(looked) == TOTAL
+    assert [each.name[:8] for each in looked if each is not None] == ["00000007"]
+    assert client.asked["history"] == 0
+    client.sizes.clear()
+    next(executions.looked(Filter(), expected=3))
+    assert client.sizes == [3]
+
+
+def test_costs_in_front_of_a_place_are_asked_for_of_what_is_shown(
+    executions: Executions, client: StepFunctions
+) -> None:
+    found = executions.recent(limit=5, before=place(20))
+
+    assert numbers(found) == [15, 16, 17, 18, 19]
+    assert client.asked["history"] == 5
+    client.asked.clear()
+    assert numbers(executions.recent(limit=5, before=place(40), costs=False)) == [*range(35, 40)]
+    assert client.asked["history"] == 0
+
+
+@pytest.mark.parametrize("costs", [False, True])
+def test_what_is_known_in_short_is_narrowed_without_asking(
+    executions: Executions, client: StepFunctions, costs: bool
+) -> None:
+    list(executions.each(costs=False))
+    client.asked.clear()
+
+    found = list(executions.each(only=Filter(text="/7.jpg"), costs=costs))
+
+    assert [each.name[:8] for each in found] == ["00000007"]
+    assert (client.asked["describe"], client.asked["history"]) == (int(costs), int(costs))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
+import pytest
+
 from darkroom_ops.executions.facets import TOTAL, facets
 from darkroom_ops.executions.listed import Filter, Listed
 from darkroom_ops.executions.model import SourceObject
 
 NOON = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.UTC)
-HOUR = datetime.timedelta(hours=1)
+HOUR, SECOND = datetime.timedelta(hours=1), datetime.timedelta(seconds=1)
 
 
 def line(key: str, **changed: Any) -> Listed:
@@ -60,3 +62,26 @@ def test_time_and_text_count_as_well() -> None:
     assert late["since"] == {"1h": 3, "24h": 4, "7d": 4}
     assert late["status"] == {"COMPLETE": 2, "FAILED": 1}
     assert counted(Filter(text="a.jpg"))[TOTAL] == {TOTAL: 1}
+
+
+@pytest.mark.parametrize(
+    ("age", "spans"),
+    [
+        (HOUR, {"1h": 1, "24h": 1, "7d": 1}),
+        (HOUR + SECOND, {"1h": 0, "24h": 1, "7d": 1}),
+        (24 * HOUR, {"1h": 0, "24h": 1, "7d": 1}),
+        (24 * HOUR + SECOND, {"1h": 0, "24h": 0, "7d": 1}),
+        (7 * 24 * HOUR, {"1h": 0, "24h": 0, "7d": 1}),
+        (7 * 24 * HOUR + SECOND, {"1h": 0, "24h": 0, "7d": 0}),
+    ],
+)
+def test_a_span_holds_what_is_as_old_as_it(age: datetime.timedelta, spans: dict[str, int]) -> None:
+    found = facets([line("a.jpg", started=NOON - age)], Filter(), NOON)
+    assert found["since"] == spans
+
+
+def test_what_is_alike_but_for_a_time_that_is_chosen_is_told_apart() -> None:
+    lines = [line("a.jpg", started=NOON - minutes * HOUR / 60) for minutes in (5, 10, 15)]
+    found = facets(lines, Filter(since=NOON - HOUR / 6), NOON)
+    assert found[TOTAL] == {TOTAL: 2}
+    assert found["since"] == {"1h": 3, "24h": 3, "7d": 3}

@@ -7,6 +7,7 @@ import tracemalloc
 from typing import Any
 
 import msgspec
+import pytest
 
 from darkroom_ops.executions.index import PAGE, SLACK, Index
 from darkroom_ops.executions.listed import Line
@@ -51,7 +52,27 @@ def test_what_starts_ends_or_is_redriven_is_seen_at_the_front() -> None:
     assert client.asked["list"] == 3
 
 
-def test_what_was_seen_late_is_not_missed() -> None:
+@pytest.mark.parametrize(("age", "seen"), [(5, True), (5.001, False)])
+def test_a_list_is_looked_at_until_one_is_five_seconds_older(age: float, seen: bool) -> None:
+    newest = execution(0)
+    ended = newest["stopDate"] - datetime.timedelta(seconds=age)
+    older = newest | {"executionArn": "arn:older", "name": "older", "stopDate": ended}
+    client, index = indexed([newest, older], 2)
+    client.executions = [newest, older, execution(1)]
+
+    assert (execution(1)["name"] in names(index)) is seen
+
+
+def test_what_runs_behind_the_first_page_is_asked_for_at_once() -> None:
+    items = [execution(number) for number in range(3)]
+    client, _ = indexed(items, 2)
+    client.executions = [*items, execution(3, "RUNNING")]
+    index = Index(client, MACHINE, [line_of_item(each) for each in items])  # type: ignore[arg-type]
+    client.executions = items[:1]
+    assert execution(3)["name"] in names(index)
+
+
+def test_what_was_seen_late_stands_in_its_place() -> None:
     items = [execution(number) for number in range(3)]
     client, index = indexed(items, 3)
     names(index)
@@ -86,10 +107,13 @@ def test_what_the_engine_says_later_is_taken_where_it_is_about_the_same() -> Non
     index.entries()
     redriven = items[1] | {"redriveCount": 1}
 
-    index.learn([line_of_item(items[0]), line_of_item(redriven)])
+    index.learn([line_of_item(items[0]), line_of_item(redriven), line_of_item(execution(9))])
 
     assert [each.costed for each in index.entries()] == [True, False, False]
-    assert index.entries()[0].known == line_of_item(items[0]).listed
+    known = index.entries()[0].known
+    assert known == line_of_item(items[0]).listed
+    index.learn([line_of_item(items[0])])
+    assert index.entries()[0].known is known, "what is known is known"
 
 
 def test_an_execution_takes_so_much_memory() -> None:
