@@ -17,7 +17,8 @@ from starlette.testclient import TestClient
 from darkroom_ops import many
 from darkroom_ops.console.bulk import Bulks
 from darkroom_ops.console.context import Context
-from darkroom_ops.executions.listed import Listed
+from darkroom_ops.console.views.bulk import values
+from darkroom_ops.executions.listed import Filter, Listed
 from darkroom_ops.executions.model import SourceObject
 from darkroom_ops.many import Plan
 from tests.unit.console.conftest import OURS, PREFIX
@@ -42,6 +43,7 @@ class Lines:
         self.home = home
         self.lines: list[Listed] = []
         self.stopped: list[tuple[str, str]] = []
+        self.asked: list[dict[str, Any]] = []
         self.refused: set[str] = set()
         self.gate: threading.Event | None = None
         """Until it is set, nothing more is stopped."""
@@ -49,6 +51,7 @@ class Lines:
         context.deployment.stepfunctions.stop_execution = self._stop  # type: ignore[method-assign]
 
     def each(self, **given: Any) -> Iterator[Listed]:
+        self.asked.append(given)
         return (each for each in list(self.lines) if given["only"].wants(each))
 
     def _stop(self, *, executionArn: str, error: str, cause: str) -> None:  # noqa: N803
@@ -296,6 +299,9 @@ def test_chosen_rows_are_those_that_are_named(
     said = text(client, address)
     assert "Nothing to redrive 1 left out: succeeded" in said
     assert "Redrive 0" not in said
+    for path in ("begin", "stop"):  # a redrive needs no reason
+        answer = client.post(f"{address}/{path}", headers=OURS)
+        assert (answer.status_code, answer.headers["location"]) == (303, address)
 
 
 def test_what_cannot_be_planned_says_why(client: TestClient, lines: Lines) -> None:
@@ -360,6 +366,7 @@ def test_a_filter_narrows_what_all_means(client: TestClient, lines: Lines) -> No
     lines.lines = [line("a"), msgspec.structs.replace(line("b"), error="X")]
 
     assert "Stop 1 execution?" in text(client, begin(client, lines, "error=X"))
+    assert lines.asked[0] == {"only": Filter(error="X"), "costs": False}
 
 
 def test_other_sites_do_nothing_and_what_is_gone_is_not_found(
@@ -381,3 +388,101 @@ def test_the_page_is_live_until_the_end(client: TestClient, lines: Lines) -> Non
 
     assert events.endswith("event: done\ndata: {}\n\n")
     assert "Nothing was stopped" in events
+
+
+def test_a_table_has_every_execution_once_with_what_became_of_it(
+    client: TestClient, lines: Lines
+) -> None:
+    lines.lines = [line(name) for name in "abc"]
+    lines.lines += [line("d", "SUCCEEDED"), msgspec.structs.replace(line("=e"), source=None)]
+    lines.refused, lines.gate = {"a"}, threading.Event()
+    address = begin(client, lines)
+    client.post(f"{address}/begin", data={"reason": "no"}, headers=OURS)
+    client.post(f"{address}/stop", headers=OURS)
+    lines.gate.set()
+    wait(lines, address)
+
+    answer = client.get(f"{address}/outcomes.csv")
+
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.headers["content-disposition"] == 'attachment; filename="stop.csv"'
+    head, failed, *others = answer.text.splitlines()
+    assert head == "name,key,outcome,execution,why"
+    assert failed.startswith("a,uploads/a.jpg,not done,,An error occurred (Throttling)")
+    assert others == [
+        "b,uploads/b.jpg,not tried,,", "c,uploads/c.jpg,not tried,,", "'=e,,not tried,,",
+        "d,uploads/d.jpg,left out,,already ended",
+    ]  # fmt: skip
+    assert "in a row" not in text(client, address)  # a person stopped it
+
+
+def test_what_aws_refuses_is_told_in_words(client: TestClient, lines: Lines) -> None:
+    def refused(**_: Any) -> Iterator[Listed]:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "ListExecutions")
+        yield
+
+    lines.context.executions.each = refused  # type: ignore[method-assign, assignment]
+    address = begin(client, lines)
+
+    assert "AWS refused: An error occurred (AccessDenied)" in text(client, address)
+    assert client.get(f"{address}/outcomes.csv").text.splitlines() == [
+        "name,key,outcome,execution,why"
+    ]
+
+
+@pytest.mark.parametrize(("length", "code"), [(4 * 262_144, 303), (4 * 262_144 + 1, 413)])
+def test_so_many_may_be_named(client: TestClient, lines: Lines, length: int, code: int) -> None:
+    form = b"action=stop&all=1&more=".ljust(length, b"x")
+    assert client.post("/bulk", content=form, headers=OURS).status_code == code
+
+
+def test_a_reason_is_one_line_and_no_text_is_no_reason_to_fail(
+    client: TestClient, lines: Lines
+) -> None:
+    lines.lines = [line("a")]
+    address = begin(client, lines)
+    sent = client.post(f"{address}/begin", content=b"reason=a%0Ab+\xff&reason=c", headers=OURS)
+    wait(lines, address)
+    assert (sent.status_code, lines.stopped) == (303, [("a", "a b \ufffd")])
+
+
+def test_a_page_names_two_hundred(client: TestClient, lines: Lines) -> None:
+    lines.lines = [line(f"n{number}") for number in range(201)]
+    said = text(client, begin(client, lines))
+    assert "uploads/n199.jpg" in said
+    assert "uploads/n200.jpg" not in said
+
+
+def test_how_to_go_on_is_said_when_it_has_ended(client: TestClient, lines: Lines) -> None:
+    lines.lines = [line("a")]
+    address = begin(client, lines)
+    bulk = wait(lines, address)
+    assert values(lines.context, bulk)["command"] is None
+    client.post(f"{address}/stop", headers=OURS)
+    assert values(lines.context, bulk)["command"].startswith("darkroom stop --from ")
+    bulk.planned = None
+    assert values(lines.context, bulk)["command"] is None
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "stack_", "action", "said"),
+    [
+        (None, "darkroom", "redrive", "--stack darkroom"),
+        (None, "photos", "redrive", "--stack photos"),
+        ("http://127.0.0.1:4566", "photos", "redrive", "--stack photos"),
+        ("http://127.0.0.1:4566", "darkroom", "redrive", None),
+        ("http://127.0.0.1:4566", "darkroom", "stop", "--reason 'a b'"),
+    ],
+)
+def test_a_command_names_the_stack_and_the_reason_where_it_must(
+    client: TestClient, lines: Lines, stack: Any, endpoint: str | None, stack_: str, action: Any,
+    said: str | None,
+) -> None:  # fmt: skip
+    lines.lines = [line("a")]
+    bulk = wait(lines, begin(client, lines))
+    bulk.stop()
+    bulk.action, bulk.reason, stack.endpoint, stack.stack = action, "a b", endpoint, stack_
+
+    kept = lines.home / f"left-to-{action}.txt"
+    expected = f"darkroom {action} --from {kept}" + (f" {said}" if said else "")
+    assert values(lines.context, bulk)["command"] == expected
