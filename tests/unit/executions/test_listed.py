@@ -131,6 +131,7 @@ def state(number: int, name: str, parent: int | None = None, **more: Any) -> Sta
         ("FAILED", [state(1, "A", error="DynamoDB.ConditionalCheckFailedException")], None),
         ("ABORTED", [state(1, "A"), state(2, "B", exited=None)], "B"),
         ("ABORTED", [state(1, "A"), state(2, "B", aborted=True)], "B"),
+        ("ABORTED", [state(1, "Map", exited=None), state(2, "In", 1, exited=None)], "In"),
         ("TIMED_OUT", [state(1, "A"), state(2, "B", exited=None)], "B"),
         ("FAILED", [state(1, "A")], None),
         ("FAILED", [], None),
