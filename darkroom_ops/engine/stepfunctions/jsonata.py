@@ -56,7 +56,7 @@ def evaluate(expression: str, bindings: Mapping[str, Any]) -> Any:
 
 _NOT_PLAIN = object()
 
-_NO_NAMES = {"and", "function", "false", "in", "null", "or", "true"}
+_LITERALS = {"false", "null", "true"}
 
 
 def _look_up(expression: str, bindings: Mapping[str, Any]) -> Any:
@@ -82,7 +82,7 @@ def _path(expression: str) -> tuple[str, ...] | None:
     """Return the names of an expression that is nothing but names: ``$a.b.c``."""
     names = tuple(expression.strip().removeprefix("$").split("."))
     plain = expression.strip().startswith("$") and all(
-        name.isidentifier() and name.isascii() and name not in _NO_NAMES for name in names
+        name.isidentifier() and name.isascii() and name not in _LITERALS for name in names
     )
     return names if plain else None
 

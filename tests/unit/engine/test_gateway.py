@@ -354,6 +354,7 @@ class Breaks(io.BytesIO):
         ({"CONTENT_LENGTH": "5"}, "IncompleteBody"),
         ({"CONTENT_LENGTH": "-1"}, "InvalidArgument"),
         ({"CONTENT_LENGTH": "x"}, "InvalidArgument"),
+        ({"CONTENT_LENGTH": "²"}, "InvalidArgument"),  # a digit, but no number
         ({"CONTENT_LENGTH": str(1024**3 + 1)}, "EntityTooLarge"),
         ({"wsgi.input": Breaks()}, "RequestTimeout"),
         ({"wsgi.input": Breaks(), "wsgi.input_terminated": True}, "RequestTimeout"),

@@ -45,6 +45,7 @@ LINE = json.dumps(
         ('{ $.at.key = "a b.jpg" }', True),
         ('{ $.at["odd.name"] = 1 }', True),
         ('{ $.at = "*" }', False),
+        ('{ $.tries = "*" }', False),
         ("{ $.tries[1].n = 2 }", True),
         ("{ $.tries[2].n = 2 }", False),
         ("{ $.tries[*].n = 2 }", True),

@@ -76,11 +76,25 @@ def test_what_was_seen_late_stands_in_its_place() -> None:
     items = [execution(number) for number in range(3)]
     client, index = indexed(items, 3)
     names(index)
-    late = execution(0) | {"executionArn": "arn:late", "name": "late",
-                           "stopDate": items[0]["stopDate"] - SLACK}  # fmt: skip
-    client.executions = [items[0], late, *items[1:]]
+    late = [
+        execution(0) | {"executionArn": f"arn:{name}", "name": name,
+                        "stopDate": items[0]["stopDate"] - ago}
+        for name, ago in (("late", SLACK / 2), ("later", SLACK))
+    ]  # fmt: skip
+    client.executions = [items[0], *late, *items[1:]]
 
-    assert names(index)[:2] == [items[0]["name"], "late"]
+    assert names(index)[:3] == [items[0]["name"], "late", "later"]
+
+
+def test_what_was_redriven_and_failed_again_between_two_looks_is_seen() -> None:
+    items = [execution(number, "FAILED") for number in range(3)]
+    client, index = indexed(items, 3)
+    names(index)
+    again = items[2] | {"stopDate": NOON + datetime.timedelta(hours=1), "redriveCount": 1}
+    client.executions = [again, *items[:2]]
+
+    assert names(index) == [each["name"] for each in client.executions]
+    assert index.entries()[0].redrives == 1
 
 
 def test_none_at_all() -> None:

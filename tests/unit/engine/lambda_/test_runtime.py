@@ -208,6 +208,10 @@ def test_a_forked_environment_is_as_if_it_were_started(
         assert answer["preloaded"] is True
         assert answer["open"] <= 6  # its streams, the replies', and what looks
         assert environment.process.poll() is None
+    server = forking._process.pid
+    held = Path(f"/proc/{server}/environ").read_bytes().split(b"\0")
+    assert {each.partition(b"=")[0] for each in held if each} == {b"PATH", b"OWN"}
+    assert os.getsid(server) == server, "or Ctrl-C would end it before its environments"
     assert told[0]["pid"] != told[1]["pid"]
     for environment in (first, second):
         environment.kill()

@@ -8,6 +8,7 @@ from unittest.mock import patch
 from xml.etree import ElementTree
 
 import pytest
+from moto.core.responses import ActionResult
 from moto.s3.exceptions import S3ClientError
 from moto.s3.responses import S3Response
 
@@ -127,6 +128,35 @@ def test_a_key_has_1024_bytes_at_most(lab: Lab, key: str) -> None:
 @probe(s3.key_name)
 def test_plain_moto_takes_any_key() -> bool:
     return len(keyed("a" * 1025)) == 1025
+
+
+class _Listing:
+    """A response that lists versions, and is asked for them encoded or not."""
+
+    def __init__(self, **asked: list[str]) -> None:
+        self.querystring = asked
+
+    def serialized(self, answer: ActionResult) -> Any:
+        return answer.result
+
+    def list_object_versions(self) -> Any:
+        said = {"Prefix": "é", "Delimiter": " ", "KeyMarker": None, "NextKeyMarker": "é/b"}
+        rows = {name: [{"Key": "é%+"}] for name in ("Versions", "DeleteMarkers")}
+        return self.serialized(
+            ActionResult(said | rows | {"CommonPrefixes": [{"Prefix": "é "}], "Name": "é"})
+        )
+
+
+def test_keys_of_versions_are_encoded_with_all_that_they_are_listed_by() -> None:
+    with patch.object(s3.list_versions, "original", _Listing.list_object_versions):
+        found = s3.list_versions.replacement(_Listing(**{"encoding-type": ["url"]}))
+        plain = s3.list_versions.replacement(_Listing())
+    assert found == {
+        "EncodingType": "url", "Name": "é", "Prefix": "%C3%A9", "Delimiter": "%20",
+        "KeyMarker": "", "NextKeyMarker": "%C3%A9/b", "Versions": [{"Key": "%C3%A9%25%2B"}],
+        "DeleteMarkers": [{"Key": "%C3%A9%25%2B"}], "CommonPrefixes": [{"Prefix": "%C3%A9%20"}],
+    }  # fmt: skip
+    assert (plain["Prefix"], "EncodingType" in plain) == ("é", False)
 
 
 @probe(s3.list_versions)

@@ -20,6 +20,7 @@ def test_what_is_left_out_is_empty_meanwhile_and_an_import_away_afterwards() -> 
             sys.modules["moto.sagemaker"].__wrapped__  # noqa: B018 - that is the test
         assert importlib.util.find_spec("sagemaker") is None
     assert not [name for name in sys.modules if name.startswith("moto.sagemaker")]
+    assert "sagemaker" not in vars(sys.modules["moto"])
     found = importlib.util.find_spec("moto.sagemaker")
     assert found is not None
     assert found.origin is not None

@@ -96,9 +96,16 @@ def test_members_of_members_are_what_jsonata_says(expression: str) -> None:
     assert evaluate(expression, SOME) == evaluate(f"({expression})", SOME)
 
 
-def test_a_literal_is_no_member() -> None:
-    with pytest.raises(QueryError, match="None cannot be used as a step"):
-        evaluate("$a.null", {"a": {"null": 1}})
+@pytest.mark.parametrize("literal", ["null", "true", "false"])
+def test_a_literal_is_no_member(literal: str) -> None:
+    with pytest.raises(QueryError, match="cannot be used as a step"):
+        evaluate(f"$a.{literal}", {"a": {literal: 1}})
+
+
+@pytest.mark.parametrize("word", ["and", "function", "in", "or"])
+def test_other_words_of_the_language_are_members(word: str) -> None:
+    given = {"a": {word: 1}}
+    assert evaluate(f"$a.{word}", given) == evaluate(f"($a.{word})", given) == 1
 
 
 def test_members_of_members_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,7 +125,9 @@ def test_what_is_looked_up_is_a_copy() -> None:
 def test_what_an_expression_does_not_name_is_not_copied() -> None:
     loop: dict[str, Any] = {}
     loop["again"] = loop  # copying it is an error
-    assert evaluate("$a.b", {"a": {"b": 1, "loop": loop}, "loop": loop}) == 1
+    for expression in ("$a.b", "$a.b + 0"):  # looked up, and evaluated
+        given = {"a": {"b": 1, "loop": loop}, "loop": loop, "loops": [loop]}
+        assert evaluate(expression, given) == 1
     with pytest.raises(ValueError, match="Circular"):
         evaluate("$a", {"a": {"b": 1, "loop": loop}})
 
