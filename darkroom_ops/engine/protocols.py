@@ -142,10 +142,6 @@ def _read_lambda(environ: WSGIEnvironment) -> tuple[str, dict[str, str]]:
     return "Invoke", {"FunctionName": urllib.parse.unquote(invoked[1])} | query
 
 
-_QUERY = {"sns", "iam", "cloudformation"}
-"""Services that answer in XML as SNS does (AWS query protocol)."""
-
-
 FORM = "application/x-www-form-urlencoded"
 
 READ_FORM = "darkroom.form"
