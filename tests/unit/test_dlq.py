@@ -244,6 +244,22 @@ def test_what_a_letter_is_about(stack: Any, body: object, kind: str, about: str 
             "The function Notify failed on it: out of memory",
         ),
         ({"ErrorCode": "429", "ErrorMessage": "throttled"}, "429: throttled"),
+        *(
+            ({"ERROR_CODE": code, "ERROR_MESSAGE": "x"}, f"{why} ({code})")
+            for code, why in (
+                ("StateMachineDoesNotExist", "Its state machine was not there"),
+                ("ResourceNotFoundException", "Its target was not there"),
+                ("NO_RESOURCE", "Its target was not there"),
+                ("RESOURCE_NOT_FOUND", "Its target was not there"),
+                ("AccessDeniedException", "The rule was not allowed to reach its target"),
+                ("THROTTLING", "Its target was overloaded, and stayed so for a day"),
+                ("TIMEOUT", "Its target did not answer, for a day"),
+                ("SDK_CLIENT_ERROR", "EventBridge could not reach its target"),
+                ("FAILED_TO_ASSUME_ROLE", "EventBridge could not use the rule's role"),
+                ("INTERNAL_ERROR", "EventBridge itself failed"),
+                ("INVALID_PARAMETER", "Its target refused it"),
+            )
+        ),
         ({}, "unknown: no reason"),
     ],
 )

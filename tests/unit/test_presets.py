@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from types import SimpleNamespace
 from typing import Any
@@ -29,6 +30,40 @@ def test_what_is_valid_is_written_without_what_is_a_default() -> None:
     assert presets.put(deployment, parse_presets(GOOD)) == 2  # type: ignore[arg-type]
     assert json.loads(written["Value"]) == [{"name": "small", "width": 300, "height": 300}]
     assert (written["Name"], written["Overwrite"]) == ("/darkroom/presets", True)
+
+
+class Parameters:
+    """The parameter, with its history in two pages, as SSM has them: in no order."""
+
+    def __init__(self, **more: Any) -> None:
+        self.one = {"Name": "/darkroom/presets", "Value": GOOD, "Version": 3} | more
+        old = [self.one | {"Value": f"[{n}]", "Version": n} for n in (1, 2)]
+        self.pages = [{"Parameters": [old[0], self.one]}, {"Parameters": [old[1]]}]
+
+    def get_parameter(self, *, Name: str) -> Any:  # noqa: N803 - boto3's
+        assert Name == "/darkroom/presets"
+        return {"Parameter": self.one}
+
+    def get_paginator(self, name: str) -> Any:
+        assert name == "get_parameter_history"
+        return self
+
+    def paginate(self, *, Name: str) -> Any:  # noqa: N803 - boto3's
+        assert Name == "/darkroom/presets"
+        return self.pages
+
+
+@pytest.mark.parametrize("changed", [datetime.datetime(2026, 1, 31, tzinfo=datetime.UTC), None])
+def test_what_is_deployed_and_was(changed: datetime.datetime | None) -> None:
+    ssm = Parameters(**({"LastModifiedDate": changed} if changed else {}))
+    at: Any = SimpleNamespace(ssm=ssm, presets_parameter_name="/darkroom/presets")
+
+    newest = presets.Parameter("/darkroom/presets", GOOD, 3, changed)
+    assert presets.get(at) == newest
+    found = presets.versions(at)
+    assert found[0] == newest
+    assert [(each.version, each.text) for each in found[1:]] == [(2, "[2]"), (1, "[1]")]
+    assert {each.changed for each in found} == {changed}
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -119,7 +120,27 @@ def test_a_command_is_about_the_same_stack(engines: tuple[Address, Address]) -> 
 
 
 def test_an_address_may_end_in_a_slash() -> None:
-    assert connect("http://127.0.0.1:1/", None).endpoint == "http://127.0.0.1:1"
+    found = connect("http://127.0.0.1:1/", None)
+    assert (found.endpoint, found.stack) == ("http://127.0.0.1:1", "darkroom")
+
+
+@pytest.mark.parametrize(
+    ("error", "runs"), [(None, True), (ProcessLookupError, False), (PermissionError, True)]
+)
+def test_an_engine_whose_process_is_gone_is_none(
+    engines: tuple[Address, Address], monkeypatch: pytest.MonkeyPatch, error: Any, runs: bool
+) -> None:
+    """Its port may be another's by now; but a process that may not be asked about lives."""
+
+    def kill(pid: int, signal: int) -> None:
+        assert (pid, signal) == (os.getpid(), 0)
+        if error is not None:
+            raise error
+
+    with announced(engines[0]):
+        monkeypatch.setattr("darkroom_ops.cli.address.os.kill", kill)
+        assert (running() is not None) is runs
+        monkeypatch.undo()
 
 
 def test_what_an_end_in_the_midst_of_writing_left_is_written_over(
@@ -132,8 +153,11 @@ def test_what_an_end_in_the_midst_of_writing_left_is_written_over(
 
 
 def test_a_profile_has_no_endpoint_before_there_is_one() -> None:
-    secret_key()
-    assert "endpoint_url" not in profile_file().read_text()
+    secret = secret_key()
+    assert profile_file().read_text() == (
+        "# Written by `darkroom up`, whenever it starts.\n[profile darkroom]\n"
+        f"region = us-east-1\naws_access_key_id = darkroom\naws_secret_access_key = {secret}\n"
+    )
 
 
 def secret_of(deployment: Deployment) -> str | None:

@@ -162,6 +162,26 @@ def test_each_image_is_run_again_once_and_not_if_a_later_run_has_it(stack: Stack
     assert (found["left"], found["command"], found["cost_usd"]) == ([], None, 0.5)
 
 
+@pytest.mark.parametrize(
+    ("status", "record", "again"),
+    [
+        ("FAILED", f"{ARN}later", False),
+        ("TIMED_OUT", f"{ARN}later", False),
+        ("SUCCEEDED", f"{ARN}later", True),  # who asks for that wants it anew
+        ("FAILED", "", True),
+    ],
+)
+def test_what_a_later_run_has_taken_over(
+    stack: Stack, status: str, record: str, again: bool
+) -> None:
+    one = stack.add("a", status=status)
+    stack.records = {f"bucket/{one.source.key}": record}
+
+    assert darkroom("rerun", "--since", "2020-01-01", "--yes")[0] == 0
+
+    assert stack.done == [("rerun", "a")] * again
+
+
 def test_what_could_not_be_done_is_told_with_the_command_that_goes_on(
     stack: Stack, tmp_path: Path
 ) -> None:

@@ -88,6 +88,17 @@ def test_one_execution_where_there_is_little_room(one: Any, shown: Shown) -> Non
     shown("show-narrow", "show", "item_failed", width=52)
 
 
+def test_one_execution_of_which_little_is_known(one: Any, shown: Shown) -> None:
+    """One that was stopped before it did anything, and one whose outputs are not named."""
+    stopped = {"status": "ABORTED", "error": None, "cause": None, "states": ()}
+    one.whole["stopped"] = dataclasses.replace(recorded("corrupt"), source=None, input=5, **stopped)
+    one.whole["bare"] = dataclasses.replace(recorded("complete"), renditions=(), document=None)
+    shown("show-stopped", "show", "stopped")
+    shown("show-stopped-json", "show", "stopped", "--json")
+    shown("show-bare", "show", "bare", width=44)
+    shown("show-complete-narrow", "show", "complete", width=30)
+
+
 def test_one_execution_for_programs(one: Any, shown: Shown) -> None:
     shown("show-json", "show", "complete", "--json")
     shown("show-state-json", "show", "retried", "--state", "resize MEDIUM", "--json")

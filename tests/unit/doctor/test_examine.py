@@ -643,7 +643,7 @@ def test_what_was_changed_by_hand(account: Account, slept: list[float]) -> None:
     drifts(account, changed("/MemorySize"), more="more")
     account.stack()
     presets = {"ResourceType": "AWS::SSM::Parameter", "LogicalResourceId": "Presets"}
-    gone = {"StackResourceDriftStatus": "DELETED", "LogicalResourceId": "Rule"}
+    gone = {"StackResourceDriftStatus": "DELETED", "LogicalResourceId": "Rule"} | changed("/All")
     none = {"ResourceType": "AWS::SSM::Parameter"}  # what says of no property that it changed
     drifts(
         account, presets | changed("/Value"), presets | changed("/Type"), gone, none,
