@@ -139,6 +139,9 @@ class Server:
         }
         try:
             head, chunks, stays = _ask(self._app, request)
+        except _NoHeader:  # which its address asked for: no log is to tell of that
+            client.sendall(_NO_HTTP)
+            return False
         except Exception:  # whatever it is, the client waits for an answer
             LOG.exception("a request could not be answered")
             client.sendall(_FAILED)
@@ -287,6 +290,10 @@ def _variables(headers: list[tuple[str, str]]) -> WSGIEnvironment:
     return named | {PRESERVED_HEADER_NAMES_ENVIRON_KEY: spelt}
 
 
+class _NoHeader(Exception):
+    """A header that is to be answered is none that HTTP can carry."""
+
+
 def _ask(app: WSGIApplication, request: WSGIEnvironment) -> tuple[bytes, list[bytes], bool]:
     """Return an answer's head and body, and whether the connection stays open."""
     status, headers = "", []
@@ -305,8 +312,11 @@ def _ask(app: WSGIApplication, request: WSGIEnvironment) -> tuple[bytes, list[by
     wishes = {said.get("connection", ""), request.get("HTTP_CONNECTION", "").lower()}
     stays = request["SERVER_PROTOCOL"] == "HTTP/1.1" and "close" not in wishes
     if any("\r" in line or "\n" in line for line in lines):  # as an address may say for an object
-        raise ValueError("Expected a header of one line.")
-    return "\r\n".join([*lines, "", ""]).encode("latin-1"), chunks, stays
+        raise _NoHeader
+    try:
+        return "\r\n".join([*lines, "", ""]).encode("latin-1"), chunks, stays
+    except UnicodeEncodeError:
+        raise _NoHeader from None
 
 
 def _linger(client: socket.socket) -> None:
