@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 from moto.core.responses import ActionResult
 from moto.s3 import notifications
-from moto.s3.exceptions import S3ClientError
+from moto.s3.exceptions import NoSuchUpload, S3ClientError
+from moto.s3.models import MultipartDict
 from moto.s3.responses import S3Response
 
 from darkroom_ops.engine import eventbridge
@@ -53,6 +54,15 @@ def send_event(account_id: str, bucket: Any, event_name: str, key: Any) -> None:
 
 _completed = threading.local()
 """The object of the upload that a thread completes, between moto's two events of it."""
+
+
+@hook(
+    MultipartDict,
+    "__missing__",
+    "Moto fails in a part of an upload that it does not know, such as one from before a restart.",
+)
+def unknown_upload(self: Any, upload: str) -> Any:  # noqa: ARG001 - it is in none
+    raise NoSuchUpload(upload)
 
 
 LONGEST_KEY = 1024

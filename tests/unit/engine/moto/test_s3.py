@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 
 import pytest
 from moto.core.responses import ActionResult
-from moto.s3.exceptions import S3ClientError
+from moto.s3.exceptions import NoSuchUpload, S3ClientError
+from moto.s3.models import MultipartDict
 from moto.s3.responses import S3Response
 
 from darkroom_ops.engine import eventbridge
@@ -103,6 +104,22 @@ def test_plain_moto_does_not_say_that_a_bucket_sends_its_events() -> bool:
     storage.put_bucket_notification_configuration(Bucket="told", NotificationConfiguration=bridge)
     said = storage.get_bucket_notification_configuration(Bucket="told")
     return "EventBridgeConfiguration" not in said
+
+
+def test_a_part_of_an_unknown_upload_is_refused(lab: Lab) -> None:
+    """S3 API reference, UploadPart. Clients repeat a call for a 500."""
+    with pytest.raises(NoSuchUpload) as refused:
+        MultipartDict()["gone"]
+    assert (refused.value.code, refused.value.upload_id) == ("NoSuchUpload", "gone")
+
+
+@probe(s3.unknown_upload)
+def test_plain_moto_fails_in_a_part_of_an_unknown_upload() -> bool:
+    try:
+        MultipartDict()["gone"]
+    except KeyError:
+        return True
+    return False
 
 
 def keyed(key: str) -> str:
