@@ -11,7 +11,8 @@ import pytest
 from darkroom_ops.engine.data.store import Entry
 from darkroom_ops.engine.eventbridge import Undelivered
 from darkroom_ops.engine.inbox import Inbox, Message
-from darkroom_ops.engine.moto.state import EngineState
+from darkroom_ops.engine.moto.state import EngineState, _digest
+from darkroom_ops.engine.moto.stepfunctions.ended import REST
 from tests.conftest import REGION
 from tests.support.aws import client, empty_account
 
@@ -159,6 +160,32 @@ def test_without_its_resource_a_thing_has_no_place(before: list[Any]) -> None:
         "the queue letters",
         "the table pairs",
     ]
+
+
+def test_executions_that_ended_come_back_with_the_definition_that_they_ran() -> None:
+    """The machine may have another by now; each says how often it was redriven, and when."""
+    before = '{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}'
+    now = before.replace("Succeed", "Fail")
+    with empty_account(stepfunctions={"execute_state_machine": True}):
+        machine = client("stepfunctions").create_state_machine(
+            name="pipeline", definition=now, roleArn="arn:aws:iam::123456789012:role/any"
+        )["stateMachineArn"]
+        arn = machine.replace(":stateMachine:", ":execution:")
+        said = dict.fromkeys(REST) | {
+            "role": "any", "input": {"a": 1}, "events": [], "last_events": [0, 0], "variables": {},
+            "machine": machine, "definition": _digest(before), "status": "FAILED", "line": "{}",
+            "started": "2026-01-31T12:00:00+00:00", "stopped": "2026-01-31T12:00:05+00:00",
+        }  # fmt: skip
+        redriven = {"redrives": 2, "redriven": "2026-01-31T12:00:03+00:00"}
+        kept = [
+            Entry("definition", _digest(before), {"definition": before}),
+            Entry("execution", f"{arn}:a", said | redriven | {"name": "a"}),
+            Entry("execution", f"{arn}:b", said | {"name": "b", "redrives": 0, "redriven": None}),
+        ]
+        again = state()
+        assert list(again.restore(kept)) == [((each.kind, each.name), None) for each in kept]
+        found = [each for each in entries(again) if each.kind in {"definition", "execution"}]
+    assert sorted(found, key=lambda each: each.name) == sorted(kept, key=lambda each: each.name)
 
 
 def test_a_table_of_other_keys_is_no_place(before: list[Any]) -> None:
