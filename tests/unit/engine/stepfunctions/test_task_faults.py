@@ -22,6 +22,7 @@ def test_a_fault_is_for_its_state_until_it_is_cleared(faults: Faults) -> None:
     assert faults.take("Resize", {}) is None
     assert [faults.take("Prepare", {}) for _ in range(3)] == [fault] * 3
     assert fault.taken == 3
+    assert (fault.error, fault.cause) == ("Odd", "")
     faults.clear()
     assert faults.take("Prepare", {}) is None
 
