@@ -164,7 +164,7 @@ def _search(
 
 def _structured(time: datetime.datetime, function: str, said: dict[str, Any]) -> LogLine:
     known = {"level", "message", "timestamp", "correlation_id", "function_name"}
-    level = str(said.get("level", "INFO"))
+    level = str(said.get("level"))
     return LogLine(
         time=_written(said.get("timestamp")) or time,
         function=function,
@@ -177,11 +177,10 @@ def _structured(time: datetime.datetime, function: str, said: dict[str, Any]) ->
 def _plain(time: datetime.datetime, function: str, text: str) -> LogLine:
     if not text.startswith("REPORT"):
         return LogLine(time, function, "ERROR", text)
-    said: dict[str, Any] = {
-        match["name"]: float(match["value"]) for match in _REPORT.finditer(text.replace("\t", "\n"))
-    }
+    said: dict[str, Any] = {e["name"]: float(e["value"]) for e in _REPORT.finditer(text)}
     took, used, has = (said.get(n) for n in ("Billed Duration", "Max Memory Used", "Memory Size"))
-    message = f"billed {took:.0f} ms, used {used:.0f} of {has:.0f} MB" if took and has else text
+    whole = took and used and has
+    message = f"billed {took:.0f} ms, used {used:.0f} of {has:.0f} MB" if whole else text
     if "Init Duration" in said:
         message += f", cold start {said['Init Duration']:.0f} ms"
     if request := _NAMED.search(text):

@@ -221,6 +221,16 @@ def test_a_report_is_told_in_words_and_numbers() -> None:
     assert (cut.level, cut.message) == ("REPORT", f"REPORT RequestId: {DEAD}\tDuration: 3.00 ms")
 
 
+@pytest.mark.parametrize("left_out", ["Billed Duration", "Max Memory Used", "Memory Size"])
+def test_a_report_that_lacks_a_number_is_told_as_it_is(left_out: str) -> None:
+    parts = REPORT.partition("\tInit")[0].format(DEAD).split("\t")
+    text = "\t".join(part for part in parts if not part.startswith(left_out))
+
+    (found,) = read(died(recorded("corrupt")), [(1, text)])
+
+    assert (found.level, found.message) == ("REPORT", text.rstrip())
+
+
 @pytest.mark.parametrize("count", [19, 20, 21, 41])
 def test_no_request_is_forgotten_however_many_there_are(count: int) -> None:
     """A filter pattern takes a limited number of requests."""

@@ -70,7 +70,11 @@ def test_one_execution_that_runs(one: Any, shown: Shown, monkeypatch: pytest.Mon
     monkeypatch.setattr("darkroom_ops.executions.model.datetime", clock)
     monkeypatch.setattr("darkroom_ops.cli.timeline.datetime", clock)
     one.whole |= {str(events): partly("complete", events) for events in (9, 30)}
-    one.whole["waits"] = partly("retried", 40)
+    one.whole["waits"] = next(
+        now
+        for now in (partly("retried", events) for events in range(9, 60))
+        if any(state.error and state.exited is None for state in now.states)
+    )
     shown("show-running", "show", "9", width=80)
     shown("show-running-map", "show", "30", width=80)
     shown("show-running-state", "show", "9", "--state", "prepare", "--output")
