@@ -137,6 +137,7 @@ def test_undefined_is_not_null() -> None:
     assert evaluate("$x", {"x": None}) is None
     assert evaluate("$x.b", {"x": {"a": None}}) is UNDEFINED
     assert evaluate("$nowhere", {}) is UNDEFINED
+    assert evaluate("x.a", {"x": {"a": 1}}) is UNDEFINED  # no variable
     assert evaluate("$exists($x.a)", {"x": {"a": None}}) is True
 
 
@@ -225,6 +226,10 @@ def test_names_are_looked_up_from_the_innermost_scope() -> None:
         "$map(a.b, $string)",
         "$type($sum)",
         "$map(a.b, 1)",
+        "$filter(a.b, function($v) { $v = 1 })",
+        "$filter(a.b, function($v) { $v = 1 })[]",
+        "$map(a.n, $string)[]",
+        "(a.e[0].c)[]",
     ],
 )
 def test_a_step_is_evaluated_as_jsonata_python_does(expression: str) -> None:
