@@ -375,7 +375,7 @@ class Drawn:
         return self.tile
 
 
-def planning(image: ImageInfo, *presets: Preset, **more: Any) -> Any:
+def planning(image: ImageInfo, /, *presets: Preset, **more: Any) -> Any:
     """Return an execution whose Prepare planned these."""
     done = recorded("complete")
     output = {
@@ -423,6 +423,15 @@ def test_what_a_rendition_shows_of_the_source_is_drawn_once_with_its_pixels(
     assert (preset.format, preset.quality) == ("webp", 90)  # never the source's own
     with pytest.raises(NoPicture, match=r"^This execution has planned no 'none'\.$"):
         drawn_anew.pictures.beside(drawn_anew.execution, "none")
+
+
+def test_of_what_nobody_knows_the_size_nothing_is_shown(drawn_anew: Drawn) -> None:
+    image = ImageInfo(format="jpeg", content_type="image/jpeg", width=64, height=42, bytes=9)
+    sizeless = planning(image, Preset(name="a", width=9), image=None)
+    assert list(pictures.planned(sizeless)) == ["a"]
+    assert of_source(sizeless, "a") is None
+    with pytest.raises(NoPicture, match=r"^This execution has planned no 'a'\.$"):
+        drawn_anew.pictures.beside(sizeless, "a")
 
 
 def test_a_rendition_is_reduced_to_what_is_viewed(
@@ -519,5 +528,6 @@ def test_a_plan_that_another_version_made_is_none() -> None:
 def test_what_has_no_size_is_a_pixel() -> None:
     assert pictures.size_of(Made("a", "b", "c", 1)) == (1, 1)
     assert pictures.size_of(Made("a", "b", "c", 1, width=2, height=3)) == (2, 3)
-    found = as_viewed(Preset("a", width=9))
-    assert (found.width, found.height) == (9, 1)
+    for given, size in (({"width": 9}, (9, 1)), ({"height": 9}, (1, 9))):
+        found = as_viewed(Preset("a", **given))
+        assert (found.width, found.height) == size

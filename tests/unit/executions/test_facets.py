@@ -80,6 +80,11 @@ def test_a_span_holds_what_is_as_old_as_it(age: datetime.timedelta, spans: dict[
     assert found["since"] == spans
 
 
+def test_what_runs_is_counted_as_running() -> None:
+    found = facets([line("a.jpg", status="RUNNING", outcome=None)], Filter(), NOON)
+    assert found["status"] == {"RUNNING": 1}
+
+
 def test_what_is_alike_but_for_a_time_that_is_chosen_is_told_apart() -> None:
     lines = [line("a.jpg", started=NOON - minutes * HOUR / 60) for minutes in (5, 10, 15)]
     found = facets(lines, Filter(since=NOON - HOUR / 6), NOON)

@@ -34,7 +34,7 @@ def ended(status: str) -> Listed:
 @pytest.mark.parametrize(
     ("only", "wanted", "others"),
     [
-        ({}, [line(), line(None), ended("ABORTED")], []),
+        ({}, [line(), line(None), line(step="Resize"), ended("ABORTED")], []),
         ({"status": "COMPLETE"}, [line()], [line(outcome="SUPERSEDED"), ended("RUNNING")]),
         ({"status": "SUPERSEDED"}, [line(outcome="SUPERSEDED")], [line()]),
         ({"status": "ALREADY_PROCESSED"}, [line(outcome="ALREADY_PROCESSED")], [line()]),

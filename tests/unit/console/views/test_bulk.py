@@ -386,7 +386,9 @@ def test_the_page_is_live_until_the_end(client: TestClient, lines: Lines) -> Non
 
     events = client.get(f"/live{address}").text
 
+    assert events.startswith('event: parts\ndata: {"bulk": ')
     assert events.endswith("event: done\ndata: {}\n\n")
+    assert events.count("event: ") == 2
     assert "Nothing was stopped" in events
 
 
