@@ -279,7 +279,7 @@ class _Screen:
     def message(self, message: Message) -> None:
         kind = "e-mail" if message.protocol == "email" else "SMS"
         line = self._stamped(kind, "magenta")
-        line.append(f"to {message.recipient}: ", "dim")
+        line.append(f"to {words.plain(message.recipient)}: ", "dim")
         line.append(words.plain(message.subject or message.text))
         self._say(line)
 

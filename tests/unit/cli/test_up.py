@@ -1,0 +1,41 @@
+"""What `darkroom up` shows as it happens."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+
+import pytest
+
+from darkroom_ops.cli.up import _Screen
+from darkroom_ops.engine.inbox import Message
+from darkroom_ops.executions.model import SourceObject
+from tests.unit.cli.conftest import screen
+from tests.unit.recorded import recorded
+
+HOSTILE = "a\x1b]0;b\x07\u202e\u200b"
+SEEN = r"a\x1b]0;b\x07\u202e\u200b"
+
+
+@pytest.mark.parametrize("subject", [HOSTILE, None])
+def test_a_message_is_told_in_one_line_that_no_terminal_obeys(subject: str | None) -> None:
+    shown = screen(200)
+    message = Message(
+        topic="alerts", protocol="email", recipient=HOSTILE, subject=subject, text=HOSTILE,
+        attributes={}, sender="any", subscription="arn", time=datetime.datetime.now(datetime.UTC),
+    )  # fmt: skip
+    _Screen(shown, usual=True).message(message)
+    said = shown.export_text()
+    assert said.endswith(f"  e-mail            to {SEEN}: {SEEN}\n")
+
+
+def test_an_execution_is_told_in_one_line_that_no_terminal_obeys() -> None:
+    shown = screen(200)
+    hostile = dataclasses.replace(
+        recorded("complete"), source=SourceObject("bucket", HOSTILE), error=HOSTILE
+    )
+    _Screen(shown, usual=True).execution(hostile)
+    said = shown.export_text()
+    assert said.count("\n") == 1
+    assert said.count(SEEN) == 2
+    assert said.isascii()
