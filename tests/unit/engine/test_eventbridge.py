@@ -204,6 +204,7 @@ def test_a_permission_that_is_taken_away_meanwhile_ends_all_trying(world: World)
         "AccessDeniedException",
         "1",
     )
+    assert "EXHAUSTED_RETRY_CONDITION" not in attributes
 
 
 def test_a_machine_gets_the_event_and_holds_its_place_until_the_execution_ends(

@@ -84,6 +84,11 @@ def test_a_cost_that_nobody_knows_is_not_nothing() -> None:
     assert windows([], NOON)[0].usd == 0
 
 
+def test_what_runs_has_no_cost_yet() -> None:
+    running = ago(HOUR / 2, status="RUNNING", outcome=None, usd=None)
+    assert [each.usd for each in windows([running], NOON)] == [0, 0, 0]
+
+
 def test_failures_are_counted_by_their_error_the_most_frequent_first() -> None:
     found = failures(
         [

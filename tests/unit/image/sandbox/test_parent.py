@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import socket
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 from darkroom.contract import errors
+from darkroom.contract.limits import MIB
 from darkroom.image.sandbox import parent
 from darkroom.image.sandbox.parent import Reply, receive, send, shared, shared_file
 
@@ -152,3 +154,17 @@ def test_an_error_comes_back_as_itself_if_an_image_can_have_it(
 
 def test_an_error_is_a_text_for_people() -> None:
     assert len(str(parent._reported(Reply(error="CorruptImage", message="x" * 2001)))) == 2000
+
+
+@pytest.mark.parametrize(("more", "again"), [(0, True), (1, False)])
+def test_up_to_32_mib_lie_where_the_last_file_lay(
+    monkeypatch: pytest.MonkeyPatch, more: int, again: bool
+) -> None:
+    """New memory for each, and giving it back, takes a part of Prepare's CPU."""
+
+    def nowhere() -> Any:
+        return contextlib.nullcontext(SimpleNamespace(seek=lambda _: None, write=len))
+
+    monkeypatch.setattr(parent, "shared_file", nowhere)
+    with nowhere() as kept, shared(kept, bytes(32 * MIB), b"x" * more) as file:
+        assert (file is kept) is again
