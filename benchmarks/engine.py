@@ -43,7 +43,7 @@ from collections.abc import Mapping
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import output
 import psutil
@@ -72,8 +72,8 @@ PIXELS = (1920, 1080)
 IDLE_SECONDS = 120.0
 
 SMALL_PIXELS = (96, 64)
-FIRST_COUNT = 100
-"""Executions after which the memory is looked at for the first time."""
+FIRST_COUNT = BATCH = 100
+"""Executions after which the memory is looked at for the first time, and those started at once."""
 
 WALL_GOAL_S = 1.5
 SHARE_GOAL_S = 0.5
@@ -115,8 +115,15 @@ class Durations:
 
     def __init__(self, engine: Engine) -> None:
         self._slowest: dict[str, dict[str, float]] = defaultdict(dict)
+        self._functions = engine.functions
         self._invoke = engine.functions.invoke
-        engine.functions.invoke = self._recorded  # type: ignore[method-assign]
+
+    def __enter__(self) -> Self:
+        self._functions.invoke = self._recorded  # type: ignore[method-assign]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._functions.invoke = self._invoke  # type: ignore[method-assign]
 
     def of(self, execution: Execution) -> dict[str, float]:
         """Return the slowest invocation of each stage of an execution."""
@@ -141,16 +148,16 @@ def photo(pixels: tuple[int, int] = PIXELS) -> bytes:
 
 def one_by_one(engine: Engine, body: bytes, count: int) -> list[Run]:
     """Upload a photo, wait for its end, and again."""
-    durations = Durations(engine)
     watcher = Watcher(engine.deployment.stepfunctions, engine.deployment.state_machine_arn)
     runs = []
-    for index in range(WARM_UPS + count):
-        began = upload(engine.deployment, f"one-{index}.jpg", body)
-        assert engine.wait_idle(IDLE_SECONDS)
-        (execution,) = (each for each in watcher.poll() if each.ended)
-        assert execution.outcome == "COMPLETE", execution.cause
-        assert execution.stopped is not None
-        runs.append(Run(execution.stopped.timestamp() - began, durations.of(execution)))
+    with Durations(engine) as durations:
+        for index in range(WARM_UPS + count):
+            began = upload(engine.deployment, f"one-{index}.jpg", body)
+            assert engine.wait_idle(IDLE_SECONDS)
+            (execution,) = (each for each in watcher.poll() if each.ended)
+            assert execution.outcome == "COMPLETE", execution.cause
+            assert execution.stopped is not None
+            runs.append(Run(execution.stopped.timestamp() - began, durations.of(execution)))
     return runs[WARM_UPS:]
 
 
@@ -239,7 +246,7 @@ def first(objects: Mapping[str, bytes]) -> float:
 
     That is from the first upload, of all at once, to the end of the last execution.
     """
-    command = [sys.executable, "-m", "darkroom_ops.cli.main", "up", "--json"]
+    command = [sys.executable, "-m", "darkroom_ops.cli.entry", "up", "--json"]
     with (
         tempfile.TemporaryDirectory() as home,
         subprocess.Popen(
@@ -279,14 +286,18 @@ def samples() -> dict[str, bytes]:
 
 
 def memory(engine: Engine, uploads: Executor, counts: list[int]) -> dict[str, float]:
-    """Return the memory in MiB after so many executions of small pictures each."""
+    """Return the memory in MiB after so many executions of small pictures each.
+
+    Nobody reads the list of executions meanwhile: in this process, that would be measured, too.
+    """
     body, done = photo(SMALL_PIXELS), 0
     found = {}
     for count in counts:
         while done < count:
-            more = min(FIRST_COUNT, count - done)
-            at_once(engine, uploads, body, more, name=f"small-{done}")
-            done += more
+            names = [f"small-{number}.jpg" for number in range(done, min(done + BATCH, count))]
+            uploads.submit(upload_all, engine.endpoint, engine.keys.secret, names, body).result()
+            assert engine.wait_idle(IDLE_SECONDS), "some executions never ended"
+            done += len(names)
         found[str(count)] = round(psutil.Process().memory_info().rss / 2**20, 1)
     return found
 
@@ -393,7 +404,7 @@ def report(figures: dict[str, Any]) -> None:
         "reaches with the imaging alone."
     )
     for count, mib in figures["memory_mib"].items():
-        screen.print(f"Memory after {count} executions: {mib:.0f} MiB.")
+        screen.print(f"Memory after {count} executions: {mib:.1f} MiB.")
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ class Inbox:
 
     def __init__(self) -> None:
         self._messages: list[Message] = []
-        self._about: dict[str | None, list[tuple[int, Message]]] = {}
+        self._about: dict[str | None, list[int]] = {}  # the numbers of the messages
         self._withheld: collections.Counter[str] = collections.Counter()
         self._lock = threading.Lock()
 
@@ -105,8 +105,7 @@ class Inbox:
         """Add a message."""
         with self._lock:
             self._messages.append(message)
-            about = self._about.setdefault(message.execution, [])
-            about.append((len(self._messages), message))
+            self._about.setdefault(message.execution, []).append(len(self._messages))
 
     def messages(
         self, *, protocol: str | None = None, execution: str | None = None
@@ -128,7 +127,7 @@ class Inbox:
         with self._lock:
             if execution is not None:
                 about = self._about.get(execution, ())
-                return [each for each in about if each[0] > after]
+                return [(each, self._messages[each - 1]) for each in about if each > after]
             return list(enumerate(self._messages[after:], after + 1))
 
     def per_execution(self) -> collections.Counter[str]:

@@ -12,7 +12,7 @@ from moto.logs.models import LogEvent, LogStream
 
 from darkroom_ops.engine.log_patterns import compiled
 from darkroom_ops.engine.moto.hook import hook
-from darkroom_ops.engine.spool import Packed
+from darkroom_ops.engine.spool import TOGETHER, PackedList
 
 
 @hook(
@@ -39,7 +39,7 @@ class Filter:
             raise InvalidParameterException(f"Invalid filter pattern: {error}") from None
 
 
-FULL = 500
+FULL = 8 * TOGETHER
 """Lines after which a stream is not continued: `darkroom up --data` writes streams as a whole."""
 
 
@@ -54,41 +54,37 @@ def stream_of(backend: Any, group: str, prefix: str) -> str:
 
 
 class Lines:
-    """The events of a stream, in the order in which they came. They lie in the spool."""
+    """The events of a stream, in the order in which they came. Nearly all lie in the spool."""
 
     def __init__(self) -> None:
-        self._batches: list[tuple[int, int, int, Packed]] = []  # first and last time, lines
+        self._lines = PackedList()
+        self._times: tuple[int, int] | None = None  # of the first and the last
 
     def __iadd__(self, events: list[Any]) -> Lines:
-        if events:
-            times = [each.timestamp for each in events]
-            packed = Packed(
-                [
-                    [each.timestamp, each.ingestion_time, each.message, each.event_id]
-                    for each in events
-                ]
-            )
-            self._batches.append((min(times), max(times), len(events), packed))
+        for each in events:
+            self._lines.append([each.timestamp, each.ingestion_time, each.message, each.event_id])
+            first, last = self._times or (each.timestamp, each.timestamp)
+            self._times = min(first, each.timestamp), max(last, each.timestamp)
         return self
 
     def __len__(self) -> int:
-        return sum(count for _, _, count, _ in self._batches)
+        return len(self._lines)
 
     def __iter__(self) -> Iterator[Any]:
-        return self.between(None, None)
+        return (_event(*said) for said in self._lines)
 
     def between(self, start: int | None, end: int | None) -> Iterator[Any]:
-        """Yield the events from one time to another, in milliseconds, and perhaps some others."""
-        for first, last, _, packed in list(self._batches):
-            if (start is None or start <= last) and (end is None or first <= end):
-                for said in packed.read():
-                    yield _event(*said)
+        """Yield the events from one time to another, in milliseconds."""
+        first, last = self.times()
+        if first is None or last is None or (start or first) > last or (end or last) < first:
+            return
+        for said in self._lines:
+            if (start or first) <= said[0] <= (end or said[0]):
+                yield _event(*said)
 
     def times(self) -> tuple[int, int] | tuple[None, None]:
         """Return when the first and the last event happened."""
-        if not self._batches:
-            return None, None
-        return min(each[0] for each in self._batches), max(each[1] for each in self._batches)
+        return self._times or (None, None)
 
 
 def _event(timestamp: int, ingestion_time: int, message: str, event_id: int) -> Any:
@@ -115,10 +111,7 @@ def filter_lines(
 ) -> list[dict[str, Any]]:
     pattern = models.EventMessageFilter(filter_pattern)
     found = [
-        each
-        for each in self.events.between(start_time or None, end_time or None)
-        if (start_time or each.timestamp) <= each.timestamp <= (end_time or each.timestamp)
-        and pattern.matches(each.message)
+        each for each in self.events.between(start_time, end_time) if pattern.matches(each.message)
     ]
     return [
         each.to_filter_dict() | {"logStreamName": self.log_stream_name}

@@ -1,4 +1,4 @@
-"""S3's objects: their bytes are in the spool, and what is said of each is packed."""
+"""S3's objects: their bytes are in the spool, and so is what is said of each, packed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from typing import Any
 
 import msgspec
 from moto.s3 import models
-from moto.s3.models import FakeKey, S3Backend
+from moto.s3.models import FakeKey, S3Backend, s3_backends
+from moto.s3.utils import _VersionedKeyStore
 from moto.utilities.tagging_service import TaggingService
 from moto.utilities.utils import LowercaseDict
 
 from darkroom_ops.deployment import DEFAULT_REGION
 from darkroom_ops.engine.backends import ACCOUNT
 from darkroom_ops.engine.moto.hook import hook
-from darkroom_ops.engine.spool import Spooled
+from darkroom_ops.engine.spool import Place, Spooled
 
 Json = dict[str, Any]
 
@@ -116,13 +117,28 @@ def key(self: Any, *args: Any, **kwargs: Any) -> None:
     }
     if blank.multipart is not None:
         self.multipart = blank.multipart
-    _new.append(weakref.ref(self))
-    if len(_new) > NEW and (settled := _new.popleft()()) is not None:
-        pack(settled)
+    _note(self)
 
 
 _copied = threading.local()
 """The object that a thread copies, to another that has the same bytes."""
+
+
+def _note(new: Any) -> None:
+    """Note that an object is new, and put away the oldest of those."""
+    _new.append(weakref.ref(new))
+    if len(_new) > NEW and (oldest := _new.popleft()()) is not None:
+        among = _versions(oldest)
+        restored = oldest._expiry is not None  # it is counted how often these are read
+        pack(oldest)
+        if among is not None and not restored:
+            among.settle(oldest)
+
+
+def _versions(key: Any) -> Versions | None:
+    """Return the objects of the bucket that an object is made for, if it has one."""
+    bucket = s3_backends[ACCOUNT]["aws"].buckets.get(key.bucket_name)
+    return bucket.keys if bucket is not None and isinstance(bucket.keys, Versions) else None
 
 
 @hook(S3Backend, "copy_object", "Moto writes the bytes of a copy again, and hashes them again.")
@@ -151,6 +167,9 @@ def say(self: Any, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
     if name in PLAIN and "_packed" in self.__dict__:
         pack(self)
+    settled = self.__dict__.get("_settled")
+    if settled is not None and name not in _UNKEPT and (among := _versions(self)) is not None:
+        among.wake(self, settled, name, value)
 
 
 def pack(self: Any) -> None:
@@ -166,17 +185,133 @@ def pack(self: Any) -> None:
                     value = value.isoformat()
                 numbered[number] = dict(value) if name == "_metadata" else value
         own = {name: said[name] for name in said.keys() - PLAIN.keys()}
-        packed = {"_packed": msgspec.msgpack.encode(numbered)}
+        packed = {"_packed": Place(msgspec.msgpack.encode(numbered))}
         object.__setattr__(self, "__dict__", own | packed)
 
 
 @functools.lru_cache(maxsize=NEW)
-def _unpacked(packed: bytes) -> Json:
+def _unpacked(packed: Place) -> Json:
     """Return what is said of an object; of one that is read, much is asked at once."""
-    told = {_NAMES[number]: value for number, value in msgspec.msgpack.decode(packed).items()}
+    told = {
+        _NAMES[number]: value for number, value in msgspec.msgpack.decode(packed.read()).items()
+    }
     for name in _DATES & told.keys():
         told[name] = datetime.datetime.fromisoformat(told[name])
     return PLAIN | told
+
+
+_UNKEPT = {"_tick", "disposed"}
+"""How often an object was read, of which moto asks while one is restored; and that it is gone."""
+
+
+class Settled:
+    """Stands for an object in its bucket, once newer ones are there: it is made when asked for.
+
+    Of what is said of the object that it was, or of one that was made, the bucket hears all the
+    same: it has that one then.
+    """
+
+    __slots__ = ("acl", "body", "key", "said")
+
+    def __init__(self, key: Any) -> None:
+        self.acl = key.acl  # nearly always the bucket's
+        self.key: Any = None  # what the bucket has in its stead
+        self.body: Place | None = key._value_buffer.place
+        self.said: Place = key._packed
+
+    def made(self, name: str) -> Any:
+        """Return the object, made anew."""
+        made: Any = object.__new__(_Made)
+        vars(made).update(
+            name=name,
+            acl=self.acl,
+            _value_buffer=Spooled(place=self.body),
+            _packed=self.said,
+            _settled=self,
+        )
+        return made
+
+
+_ALL_SAID = {"name", "acl", "_value_buffer", "_packed"}
+
+
+class _Made(FakeKey):  # type: ignore[misc]  # moto has no types
+    def __del__(self) -> None:
+        """Let go of the bytes as of all else."""
+
+
+class Versions(_VersionedKeyStore):  # type: ignore[misc]  # moto has no types
+    """The objects of a bucket by their keys: of each all versions, the oldest first."""
+
+    def __sgetitem__(self, key: str) -> list[Any]:
+        return [each.made(key) if type(each) is Settled else each for each in self._kept(key)]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        with _writing:
+            self._keep(key, [*self._kept(key), value] if key in self else [value])
+
+    def setlist(self, key: str, list_: Any) -> None:
+        """Have these as the versions of a key."""
+        with _writing:
+            before = self._kept(key) if key in self else []
+            self._keep(key, now := [_standing(each) for each in list_])
+            for each in before:
+                if isinstance(each, FakeKey) and not any(each is other for other in now):
+                    each.dispose()
+
+    def settle(self, key: Any) -> None:
+        """Have what stands for an object, if all that is said of it is packed."""
+        with _writing:
+            if vars(key).keys() - _UNKEPT <= _ALL_SAID:
+                settled = Settled(key)
+                if self._replace(key.name, key, settled):
+                    vars(key).update(_settled=settled, disposed=True)
+
+    def wake(self, key: Any, settled: Settled, name: str, value: Any) -> None:
+        """Have an object itself again: something was said of it after it had settled."""
+        with _writing:
+            woken = settled.key is None and self._replace(key.name, settled, key)
+            if woken:
+                settled.key = key
+                vars(key).pop("_settled")
+                vars(key).pop("disposed", None)
+        if woken:
+            _note(key)
+        elif settled.key is not None:  # of another that was made something had been said before
+            setattr(settled.key, name, value)
+
+    def _kept(self, key: str) -> list[Any]:
+        kept: Any = dict.__getitem__(self, key)
+        return [kept] if type(kept) is Settled else list(kept)
+
+    def _keep(self, key: str, versions: list[Any]) -> None:
+        # Most keys have one version, and a list is as large as what stands for it.
+        alone = len(versions) == 1 and type(versions[0]) is Settled
+        dict.__setitem__(self, key, versions[0] if alone else versions)
+
+    def _replace(self, key: str, old: Any, new: Any) -> bool:
+        """Have one in place of another, and return whether that was there."""
+        kept = self._kept(key) if key in self else []
+        there = any(each is old for each in kept)
+        if there:
+            self._keep(key, [new if each is old else each for each in kept])
+        return there
+
+
+def _standing(version: Any) -> Any:
+    """Return what a bucket has of an object or delete marker."""
+    while (settled := vars(version).get("_settled")) is not None:
+        if settled.key is None:
+            return settled
+        version = settled.key
+    return version
+
+
+versions = hook(
+    models,
+    "_VersionedKeyStore",
+    "Moto has an object and a list in memory for each version of each key.",
+)(Versions)
 
 
 @hook(FakeKey, "set_metadata", "Moto changes an object's metadata where they are.")
@@ -199,7 +334,9 @@ value = hook(FakeKey, "value", "Moto lets nobody else read an object's bytes mea
 @hook(FakeKey, "__deepcopy__", "Moto copies the bytes of all objects to list their versions.")
 def copied(self: Any, memo: dict[int, Any]) -> Any:  # noqa: ARG001 - Python's signature
     made = object.__new__(FakeKey)
-    made.__dict__ = vars(self) | {"_value_buffer": self._value_buffer.copy()}
+    said = vars(self) | {"_value_buffer": self._value_buffer.copy()}
+    said.pop("_settled", None)  # nothing that is said of a copy is of the object
+    vars(made).update(said)
     return made
 
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from darkroom_ops.engine import spool
-from darkroom_ops.engine.spool import Packed, Space, Spooled
+from darkroom_ops.engine.spool import BLOCK, TOGETHER, Packed, PackedList, Space, Spooled
 
 
 def written(data: bytes) -> Spooled:
@@ -63,14 +63,23 @@ def test_the_file_has_no_name() -> None:
 
 def test_what_is_let_go_of_leaves_its_place_to_others() -> None:
     """Neighbours become one place, and what is too small for the next is kept for another."""
-    space = Space()
-    places = [(space.take(size), size) for size in (10, 20, 30, 40)]
-    assert [offset for offset, _ in places] == [0, 10, 30, 60]
+    space, one = Space(), BLOCK
+    places = [(space.take(size * one - 1), size * one - 1) for size in (2, 4, 6, 8)]
+    assert [offset // one for offset, _ in places] == [0, 2, 6, 12]
     space.returned += [places[2], places[0]]
-    assert (space.take(40), space.take(25), space.take(5)) == (100, 30, 0)
-    space.returned += [places[1], (0, 5), (30, 25)]
-    assert space.take(60) == 0
-    assert space.take(1) == 140
+    assert (space.take(8 * one), space.take(5 * one), space.take(1)) == (20 * one, 6 * one, 0)
+    space.returned += [places[1], (0, 1), (6 * one, 5 * one)]
+    assert space.take(12 * one) == 0
+    assert space.take(1) == 28 * one
+
+
+@pytest.mark.parametrize("count", [0, 1, TOGETHER - 1, TOGETHER, 2 * TOGETHER + 1])
+def test_a_list_is_read_as_it_was_written(count: int) -> None:
+    listed = PackedList()
+    for number in range(count):
+        listed.append([number, "\ud800"])
+    assert list(listed) == [[number, "\ud800"] for number in range(count)]
+    assert len(listed) == count
 
 
 @pytest.mark.parametrize("let_go", ["truncate", "close", "write", "delete"])
@@ -90,7 +99,7 @@ def test_the_file_does_not_grow_by_what_was_let_go_of(let_go: str) -> None:
         kept[0].write(bytes([number]) * size)
         kept[0].seek(0)
         assert kept[0].read() == bytes([number]) * size
-    assert os.fstat(spool._file()).st_size <= grown + size
+    assert os.fstat(spool._file()).st_size <= grown + size + BLOCK
 
 
 def test_nobody_writes_where_somebody_still_reads(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import datetime
 import itertools
 import logging
+import sys
 import threading
 import weakref
 from collections.abc import Iterator
@@ -178,7 +179,7 @@ def put_away(execution: Any) -> None:
         machine.executions[place] = Ended(
             name=execution.name,
             sm_type=execution.sm_type,
-            exec_arn=execution.exec_arn,
+            exec_arn=sys.intern(execution.exec_arn),  # messages about it have it, too
             state_machine=_shared(machine, execution.state_machine),
             exec_status=execution.exec_status,
             start_date=execution.start_date,

@@ -9,6 +9,7 @@ from moto.logs.exceptions import InvalidParameterException
 from moto.logs.models import EventMessageFilter, LogEvent, LogGroup, LogsBackend, LogStream
 
 from darkroom_ops.engine.moto import logs
+from darkroom_ops.engine.spool import TOGETHER, PackedList
 from tests.unit.engine.moto.lab import ACCOUNT, REGION, Lab, in_memory
 from tests.unit.engine.moto.probes import probe
 
@@ -48,10 +49,12 @@ def test_lines_are_read_as_they_were_written(lab: Lab) -> None:
     assert "firstEventTimestamp" not in written().to_describe_dict()
 
 
-def test_no_line_is_in_memory(lab: Lab) -> None:
-    stream = written(*LINES)
-    assert not {"first", "second", "last"} & set(in_memory(stream.events))
-    assert "states" in in_memory(["states"])
+def test_few_lines_are_in_memory(lab: Lab) -> None:
+    stream = written(*([(at, f"line {at}")] for at in range(2 * TOGETHER)), [(0, "last")])
+    there = {each for each in in_memory(stream.events) if each.startswith(("line", "last"))}
+    assert there == {"last"}
+    assert [each.timestamp for each in stream.events] == [*range(2 * TOGETHER), 0]
+    assert len(stream.events) == 2 * TOGETHER + 1
 
 
 @pytest.mark.parametrize(
@@ -84,11 +87,11 @@ def test_a_line_keeps_its_id(lab: Lab) -> None:
     assert len(set(ids())) == 4
 
 
-def test_batches_of_another_time_are_not_read(lab: Lab) -> None:
-    stream: Any = written(*LINES)
-    first, *others = stream.events._batches
-    stream.events._batches[:] = [(*first[:3], None), *others]
-    assert [each["message"] for each in stream.filter_log_events(31, None, "")] == ["last"]
+def test_streams_of_another_time_are_not_read(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = written(*LINES)
+    monkeypatch.delattr(PackedList, "__iter__")
+    assert stream.filter_log_events(41, None, "") == stream.filter_log_events(0, 9, "") == []
+    assert written().filter_log_events(0, 0, "") == []
 
 
 def test_lines_go_to_one_stream_until_it_is_full(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

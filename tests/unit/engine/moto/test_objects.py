@@ -7,19 +7,20 @@ import datetime
 import os
 import tempfile
 import threading
+from collections.abc import Iterator
 from typing import Any
 from unittest.mock import patch
 
 import boto3
 import pytest
 from botocore.config import Config
-from moto.s3.models import FakeKey, s3_backends
+from moto.s3.models import FakeDeleteMarker, FakeKey, s3_backends
 from moto.utilities.tagging_service import TaggingService
 
 from darkroom_ops.engine.moto import objects
 from darkroom_ops.engine.spool import Spooled
 from tests.support.aws import empty_account
-from tests.unit.engine.moto.lab import ACCOUNT, Json, Lab, hooked
+from tests.unit.engine.moto.lab import ACCOUNT, Json, Lab, hooked, in_memory
 from tests.unit.engine.moto.probes import probe
 
 
@@ -185,6 +186,118 @@ def test_versions_are_listed_and_read_after_many_uploads(lab: Lab) -> None:
     ]
 
 
+@pytest.fixture
+def bucket(lab: Lab) -> Iterator[Any]:
+    """Yield a versioned bucket, with one object that is no new one."""
+    with hooked(lab):
+        backend = s3_backends[ACCOUNT]["aws"]
+        made = backend.create_bucket("photos", "us-east-1")
+        made.versioning_status = "Enabled"
+        backend.put_object("photos", "a.jpg", b"bytes")
+        settle(made)
+        yield made
+
+
+def settle(bucket: Any) -> None:
+    """Have objects settle by making as many as are held for new."""
+    backend = s3_backends[ACCOUNT]["aws"]
+    for number in range(objects.NEW):
+        backend.put_object(bucket.name, f"later/{number}", b"other")
+
+
+def standing(bucket: Any, name: str) -> list[type]:
+    """Return what a bucket has of a key in memory, version by version."""
+    return [type(each) for each in bucket.keys._kept(name)]
+
+
+def test_what_stands_for_an_object_is_small(bucket: Any) -> None:
+    assert standing(bucket, "a.jpg") == [objects.Settled]
+    settle(bucket)
+    assert standing(bucket, "later/0") == [objects.Settled, FakeKey]
+    there = set(in_memory(dict.__getitem__(bucket.keys, "a.jpg").said))
+    assert not there
+
+
+def test_an_object_is_there_as_it_was(bucket: Any) -> None:
+    key = bucket.keys["a.jpg"]
+    assert (key.name, key.value, key.size, key.bucket_name) == ("a.jpg", b"bytes", 5, "photos")
+    assert dict(key.metadata) == {"content-type": "binary/octet-stream"}
+    key.advance()
+    key.dispose()
+    assert standing(bucket, "a.jpg") == [objects.Settled]
+    assert bucket.keys["a.jpg"].value == b"bytes"
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_an_object_that_has_settled_may_be_changed(bucket: Any, *, again: bool) -> None:
+    """By all who hold it, also of two at once, and after it has settled once more."""
+    first, second = bucket.keys["a.jpg"], bucket.keys["a.jpg"]
+    first.set_metadata({"x-amz-meta-a": "1"})
+    assert standing(bucket, "a.jpg") == [type(first)]
+    if again:
+        settle(bucket)
+        assert standing(bucket, "a.jpg") == [objects.Settled]
+    second.set_acl(None)
+    second.lock_mode = "GOVERNANCE"
+    settle(bucket)
+    assert standing(bucket, "a.jpg") == [objects.Settled]
+    key = bucket.keys["a.jpg"]
+    assert (key.metadata["x-amz-meta-a"], key.acl, key.lock_mode) == ("1", None, "GOVERNANCE")
+    assert key.value == b"bytes"
+
+
+def test_whoever_made_an_object_may_change_it_when_it_has_settled(bucket: Any) -> None:
+    backend = s3_backends[ACCOUNT]["aws"]
+    made = backend.put_object("photos", "b.jpg", b"new")
+    settle(bucket)
+    assert standing(bucket, "b.jpg") == [objects.Settled]
+    made.set_metadata({"x-amz-meta-a": "1"})
+    assert bucket.keys["b.jpg"].metadata["x-amz-meta-a"] == "1"
+    made.value = b"anew"
+    settle(bucket)
+    del made
+    assert (bucket.keys["b.jpg"].value, bucket.keys["b.jpg"].size) == (b"anew", 4)
+
+
+def test_versions_are_added_marked_and_deleted_beside_settled_ones(bucket: Any) -> None:
+    backend = s3_backends[ACCOUNT]["aws"]
+    (old,) = bucket.keys.getlist("a.jpg")
+    held = bucket.keys["a.jpg"]
+    backend.put_object("photos", "a.jpg", b"newer")
+    backend.delete_object("photos", "a.jpg")
+    assert standing(bucket, "a.jpg") == [objects.Settled, FakeKey, FakeDeleteMarker]
+    held.set_acl(None)  # of what a list from before it has, nothing is lost
+    bucket.keys.setlist("a.jpg", [old, *bucket.keys.getlist("a.jpg")[1:]])
+    assert [getattr(each, "acl", 0) is None for each in bucket.keys.getlist("a.jpg")] == [
+        True, False, False
+    ]  # fmt: skip
+    newer = bucket.keys.getlist("a.jpg")[1]
+    backend.delete_object("photos", "a.jpg", version_id=newer.version_id)
+    assert newer.disposed
+    backend.delete_object("photos", "a.jpg", version_id=old.version_id)
+    assert [type(each) for each in bucket.keys.getlist("a.jpg")] == [FakeDeleteMarker]
+    old.set_acl(None)  # too late
+    held.set_metadata({"x-amz-meta-a": "1"})
+    assert [type(each) for each in bucket.keys.getlist("a.jpg")] == [FakeDeleteMarker]
+
+
+def test_an_object_that_is_gone_stays_so(bucket: Any) -> None:
+    key = bucket.keys["a.jpg"]
+    s3_backends[ACCOUNT]["aws"].delete_object("photos", "a.jpg", version_id=key.version_id)
+    key.set_acl(None)
+    assert "a.jpg" not in bucket.keys
+    bucket.keys.pop("later/0")
+    assert bucket.keys.getlist("later/0") is None
+
+
+def test_what_more_is_known_of_an_object_than_is_packed_is_kept(bucket: Any) -> None:
+    key = bucket.keys["a.jpg"]
+    key.restore(1)
+    settle(bucket)
+    assert bucket.keys["a.jpg"] is key
+    assert key.expiry_date is not None
+
+
 def written_and_read_back(s3: Any) -> tuple[int, list[tuple[str, str, bytes]]]:
     """Copy an object and a multipart upload, replace the first, and delete the second.
 
@@ -257,6 +370,16 @@ def test_nothing_is_noted_of_objects_without_tags(lab: Lab) -> None:
 @probe(objects.key, objects.of_most, objects.say)
 def test_plain_moto_has_all_that_may_be_said_in_each_object() -> bool:
     return "website_redirect_location" in vars(FakeKey(**GIVEN))
+
+
+@probe(objects.versions)
+def test_plain_moto_has_all_objects_in_memory() -> bool:
+    with empty_account():
+        backend = s3_backends[ACCOUNT]["aws"]
+        bucket = backend.create_bucket("photos", "us-east-1")
+        key = backend.put_object("photos", "a.jpg", b"bytes")
+        settle(bucket)
+        return bucket.keys["a.jpg"] is key
 
 
 @probe(objects.set_metadata)
