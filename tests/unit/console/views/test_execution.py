@@ -258,6 +258,7 @@ def test_a_history_is_paged_by_two_hundred(
     found = [row["id"] for row in shown["rows"]]
     assert found == (list(range(ids[0], ids[1] + 1)) if ids else [])
     assert (shown["total"], shown["step"]) == (401, 200)
+    assert {row["before"] for row in shown["rows"]} <= {0}  # as of what nothing is said of
     assert shown["first"] == (ids[0] if ids else 402)
 
 
@@ -524,16 +525,19 @@ def test_passages_without_a_name_are_counted() -> None:
 
 
 def test_events_tell_what_came_before_them_and_how_far_the_execution_was(
-    client: TestClient, page: dict[str, Any]
+    client: TestClient, stack: Any, page: dict[str, Any]
 ) -> None:
-    client.get("/executions/redriven/events")
-
     execution = recorded("redriven")
     resumed = execution.redrives[0].resumed
+    beside = {"id": 999, "type": "TaskSubmitted", "timestamp": resumed}
+    stack.histories[f"{PREFIX}redriven"] = [*recording("redriven")[1], beside]
+
+    client.get("/executions/redriven/events")
+
     offset = (resumed - execution.started).total_seconds()
     assert page["rows"][0]["before"] == 0
     (row,) = (row for row in page["rows"] if row["redrive"])
     assert (row["type"], row["offset"]) == ("ExecutionRedriven", offset)
-    assert [row["before"] for row in page["rows"]] == [
+    assert [row["before"] for row in page["rows"][:-1]] == [
         event.get("previousEventId", 0) for event in recording("redriven")[1]
     ]
