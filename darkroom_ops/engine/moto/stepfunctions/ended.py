@@ -99,6 +99,7 @@ class Ended:
         context = env.event_history_context
         context.source_event_id, context.last_published_event_id = said["last_events"]
         env.variable_store._inner_scope.update(said["variables"])
+        self._moto = weakref.ref(made)  # a call asks twice
         return made
 
 

@@ -275,7 +275,9 @@ def test_what_had_ended_is_put_back_as_it_was(lab: Lab, monkeypatch: pytest.Monk
     assert kept.put_back() == kept.states
     (each,) = listed(lab)  # neither waits for an event of its end, which has come
     assert not backends._running(each)
-    assert not backends._running(each.whole())
+    whole = each.whole()
+    assert not backends._running(whole)
+    assert each.whole() is whole  # read once, while somebody has it
     assert [lab.call(operation, executionArn=arn) for operation in asked] == was
     assert (was[0]["error"], was[0]["cause"]) == ("Odd", "It is odd.")
     assert line_of(listed(lab)[0]) == line
