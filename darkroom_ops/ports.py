@@ -22,7 +22,7 @@ class PortInUse(Exception):
 def listen(port: int) -> socket.socket:
     """Return a socket that listens on a port, of which 0 means any free one."""
     try:
-        server = socket.create_server((HOST, port), backlog=128)
+        server = socket.create_server((HOST, port))
     except OSError as error:
         raise PortInUse(
             f"Expected port {port} of {HOST} to be free, but it cannot be used: "

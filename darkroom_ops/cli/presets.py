@@ -99,8 +99,8 @@ def put(
     screen.print(
         f"\n{before.name} is version {version} now. Executions that start in a minute or later use "
         "it;\nimages made before keep their renditions until they are run again.",
-        soft_wrap=True, markup=False,
-    )  # fmt: skip
+        soft_wrap=True,
+    )
     return 0
 
 

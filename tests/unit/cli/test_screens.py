@@ -433,7 +433,8 @@ def test_events_that_reached_nobody(
 
 
 DEPLOYED = (
-    '[{"name": "small", "width": 300, "height": 300}, {"name": "wide", "width": 9, "format": '
+    '[{"name": "small", "width": 300, "height": 300, "fit": "cover"}, '
+    '{"name": "wide", "width": 9, "format": '
     '["avif", "jpeg"], "quality": 70, "enlarge": true}, {"name": "tall", "height": 9}]'
 )
 
@@ -461,7 +462,7 @@ def test_presets(executions: Any, shown: Shown, monkeypatch: pytest.MonkeyPatch)
     shown("presets-validate", "presets", "validate", DEPLOYED)
     shown("presets-validate-json", "presets", "validate", new, "--json")
     shown("presets-not-valid", "presets", "validate", '[{"name": "S"}]', "--json")
-    text[0], changed[0] = '[{"name": "[red]"}]', None  # type: ignore[assignment]
+    text[0], changed[0] = '[{"name": "[red]", "width": 300}]', None  # type: ignore[assignment]
     shown("presets-get-broken", "presets", "get", width=20)
     shown("presets-get-broken-json", "presets", "get", "--json")
     shown("presets-set-broken", "presets", "set", new, "--dry-run")
