@@ -959,3 +959,24 @@ def test_what_is_known_in_short_is_narrowed_without_asking(
 
     assert [each.name[:8] for each in found] == ["00000007"]
     assert (client.asked["describe"], client.asked["history"]) == (int(costs), int(costs))
+
+
+@pytest.mark.parametrize("code", ["ExecutionDoesNotExist", "InvalidArn"])
+def test_what_is_no_execution_of_aws_s_is_none(
+    executions: Executions, client: StepFunctions, code: str
+) -> None:
+    def describe(**_: str) -> Any:
+        raise ClientError({"Error": {"Code": code}}, "DescribeExecution")
+
+    client.describe_execution = describe  # type: ignore[method-assign]
+    with pytest.raises(NoSuchExecution, match="has none named 'x'"):
+        executions.find("x")
+
+
+def test_of_what_succeeded_alone_the_outcome_is_asked_for(
+    executions: Executions, client: StepFunctions
+) -> None:
+    client.executions[3], client.executions[4] = execution(3, "RUNNING"), execution(4, "FAILED")
+
+    assert len(executions.recent(limit=TOTAL, status="COMPLETE", costs=False).items) == TOTAL - 2
+    assert client.asked["describe"] == TOTAL - 2
