@@ -97,6 +97,8 @@ def test_one_execution_of_which_little_is_known(one: Any, shown: Shown) -> None:
     stopped = {"status": "ABORTED", "error": None, "cause": None, "states": ()}
     one.whole["stopped"] = dataclasses.replace(recorded("corrupt"), source=None, input=5, **stopped)
     one.whole["bare"] = dataclasses.replace(recorded("complete"), renditions=(), document=None)
+    one.whole["odd"] = dataclasses.replace(recorded("corrupt"), error="Odd", cause=None, states=())
+    shown("show-odd", "show", "odd")
     shown("show-stopped", "show", "stopped")
     shown("show-stopped-json", "show", "stopped", "--json")
     shown("show-bare", "show", "bare", width=44)
