@@ -58,3 +58,7 @@ def test_a_person_who_gave_no_reason_is_asked_for_one(
         assert code == 0
         assert "Why?" in text
         assert executions.stopped["cause"] == cause
+
+    code, text = darkroom("stop", "it", "--json", typed="wrong photo\n")  # a program reads it
+    assert (code, "Why?" in text) == (0, False)
+    assert executions.stopped["cause"] == "An operator stopped it."
