@@ -27,7 +27,7 @@ class Area:
 
 
 AREAS = {
-    "audit": Area(95, ("darkroom_ops/audit/findings.py",)),
+    "audit": Area(95, ("darkroom_ops/audit/*.py",)),
     "cost": Area(95, ("darkroom_ops/executions/cost.py",)),
     "definition": Area(95, (DEFINITION,)),
     "claims": Area(
@@ -45,7 +45,7 @@ AREAS = {
         90,
         tuple(
             f"darkroom_ops/{name}*.py"
-            for name in ("", "audit/", "cli/", "doctor/", "executions/", "overview/", "present/")
+            for name in ("", "cli/", "doctor/", "executions/", "overview/", "present/")
         ),
     ),
     "console": Area(90, ("darkroom_ops/console/**/*.py",)),

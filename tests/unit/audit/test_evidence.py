@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import itertools
 import json
 from collections.abc import Iterator
@@ -10,11 +11,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.stub import Stubber
 from darkroom.contract.record import ImageRecord
 
-from darkroom_ops.audit.evidence import StackEvidence, Upload
+from darkroom_ops.audit.evidence import StackEvidence, Upload, mailbox
+from darkroom_ops.deployment import MESSAGES
 from tests.support.aws import client, empty_account
 
 TABLE = "images"
@@ -89,13 +91,14 @@ def test_uploads_are_the_newest_versions_and_no_folders(at: Any, evidence: Stack
     newest, other = put(at, "uploads/a.jpg", b"newer"), put(at, "uploads/b.jpg")
     put(at, "uploads/folder/", b"")
     odd = put(at, "uploads/no folder/", b"picture")
+    empty = put(at, "uploads/nothing.jpg", b"")
     put(at, "elsewhere/a.jpg")
     put(at, "uploads/deleted.jpg")
     at.s3.delete_object(Bucket=at.source_bucket_name, Key="uploads/deleted.jpg")
 
     found = list(evidence.uploads("uploads/"))
 
-    assert found == [newest, other, odd]
+    assert found == [newest, other, odd, empty]
     assert abs(found[0].modified - newest.modified).total_seconds() < 1
     assert found[0].version
 
@@ -222,6 +225,7 @@ def test_a_backup_is_looked_for_by_its_version(at: Any, evidence: StackEvidence)
     stored = evidence.backup(bucket, "a", first["VersionId"])
     assert stored is not None
     assert f'"{stored.etag}"' == first["ETag"]
+    assert stored.sha256 == ""
     at.s3.delete_object(Bucket=bucket, Key="a", VersionId=first["VersionId"])
     assert sizes(first["VersionId"], second["VersionId"]) == [None, 3]
     assert evidence.backup(bucket, "missing", "") is None
@@ -343,3 +347,53 @@ def test_the_command_names_the_image_and_the_stack(evidence: StackEvidence) -> N
 def test_an_object_is_removed_where_the_stack_is(at: SimpleNamespace) -> None:
     at.aws = lambda *words: f"aws {' '.join(words)} there"
     assert StackEvidence(at).removal("outputs", "a.jpg") == "aws s3 rm s3://outputs/a.jpg there"  # type: ignore[arg-type]
+
+
+# ---------------------------------------------------------------------------- messages
+
+
+def counted(at: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, *answers: object) -> Any:
+    """Return the mailbox of an engine that says one after the other of its messages."""
+    said = iter(answers)
+
+    def get_object(**asked: str) -> dict[str, io.BytesIO]:
+        assert asked == {"Bucket": MESSAGES[0], "Key": MESSAGES[1]}
+        answer = next(said)
+        if isinstance(answer, Exception):
+            raise answer
+        return {"Body": io.BytesIO(str(answer).encode())}
+
+    at.endpoint = "http://127.0.0.1:1"
+    monkeypatch.setattr(at.s3, "get_object", get_object)
+    return mailbox(at)  # type: ignore[arg-type]
+
+
+def test_an_engine_is_asked_anew_for_its_messages(
+    at: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = counted(at, monkeypatch, '{"arn:1": 1}', '{"arn:1": 2}', '{"arn:1": 2, "arn:2": 1}')
+    assert ask() == {"arn:1": 2}
+    assert ask() == {"arn:1": 2, "arn:2": 1}
+
+
+def test_aws_is_not_asked_for_messages(
+    at: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(type(at.s3), "get_object")
+    assert mailbox(at) is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ClientError({"Error": {"Code": "NoSuchBucket"}}, "GetObject"),
+        EndpointConnectionError(endpoint_url="http://127.0.0.1:1"),
+        "<html>",
+        "[1]",
+    ],
+    ids=["no bucket", "no answer", "no JSON", "no counts"],
+)
+def test_another_emulator_tells_of_no_messages(
+    at: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, answer: object
+) -> None:
+    assert counted(at, monkeypatch, answer) is None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import json
 from types import SimpleNamespace
 from typing import Any
@@ -144,30 +143,6 @@ def test_nothing_measured_is_a_dash(said: Any) -> None:
     none = Window(SPANS[0], 0, 0, 0, None, None, None, ())
 
     assert said(windows=(none,))[1] == "Last hour 0 0 0 - - -"
-
-
-def test_an_audit_is_remembered_for_its_stack(
-    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from types import SimpleNamespace
-
-    from darkroom_ops.audit.last import keep, last
-
-    monkeypatch.setenv("DARKROOM_HOME", str(tmp_path / "home"))
-    mine, other = (SimpleNamespace(stack_id=name) for name in ("mine", "other"))
-    assert last(mine) is None  # type: ignore[arg-type]
-
-    keep(mine, 5, {"lost": 1})  # type: ignore[arg-type]
-
-    found = last(mine)  # type: ignore[arg-type]
-    assert found is not None
-    assert (found.images, found.findings) == (5, {"lost": 1})
-    age = datetime.datetime.now(datetime.UTC) - datetime.datetime.fromisoformat(found.at)
-    assert age < datetime.timedelta(minutes=5)
-    assert last(other) is None  # type: ignore[arg-type]
-    for path in (tmp_path / "home/audits").iterdir():
-        path.write_text("{")  # cut short
-    assert last(mine) is None  # type: ignore[arg-type]
 
 
 def test_a_narrow_screen_breaks_lines_between_words_and_never_a_command() -> None:
