@@ -11,7 +11,7 @@ from darkroom_ops.engine.permissions import Call
 from darkroom_ops.executions import cost
 from darkroom_ops.executions.watch import fetch
 from tests.support.images import photo, truncated
-from tests.support.pipeline import Pipeline
+from tests.support.pipeline import Pipeline, until
 
 LINES = {
     ("s3", "PutObject"): "S3 writes",
@@ -44,6 +44,7 @@ def test_each_line_is_what_was_called(
         return check(call)
 
     pipeline.settle()  # what others left under way is not counted
+    until(lambda: pipeline.engine.functions.idle() or None)
     monkeypatch.setattr(authorizer, "check", counted)
     run = pipeline.upload(picture())
     pipeline.settle()

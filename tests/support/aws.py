@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -14,6 +15,8 @@ from moto import mock_aws
 from moto.core import models
 from moto.core.base_backend import BackendDict
 from moto.s3.models import s3_backends
+
+LEFT_SECONDS = 10
 
 
 @cache
@@ -50,6 +53,7 @@ def engine_aside() -> Iterator[None]:
     hooks: Any = sys.modules.get("darkroom_ops.engine.moto.hooks")
     services = hooks and hooks.hook.running
     if services:
+        _finish(services)
         hooks.uninstall()
     others = [(service, dict(service)) for service in BackendDict._instances]
     buckets = dict(s3_backends.bucket_accounts)  # clearing the backends leaves them
@@ -64,6 +68,18 @@ def engine_aside() -> Iterator[None]:
             BackendDict._instances.append(service)
         if services:
             hooks.install(services)
+
+
+def _finish(services: Any) -> None:
+    """Wait for what tests of the engine left under way: it would write its log without the hooks.
+
+    A function may run on for as long as it may, which this does not wait for.
+    """
+    deadline = time.monotonic() + LEFT_SECONDS
+    while not (services.router.idle() and services.functions.idle()):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.01)
 
 
 def _forget() -> None:

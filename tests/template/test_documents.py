@@ -63,8 +63,7 @@ def options(command: Any) -> set[str]:
 def check(command: str) -> Any:
     """Parse a `darkroom` command as it would be, and return what it is a command of."""
     words = shlex.split(command.partition("|")[0])[1:]
-    found = whole_command()
-    context = None
+    found = whole = whole_command()
     while words and hasattr(found, "commands"):
         if words[0].startswith("-"):
             assert words[0] in options(found)
@@ -73,8 +72,9 @@ def check(command: str) -> Any:
         assert name in found.commands, f"no command {name!r}: {command}"
         found = found.commands[name]
     if words:
-        context = found.make_context(command, words)
-        context.close()
+        # A command keeps the help option of the first context that it is read in, for all tests.
+        parent = whole.context_class(whole, info_name="darkroom", **whole.context_settings)
+        found.make_context(command, words, parent=parent).close()
     return found
 
 

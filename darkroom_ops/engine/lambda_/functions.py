@@ -116,6 +116,11 @@ class Functions:
             alive = [*self._busy, *self._idle]
         return {each.process.pid: each.function for each in alive}
 
+    def idle(self) -> bool:
+        """Return whether no function runs: one that nobody waits for any more may."""
+        with self._lock:
+            return not self._busy
+
     def invoke(self, name: str, event: Any) -> Invocation:
         """Invoke a function and wait for it; where its process ends is an error, as in Lambda."""
         spec = self.spec(name)

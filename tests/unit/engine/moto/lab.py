@@ -50,6 +50,9 @@ class Router:
     def send(self, rule: Any, event: Json) -> None:
         self.sent.append((rule, event))
 
+    def idle(self) -> bool:
+        return True
+
     def invoke(self, function: str, body: str) -> None:
         self.invoked.append((function, body))
 
@@ -73,7 +76,7 @@ class Lab:
     def __init__(self) -> None:
         self.router, self.faults, self.inbox = Router(), Faults(), Inbox()
         self.retries = RetryWaits(skip=True)
-        self.functions: Any = SimpleNamespace()
+        self.functions: Any = SimpleNamespace(idle=lambda: True)
         self.polled: list[Any] = []
         self.calls: list[Call] = []
         self.backend = StepFunctionsParserBackend(REGION, ACCOUNT)
