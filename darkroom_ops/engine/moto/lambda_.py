@@ -10,6 +10,7 @@ from typing import Any
 
 from moto.awslambda.exceptions import LambdaClientError
 from moto.awslambda.models import LambdaBackend, LambdaFunction, LayerVersion, lambda_backends
+from moto.awslambda.responses import LambdaResponse
 from moto.core.exceptions import JsonRESTError
 from moto.core.utils import unix_time_millis, utcnow
 from moto.sqs.models import sqs_backends
@@ -79,6 +80,18 @@ def invoke_as_asked(self: Any, body: Any, request_headers: Any, response_headers
         response_headers["x-amz-function-error"] = FUNCTION_ERROR
     response_headers["x-amz-log-result"] = base64.b64encode(log.encode()).decode()
     return payload.encode()
+
+
+@hook(
+    LambdaResponse,
+    "invoke",
+    "Moto looks for an invocation's qualifier by another name: any would do.",
+    report="Invoke runs a version that is not there",
+)
+def invoke_version(self: Any) -> Any:
+    if "Qualifier" in self.querystring:
+        self.querystring["qualifier"] = self.querystring["Qualifier"]
+    return invoke_version.original(self)
 
 
 @dataclass(frozen=True)

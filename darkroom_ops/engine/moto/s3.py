@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from moto.core.responses import ActionResult
 from moto.s3 import notifications
-from moto.s3.exceptions import NoSuchUpload, S3ClientError
-from moto.s3.models import MultipartDict
+from moto.s3.exceptions import InvalidContinuationToken, NoSuchUpload, S3ClientError
+from moto.s3.models import MultipartDict, S3Backend
 from moto.s3.responses import S3Response
 
 from darkroom_ops.engine import eventbridge
@@ -80,6 +80,18 @@ def key_name(self: Any) -> str:
     if len(key.encode(errors="surrogatepass")) > LONGEST_KEY:
         raise S3ClientError("KeyTooLongError", "Your key is too long")
     return key
+
+
+@hook(
+    S3Backend,
+    "list_objects_v2",
+    "Moto fails at a token that it has not given.",
+    report="A wrong continuation token is no error of the client",
+)
+def list_objects(self: Any, *args: Any, continuation_token: str | None, **given: Any) -> Any:
+    if continuation_token and continuation_token not in self._pagination_tokens:
+        raise InvalidContinuationToken
+    return list_objects.original(self, *args, continuation_token=continuation_token, **given)
 
 
 names_bucket = hook(

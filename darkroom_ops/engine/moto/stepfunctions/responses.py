@@ -43,6 +43,20 @@ class ExecutionNotRedrivable(AWSError):  # type: ignore[misc]
 
 
 @hook(
+    AWSError,
+    "__init__",
+    "Moto's interpreter names its errors where no answer looks: clients are told no code.",
+    report="A definition at fault is refused without an error code",
+)
+def named_error(
+    self: Any, message: str = "", exception_type: str | None = None, status: int | None = None
+) -> None:
+    name = type(self).code  # of others, it is HTTP's status
+    named = name if isinstance(name, str) else None
+    named_error.original(self, message, exception_type or self.TYPE or named, status)
+
+
+@hook(
     StepFunctionResponse,
     "describe_execution",
     "Moto leaves out when an execution timed out, and all about redrives.",

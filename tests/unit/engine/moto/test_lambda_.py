@@ -24,7 +24,7 @@ from moto.stepfunctions.parser.asl.utils import boto_client
 from darkroom_ops.engine.moto import lambda_
 from darkroom_ops.engine.permissions import MACHINE, Call
 from tests.support.aws import client, empty_account
-from tests.unit.engine.moto.lab import ACCOUNT, REGION, Lab
+from tests.unit.engine.moto.lab import ACCOUNT, REGION, Lab, hooked
 from tests.unit.engine.moto.probes import probe
 
 
@@ -197,6 +197,44 @@ def test_plain_moto_runs_what_is_only_asked_for() -> bool:
     function = Asked()
     LambdaFunction.invoke(function, "{}", {"x-amz-invocation-type": "DryRun"}, {})  # type: ignore[arg-type]
     return bool(function.events)
+
+
+def invoked(qualifier: str) -> Any:
+    """Return what is answered to an invocation of a version of a function."""
+    client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps(TRUST))
+    client("cloudformation").create_stack(
+        StackName="s", TemplateBody=json.dumps({"Resources": {"F": STACK["Resources"]["Plain"]}})
+    )
+    try:
+        return client("lambda").invoke(
+            FunctionName="plain", Qualifier=qualifier, InvocationType="DryRun"
+        )
+    except ClientError as refused:
+        return refused.response
+
+
+@pytest.mark.parametrize(
+    ("qualifier", "status", "code"),
+    [
+        ("$LATEST", 204, None),
+        ("7", 404, "ResourceNotFoundException"),
+        ("live", 404, "ResourceNotFoundException"),
+    ],
+)
+def test_a_version_is_invoked_that_is_there(
+    lab: Lab, qualifier: str, status: int, code: str | None
+) -> None:
+    """Lambda API reference, Invoke: Qualifier, and errors."""
+    with hooked(lab):
+        answer = invoked(qualifier)
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == status
+    assert answer.get("Error", {}).get("Code") == code
+
+
+@probe(lambda_.invoke_version)
+def test_plain_moto_invokes_any_version() -> bool:
+    with patch.object(LambdaFunction, "invoke", lambda *_: b""):
+        return "Error" not in invoked("7")
 
 
 @probe(lambda_.invoke)

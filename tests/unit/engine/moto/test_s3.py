@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 from moto.core.responses import ActionResult
 from moto.s3.exceptions import NoSuchUpload, S3ClientError
-from moto.s3.models import MultipartDict
+from moto.s3.models import MultipartDict, S3Backend
 from moto.s3.responses import S3Response
 
 from darkroom_ops.engine import eventbridge
@@ -145,6 +145,33 @@ def test_a_key_has_1024_bytes_at_most(lab: Lab, key: str) -> None:
 @probe(s3.key_name)
 def test_plain_moto_takes_any_key() -> bool:
     return len(keyed("a" * 1025)) == 1025
+
+
+def listed(token: str | None = None) -> Any:
+    """Return the second page of a bucket's folders, by its token or another one."""
+    backend = S3Backend("us-east-1", ACCOUNT)
+    bucket = SimpleNamespace(keys=dict.fromkeys(("a/1", "b/2")))
+    asked = {"bucket": bucket, "prefix": None, "delimiter": "/", "start_after": None, "max_keys": 1}
+    _, _, given = backend.list_objects_v2(**asked, continuation_token=None)
+    return backend.list_objects_v2(**asked, continuation_token=token or given)[0]
+
+
+def test_a_list_goes_on_with_its_own_tokens_alone(lab: Lab) -> None:
+    """No reference has the error; it is in threads of aws/aws-sdk-js-v3 and versity/versitygw."""
+    assert listed() == ["b/"]
+    with pytest.raises(S3ClientError) as refused:
+        listed("no token")
+    assert (refused.value.code, refused.value.message) == (
+        "InvalidArgument",
+        "The continuation token provided is incorrect",
+    )
+
+
+@probe(s3.list_objects)
+def test_plain_moto_fails_at_a_wrong_token() -> bool:
+    with pytest.raises(TypeError):
+        listed("no token")
+    return True
 
 
 class _Listing:

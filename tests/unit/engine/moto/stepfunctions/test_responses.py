@@ -8,13 +8,53 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from moto.stepfunctions.exceptions import InvalidArn, ValidationException
 from moto.stepfunctions.responses import StepFunctionResponse
 
 from darkroom_ops.engine.moto.stepfunctions import responses
 from tests.support.aws import client
-from tests.unit.engine.moto.lab import PASS, ROLE, Held, Json, Lab, chain, task
+from tests.unit.engine.moto.lab import PASS, ROLE, Held, Json, Lab, chain, hooked, task
 from tests.unit.engine.moto.probes import machine_with, probe, run, stopped
+
+# ---------------------------------------------------------------------------- errors
+
+
+def refused(**change: str) -> tuple[Json, str]:
+    """Return how a change of a state machine is refused, and the definition after it."""
+    stepfunctions = client("stepfunctions")
+    machine = stepfunctions.create_state_machine(
+        name="refused", definition=json.dumps(chain(A=PASS)), roleArn=ROLE
+    )["stateMachineArn"]
+    with pytest.raises(ClientError) as raised:
+        stepfunctions.update_state_machine(stateMachineArn=machine, **change)
+    after = stepfunctions.describe_state_machine(stateMachineArn=machine)["definition"]
+    answer: Any = raised.value.response
+    return answer, after
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"definition": "no JSON"}, "InvalidDefinition"),
+        ({"definition": '{"StartAt": "A", "States": {}}'}, "InvalidDefinition"),
+        ({}, "MissingRequiredParameter"),
+    ],
+)
+def test_a_change_at_fault_is_refused_and_changes_nothing(
+    lab: Lab, change: dict[str, str], code: str
+) -> None:
+    """Step Functions API reference, UpdateStateMachine: errors."""
+    with hooked(lab):
+        answer, after = refused(**change)
+    assert (answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]) == (code, 400)
+    assert after == json.dumps(chain(A=PASS))
+
+
+@probe(responses.named_error)
+def test_plain_moto_names_no_error_of_its_interpreter() -> bool:
+    return refused(definition="no JSON")[0]["Error"]["Code"] == ""
+
 
 # ---------------------------------------------------------------------------- descriptions
 
