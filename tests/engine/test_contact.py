@@ -108,7 +108,11 @@ def plain(definition: Any) -> Any:
     return re.sub(r"\\n|\s", "", json.dumps(definition, sort_keys=True))
 
 
-@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, id=path.stem) for path in RECORDED]
+    or [pytest.param(Path(), marks=pytest.mark.skip("nobody has recorded AWS in tests/recorded"))],
+)
 def test_the_engine_does_as_was_recorded(path: Path, contact: tuple[str, str]) -> None:
     assert compared(json.loads(path.read_text()), contact) == {}
 

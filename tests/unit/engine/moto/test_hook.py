@@ -9,6 +9,7 @@ import pytest
 from moto.stepfunctions.responses import StepFunctionResponse
 
 from darkroom_ops.engine.moto import hook, hooks
+from tests.support.aws import engine_aside
 from tests.unit.engine import moto as package
 from tests.unit.engine.moto.lab import Lab
 from tests.unit.engine.moto.probes import PROBED
@@ -26,18 +27,19 @@ def test_every_hook_has_a_reason() -> None:
 
 
 def test_hooks_are_put_in_place_and_taken_out() -> None:
-    if hook.running is not None:
-        pytest.skip("an engine of other tests needs them")
-    before = [vars(each.owner).get(each.attribute) for each in hook.HOOKS]
-    hooks.install(Lab().services)
-    try:
-        with pytest.raises(RuntimeError, match=r"already runs in this process: close it first\.$"):
-            hooks.install(Lab().services)
-        for each in hook.HOOKS:
-            assert vars(each.owner)[each.attribute] is each.replacement, each.name
-    finally:
-        hooks.uninstall()
-    assert [vars(each.owner).get(each.attribute) for each in hook.HOOKS] == before
-    assert not hasattr(StepFunctionResponse, "redrive_execution")
-    with pytest.raises(RuntimeError, match=r"^The engine is closed\.$"):
-        hook.services()
+    with engine_aside():
+        before = [vars(each.owner).get(each.attribute) for each in hook.HOOKS]
+        hooks.install(Lab().services)
+        try:
+            with pytest.raises(
+                RuntimeError, match=r"already runs in this process: close it first\.$"
+            ):
+                hooks.install(Lab().services)
+            for each in hook.HOOKS:
+                assert vars(each.owner)[each.attribute] is each.replacement, each.name
+        finally:
+            hooks.uninstall()
+        assert [vars(each.owner).get(each.attribute) for each in hook.HOOKS] == before
+        assert not hasattr(StepFunctionResponse, "redrive_execution")
+        with pytest.raises(RuntimeError, match=r"^The engine is closed\.$"):
+            hook.services()
