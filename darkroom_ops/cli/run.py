@@ -92,6 +92,7 @@ def run(
     from darkroom.contract.requests import parse_request
 
     from darkroom_ops.cli import progress
+    from darkroom_ops.executions.client import Executions
 
     asked = inputs.fields_of(fields, preset, watermark)
     if "source" in asked:
@@ -103,6 +104,7 @@ def run(
     deployment = target.deployment()
     plan = _plan(image, key, version_id, asked, deployment)
     parse_request(plan.request())
+    Executions(deployment).require_list()  # before anything is uploaded: it is followed by it
     screen = target.screen()
     return progress.follow_to_end(deployment, _start(deployment, plan, screen), screen)
 

@@ -26,6 +26,7 @@ from darkroom_ops.present.failures import WrongUse
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from darkroom_ops.deployment import Deployment
     from darkroom_ops.engine.engine import Engine
     from darkroom_ops.engine.inbox import Message
     from darkroom_ops.executions.model import Execution
@@ -161,8 +162,7 @@ class _Watch(threading.Thread):
 
         deployment = self._engine.deployment
         machine = deployment.state_machine_arn
-        described = deployment.stepfunctions.describe_state_machine(stateMachineArn=machine)
-        listed = described["type"] != "EXPRESS"
+        listed = not _is_express(deployment)
         watcher = Watcher(deployment.stepfunctions, machine, self._engine.kept.executions)
         delivered = self._engine.kept.messages
         while not self._stop_event.wait(POLL_SECONDS):
@@ -307,11 +307,15 @@ class _Screen:
             words = (f"{name}={shlex.quote(value)}" for name, value in exports.items())
             self._say("  export " + " ".join(words))
         self._say()
-        for example in (
-            f"aws s3 cp samples/rocket.jpg {prefix}",
-            f"aws stepfunctions list-executions --state-machine-arn {outputs['StateMachineArn']}",
+        machine = outputs["StateMachineArn"]
+        followed = (
+            f"aws stepfunctions list-executions --state-machine-arn {machine}",
             "darkroom run samples/rocket.jpg",
-        ):
+        )
+        examples = [f"aws s3 cp samples/rocket.jpg {prefix}"]
+        if not _is_express(engine.deployment):
+            examples += followed
+        for example in examples:
             self._say(f"  {example}")
         self._say(
             "\nAn AWS CLI before 2.13, or 1.29, asks AWS itself: give it "
@@ -332,6 +336,14 @@ class _Screen:
             self._say(f"\nKept from before: {len(engine.kept.executions)} executions.")
         for resource, count in sorted(engine.kept.unplaced.items()):
             self._say(f"\nKept, but the template has no place for it: {count} of {resource}.")
+
+
+def _is_express(deployment: Deployment) -> bool:
+    """Return whether the stack's executions are in no list."""
+    described = deployment.stepfunctions.describe_state_machine(
+        stateMachineArn=deployment.state_machine_arn
+    )
+    return described["type"] == "EXPRESS"
 
 
 def _source(execution: Execution) -> str | None:

@@ -471,7 +471,12 @@ class Executions:
             )
         return fitting[0].arn
 
+    def require_list(self) -> None:
+        """Have AWS say so where it keeps no list of the stack's executions: Express has none."""
+        next(listed(self._client, self._deployment.state_machine_arn, 1), None)
+
     def _unknown(self, name: str) -> NoSuchExecution:
+        self.require_list()
         where = self._deployment.endpoint or f"AWS, region {self._deployment.region}"
         return NoSuchExecution(
             f"Expected an execution of the stack {self._deployment.stack!r} ({where}), but it has "

@@ -96,8 +96,9 @@ def explain(error: Exception) -> str | None:
     if _name(error) == "StateMachineTypeNotSupported":
         return (
             "This stack runs Express workflows, which keep neither a list of executions nor their "
-            "history. Look at the state machine's log group, or deploy the stack with "
-            "WorkflowType=STANDARD."
+            "history: none can be followed, shown, run again or stopped. Upload images with `aws "
+            "s3 cp`; `darkroom doctor`, `dlq` and `presets` work, and the state machine's log "
+            "group has each step. For all commands, deploy the stack with WorkflowType=STANDARD."
         )
     advice: dict[type[Exception], str] = {
         NoConnection: "{} Is the engine still running? Start it with `darkroom up`, or name "

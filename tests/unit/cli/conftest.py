@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.segment import Segment
 from rich.text import Text
@@ -57,6 +58,7 @@ class Executions:
         self.stopped: dict[str, str] = {}
         self.finished: dict[str, Any] = {}
         self.started: list[Any] = []
+        self.express = False
         self.deployment = SimpleNamespace(
             endpoint=None,
             stack="photos",
@@ -90,6 +92,10 @@ class Executions:
 
     def described(self, arn: str) -> Any:
         return self.whole[arn]
+
+    def require_list(self) -> None:
+        if self.express:
+            raise ClientError({"Error": {"Code": "StateMachineTypeNotSupported"}}, "ListExecutions")
 
     def typical_usd(self) -> float | None:
         return 0.25

@@ -1,4 +1,4 @@
-"""`darkroom run` when no execution comes of an upload."""
+"""`darkroom run` when no execution comes of an upload, or none could be followed."""
 
 from __future__ import annotations
 
@@ -36,3 +36,21 @@ def test_an_upload_that_starts_nothing_is_told_with_its_causes_and_the_way_on(
     assert "rule the-rule enabled?" in said
     assert "https://queue" in said
     assert "darkroom run 's3://photos/uploads/a b.jpg' --stack photos" in said
+
+
+def test_nothing_is_uploaded_or_started_where_no_execution_can_be_followed(
+    executions: Executions, tmp_path: Path
+) -> None:
+    """Express keeps no list: what works there is said instead."""
+    at = executions.deployment
+    at.source_prefix, at.source_bucket_name, at.s3 = "uploads/", "photos", None
+    executions.express = True
+    photo = tmp_path / "a.jpg"
+    photo.write_bytes(b"bytes")
+
+    for image in (str(photo), "s3://photos/uploads/a.jpg"):
+        code, text = darkroom("run", image, "--json")
+        said = json.loads(text)
+        assert (code, said["error"]) == (2, "StateMachineTypeNotSupported")
+        assert "Upload images with `aws s3 cp`" in said["message"]
+    assert executions.started == []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -39,3 +41,24 @@ def test_an_execution_is_told_in_one_line_that_no_terminal_obeys() -> None:
     assert said.count("\n") == 1
     assert said.count(SEEN) == 2
     assert said.isascii()
+
+
+@pytest.mark.parametrize("kind", ["STANDARD", "EXPRESS"])
+def test_only_what_works_is_suggested(kind: str) -> None:
+    """Of Express, there is no list, and nothing can be followed."""
+    deployment = SimpleNamespace(
+        outputs={"SourceBucketName": "photos", "SourcePrefix": "in/", "StateMachineArn": "arn:m"},
+        exports={"AWS_ENDPOINT_URL": "http://127.0.0.1:1"},
+        state_machine_arn="arn:m",
+        stepfunctions=SimpleNamespace(describe_state_machine=lambda **_: {"type": kind}),
+    )
+    shown = screen(200)
+    engine: Any = SimpleNamespace(deployment=deployment, endpoint="http://127.0.0.1:1")
+    _Screen(shown, usual=True)._examples(engine)
+    said = shown.export_text()
+    assert "aws s3 cp samples/rocket.jpg s3://photos/in/\n" in said
+    for each in (
+        "list-executions --state-machine-arn arn:m\n",
+        "darkroom run samples/rocket.jpg\n",
+    ):
+        assert (each in said) is (kind == "STANDARD")

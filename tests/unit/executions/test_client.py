@@ -355,6 +355,21 @@ def test_an_execution_that_there_is_not(executions: Executions) -> None:
         executions.get(f"{PREFIX}gone")
 
 
+def test_where_none_is_listed_none_is_missing(
+    executions: Executions, client: StepFunctions
+) -> None:
+    """Express has no list: looking into it would be no way on."""
+
+    def refused(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "StateMachineTypeNotSupported"}}, "ListExecutions")
+
+    client.list_executions = refused  # type: ignore[method-assign, assignment]
+
+    for arn in (f"{PREFIX}gone", executions.find("s3://bucket/uploads/a b.jpg")):
+        with pytest.raises(ClientError, match="StateMachineTypeNotSupported"):
+            executions.get(arn)
+
+
 def test_a_refusal_is_not_taken_for_a_missing_execution(
     executions: Executions, client: StepFunctions
 ) -> None:
