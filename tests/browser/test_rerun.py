@@ -306,7 +306,6 @@ def test_what_is_not_started_is_not_lost(editor: Any, ready: Run) -> None:
         lambda route: route.abort() if route.request.method == "POST" else route.continue_(),
     )
     put(editor, notify=False)
-    valid(editor)  # else that is said after the refusal, and in its place
     before = editor.locator("#input").input_value()
     editor.get_by_role("button", name="Start").click()
     expect(editor.locator("[data-verdict]")).to_contain_text("The console does not answer.")
@@ -321,6 +320,31 @@ def test_what_is_not_started_is_not_lost(editor: Any, ready: Run) -> None:
     kept = editor.evaluate("Object.keys(JSON.parse(localStorage.getItem('drafts')))")
     assert len(kept) == 10  # the oldest made room
     assert {f"other-{n}" for n in range(1, 10)} < set(kept)
+
+
+def test_a_check_does_not_write_over_a_start_that_was_refused(editor: Any) -> None:
+    """It was asked before, and is answered after."""
+    held: list[Any] = []
+    editor.route("**/check", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks it
+    put(editor, notify=False)
+    while not held:
+        editor.wait_for_timeout(20)
+    refused = json.dumps({"message": "Refused for a reason."})
+    editor.route(
+        "**/rerun",
+        lambda route: (
+            route.fulfill(status=400, body=refused, content_type="application/json")
+            if route.request.method == "POST"
+            else route.continue_()
+        ),
+    )
+    editor.get_by_role("button", name="Start").click()
+    expect(editor.locator("[data-verdict]")).to_have_text("Refused for a reason.")
+    with editor.expect_response("**/check") as answered:
+        held[0].continue_()
+    answered.value.finished()
+    editor.evaluate("new Promise((done) => setTimeout(done))")
+    expect(editor.locator("[data-verdict]")).to_have_text("Refused for a reason.")
 
 
 def test_the_form_fits_a_phone(phone: Any, ready: Run) -> None:

@@ -26,22 +26,28 @@ function silent() {
 }
 
 let timer;
+let turn = 0; // a check says nothing once the input has changed or is started
 
 async function check() {
-  const asked = input.value;
+  const mine = turn;
   try {
-    const answer = await fetch("/check", { method: "POST", body: asked });
+    const answer = await fetch("/check", { method: "POST", body: input.value });
     const { message, command } = await answer.json();
-    if (asked !== input.value) return; // it has changed meanwhile
+    if (mine !== turn) return;
     judge(message);
     if (command) $("[data-command]").textContent = command;
   } catch {
-    silent();
+    if (mine === turn) silent();
   }
 }
 
-input.addEventListener("input", () => {
+function uncheck() {
   clearTimeout(timer);
+  turn += 1;
+}
+
+input.addEventListener("input", () => {
+  uncheck();
   timer = setTimeout(check, CHECK_AFTER);
 });
 
@@ -58,6 +64,7 @@ editor.addEventListener("submit", async (event) => {
   event.preventDefault();
   if (starting) return;
   starting = true;
+  uncheck();
   try {
     const answer = await fetch(editor.action, {
       method: "POST",
