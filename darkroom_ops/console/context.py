@@ -258,7 +258,7 @@ def clock(time: datetime.datetime) -> str:
 
 def pretty(data: Any) -> str:
     """Return JSON-like data, or text that may be JSON, for reading: JSON inside of it unpacked."""
-    unpacked = _unpacked(data)
+    unpacked = data if words.deep(data) else _unpacked(data)
     return words.lines(unpacked) if isinstance(unpacked, str) else words.pretty(unpacked)
 
 

@@ -6,6 +6,7 @@ import datetime
 import json
 import math
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from darkroom.contract.text import escaped, plain, size
@@ -18,6 +19,7 @@ __all__ = [
     "broken",
     "change",
     "count",
+    "deep",
     "dollars",
     "duration",
     "hanging",
@@ -148,9 +150,29 @@ def wrapped(text: str, width: int) -> str:
     return "\n".join(found)
 
 
+DEEPEST = 32
+"""Levels of data that are indented: at 3,000, which AWS takes, an input has 18 MB of spaces."""
+
+
+def deep(data: Any) -> bool:
+    """Return whether data is nested more than :data:`DEEPEST` levels."""
+    level = [data]
+    for _ in range(DEEPEST):
+        level = [
+            each
+            for every in level
+            if isinstance(every, Mapping | list)
+            for each in (every.values() if isinstance(every, Mapping) else every)
+        ]
+    return any(isinstance(each, Mapping | list) for each in level)
+
+
 def pretty(data: Any) -> str:
-    """Return JSON-like data for reading: JSON that says the same, with what is unseen escaped."""
-    text = json.dumps(data, indent=2, ensure_ascii=False)
+    """Return JSON-like data for reading: JSON that says the same, with what is unseen escaped.
+
+    What is nested too deep for that is in one line.
+    """
+    text = json.dumps(data, indent=None if deep(data) else 2, ensure_ascii=False)
     return "\n".join(escaped(line, lambda c: json.dumps(c)[1:-1]) for line in text.split("\n"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -282,6 +283,8 @@ def test_templates_know_the_engine_the_time_and_what_they_were_not_given(
         ('"quoted"', '"quoted"'),
         ({"n": "1.0"}, '{\n  "n": "1.0"\n}'),
         ("[" * 100_000, "[" * 100_000),
+        ("[" * 500 + "]" * 500, "[" * 500 + "]" * 500),
+        (json.loads("[" * 500 + "]" * 500), "[" * 500 + "]" * 500),
     ],
 )
 def test_json_inside_of_json_is_unpacked_for_reading(data: Any, text: str) -> None:

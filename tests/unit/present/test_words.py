@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from typing import Any
 
 import pytest
 
@@ -115,6 +116,21 @@ def test_json_for_reading_says_the_same_and_deceives_nobody() -> None:
     assert text == (
         '{\n  "key": "é\\u202e\\u007f\\udb40\\udc01\\n\\ud800",\n  "n": [\n    1,\n    null\n  ]\n}'
     ).replace("\\u007f", words.pretty("\x7f")[1:-1])
+
+
+def nested(levels: int) -> Any:
+    data: Any = 1
+    for level in range(levels):
+        data = [data] if level % 2 else {"a": data}
+    return data
+
+
+def test_only_so_deep_json_is_indented() -> None:
+    """The spaces would be many times the data."""
+    assert words.pretty(nested(words.DEEPEST)).count("\n") == 2 * words.DEEPEST
+    deeper = nested(words.DEEPEST + 1)
+    text = words.pretty(deeper)
+    assert ("\n" in text, json.loads(text)) == (False, deeper)
 
 
 def test_lines_stay_lines() -> None:
