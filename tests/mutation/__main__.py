@@ -182,7 +182,7 @@ class _Bench:
         left = dict.fromkeys(mutants, False)
         for stage in self._stages:
             tasks = (stage.task(each) for each in list(left))
-            judged = children.run(tasks, judging.judge, self._jobs)
+            judged = children.run(tasks, judging.judge, self._jobs, children.JUDGING_SECONDS)
             for done, (child, status) in enumerate(judged, 1):
                 if sys.stderr.isatty():
                     print(f"\r{area}: {done} of {len(mutants)}", end="\r", file=sys.stderr)

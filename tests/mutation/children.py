@@ -1,7 +1,8 @@
 """Work in forked children: each starts with the libraries loaded and nothing of the product.
 
 A child judges one mutant, or measures one file of tests. Limits count a child's own CPU time and
-not the clock, so that a busy machine changes no verdict.
+not the clock, so that a busy machine changes no verdict. Only what would never end otherwise, such
+as a page that streams for ever, is ended by the clock, far behind them.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ import psutil
 IDLE_SECONDS = 25.0
 """How long a child may do nothing at all before it counts as hung."""
 
+JUDGING_SECONDS = 600.0
+"""How long a mutant may be judged, whatever it does meanwhile."""
+
 MEMORY_BYTES = 8 << 30
 
 
@@ -39,6 +43,7 @@ class Child:
     pid: int
     folder: Path
     cpu: float = 0.0
+    started: float = field(default_factory=time.monotonic)
     busy: float = field(default_factory=time.monotonic)
 
     @property
@@ -65,9 +70,15 @@ def load(libraries: Iterable[str]) -> None:
 
 
 def run(
-    jobs: Iterable[Any], work: Callable[[Any, Path], Any], slots: int
+    jobs: Iterable[Any],
+    work: Callable[[Any, Path], Any],
+    slots: int,
+    seconds: float = float("inf"),
 ) -> Iterator[tuple[Child, int]]:
-    """Do every job in a child of its own, some side by side; yield each with its wait status."""
+    """Do every job in a child of its own, some side by side; yield each with its wait status.
+
+    A child that takes more seconds than that is ended, and so is one that hangs.
+    """
     waiting = iter(jobs)
     at_work: list[Child] = []
     more = True
@@ -86,7 +97,7 @@ def run(
                     _end_group(child)
                     yield child, status
                     shutil.rmtree(child.folder, ignore_errors=True)
-                elif _hangs(child):
+                elif _hangs(child) or time.monotonic() - child.started > seconds:
                     _end_group(child)
             time.sleep(0.01)
     finally:

@@ -104,6 +104,30 @@ def test_a_process_and_its_children_meet_the_mutant(tmp_path: Path) -> None:
     assert "mutant" not in (ROOT / "layers/darkroom/darkroom/contract/keys.py").read_text()
 
 
+NEVER_ENDS = """
+import os
+from tests.mutation import children
+
+def work(endless, folder):
+    while endless:
+        pass
+    return "done"
+
+for endless, seconds in ((True, 0.1), (False, children.JUDGING_SECONDS)):
+    for child, status in children.run([endless], work, 1, seconds):
+        print(child.answer, os.WIFEXITED(status))
+"""
+
+
+def test_what_never_ends_is_ended_by_the_clock() -> None:
+    """Without an answer and by a signal: so a mutant is killed."""
+    told = subprocess.run(
+        [sys.executable, "-c", NEVER_ENDS],
+        cwd=ROOT, capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    assert told.stdout.splitlines() == ["None False", "done True"]
+
+
 @pytest.fixture(scope="module")
 def of_definition() -> list[definition.Mutant]:
     return definition.Source().mutants()
