@@ -203,11 +203,12 @@ def _table(items: tuple[Listed, ...], screen: Console) -> Table:
         )
     columns = [f"Started {now:%Z}", "Execution", "Outcome", "Image", "Took", "Cost"]
     longest = [max(map(_cells, cells)) for cells in zip(columns, *rows, strict=True)]
-    # What says least goes first: ids are never cut, and keys only where nothing else is left.
+    # Long keys are shortened first; then what says least goes. Ids are never cut.
     kept = set(range(len(columns)))
     room = screen.width
+    needed = [*longest[:3], min(longest[3], NARROWEST), *longest[4:]]
     for least in DROPPED:
-        if sum(longest[i] + GAP for i in kept) - GAP > room:
+        if sum(needed[i] + GAP for i in kept) - GAP > room:
             kept.discard(least)
     others = sum(longest[i] + GAP for i in kept - {2, 3})
     key_room = min(longest[3], max(NARROWEST, room - others - longest[2] - GAP))

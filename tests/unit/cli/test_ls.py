@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import json
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -199,12 +200,12 @@ def table(width: int, *items: Listed) -> list[str]:
     ("width", "columns"),
     [
         (200, "Started UTC Execution Outcome Image Took Cost"),
-        (95, "Started UTC Execution Outcome Image Took Cost"),
-        (94, "Started UTC Execution Outcome Image Took"),
-        (85, "Started UTC Execution Outcome Image Took"),
-        (84, "Started UTC Execution Outcome Image"),
-        (78, "Started UTC Execution Outcome Image"),
-        (77, "Execution Outcome Image"),
+        (94, "Started UTC Execution Outcome Image Took Cost"),
+        (93, "Started UTC Execution Outcome Image Took"),
+        (84, "Started UTC Execution Outcome Image Took"),
+        (83, "Started UTC Execution Outcome Image"),
+        (77, "Started UTC Execution Outcome Image"),
+        (76, "Execution Outcome Image"),
         (60, "Execution Outcome Image"),
     ],
 )
@@ -213,7 +214,7 @@ def test_a_narrow_screen_does_without_cost_and_times(
 ) -> None:
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
-    key = "uploads/2026/spring/a.jpg"
+    key = "uploads/2026/spring1.jpg"
     one = listed("aaaaaaaa-1", "FAILED", status="FAILED", error="CorruptImage",
                  source=SourceObject("bucket", key))  # fmt: skip
 
@@ -246,6 +247,19 @@ def test_what_timed_out_or_was_stopped_is_told_from_what_failed(status: str, sai
     _, row = table(100, listed("aaaaaaaa-1", "FAILED", status=status))
 
     assert f"aaaaaaaa {said} uploads/" in row
+
+
+def test_one_long_key_is_shortened_and_drops_no_column() -> None:
+    key = f"uploads/{200 * 'x'}.jpg"
+    items = [listed(name, source=SourceObject("bucket", each))
+             for name, each in (("aaaaaaaa-1", key), ("bbbbbbbb-2", "a.jpg"))]  # fmt: skip
+
+    head, long, short = table(100, *items)
+
+    assert head == "Started UTC Execution Outcome Image Took Cost"
+    assert re.search(r" COMPLETE uploads/x+\.\.\.x+\.jpg 2\.0 s \$0\.00050$", long)
+    assert short.endswith(" COMPLETE a.jpg 2.0 s $0.00050")
+    assert table(60, *items)[0] == "Execution Outcome Image"
 
 
 def test_where_no_room_is_left_keys_are_shortened_and_ids_are_not() -> None:
