@@ -43,7 +43,6 @@ def audit(
         typer.Option(
             metavar="PREFIX",
             help="Check only keys that begin so. By default, all under the watched prefix.",
-            show_default=False,
         ),
     ] = None,
     settled: Annotated[
@@ -52,7 +51,6 @@ def audit(
             min=0,
             metavar="SECONDS",
             help="Uploads younger than this may still be on their way: 960 on AWS, 60 here.",
-            show_default=False,
         ),
     ] = None,
     executions: Annotated[
@@ -61,7 +59,6 @@ def audit(
             "--executions/--no-executions",
             metavar="",
             help="Read every execution too, for doubled runs. Slow on AWS: by default only here.",
-            show_default=False,
         ),
     ] = None,
 ) -> int:

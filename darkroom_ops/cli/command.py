@@ -40,8 +40,7 @@ def _value(parameter: Any, context: Any, value: Any) -> Any:
     if isinstance(value, str) and parameter.type_descriptor.annotation is str:
         return value
     if value == parameter.default and not parameter.required:
-        many = parameter.multiple or parameter.nargs == -1
-        return () if many and value is None else value
+        return value
     return type(parameter).process_value(parameter, context, value)
 
 
@@ -79,7 +78,7 @@ class Command(TyperCommand):
             super().format_help(ctx, formatter)
         finally:
             self.epilog = epilog
-        screen = Console(highlight=False, markup=False, soft_wrap=True)
+        screen = Console(highlight=False, soft_wrap=True)
         screen.print(f" {head}")
         for example in examples:
             for line in _typed(example, screen.width):

@@ -64,7 +64,7 @@ def cost(
     prefix: Prefix = None,
     limit: Annotated[
         int | None,
-        typer.Option(min=1, metavar="NUMBER", help="The newest ones only.", show_default=False),
+        typer.Option(min=1, metavar="NUMBER", help="The newest ones only."),
     ] = None,
 ) -> int:
     """Add up what executions cost on AWS: an image, and 1,000 images, by measured durations."""

@@ -58,7 +58,6 @@ def redrive(
         typer.Argument(
             metavar="[ID]...",
             help="Beginnings of the ids that `darkroom dlq list` shows. By default, all.",
-            show_default=False,
         ),
     ] = None,
 ) -> int:

@@ -66,7 +66,6 @@ def ls(
             help="RUNNING, COMPLETE, FAILED (every failure), TIMED_OUT, ABORTED, "
             "ALREADY_PROCESSED, SUPERSEDED or SUCCEEDED.",
             autocompletion=_statuses,
-            show_default=False,
         ),
     ] = None,
     since: Since = None,

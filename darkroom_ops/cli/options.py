@@ -27,7 +27,6 @@ ExecutionName = Annotated[
         help="An execution: its name or the beginning of it, its ARN, or its address in the "
         "console. An image stands for its newest execution.",
         autocompletion=_executions,
-        show_default=False,
     ),
 ]
 MaybeExecution = Annotated[str | None, ExecutionName.__metadata__[0]]
@@ -38,55 +37,45 @@ Presets = Annotated[
         metavar="NAME=WxH",
         help="Make this rendition, and only those given so. Pixels, either may be left out; more "
         "fields after commas: thumb=80x80,fit=cover.",
-        show_default=False,
     ),
 ]
 Watermark = Annotated[
     str | None,
-    typer.Option(
-        metavar="TEXT", help="A text on every rendition. Empty for none.", show_default=False
-    ),
+    typer.Option(metavar="TEXT", help="A text on every rendition. Empty for none."),
 ]
 Since = Annotated[
     str | None,
     typer.Option(
         metavar="WHEN",
         help="Only those started since then: 30m, 2h or 7d ago, or a date such as 2026-01-31.",
-        show_default=False,
     ),
 ]
 Prefix = Annotated[
     str | None,
-    typer.Option(
-        metavar="KEY", help="Only images whose key begins so: uploads/2026/.", show_default=False
-    ),
+    typer.Option(metavar="KEY", help="Only images whose key begins so: uploads/2026/."),
 ]
 Status = Annotated[
     str | None,
     typer.Option(
         metavar="STATUS", help="Only those of this outcome, as `darkroom ls` takes it.",
-        show_default=False,
     ),
 ]  # fmt: skip
 Error = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Only those that failed with this error.",
-                 show_default=False),
+    typer.Option(metavar="NAME", help="Only those that failed with this error."),
 ]  # fmt: skip
 Step = Annotated[
     str | None,
-    typer.Option(metavar="STATE", help="Only those that failed in this state.",
-                 show_default=False),
+    typer.Option(metavar="STATE", help="Only those that failed in this state."),
 ]  # fmt: skip
 Match = Annotated[
     str | None,
-    typer.Option(metavar="TEXT", help="Only those with this in key, error or id, in any case.",
-                 show_default=False),
+    typer.Option(metavar="TEXT", help="Only those with this in key, error or id, in any case."),
 ]  # fmt: skip
 From = Annotated[
     str | None,
     typer.Option("--from", metavar="FILE", help="Many: those that a file names, one on each line; "
-                 "- for standard input.", show_default=False),
+                 "- for standard input."),
 ]  # fmt: skip
 Yes = Annotated[bool, typer.Option("--yes", metavar="", help="Many: do not ask.")]
 DryRun = Annotated[
@@ -101,5 +90,4 @@ def port_option(usual: int) -> Any:
         max=65535,
         metavar="NUMBER",
         help=f"TCP port on 127.0.0.1. By default {usual}, or any free one.",
-        show_default=False,
     )

@@ -53,7 +53,6 @@ def rerun(
             "--notify/--no-notify",
             metavar="",
             help="Whether people hear of the success.",
-            show_default=False,
         ),
     ] = None,
     fields: Annotated[
@@ -63,7 +62,6 @@ def rerun(
             metavar="JSON|FILE",
             help="Fields to replace; with a source, the whole request. A file, or - for standard "
             "input.",
-            show_default=False,
         ),
     ] = None,
     newest: Annotated[

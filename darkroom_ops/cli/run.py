@@ -63,7 +63,6 @@ def run(
             metavar="JSON|FILE",
             help="What the run shall do otherwise: presets, watermark, pdf, notify. A file, or - "
             "for standard input.",
-            show_default=False,
         ),
     ] = None,
     preset: Presets = None,
@@ -73,7 +72,6 @@ def run(
         typer.Option(
             metavar="KEY",
             help="Object key to upload FILE to. By default its name, under the source prefix.",
-            show_default=False,
         ),
     ] = None,
     version_id: Annotated[
@@ -81,7 +79,6 @@ def run(
         typer.Option(
             metavar="ID",
             help="A version of the object. By default the newest.",
-            show_default=False,
         ),
     ] = None,
 ) -> int:

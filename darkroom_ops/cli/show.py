@@ -30,7 +30,6 @@ def show(
         typer.Option(
             metavar="NAME",
             help="A state's calls, input and output: Prepare, or 'Resize small'.",
-            show_default=False,
         ),
     ] = None,
     given: Annotated[

@@ -23,7 +23,6 @@ class Target:
         typer.Option(
             metavar="URL",
             help="Where AWS is: an engine or an emulator. By default, the engine that runs.",
-            show_default=False,
         ),
     ] = None
     stack: Annotated[
@@ -31,7 +30,6 @@ class Target:
         typer.Option(
             metavar="NAME",
             help="A deployed stack, on AWS unless --endpoint says otherwise.",
-            show_default=False,
         ),
     ] = None
     json: Annotated[

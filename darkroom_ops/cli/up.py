@@ -71,7 +71,6 @@ def up(
         typer.Option(
             metavar="NAME=VALUE",
             help="A parameter of the template, as for sam deploy. May be given several times.",
-            show_default=False,
         ),
     ] = None,
     data: Annotated[
@@ -79,7 +78,6 @@ def up(
         typer.Option(
             metavar="DIR",
             help="A folder that keeps objects, records and histories until the next start.",
-            show_default=False,
         ),
     ] = None,
 ) -> int:

@@ -30,7 +30,7 @@ def test_names_are_offered_and_what_is_wrong_fills_no_prompt(
     monkeypatch.setattr("darkroom_ops.cli.address.connect", connect)
     typed: Any = SimpleNamespace(params={"endpoint": "http://127.0.0.1:1", "stack": "photos"})
 
-    found = options._executions(typed, "ab")
+    found = options.ExecutionName.__metadata__[0].autocompletion(typed, "ab")
 
     assert found == ([] if fails else [("abcd-1", "RUNNING")])
     assert asked == [("http://127.0.0.1:1", "photos"), "ab"]
