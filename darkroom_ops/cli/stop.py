@@ -18,6 +18,7 @@ from darkroom_ops.cli.options import (
 from darkroom_ops.cli.target import Target
 from darkroom_ops.present import words
 from darkroom_ops.present.failures import WrongUse
+from darkroom_ops.present.outcomes import ending
 
 UNSAID = "An operator stopped it."
 """The reason of a stop for which nobody gave one."""
@@ -34,7 +35,7 @@ def stop(
     *,
     reason: Annotated[
         str | None,
-        typer.Option(metavar="TEXT", help="For the alert and the record.", show_default=False),
+        typer.Option(metavar="TEXT", help="For the alert and the record."),
     ] = None,
     chosen: Chosen,
     dry_run: DryRun = False,
@@ -44,22 +45,23 @@ def stop(
     from darkroom_ops.cli import address
     from darkroom_ops.executions.model import STOPPED
 
+    said = (reason or "").strip()
     if one_or_many(execution, chosen, "stop"):
-        if not (reason or "").strip() and not dry_run:
+        if not said and not dry_run:
             raise WrongUse(
                 "Expected --reason TEXT: people who are alerted of many stops at once ask why. "
                 "Nothing was done."
             )
-        return many(target, "stop", chosen, dry_run=dry_run, yes=yes, reason=reason or "")
+        return many(target, "stop", chosen, dry_run=dry_run, yes=yes, reason=said)
     assert execution is not None  # noqa: S101 - one_or_many has said so
     deployment = target.deployment()
     running = target.execution(deployment, execution)
     if running.ended:
-        outcome = (running.outcome or running.status).replace("_", " ")
+        outcome = ending(running).replace("_", " ")
         again = address.command(deployment, "show", running.name)
         raise WrongUse(f"This execution has ended already: {outcome}. See `{again}`.")
     deployment.stepfunctions.stop_execution(
-        executionArn=running.arn, error=STOPPED, cause=_why(reason, quiet=target.json)
+        executionArn=running.arn, error=STOPPED, cause=_why(said, quiet=target.json)
     )
     commands = {
         "resume": address.command(deployment, "redrive", running.name),
@@ -80,9 +82,8 @@ def stop(
     return 0
 
 
-def _why(reason: str | None, *, quiet: bool) -> str:
+def _why(said: str, *, quiet: bool) -> str:
     """Return why; a person at a terminal who did not say so is asked."""
-    said = (reason or "").strip()
     if not said and not quiet and people_read():
         said = typer.prompt("Why? (for the alert and the record)", default=UNSAID).strip()
     return said or UNSAID

@@ -207,7 +207,9 @@ def test_an_execution_that_succeeds(
 def test_an_execution_stopped_and_what_cannot_be_resumed(one: Any, shown: Shown) -> None:
     running = dataclasses.replace(recorded("complete"), status="RUNNING", stopped=None)
     one.whole = {"it": running, "nameless": dataclasses.replace(running, source=None)} | one.whole
-    shown("stop", "stop", "it", width=60)
+    one.deployment.endpoint = "http://[fe80::1]:4599"
+    shown("stop", "stop", "it", width=24)
+    one.deployment.endpoint = None
     shown("stop-nameless-json", "stop", "nameless", "--json")
     shown("stop-ended", "stop", "duplicate", "--json")
     one.whole["timed-out"] = dataclasses.replace(
@@ -461,7 +463,7 @@ def test_presets(executions: Any, shown: Shown, monkeypatch: pytest.MonkeyPatch)
     shown("presets-set", "presets", "set", new, width=40)
     shown("presets-set-json", "presets", "set", new, "--json")
     assert written == [["small"], ["small"]]
-    shown("presets-validate", "presets", "validate", DEPLOYED)
+    shown("presets-validate", "presets", "validate", DEPLOYED, width=60)
     shown("presets-validate-json", "presets", "validate", new, "--json")
     shown("presets-not-valid", "presets", "validate", '[{"name": "S"}]', "--json")
     text[0], changed[0] = '[{"name": "[red]", "width": 300}]', None  # type: ignore[assignment]

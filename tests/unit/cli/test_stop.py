@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -37,28 +38,40 @@ def test_a_running_execution_is_stopped_with_a_reason(executions: Any) -> None:
     }
 
 
-def test_what_has_ended_is_not_stopped(executions: Any) -> None:
-    executions.whole = {"it": recorded("duplicate")}
+@pytest.mark.parametrize(
+    ("status", "ended"), [("SUCCEEDED", "ALREADY PROCESSED"), ("TIMED_OUT", "TIMED OUT")]
+)
+def test_what_has_ended_is_not_stopped(executions: Any, status: str, ended: str) -> None:
+    executions.whole = {"it": dataclasses.replace(recorded("duplicate"), status=status)}
 
     code, text = darkroom("stop", "it", "--json")
 
     assert code == 2
-    assert "has ended already: ALREADY PROCESSED. See `darkroom show" in json.loads(text)["message"]
+    assert f"has ended already: {ended}. See `darkroom show" in json.loads(text)["message"]
     assert executions.stopped == {}
 
 
+@pytest.mark.parametrize(
+    ("words", "typed", "asked", "cause"),
+    [
+        ((), "wrong photo\n", True, "wrong photo"),
+        ((), "\n", True, "An operator stopped it."),
+        (("--reason", " wrong photo "), "another\n", False, "wrong photo"),
+        (("--json",), "wrong photo\n", False, "An operator stopped it."),  # a program reads it
+    ],
+)
 def test_a_person_who_gave_no_reason_is_asked_for_one(
-    executions: Any, monkeypatch: pytest.MonkeyPatch
+    executions: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    typed: str,
+    asked: bool,
+    cause: str,
 ) -> None:
     executions.whole = {"it": partly("complete", 9)}
     monkeypatch.setattr("darkroom_ops.cli.stop.people_read", lambda: True)
 
-    for typed, cause in (("wrong photo\n", "wrong photo"), ("\n", "An operator stopped it.")):
-        code, text = darkroom("stop", "it", typed=typed)
-        assert code == 0
-        assert "Why?" in text
-        assert executions.stopped["cause"] == cause
+    code, text = darkroom("stop", "it", *words, typed=typed)
 
-    code, text = darkroom("stop", "it", "--json", typed="wrong photo\n")  # a program reads it
-    assert (code, "Why?" in text) == (0, False)
-    assert executions.stopped["cause"] == "An operator stopped it."
+    assert (code, "Why?" in text) == (0, asked)
+    assert executions.stopped["cause"] == cause
