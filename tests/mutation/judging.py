@@ -102,8 +102,8 @@ class Judge:
         places = [(mutant.file, lines)]
         names: frozenset[str] = frozenset()
         if not inside:
-            names = mutant.source.statements.names(mutant.line)
-            places += self._uses(names)
+            uses, names = self._uses(mutant.source.statements.names(mutant.line))
+            places += uses
         tests = self._tests(mutant.file, places, names)
         if not inside and not tests:  # whoever imports it
             tests = {e.file: e.seconds for e in self._measured if e.imports(mutant.file)}
@@ -143,8 +143,11 @@ class Judge:
             for file in sorted(found, key=likely)
         }
 
-    def _uses(self, names: frozenset[str]) -> list[tuple[str, range]]:
-        """Return the statements in functions that use a name, also by way of other names."""
+    def _uses(self, names: frozenset[str]) -> tuple[list[tuple[str, range]], frozenset[str]]:
+        """Return the statements in functions that use a name, and those names.
+
+        Also by way of other names: of functions whose signatures have them, as options do.
+        """
         found: list[tuple[str, range]] = []
         seen: frozenset[str] = frozenset()
         for _ in range(3):
@@ -157,7 +160,7 @@ class Judge:
                     else:
                         bound.update(also)
             names = frozenset(bound)
-        return found
+        return found, seen | names
 
 
 def _quickest(tests: dict[str, float]) -> dict[str, float]:

@@ -22,6 +22,7 @@ from darkroom_ops.executions.client import KEPT_WHOLE, Executions, NoSuchExecuti
 from darkroom_ops.executions.cost import PRICES, Cost, Item, billed
 from darkroom_ops.executions.listed import Bill, Filter, Line, listed
 from darkroom_ops.executions.model import read
+from tests.unit.recorded import recording
 
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:pipeline"
 PREFIX = "arn:aws:states:eu-west-1:123456789012:execution:pipeline:"
@@ -274,8 +275,11 @@ def test_so_many_are_asked_for_at_once(
 def test_what_is_not_looked_at_is_not_asked_for(
     executions: Executions, client: StepFunctions
 ) -> None:
+    executions.recent(limit=0, costs=False)
+    assert client.asked == {"list": 1, "describe": 1}
+
     executions.recent(limit=3, costs=False)
-    assert client.asked == {"list": 1, "describe": 4}
+    assert client.asked == {"list": 2, "describe": 4}
 
     client.asked.clear()
     taken = list(itertools.islice(executions.each(costs=False), 25))
@@ -678,6 +682,23 @@ def test_failures_are_found_by_their_error_in_any_case(
     assert numbers(executions.recent(only=Filter(status="FAILED"))) == [3, 4]
 
 
+def test_the_state_that_failed_is_looked_for_in_what_is_known_in_short(
+    client: StepFunctions, executions: Executions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("darkroom_ops.executions.cost.estimate", lambda *_: None)
+    described, events = recording("corrupt")
+    client.executions[3] = execution(3, "FAILED") | {"error": described["error"]}
+    client.get_execution_history = (  # type: ignore[method-assign]
+        lambda *, executionArn, **_: iter(
+            [{"events": events if executionArn.endswith("00000003-0000") else []}]
+        )
+    )
+    executions.recent(limit=TOTAL, costs=False)
+
+    assert numbers(executions.recent(only=Filter(step="Prepare"))) == [3]
+    assert numbers(executions.recent(only=Filter(step="Resize"))) == []
+
+
 def on_an_engine(
     client: StepFunctions, lines: Callable[[], list[Line]]
 ) -> tuple[Any, list[dict[str, str]]]:
@@ -763,6 +784,8 @@ def test_what_was_processed_already_stands_on_one_line_for_each_image(
     assert page.count == 8
     assert numbers(executions.recent(limit=2, fold=True, after=page.next)) == [8, 9]
     assert numbers(executions.recent(limit=5)) == [0, 1, 2, 3, 4]
+    back = executions.recent(limit=1, fold=True, before=place(5))
+    assert (numbers(back), back.count) == ([3], 2), "not the first, which another image parts"
 
 
 def test_a_page_folds_so_many_and_no_more(client: StepFunctions, executions: Executions) -> None:

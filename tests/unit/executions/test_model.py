@@ -138,6 +138,7 @@ def test_an_output_of_another_shape_is_read_as_far_as_it_goes(output: str, outco
 def test_where_only_the_history_says_when_an_execution_ended_it_is_its_last_event() -> None:
     described, events = recording("complete")
     del described["stopDate"]
+    events[-1]["timestamp"] += datetime.timedelta(seconds=1)
 
     assert read(described, events).stopped == events[-1]["timestamp"]
     assert read(described, []).stopped is None
@@ -189,6 +190,7 @@ MADE = {
         ),
         ({"quality": 72}, Made("small", "b", "k", 7, "image/jpeg", 3, 2, 1, 72)),
         ({"note": "No."}, Made("small", "b", "k", 7, "image/jpeg", 3, 2, 1, note="No.")),
+        ({"sha256": "ab"}, Made("small", "b", "k", 7, "image/jpeg", 3, 2, 1, sha256="ab")),
         ({"bytes": 0}, Made("small", "b", "k", 0, "image/jpeg", 3, 2, 1)),
         ({"name": None}, None),
         ({"name": ""}, None),
@@ -429,6 +431,7 @@ def test_a_history_without_data_is_read_too() -> None:
         ({"detail-type": "Object Created", "source": "aws.s3", "detail": "nothing"}, None),
         ({"source": "photo.jpg"}, None),
         ({"source": {"bucket": 1, "key": "k"}}, None),
+        ({"source": {"bucket": "b", "key": 1}}, None),
         (["source"], None),
         (None, None),
     ],
