@@ -26,6 +26,7 @@ from darkroom_ops.cli.options import (
 from darkroom_ops.cli.target import Target
 from darkroom_ops.present import words
 from darkroom_ops.present.failures import WrongUse, say
+from darkroom_ops.present.outcomes import ending
 
 if TYPE_CHECKING:
     from darkroom_ops.executions.model import Execution
@@ -143,7 +144,7 @@ def difference(before: object, now: object) -> Text:
 
 
 def _title(before: Execution) -> Text:
-    outcome = (before.outcome or before.status).replace("_", " ")
+    outcome = ending(before).replace("_", " ")
     ended = words.plain(f"{outcome} {before.error or ''}".strip())
     return Text(f"The request of {words.plain(before.name)} ({ended}), as it will run:\n", "dim")
 

@@ -74,6 +74,14 @@ def test_an_empty_watermark_takes_the_watermark_away(rerunning: Any) -> None:
     assert request(rerunning, "marked", "--watermark", "") == {"source": source}
 
 
+def test_the_request_is_told_with_how_its_execution_ended(rerunning: Any) -> None:
+    rerunning.whole["late"] = dataclasses.replace(recorded("silent"), status="TIMED_OUT")
+
+    _, text = darkroom("rerun", "late", "--dry-run")
+
+    assert f"The request of {recorded('silent').name} (TIMED OUT), as it will run:" in text
+
+
 def test_a_re_run_is_started_and_followed(rerunning: Any) -> None:
     code, text = darkroom("rerun", "upload", "--no-notify")
 

@@ -630,8 +630,15 @@ def test_the_beginning_of_a_name_is_looked_for_among_the_last_ten_thousand(
 def test_what_is_not_known_names_where_it_was_looked_for(executions: Executions) -> None:
     executions._deployment.endpoint = "http://127.0.0.1:1"
 
-    with pytest.raises(NoSuchExecution, match=r"\(http://127\.0\.0\.1:1\), but it has none named"):
+    with pytest.raises(NoSuchExecution) as told:
         executions.get(f"{PREFIX}gone")
+
+    assert told.value.says == (
+        "Expected an execution of the stack 'darkroom' (http://127.0.0.1:1), but it has none named "
+        f"'{PREFIX}gone'."
+    )
+    then = "`darkroom ls` lists them; --stack names another stack."
+    assert str(told.value) == f"{told.value.says} {then}"
 
 
 def test_an_execution_of_a_function_that_is_gone_is_listed_without_its_cost(
@@ -683,9 +690,12 @@ def test_failures_are_found_by_their_error_in_any_case(
 
 
 def test_the_state_that_failed_is_looked_for_in_what_is_known_in_short(
-    client: StepFunctions, executions: Executions, monkeypatch: pytest.MonkeyPatch
+    client: StepFunctions, executions: Executions
 ) -> None:
-    monkeypatch.setattr("darkroom_ops.executions.cost.estimate", lambda *_: None)
+    executions._deployment.lambda_ = SimpleNamespace(
+        get_function_configuration=lambda **_: {"MemorySize": 1024},
+        exceptions=SimpleNamespace(ResourceNotFoundException=ZeroDivisionError),
+    )
     described, events = recording("corrupt")
     client.executions[3] = execution(3, "FAILED") | {"error": described["error"]}
     client.get_execution_history = (  # type: ignore[method-assign]

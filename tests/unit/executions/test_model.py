@@ -306,16 +306,16 @@ def test_a_retry_is_an_attempt_of_its_state_alone() -> None:
     assert all(state.error is None for state in execution.states)
 
 
-def test_calls_name_their_function_and_service() -> None:
+def test_calls_name_their_function_their_service_and_how_long_they_may_take() -> None:
     called = {
-        state.name: (state.attempts[0].resource, state.attempts[0].function)
+        state.name: (call.resource, call.function, call.limit)
         for state in recorded("complete").states
-        if state.attempts
+        for call in state.attempts
     }
 
-    assert called["Prepare"] == ("lambda:invoke", "darkroom-prepare")
-    assert called["ClaimImage"] == ("dynamodb:updateItem", None)
-    assert called["NotifySuccess"] == ("lambda:invoke", "darkroom-notify")
+    assert called["Prepare"] == ("lambda:invoke", "darkroom-prepare", 180)
+    assert called["ClaimImage"] == ("dynamodb:updateItem", None, 30)
+    assert called["NotifySuccess"] == ("lambda:invoke", "darkroom-notify", 120)
 
 
 def test_a_call_ends_with_itself_and_not_with_what_is_around_it() -> None:
