@@ -30,10 +30,10 @@ class InSpool:
     """A field whose text is not in memory."""
 
     def __set__(self, message: Any, text: str) -> None:
-        vars(message)["_text"] = Packed(text)
+        object.__setattr__(message, "packed", Packed(text))  # vars() would make a dict for each
 
     def __get__(self, message: Any, owner: type) -> str:
-        text: str = vars(message)["_text"].read()
+        text: str = message.packed.unpacked()
         return text
 
 

@@ -156,17 +156,18 @@ class Spooled:
         self.truncate()
 
 
-class Packed:
+class Packed(Place):
     """JSON-like data, compressed."""
 
-    __slots__ = ("_place",)
+    __slots__ = ()
 
-    def __init__(self, data: Any) -> None:
-        self._place = Place(zlib.compress(json.dumps(data).encode(), 1))
+    def __new__(cls, data: Any) -> Self:
+        """Write the data."""
+        return super().__new__(cls, zlib.compress(json.dumps(data).encode(), 1))
 
-    def read(self) -> Any:
+    def unpacked(self) -> Any:
         """Return the data."""
-        return json.loads(zlib.decompress(self._place.read()))
+        return json.loads(zlib.decompress(self.read()))
 
 
 TOGETHER = 64
@@ -197,7 +198,7 @@ class PackedList:
         with self._lock:
             packed, last = self._packed.copy(), self._last.copy()
         for each in packed:
-            yield from each.read()
+            yield from each.unpacked()
         yield from last
 
 

@@ -119,7 +119,7 @@ def test_data_is_packed() -> None:
     said = {"key": "half \ud800 of a pair", "list": [1, None, {"a": 0.5}]}
     before = os.fstat(spool._file()).st_size
     packed = Packed([said] * 1000)
-    assert packed.read() == [said] * 1000
+    assert packed.unpacked() == [said] * 1000
     assert os.fstat(spool._file()).st_size < before + 5000
 
 

@@ -72,7 +72,7 @@ class Ended:
         """Return moto's execution: the one that has ended, or one that is made anew."""
         if (known := self._moto and self._moto()) is not None:
             return known
-        said, at = self.rest.read(), parse(self.exec_arn)
+        said, at = self.rest.unpacked(), parse(self.exec_arn)
         made = Execution(
             name=self.name,
             sm_type=self.sm_type,
@@ -111,7 +111,7 @@ REST = (
 def rest(execution: Any) -> Json:
     """Return what lists do not say of an execution, as JSON-like data."""
     if isinstance(execution, Ended):
-        said: Json = execution.rest.read()
+        said: Json = execution.rest.unpacked()
         return said
     env = execution.exec_worker.env
     context = env.event_history_context
@@ -137,7 +137,7 @@ def told(execution: Any) -> tuple[Json, list[Json]]:
 def history(execution: Any) -> list[Json]:
     """Return the events of an execution."""
     if isinstance(execution, Ended):
-        events: list[Json] = execution.rest.read()["events"]
+        events: list[Json] = execution.rest.unpacked()["events"]
         return events
     return list(execution.exec_worker.env.event_manager._history_event_list)
 

@@ -66,7 +66,7 @@ def test_memory_holds_no_history_of_what_has_ended(lab: Lab, status: str) -> Non
     assert (each.exec_arn, each.status) == (arn, status)
     assert sum(map(len, in_memory(each.name, each.exec_arn, each.rest))) < 1000
     assert TOKEN not in "".join(in_memory(each))
-    assert each.rest.read()["input"] == f'{{"token": "{TOKEN}"}}'
+    assert each.rest.unpacked()["input"] == f'{{"token": "{TOKEN}"}}'
     assert each.newest == each.stop_date.timestamp() > each.start_date.timestamp()
 
 
