@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import weakref
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -71,12 +72,13 @@ def test_memory_holds_no_history_of_what_has_ended(lab: Lab, status: str) -> Non
 
 
 def test_memory_is_given_back_after_so_many(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    given: list[None] = []
-    monkeypatch.setattr(allocator, "give_back", lambda: given.append(None))
+    did: list[str] = []
+    monkeypatch.setattr(ended, "gc", SimpleNamespace(collect=lambda: did.append("circles broken")))
+    monkeypatch.setattr(allocator, "give_back", lambda: did.append("given back"))
     monkeypatch.setattr(ended, "GIVEN_BACK_AFTER", 2)
     for _ in range(4):
         lab.run(chain(Only=PASS))
-    assert len(given) == 2
+    assert did == ["circles broken", "given back"] * 2
 
 
 def test_everything_is_told_of_it_as_of_one_that_is_still_there(lab: Lab) -> None:
