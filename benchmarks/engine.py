@@ -57,7 +57,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from darkroom_ops import presets
+from darkroom_ops import allocator, presets
 from darkroom_ops.cli import demonstration
 from darkroom_ops.deployment import Deployment
 from darkroom_ops.engine.engine import Engine
@@ -318,6 +318,7 @@ def main() -> int:
     parser.add_argument("--batch", type=int, default=40, help="photos at once (40)")
     parser.add_argument("--executions", type=int, default=2000, help="small pictures (2000)")
     options = parser.parse_args()
+    allocator.restart()  # as `darkroom up` does
     body = photo()
     first_image_s, samples_s = first({"first.jpg": body}), first(samples())
     fresh = multiprocessing.get_context("spawn")

@@ -30,6 +30,10 @@ def main() -> None:
 
         print(f"darkroom {__version__}")
         return
+    if sys.argv[1:2] == ["up"]:  # it runs for long, with a hundred threads
+        from darkroom_ops import allocator
+
+        allocator.restart()
     gc.set_threshold(OBJECTS)
     try:
         from darkroom_ops.cli.main import main as run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,6 +25,40 @@ def test_glibc_gives_back_all_that_it_can(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace(malloc_trim=told.append))
     allocator.give_back()
     assert told == [0]
+
+
+@pytest.mark.parametrize(
+    ("system", "said", "after", "again"),
+    [
+        ("linux", None, None, True),
+        ("linux", allocator.NO_CACHES, None, False),
+        ("linux", "another", "another", False),
+        ("darwin", None, None, False),
+    ],
+)
+def test_a_program_starts_anew_once_to_have_no_caches(
+    monkeypatch: pytest.MonkeyPatch,
+    system: str,
+    said: str | None,
+    after: str | None,
+    *,
+    again: bool,
+) -> None:
+    """What it starts in turn has them, and what its user says to glibc holds."""
+    started: list[tuple[str, list[str], dict[str, str]]] = []
+    environ = {"HOME": "/home"} | ({allocator.TUNABLES: said} if said else {})
+    monkeypatch.setattr(
+        allocator,
+        "os",
+        SimpleNamespace(environ=environ, execve=lambda *given: started.append(given)),
+    )
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setattr(sys, "orig_argv", ["python", "-m", "any", "up"])
+    allocator.restart()
+    told = {"HOME": "/home", "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
+    command = [sys.executable, "-m", "any", "up"]
+    assert started == ([(sys.executable, command, told)] if again else [])
+    assert environ.get(allocator.TUNABLES) == after
 
 
 @pytest.mark.parametrize("error", [None, OSError, TypeError])

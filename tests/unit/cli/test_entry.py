@@ -9,6 +9,7 @@ import sys
 import pytest
 from darkroom import __version__
 
+from darkroom_ops import allocator
 from darkroom_ops.cli import entry
 from tests.conftest import ROOT
 
@@ -96,9 +97,16 @@ def test_windows_is_told_before_anything_else(
     assert "On Windows, work in [WSL]" in (ROOT / "README.md").read_text()
 
 
-def test_otherwise_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    ran: list[bool] = []
-    monkeypatch.setattr("darkroom_ops.cli.main.main", lambda: ran.append(True))
-    monkeypatch.setattr(sys, "argv", ["darkroom", "ls"])
+@pytest.mark.parametrize(
+    ("words", "expected"), [(["ls", "up"], ["run"]), (["up"], ["restarted", "run"]), ([], ["run"])]
+)
+def test_otherwise_it_runs(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], expected: list[str]
+) -> None:
+    """An engine that stays is a process that was started for it."""
+    did: list[str] = []
+    monkeypatch.setattr(allocator, "restart", lambda: did.append("restarted"))
+    monkeypatch.setattr("darkroom_ops.cli.main.main", lambda: did.append("run"))
+    monkeypatch.setattr(sys, "argv", ["darkroom", *words])
     entry.main()
-    assert ran == [True]
+    assert did == expected
