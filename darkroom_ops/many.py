@@ -52,7 +52,7 @@ class Plan:
             if self.action == "rerun" and each.error and advise(each.error, caught=True).upload
         )
         return [
-            f"{number:,} of them failed with {error}, as they will again: "
+            f"{number:,} of them failed with {error}, and will again: "
             "only a corrected file helps. Upload that under the same key."
             for error, number in errors.most_common()
         ]

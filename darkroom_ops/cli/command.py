@@ -151,7 +151,10 @@ def add(app: typer.Typer, function: Callable[..., int]) -> None:
     for each in own:
         parameters += _parameters(each.annotation) if each.name in groups else [each]
     parameters += offered
-    run.__name__, run.__doc__ = function.__name__, function.__doc__
+    # A terminal breaks the lines of the help: breaks of the source would be others between them.
+    paragraphs = inspect.getdoc(function).split("\n\n")  # type: ignore[union-attr]
+    run.__doc__ = "\n\n".join(" ".join(each.split()) for each in paragraphs)
+    run.__name__ = function.__name__
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {each.name: each.annotation for each in parameters}
     app.command(cls=Command, **{k: v for k, v in settings.items() if v is not None})(run)

@@ -56,7 +56,7 @@ def redrive(
     ids: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[ID]...",
+            metavar="ID",
             help="Beginnings of the ids that `darkroom dlq list` shows. By default, all.",
         ),
     ] = None,

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from darkroom.contract.text import shortened
+
 from darkroom_ops.present.failures import WrongUse
+
+LONGEST = 200
+"""Characters of a name that are said."""
 
 _PRESET = re.compile(r"(?P<name>[^=]+)=(?P<width>\d*)x(?P<height>\d*)(?P<more>(?:,[^=,]+=[^,]+)*)")
 
@@ -25,9 +31,14 @@ def text_of(given: str, option: str) -> tuple[str, str]:
         return "standard input", sys.stdin.read()
     if given.startswith("@"):
         return given[1:], _read(Path(given[1:]))
-    if given.lstrip()[:1] not in {"{", "["} and Path(given).is_file():
-        return given, _read(Path(given))
-    return option, given
+    if given.lstrip()[:1] in {"{", "[", '"'}:
+        return option, given
+    if not os.path.exists(given):  # noqa: PTH110 - Path fails at a name that is too long
+        raise WrongUse(
+            f"Expected {option} to be JSON, or the name of a file with it, but there is no file "
+            f"{shortened(given, LONGEST)!r}."
+        )
+    return given, _read(Path(given))
 
 
 def json_of(given: str, option: str) -> dict[str, Any]:
@@ -40,7 +51,7 @@ def json_of(given: str, option: str) -> dict[str, Any]:
         value = json.loads(text)
     except ValueError as error:
         raise WrongUse(
-            f"Expected {name} to be JSON, or @ and the name of a file with it, but it is not: "
+            f"Expected {name} to be JSON, or the name of a file with it, but it is not: "
             f'{error}. An example: \'{{"pdf": {{"pageSize": "A4"}}, "notify": false}}\'.'
         ) from None
     if not isinstance(value, dict):

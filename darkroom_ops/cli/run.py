@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -120,8 +121,10 @@ def _check(image: str, key: str | None, version: str | None) -> None:
             "Expected --version-id only with s3://bucket/key: a file becomes a new version. Leave "
             "it out."
         )
-    elif not Path(image).is_file():
-        what = "is a folder" if Path(image).is_dir() else "does not exist"
+    elif not os.path.isfile(image):  # noqa: PTH113 - Path fails at a name that is too long
+        there = os.path.exists(image)  # noqa: PTH110
+        folder = there and Path(image).is_dir()
+        what = "is a folder" if folder else "is no file" if there else "does not exist"
         raise WrongUse(f"Expected an image file or s3://bucket/key, but {image!r} {what}.")
 
 

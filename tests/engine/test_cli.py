@@ -363,6 +363,9 @@ def test_run_shows_a_hostile_key_harmlessly(up: Up) -> None:
     ("arguments", "words"),
     [
         (["nowhere.jpg"], ["'nowhere.jpg' does not exist"]),
+        (["x" * 5000], ["x' does not exist"]),
+        ([""], ["'' does not exist"]),
+        ([os.devnull], [f"'{os.devnull}' is no file"]),
         ([str(SAMPLES)], ["is a folder"]),
         (["s3://"], ["Expected s3://bucket/key"]),
         (["s3://bucket/key", "--key", "other"], ["--key only with a file"]),

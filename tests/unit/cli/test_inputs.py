@@ -79,8 +79,10 @@ def test_the_option_that_is_no_json_is_named_and_what_is_long_is_cut() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("{", "Expected --input to be JSON, or @ and the name of a file"),
-        ("nowhere.json", "Expected --input to be JSON"),
+        ("{", "Expected --input to be JSON, or the name of a file with it, but it is not: "),
+        ("nowhere.json", "with it, but there is no file 'nowhere.json'"),
+        ("x" * 5000, r"with it, but there is no file 'x+\.\.\.x+'\.$"),  # longer than names may be
+        ("/", "Expected to read the input from /, but: Is a directory"),
         ("[1, 2]", r"Expected --input to be a JSON object, but received list: \[1, 2\]\."),
         ("@/no/such/file", "Expected to read the input from /no/such/file, but: No such file"),
     ],

@@ -121,7 +121,7 @@ def test_a_plan_says_of_which_nothing_better_can_come(stack: Stack) -> None:
     _, text = darkroom("rerun", "--status", "failed", "--dry-run")
 
     assert lines(text)[-2] == (
-        "2 of them failed with CorruptImage, as they will again: only a corrected file helps. "
+        "2 of them failed with CorruptImage, and will again: only a corrected file helps. "
         "Upload that under the same key."
     )
     _, text = darkroom("rerun", "--error", "StorageError", "--dry-run")

@@ -117,7 +117,7 @@ def test_a_plan_warns_of_what_will_fail_again(
     said = text(client, begin(client, lines, action="rerun"))
 
     assert "2 executions will be run again." in said
-    assert "1 of them failed with CorruptImage, as they will again" in said
+    assert "1 of them failed with CorruptImage, and will again" in said
     assert "StorageError," not in said
 
 
