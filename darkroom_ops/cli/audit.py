@@ -57,7 +57,6 @@ def audit(
         bool | None,
         typer.Option(
             "--executions/--no-executions",
-            metavar="",
             help="Read every execution too, for doubled runs. Slow on AWS: by default only here.",
         ),
     ] = None,

@@ -157,4 +157,4 @@ def add(app: typer.Typer, function: Callable[..., int]) -> None:
     run.__name__ = function.__name__
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {each.name: each.annotation for each in parameters}
-    app.command(cls=Command, **{k: v for k, v in settings.items() if v is not None})(run)
+    app.command(cls=Command, **settings)(run)

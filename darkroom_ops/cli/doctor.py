@@ -46,7 +46,6 @@ def doctor(
         bool,
         typer.Option(
             "--smoke",
-            metavar="",
             help="Send one small picture through, too, and remove it again. Subscribers get its "
             "message.",
         ),
@@ -55,7 +54,6 @@ def doctor(
         bool,
         typer.Option(
             "--contact",
-            metavar="",
             help=f"Instead, ask AWS what its documents leave open, record ten small executions, "
             f"and write {CONTACT_FILE}, to be sent to the project. Subscribers get their messages.",
         ),

@@ -77,10 +77,8 @@ From = Annotated[
     typer.Option("--from", metavar="FILE", help="Many: those that a file names, one on each line; "
                  "- for standard input."),
 ]  # fmt: skip
-Yes = Annotated[bool, typer.Option("--yes", metavar="", help="Many: do not ask.")]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", metavar="", help="Say what would be done; do nothing.")
-]
+Yes = Annotated[bool, typer.Option("--yes", help="Many: do not ask.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; do nothing.")]
 
 
 def port_option(usual: int) -> Any:

@@ -75,7 +75,7 @@ def put(
     presets: PresetFile,
     *,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", metavar="", help="Show what would change; change nothing.")
+        bool, typer.Option("--dry-run", help="Show what would change; change nothing.")
     ] = False,
 ) -> int:
     """Deploy presets, without a redeploy of the stack. They hold within a minute."""

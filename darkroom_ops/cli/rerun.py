@@ -52,7 +52,6 @@ def rerun(
         bool | None,
         typer.Option(
             "--notify/--no-notify",
-            metavar="",
             help="Whether people hear of the success.",
         ),
     ] = None,
@@ -67,16 +66,14 @@ def rerun(
     ] = None,
     newest: Annotated[
         bool,
-        typer.Option(
-            "--newest", metavar="", help="Take the newest version of the object, not the very one."
-        ),
+        typer.Option("--newest", help="Take the newest version of the object, not the very one."),
     ] = False,
     edit: Annotated[
-        bool, typer.Option("--edit", metavar="", help="Change the request in $VISUAL or $EDITOR.")
+        bool, typer.Option("--edit", help="Change the request in $VISUAL or $EDITOR.")
     ] = False,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", metavar="", help="Show and check the request; start nothing."),
+        typer.Option("--dry-run", help="Show and check the request; start nothing."),
     ] = False,
     yes: Yes = False,
 ) -> int:

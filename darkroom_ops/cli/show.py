@@ -33,20 +33,16 @@ def show(
         ),
     ] = None,
     given: Annotated[
-        bool, typer.Option("--input", metavar="", help="The input of the execution, or of --state.")
+        bool, typer.Option("--input", help="The input of the execution, or of --state.")
     ] = False,
     made: Annotated[
         bool,
-        typer.Option("--output", metavar="", help="The output of the execution, or of --state."),
+        typer.Option("--output", help="The output of the execution, or of --state."),
     ] = False,
-    log: Annotated[
-        bool, typer.Option("--logs", metavar="", help="The log lines of the execution.")
-    ] = False,
+    log: Annotated[bool, typer.Option("--logs", help="The log lines of the execution.")] = False,
     follow: Annotated[
         bool,
-        typer.Option(
-            "--follow", metavar="", help="Wait until it ends; then exit with 1 if it failed."
-        ),
+        typer.Option("--follow", help="Wait until it ends; then exit with 1 if it failed."),
     ] = False,
 ) -> int:
     """Show one execution: its states in time, what it made, why it failed and what helps.

@@ -32,9 +32,7 @@ class Target:
             help="A deployed stack, on AWS unless --endpoint says otherwise.",
         ),
     ] = None
-    json: Annotated[
-        bool, typer.Option("--json", metavar="", help="Print JSON instead of text.")
-    ] = False
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False
 
     def deployment(self) -> Deployment:
         """Return the stack."""

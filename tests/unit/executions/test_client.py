@@ -135,6 +135,7 @@ def test_pages_follow_each_other_without_a_gap_or_a_repetition(executions: Execu
             break
 
     assert found == list(range(TOTAL))
+    assert numbers(executions.recent()) == list(range(50))
 
 
 @pytest.mark.parametrize(
@@ -163,6 +164,7 @@ def test_a_page_holds_so_many_and_says_whether_more_follow(
 
     assert numbers(page) == found
     assert page.next == (place(found[-1]) if more else None)
+    assert page.newer == (place(found[0]) if after is not None and found else None)
 
 
 def place(number: int) -> str:
@@ -990,9 +992,12 @@ def test_costs_in_front_of_a_place_are_asked_for_of_what_is_shown(
     found = executions.recent(limit=5, before=place(20))
 
     assert numbers(found) == [15, 16, 17, 18, 19]
+    assert [each.usd for each in found.items] == [0] * 5
     assert client.asked["history"] == 5
     client.asked.clear()
     assert numbers(executions.recent(limit=5, before=place(40), costs=False)) == [*range(35, 40)]
+    even = executions.recent(limit=2, before=place(40), costs=False, only=Filter(text="even"))
+    assert numbers(even) == [36, 38]
     assert client.asked["history"] == 0
 
 
