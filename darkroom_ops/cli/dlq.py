@@ -99,9 +99,10 @@ def _chosen(deployment: Deployment, ids: list[str]) -> list[str]:
     for wanted in ids:
         fits = [each for each in known if each.startswith(wanted)]
         if len(fits) != 1:
+            number = f"it fits {len(fits) or 'none'} of {len(known)}"
             raise WrongUse(
-                f"Expected {wanted!r} to be the beginning of one message's id, but it fits "
-                f"{len(fits) or 'none'} of {len(known)}. `darkroom dlq list` shows them."
+                f"Expected {wanted!r} to be the beginning of one message's id, but "
+                f"{number if known else 'the queue is empty'}. `darkroom dlq list` shows them."
             )
         chosen += fits
     return chosen

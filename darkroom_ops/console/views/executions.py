@@ -68,7 +68,8 @@ def values(context: Context, request: Request, *, live: bool = True) -> dict[str
     # The top of the list by whatever way is its first page, which is live.
     top = not place or ("before" in place and page.newer is None)
     names = ("status", "error", "step", "folder", "since", "image", "each")
-    chosen = {n: v for n in names if (v := asked.get(n)) and (n != "status" or only.status)}
+    left_out = {n for n, v in (("status", only.status), ("since", only.since)) if not v}
+    chosen = {n: v for n in names if n not in left_out and (v := asked.get(n))}
     # What is counted anew follows with the live parts; on AWS, the first count does, too.
     known = context.facets(only, wait=live)
     counts = known or (context.facets(only) if context.deployment.endpoint else {})

@@ -434,6 +434,7 @@ def test_events_that_reached_nobody(
     shown("dlq-list-none", "dlq", "list", width=40)
     shown("dlq-redrive-none", "dlq", "redrive", width=24)
     shown("dlq-redrive-none-json", "dlq", "redrive", "--json")
+    shown("dlq-redrive-none-left", "dlq", "redrive", "9", "--json")
 
 
 DEPLOYED = (
