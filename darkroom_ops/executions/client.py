@@ -518,9 +518,8 @@ class _Rows:
 
     @property
     def last(self) -> Entry | None:
-        """The oldest of them."""
-        found = self._found[:1] if self._backwards else self._found[-1:]
-        return found[0][0] if found else None
+        """The oldest of a page that is filled backwards."""
+        return self._found[0][0] if self._found else None
 
     def page(self, last: Entry | None, *, newer: bool, looked: int, cut: bool = False) -> ListPage:
         """Return the page; behind `last` there are more."""

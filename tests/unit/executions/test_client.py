@@ -665,14 +665,16 @@ def test_an_execution_of_a_function_that_is_gone_is_listed_without_its_cost(
         ({"text": "00000007-"}, [7]),
         ({"folder": "uploads/odd", "text": "/11"}, [11, 111, 113, 115, 117, 119]),
         ({"folder": "uploads"}, []),
+        ({"prefix": "uploads/odd/11"}, [11, 111, 113, 115, 117, 119]),
+        ({"since": NOON - datetime.timedelta(minutes=2)}, [0, 1, 2]),
         ({"error": "none"}, []),
         ({"step": "Prepare"}, []),
     ],
 )
 def test_a_filter_narrows_by_any_part(
-    executions: Executions, only: dict[str, str], found: list[int]
+    executions: Executions, only: dict[str, Any], found: list[int]
 ) -> None:
-    page = executions.recent(limit=TOTAL, only=Filter(**only))  # type: ignore[arg-type]
+    page = executions.recent(limit=TOTAL, only=Filter(**only))
 
     assert numbers(page) == found
 
@@ -786,7 +788,10 @@ def again(number: int, image: int) -> dict[str, Any]:
 def test_what_was_processed_already_stands_on_one_line_for_each_image(
     client: StepFunctions, executions: Executions
 ) -> None:
-    client.executions[1:7] = [again(n, image) for n, image in enumerate((1, 2, 1, 1, 2, 3), 1)]
+    client.executions[1:7] = [again(n, image) for n, image in enumerate((1, 2, 1, 1, 2, 1), 1)]
+    elsewhere = {"source": {"bucket": "other", "key": "uploads/1.jpg"}}
+    client.executions[6]["input"] = json.dumps(elsewhere)
+    client.executions[9]["input"] = client.executions[8]["input"]
 
     page = executions.recent(limit=5, fold=True)
 
@@ -841,6 +846,8 @@ def test_a_look_ends_when_patience_does_and_goes_on_from_there(
     assert (numbers(page), page.cut, page.next) == ([90], False, None)
     assert page.looked == TOTAL - 11
     assert executions.recent(limit=5, patience=1000).looked == 5
+    page = executions.recent(only=Filter(text="odd"), patience=10)
+    assert (len(page.items), page.cut, page.newer) == (5, True, None)
 
 
 @pytest.mark.parametrize(("new", "ledgers", "described"), [(8, 1, 8), (9, 2, 0)])
@@ -998,6 +1005,8 @@ def test_costs_in_front_of_a_place_are_asked_for_of_what_is_shown(
     assert numbers(executions.recent(limit=5, before=place(40), costs=False)) == [*range(35, 40)]
     even = executions.recent(limit=2, before=place(40), costs=False, only=Filter(text="even"))
     assert numbers(even) == [36, 38]
+    del client.executions[40]
+    assert numbers(executions.recent(limit=2, before=place(40), costs=False)) == [38, 39]
     assert client.asked["history"] == 0
 
 
