@@ -331,7 +331,8 @@ class _Screen:
 
     def _kept(self, engine: Engine) -> None:
         if engine.kept.executions:
-            self._say(f"\nKept from before: {len(engine.kept.executions)} executions.")
+            kept = words.count(len(engine.kept.executions), "execution")
+            self._say(f"\nKept from before: {kept}.")
         for resource, count in sorted(engine.kept.unplaced.items()):
             self._say(f"\nKept, but the template has no place for it: {count} of {resource}.")
 

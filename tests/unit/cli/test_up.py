@@ -43,6 +43,21 @@ def test_an_execution_is_told_in_one_line_that_no_terminal_obeys() -> None:
     assert said.isascii()
 
 
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (0, ""),
+        (1, "\nKept from before: 1 execution.\n"),
+        (2, "\nKept from before: 2 executions.\n"),
+    ],
+)
+def test_what_is_kept_is_counted(number: int, said: str) -> None:
+    shown = screen(200)
+    engine: Any = SimpleNamespace(kept=SimpleNamespace(executions=range(number), unplaced={}))
+    _Screen(shown, usual=True)._kept(engine)
+    assert shown.export_text() == said
+
+
 @pytest.mark.parametrize("kind", ["STANDARD", "EXPRESS"])
 def test_only_what_works_is_suggested(kind: str) -> None:
     """Of Express, there is no list, and nothing can be followed."""
