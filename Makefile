@@ -22,7 +22,7 @@ WORKERS = $(shell $(BIN)/python -m tests.support.workers)
 .PHONY: help demo test quick test-e2e test-artifact test-second-engine check smoke format schema bench bench-engine bench-coldstart bench-console screenshots chaos fuzz mutate soak lock build deploy clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/ops ## real photos through the real state machine, on this machine
 	@$(BIN)/darkroom demo $(ARGS)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import botocore.session
 import msgspec
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from botocore.loaders import JSONFileLoader, Loader
 from botocore.utils import parse_timestamp
 from darkroom.contract.text import shell
@@ -190,6 +190,8 @@ class Deployment:
         where = self.endpoint or f"region {self.region}"
         try:
             (stack,) = self.cloudformation.describe_stacks(StackName=self.stack)["Stacks"]
+        except NoCredentialsError:  # says nothing of the stack
+            raise
         except (ClientError, BotoCoreError) as error:
             raise NotDeployed(
                 f"Expected a deployed stack named {self.stack!r} at {where}, but: "
