@@ -205,5 +205,5 @@ class PackedList:
 @functools.cache
 def _file() -> int:
     """Return the file's descriptor, which the system closes when the process ends."""
-    with tempfile.TemporaryFile(prefix="darkroom-") as made:
+    with tempfile.TemporaryFile() as made:
         return os.dup(made.fileno())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import random
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -26,6 +28,18 @@ def test_what_is_written_is_read() -> None:
     assert (first.read(2), second.read(99)) == (b"ne", b"three")
     first.seek(8)
     assert first.read() == b""
+    first.seek(0)
+    assert (first.read(0), first.whole(), first.read()) == (b"", b"one two", b"one two")
+
+
+def test_a_copy_has_the_bytes_when_the_first_has_let_go_of_them() -> None:
+    first = written(b"these bytes")
+    first.read(1)
+    copies = [first.copy(), copy.deepcopy(first)]
+    first.truncate()
+    written(b"other bytes")
+    assert [each.whole() for each in (first, *copies)] == [b"", b"these bytes", b"these bytes"]
+    assert copies[0].read() == b"these bytes"
 
 
 def test_what_is_written_anew_takes_its_place() -> None:
@@ -44,7 +58,7 @@ def test_a_system_may_take_and_give_a_part_only(monkeypatch: pytest.MonkeyPatch)
     """It does from two gigabytes on."""
     pwrite, pread = os.pwrite, os.pread
     monkeypatch.setattr(os, "pwrite", lambda fd, data, at: pwrite(fd, data[:2], at))
-    monkeypatch.setattr(os, "pread", lambda fd, size, at: pread(fd, min(size, 3), at))
+    monkeypatch.setattr(os, "pread", lambda fd, size, at: pread(fd, max(1, size // 2), at))
     assert written(b"abcdefg").read() == b"abcdefg"
 
 
@@ -70,7 +84,31 @@ def test_what_is_let_go_of_leaves_its_place_to_others() -> None:
     assert (space.take(8 * one), space.take(5 * one), space.take(1)) == (20 * one, 6 * one, 0)
     space.returned += [places[1], (0, 1), (6 * one, 5 * one)]
     assert space.take(12 * one) == 0
+    assert space._free == []  # nothing stays of a place that fits
     assert space.take(1) == 28 * one
+
+
+def test_the_first_place_that_is_large_enough_is_taken() -> None:
+    """Whatever was taken and returned before: nobody gets what is another's."""
+    chance, space, file = random.Random(0), Space(), bytearray()  # a byte for each block, 0: free
+    held: list[tuple[int, int]] = []
+    for _ in range(500):
+        if chance.random() < len(held) / 20:
+            at, size = held.pop(chance.randrange(len(held)))
+            space.returned.append((at * BLOCK, size * BLOCK))
+            file[at : at + size] = bytes(size)
+        size = chance.randint(1, 5)
+        at = file.find(bytes(size)) if bytes(size) in file else len(file)
+        assert space.take(size * BLOCK) == at * BLOCK
+        file[at : at + size] = b"\1" * size
+        held.append((at, size))
+
+
+def test_who_writes_first_makes_the_file_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    space, alone = Space(), []
+    monkeypatch.setattr(spool, "_file", lambda: alone.append(space._lock.locked()))
+    space.take(1)
+    assert alone == [True]
 
 
 @pytest.mark.parametrize("count", [0, 1, TOGETHER - 1, TOGETHER, 2 * TOGETHER + 1])

@@ -83,11 +83,11 @@ def test_a_filter_policy_decides(lab: Lab) -> None:
 
 def test_an_email_that_a_filter_policy_keeps_back_is_counted_and_an_sms_is_not(lab: Lab) -> None:
     matcher = SimpleNamespace(matches=lambda *_: False)
-    attributes = {"execution": {"Value": "arn:e1"}}
     for protocol in ("email", "sms"):
         kept_back = subscription(protocol, _filter_policy_matcher=matcher)
+        attributes = {"execution": {"Value": f"arn:{protocol}"}}
         sns.publish.replacement(kept_back, "any", "id", message_attributes=attributes)
-    assert lab.inbox.per_execution() == {"arn:e1": 1}
+    assert lab.inbox.per_execution() == {"arn:email": 1}
     assert lab.inbox.messages() == []
 
 
