@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 from unittest.mock import MagicMock
@@ -19,11 +20,13 @@ from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_funct
 )
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
-from moto.stepfunctions.parser.asl.utils import boto_client
 from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
 
+from darkroom_ops.engine.moto import hook
+from darkroom_ops.engine.moto.lambda_ import Client
 from darkroom_ops.engine.moto.stepfunctions import tasks
 from darkroom_ops.engine.permissions import MACHINE
+from darkroom_ops.engine.signatures import Keys
 from darkroom_ops.engine.stepfunctions.task_faults import Fault
 from tests.unit.engine.moto.lab import PASS, REGION, Json, Lab, chain, task
 from tests.unit.engine.moto.probes import machine_with, probe, run, stopped
@@ -137,13 +140,48 @@ def dynamodb_error(error: Exception) -> str:
     return found
 
 
-def test_clients_of_tasks_are_made_once(lab: Lab) -> None:
-    first, second = (boto_client.boto_client_for(REGION, "sns") for _ in range(2))
+@pytest.fixture
+def no_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks.SharedClients.replacement, "made", {})
+
+
+@pytest.mark.usefixtures("no_clients")
+def test_clients_of_tasks_are_made_once_for_an_engine(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (boto_client_for(REGION, "sns") for _ in range(2))
     assert first is second
-    assert boto_client.boto_client_for(REGION, "sqs") is not first
+    assert boto_client_for(REGION, "sqs") is not first
     assert first.meta.endpoint_url == "http://127.0.0.1:1"
-    credentials = first._request_signer._credentials
-    assert credentials.access_key == "step-functions"
+    assert first.meta.config.user_agent.startswith(f"{MACHINE} Botocore/")
+    assert first._request_signer._credentials.access_key == "step-functions"
+    assert isinstance(boto_client_for(REGION, "lambda"), Client)
+    for other in ({"endpoint": "http://127.0.0.1:2"}, {"keys": Keys("other")}):
+        with monkeypatch.context() as patch:
+            patch.setattr(hook, "running", dataclasses.replace(lab.services, **other))
+            assert boto_client_for(REGION, "sns") is not first
+
+
+@pytest.mark.parametrize(("skip", "waited"), [(True, []), (False, [3])])
+def test_a_wait_state_takes_its_time_unless_waits_are_skipped(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, skip: bool, waited: list[int]
+) -> None:
+    found: list[int] = []
+    lab.retries.skip = skip
+
+    def wait(_: Any, *, env: Environment, wait_seconds: int) -> None:
+        assert env.is_running()
+        found.append(wait_seconds)
+
+    with monkeypatch.context() as patch:  # moto gets back what stands here when the lab ends
+        patch.setattr(tasks.wait_interval, "original", wait)
+        assert lab.run(chain(A={"Type": "Wait", "Seconds": 3})).status == "SUCCEEDED"
+    assert found == waited
+
+
+def test_a_timeout_that_is_injected_is_told_as_one(lab: Lab) -> None:
+    lab.faults.inject(Fault("A", "States.Timeout"))
+    assert "TaskTimedOut" in lab.types(lab.run(chain(A=task())))
 
 
 # ---------------------------------------------------------------------------- plain moto
@@ -153,12 +191,6 @@ def caught(state: Json, error: str) -> Json:
     """Run a state whose error is caught by name, so that it should succeed."""
     catch = [{"ErrorEquals": [error], "Next": "Done"}]
     return run(machine_with(state | {"Catch": catch, "End": True}, Done={"Type": "Succeed"}))
-
-
-def test_the_clients_of_tasks_say_in_one_word_who_calls(lab: Lab) -> None:
-    made = boto_client_for(REGION, "sns")
-    assert made.meta.config.user_agent.startswith(f"{MACHINE} Botocore/")
-    assert boto_client_for(REGION, "sns") is made
 
 
 @probe(tasks.SharedClients)
