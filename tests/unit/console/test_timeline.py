@@ -92,15 +92,38 @@ def test_what_takes_no_time_and_what_outlasts_the_execution_is_seen() -> None:
     runs = (
         passage(1, entered=at(10), exited=at(10), attempts=()),
         passage(2, entered=at(0), exited=at(12.5), attempts=()),
+        passage(3, entered=at(12.5), exited=at(12.5), attempts=()),
+        passage(4, entered=at(12.46), exited=at(12.5), attempts=()),
     )
     execution = dataclasses.replace(
         recorded("complete"), started=at(0), stopped=at(10), states=runs
     )
 
-    first, second = (row.bars[0] for row in timeline.draw(execution, at(10)).rows)
+    drawn = timeline.draw(execution, at(10))
 
-    assert (first.x, first.width) == (80, timeline.LEAST_WIDTH)
-    assert (second.x, second.width) == (0, 100)
+    bars = [(bar.x, bar.width) for row in drawn.rows for bar in row.bars]
+    assert bars == [(80, 0.4), (0, 100), (99.6, 0.4), (99.6, 0.4)]
+
+
+def test_percents_are_rounded_to_what_a_screen_can_show() -> None:
+    runs = (passage(1, entered=at(1), exited=at(2), attempts=()),)
+    execution = dataclasses.replace(recorded("complete"), started=at(0), stopped=at(3), states=runs)
+
+    (row,) = timeline.draw(execution, at(3)).rows
+
+    assert [(bar.x, bar.width) for bar in row.bars] == [(33.333, 33.333)]
+
+
+def test_what_has_just_started_has_a_scale_too() -> None:
+    runs = (passage(1, entered=at(0), exited=None, attempts=()),)
+    execution = dataclasses.replace(
+        recorded("complete"), started=at(0), stopped=None, states=runs, redrives=()
+    )
+
+    drawn = timeline.draw(execution, at(0))
+
+    assert [(bar.x, bar.width) for bar in drawn.rows[0].bars] == [(0, 0.4)]
+    assert drawn.marks == ((0, 0),)
 
 
 def test_a_redrive_is_a_fold_in_the_scale_and_a_divider_between_rows() -> None:
