@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import queue
 import threading
 import time
+import weakref
+from typing import Any
 
 import pytest
 
@@ -89,3 +92,31 @@ def test_one_that_nobody_needs_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     thread.join()
     found[0].join(SECONDS)
     assert (found[0].is_alive(), threads._idle) == (False, [])
+    assert (found[0].name, found[0].daemon) == ("states", True)
+
+
+def test_one_that_is_taken_at_its_end_runs_on_and_keeps_nothing_of_what_it_ran() -> None:
+    ran: list[int] = []
+
+    class Jobs:
+        """Is found empty when its thread has just been taken, and after what it was taken for."""
+
+        waits = 0
+        held: weakref.ref[Thread]
+
+        def get(self, timeout: float) -> Thread:
+            assert timeout == threads.IDLE_SECONDS
+            self.waits += 1
+            if self.waits == 2:
+                thread = Thread(target=ran.append, args=(1,))
+                thread._running.acquire()
+                self.held = weakref.ref(thread)
+                return thread
+            assert self.waits == 1 or self.held() is None
+            raise queue.Empty
+
+    jobs: Any = Jobs()
+    idle: list[Any] = []
+    threads._work(jobs, idle)
+
+    assert (jobs.waits, ran, idle) == (3, [1], [])
