@@ -39,6 +39,8 @@ def start(
         values = read(parameters, read_template(template)["Parameters"]) if parameters else {}
     except ValueError as error:
         raise WrongUse(str(error)) from error
+    except yaml.YAMLError as error:
+        raise WrongUse(_broken(template, str(error))) from error
     given = SUBSCRIBERS | values
     try:
         return Engine(template, port=port, secret_key=secret_key, parameters=given, data=data)

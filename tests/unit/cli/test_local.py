@@ -89,5 +89,8 @@ def test_what_is_wrong_before_is_told_and_nothing_started(engine: Mock, tmp_path
         local.start(parameters=["BufferConcurrency=1"])
     with pytest.raises(WrongUse, match=r"Expected the SAM template at .*, but there is none"):
         local.start(template=tmp_path / "template.yaml")
+    (broken := tmp_path / "broken.yaml").write_text("Parameters: {")
+    with pytest.raises(WrongUse, match=r"The engine cannot deploy broken\.yaml: while parsing "):
+        local.start(template=broken, parameters=["SourcePrefix=a/"])
 
     engine.assert_not_called()
