@@ -99,8 +99,16 @@ class _Blank(FakeKey):  # type: ignore[misc]  # moto has no types
         """Leave the bytes to the object."""
 
 
+class Object(FakeKey):  # type: ignore[misc]  # moto has no types
+    """One that the engine made: it asks nothing of the hooks, which may be gone, when it goes."""
+
+    def __del__(self) -> None:
+        """Let go of the bytes as of all else."""
+
+
 @hook(FakeKey, "__init__", _OF_MOST)
 def key(self: Any, *args: Any, **kwargs: Any) -> None:
+    self.__class__ = Object
     blank = object.__new__(_Blank)
     source, value = getattr(_copied, "source", None), kwargs.get("value")
     key.original(blank, *args, **(kwargs if source is None else kwargs | {"value": b""}))
@@ -221,7 +229,7 @@ class Settled:
 
     def made(self, name: str) -> Any:
         """Return the object, made anew."""
-        made: Any = object.__new__(_Made)
+        made: Any = object.__new__(Object)
         vars(made).update(
             name=name,
             acl=self.acl,
@@ -233,11 +241,6 @@ class Settled:
 
 
 _ALL_SAID = {"name", "acl", "_value_buffer", "_packed"}
-
-
-class _Made(FakeKey):  # type: ignore[misc]  # moto has no types
-    def __del__(self) -> None:
-        """Let go of the bytes as of all else."""
 
 
 class Versions(_VersionedKeyStore):  # type: ignore[misc]  # moto has no types
@@ -265,7 +268,7 @@ class Versions(_VersionedKeyStore):  # type: ignore[misc]  # moto has no types
             if vars(key).keys() - _UNKEPT <= _ALL_SAID:
                 settled = Settled(key)
                 if self._replace(key.name, key, settled):
-                    vars(key).update(_settled=settled, disposed=True)
+                    vars(key)["_settled"] = settled
 
     def wake(self, key: Any, settled: Settled, name: str, value: Any) -> None:
         """Have an object itself again: something was said of it after it had settled."""
@@ -274,7 +277,6 @@ class Versions(_VersionedKeyStore):  # type: ignore[misc]  # moto has no types
             if woken:
                 settled.key = key
                 vars(key).pop("_settled")
-                vars(key).pop("disposed", None)
         if woken:
             _note(key)
         elif settled.key is not None:  # of another that was made something had been said before
@@ -333,7 +335,7 @@ value = hook(FakeKey, "value", "Moto lets nobody else read an object's bytes mea
 
 @hook(FakeKey, "__deepcopy__", "Moto copies the bytes of all objects to list their versions.")
 def copied(self: Any, memo: dict[int, Any]) -> Any:  # noqa: ARG001 - Python's signature
-    made = object.__new__(FakeKey)
+    made: Any = object.__new__(Object)
     said = vars(self) | {"_value_buffer": self._value_buffer.copy()}
     said.pop("_settled", None)  # nothing that is said of a copy is of the object
     vars(made).update(said)

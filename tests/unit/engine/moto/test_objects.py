@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import datetime
 import os
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -147,6 +148,16 @@ def test_a_copy_has_its_bytes_when_the_object_is_gone(lab: Lab) -> None:
     assert not hasattr(key, "is_latest")
 
 
+def test_an_object_may_outlive_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that only the garbage collector finds may go when the hooks are gone."""
+    said: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", said.append)
+    with hooked(Lab()):
+        left = [FakeKey(**GIVEN), copy.deepcopy(FakeKey(**GIVEN))]
+    left.clear()
+    assert said == []
+
+
 PATHS = Config(s3={"addressing_style": "path"})
 """The engine's hosts name no buckets."""
 
@@ -213,7 +224,7 @@ def standing(bucket: Any, name: str) -> list[type]:
 def test_what_stands_for_an_object_is_small(bucket: Any) -> None:
     assert standing(bucket, "a.jpg") == [objects.Settled]
     settle(bucket)
-    assert standing(bucket, "later/0") == [objects.Settled, FakeKey]
+    assert standing(bucket, "later/0") == [objects.Settled, objects.Object]
     there = set(in_memory(dict.__getitem__(bucket.keys, "a.jpg").said))
     assert not there
 
@@ -265,7 +276,7 @@ def test_versions_are_added_marked_and_deleted_beside_settled_ones(bucket: Any) 
     held = bucket.keys["a.jpg"]
     backend.put_object("photos", "a.jpg", b"newer")
     backend.delete_object("photos", "a.jpg")
-    assert standing(bucket, "a.jpg") == [objects.Settled, FakeKey, FakeDeleteMarker]
+    assert standing(bucket, "a.jpg") == [objects.Settled, objects.Object, FakeDeleteMarker]
     held.set_acl(None)  # of what a list from before it has, nothing is lost
     bucket.keys.setlist("a.jpg", [old, *bucket.keys.getlist("a.jpg")[1:]])
     assert [getattr(each, "acl", 0) is None for each in bucket.keys.getlist("a.jpg")] == [
