@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import weakref
 from types import SimpleNamespace
@@ -75,10 +76,14 @@ def test_memory_is_given_back_after_so_many(lab: Lab, monkeypatch: pytest.Monkey
     did: list[str] = []
     monkeypatch.setattr(ended, "gc", SimpleNamespace(collect=lambda: did.append("circles broken")))
     monkeypatch.setattr(allocator, "give_back", lambda: did.append("given back"))
+    monkeypatch.setattr(ended, "_ends", itertools.count(1))
     monkeypatch.setattr(ended, "GIVEN_BACK_AFTER", 2)
+    after = []
     for _ in range(4):
         lab.run(chain(Only=PASS))
-    assert did == ["circles broken", "given back"] * 2
+        after.append(list(did))
+    once = ["circles broken", "given back"]
+    assert after == [[], once, once, once * 2]
 
 
 def test_everything_is_told_of_it_as_of_one_that_is_still_there(lab: Lab) -> None:
