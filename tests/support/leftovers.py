@@ -11,6 +11,7 @@ from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 from darkroom_ops.engine import backends
 from darkroom_ops.engine.backends import ACCOUNT
 from darkroom_ops.engine.deploy import ARTIFACTS_BUCKET
+from darkroom_ops.engine.moto.stepfunctions.ended import moving
 from tests.conftest import REGION
 from tests.support.pipeline import until
 
@@ -23,8 +24,9 @@ def wait_idle(services: Any) -> None:
 def remove(services: Any) -> None:
     """Remove all executions, records and objects, once none is worked at."""
     wait_idle(services)
-    for machine in stepfunctions_parser_backends[ACCOUNT][REGION].state_machines:
-        machine.executions.clear()
+    with moving:  # one that has ended may be put away at this moment
+        for machine in stepfunctions_parser_backends[ACCOUNT][REGION].state_machines:
+            machine.executions.clear()
     for table in dynamodb_backends[ACCOUNT][REGION].tables.values():
         table.items.clear()
     for name, bucket in s3_backends[ACCOUNT]["aws"].buckets.items():
