@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -40,6 +41,12 @@ ARGUMENTS = [
 ]
 
 Measured = Callable[[Any], AbstractContextManager[Any]]
+
+
+# What a closed page left undone is told whenever Python collects its garbage: to any other test.
+logging.getLogger("asyncio").addFilter(
+    lambda record: not record.getMessage().startswith("Task was destroyed but it is pending!")
+)
 
 
 @pytest.fixture(scope="session")
