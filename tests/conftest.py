@@ -95,8 +95,6 @@ def fresh() -> None:
 def caplog() -> Iterator[Logged]:
     """What is logged meanwhile."""
     kept = Logged()
-    # Tasks that a browser test left undone are told of whenever Python collects its garbage.
-    kept.addFilter(lambda record: record.name != "asyncio")
     logging.getLogger().addHandler(kept)
     yield kept
     logging.getLogger().removeHandler(kept)

@@ -122,9 +122,9 @@ def _check(image: str, key: str | None, version: str | None) -> None:
             "it out."
         )
     elif not os.path.isfile(image):  # noqa: PTH113 - Path fails at a name that is too long
-        there = os.path.exists(image)  # noqa: PTH110
-        folder = there and Path(image).is_dir()
-        what = "is a folder" if folder else "is no file" if there else "does not exist"
+        what = "does not exist"
+        if os.path.exists(image):  # noqa: PTH110
+            what = "is a folder" if Path(image).is_dir() else "is no file"
         raise WrongUse(f"Expected an image file or s3://bucket/key, but {image!r} {what}.")
 
 

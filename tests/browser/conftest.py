@@ -45,7 +45,10 @@ Measured = Callable[[Any], AbstractContextManager[Any]]
 
 # What a closed page left undone is told whenever Python collects its garbage: to any other test.
 logging.getLogger("asyncio").addFilter(
-    lambda record: not record.getMessage().startswith("Task was destroyed but it is pending!")
+    lambda record: (
+        "was destroyed but it is pending" not in record.getMessage()
+        and "exception was never retrieved" not in record.getMessage()
+    )
 )
 
 

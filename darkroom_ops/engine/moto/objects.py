@@ -90,20 +90,17 @@ _new: deque[weakref.ref[Any]] = deque()
 _OF_MOST = "Moto says some thirty things of each object, nearly all of which are true of every one."
 
 
-class _Blank(FakeKey):  # type: ignore[misc]  # moto has no types
-    """Is told what moto says of a new object, and has nothing to let go of."""
-
-    __setattr__ = object.__setattr__
-
-    def __del__(self) -> None:
-        """Leave the bytes to the object."""
-
-
 class Object(FakeKey):  # type: ignore[misc]  # moto has no types
     """One that the engine made: it asks nothing of the hooks, which may be gone, when it goes."""
 
     def __del__(self) -> None:
         """Let go of the bytes as of all else."""
+
+
+class _Blank(Object):
+    """Is told what moto says of a new object, and has nothing to let go of."""
+
+    __setattr__ = object.__setattr__
 
 
 @hook(FakeKey, "__init__", _OF_MOST)

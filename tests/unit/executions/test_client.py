@@ -167,6 +167,15 @@ def test_a_page_holds_so_many_and_says_whether_more_follow(
     assert page.newer == (place(found[0]) if after is not None and found else None)
 
 
+def refused(code: str) -> Callable[..., Any]:
+    """Return a call of AWS that is answered with an error."""
+
+    def call(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": code}}, "Any")
+
+    return call
+
+
 def place(number: int) -> str:
     """Return where an execution stands in the list: when it ended, and which it is."""
     ended = NOON - datetime.timedelta(minutes=number) + datetime.timedelta(seconds=2)
@@ -365,11 +374,7 @@ def test_where_none_is_listed_none_is_missing(
     executions: Executions, client: StepFunctions
 ) -> None:
     """Express has no list: looking into it would be no way on."""
-
-    def refused(**_: Any) -> None:
-        raise ClientError({"Error": {"Code": "StateMachineTypeNotSupported"}}, "ListExecutions")
-
-    client.list_executions = refused  # type: ignore[method-assign, assignment]
+    client.list_executions = refused("StateMachineTypeNotSupported")  # type: ignore[method-assign]
 
     for arn in (f"{PREFIX}gone", executions.find("s3://bucket/uploads/a b.jpg")):
         with pytest.raises(ClientError, match="StateMachineTypeNotSupported"):
@@ -379,10 +384,7 @@ def test_where_none_is_listed_none_is_missing(
 def test_a_refusal_is_not_taken_for_a_missing_execution(
     executions: Executions, client: StepFunctions
 ) -> None:
-    def refused(**_: Any) -> None:
-        raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "DescribeExecution")
-
-    client.describe_execution = refused  # type: ignore[method-assign, assignment]
+    client.describe_execution = refused("AccessDeniedException")  # type: ignore[method-assign]
 
     with pytest.raises(ClientError, match="AccessDenied"):
         executions.find("00000007-0000")
@@ -484,11 +486,8 @@ def test_costs_are_asked_for_only_of_those_that_are_shown(
 def test_a_history_that_may_not_be_read_leaves_out_the_cost_only(
     executions: Executions, client: StepFunctions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(**_: Any) -> None:
-        raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "GetExecutionHistory")
-
     with monkeypatch.context() as patch:
-        patch.setattr(client, "get_execution_history", refused)
+        patch.setattr(client, "get_execution_history", refused("AccessDeniedException"))
         (item,) = executions.recent(limit=1).items
     assert (item.outcome, item.usd) == ("COMPLETE", None)
 
@@ -1027,10 +1026,7 @@ def test_what_is_known_in_short_is_narrowed_without_asking(
 def test_what_is_no_execution_of_aws_s_is_none(
     executions: Executions, client: StepFunctions, code: str
 ) -> None:
-    def describe(**_: str) -> Any:
-        raise ClientError({"Error": {"Code": code}}, "DescribeExecution")
-
-    client.describe_execution = describe  # type: ignore[method-assign]
+    client.describe_execution = refused(code)  # type: ignore[method-assign]
     with pytest.raises(NoSuchExecution, match="has none named 'x'"):
         executions.find("x")
 

@@ -123,7 +123,7 @@ def rest(execution: Any) -> Json:
         "output": execution.output,
         "error": execution.error,
         "cause": execution.cause,
-        "events": list(env.event_manager._history_event_list),
+        "events": history(execution),
         "last_events": [context.source_event_id, context.last_published_event_id],
         "variables": dict(env.variable_store._inner_scope),
     }
