@@ -80,10 +80,10 @@ screenshots: $(VENV)/dev ## pictures of every page of the console, into docs/scr
 	@$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
 fuzz: $(VENV)/dev ## a long run of the decoders on damaged files
-	@$(BIN)/python -m pytest tests/fuzz -n 2 --examples 5000 $(ARGS)
+	@$(BIN)/python -m pytest tests/fuzz -n 2 --all --examples 5000 $(ARGS)
 
 chaos: $(VENV)/dev ## 500 uploads while workers die and AWS errs; ARGS=--seed=7 repeats one
-	@$(BIN)/python -m pytest tests/engine/test_chaos.py --uploads 500 --seed 0 $(ARGS)
+	@$(BIN)/python -m pytest tests/engine/test_chaos.py --all --uploads 500 --seed 0 $(ARGS)
 
 mutate: $(VENV)/dev ## break what changed since main, line by line: does a test notice?
 	@$(BIN)/python -m tests.mutation $(ARGS)

@@ -17,6 +17,7 @@ LONG_SECONDS = 1800.0
 SHORT_SECONDS = 300.0
 
 
+@pytest.mark.again("tests/statemachine/test_faults.py and test_claims.py: each trouble by itself")
 def test_every_upload_ends_in_one_outcome(
     engine: Engine, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,6 +7,8 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from darkroom_ops.executions.watch import fetch
 from tests.engine.test_cli import ROCKET, Up, darkroom
 from tests.support.pipeline import until
@@ -50,6 +52,7 @@ def facts(up: Up) -> dict[str, Any]:
     }
 
 
+@pytest.mark.again("tests/unit/engine/data, and what a redrive does tests/engine/test_operating.py")
 def test_what_was_done_is_there_after_a_stop_and_a_start(tmp_path: Path) -> None:
     data = tmp_path / "data"
     up = Up(tmp_path / "home", "--data", str(data))

@@ -174,6 +174,7 @@ def test_warming_starts_an_environment_of_each_function(engine: Engine) -> None:
     assert until(started) == names
 
 
+@pytest.mark.again("test_an_environment_ends_with_its_engine")
 def test_environments_never_outlive_a_killed_engine() -> None:
     script = (
         "import sys, time; from pathlib import Path; from darkroom_ops.engine import Engine\n"

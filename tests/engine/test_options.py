@@ -12,6 +12,8 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
+
 from tests.conftest import ROOT
 from tests.support.processes import lives
 
@@ -162,6 +164,10 @@ print(json.dumps(told))
 )
 
 
+@pytest.mark.again(
+    "each option by itself: tests/template/test_options.py, tests/unit/engine/cloudfront, "
+    "tests/unit/engine/lambda_/test_event_sources.py"
+)
 def test_an_engine_with_the_options_on_and_one_that_is_express() -> None:
     """One test, since the engines take seconds and the tests are shared out one by one."""
     done = subprocess.run(
