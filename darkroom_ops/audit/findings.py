@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeVar
 
 from darkroom.contract.keys import record_key
 from darkroom.contract.record import ImageRecord, RecordedOutput
+from darkroom.contract.requests import is_event
 
 from darkroom_ops.audit.evidence import BATCH, StackEvidence, Upload
 from darkroom_ops.executions.model import RUNNING, Execution
@@ -303,7 +304,7 @@ def _same(upload: Upload, record: ImageRecord) -> bool:
 
 def _sequencer(payload: object) -> str | None:
     """Return the sequencer of the event that started an execution, if one did."""
-    if not isinstance(payload, Mapping) or "detail-type" not in payload:
+    if not is_event(payload):
         return None
     detail: Any = payload.get("detail")
     sequencer = detail.get("object", {}).get("sequencer") if isinstance(detail, Mapping) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from darkroom.contract.advice import Action, advise
+from darkroom.contract.advice import Action, options
 from rich.text import Text
 
 from darkroom_ops import logs
@@ -11,7 +11,7 @@ from darkroom_ops.deployment import Deployment
 from darkroom_ops.executions.model import Execution
 from darkroom_ops.present import words
 from darkroom_ops.present.outcomes import error_of
-from darkroom_ops.present.reasons import reason
+from darkroom_ops.present.reasons import advised, reason
 
 
 def failure(deployment: Deployment, execution: Execution) -> Text:
@@ -26,15 +26,15 @@ def failure(deployment: Deployment, execution: Execution) -> Text:
 
 def command(deployment: Deployment, execution: Execution, action: Action) -> str:
     """Return the command that does what helps after a failure."""
-    name, *options = {"rerun newest": ["rerun", "--newest"]}.get(action, [action])
-    return address.command(deployment, name, execution.name, *options)
+    name, *_ = action.split()
+    return address.command(deployment, name, execution.name, *options(action))
 
 
 def advice(deployment: Deployment, execution: Execution) -> Text:
     """Return whether trying a failed execution again helps, and the commands for it."""
-    advised = advise(execution.error or "", caught=execution.caught)
-    text = Text(f"Try again? {advised.says}")
-    for action, title in advised.actions:
+    helps = advised(execution)
+    text = Text(f"Try again? {helps.says}")
+    for action, title in helps.actions:
         text.append(f"\n\n{title}\n")
         text.append(words.plain(command(deployment, execution, action)), "bold")
     return text

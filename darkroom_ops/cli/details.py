@@ -7,6 +7,7 @@ from typing import Any
 
 from darkroom.contract.advice import STATUS_ERRORS
 from darkroom.contract.arns import console_url
+from darkroom.contract.requests import is_event
 from rich.console import Console
 from rich.json import JSON
 from rich.text import Text
@@ -104,7 +105,7 @@ def _about(deployment: Deployment, execution: Execution) -> Text:
 def _starter(given: Any) -> str:
     if not isinstance(given, dict):
         return "an input that is no JSON object"
-    if "detail-type" in given:
+    if is_event(given):
         return "the upload's event"
     asked = ", ".join(name for name in given if name != "source")
     return f"a request with {asked}" if asked else "a request"

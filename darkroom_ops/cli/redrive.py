@@ -100,17 +100,16 @@ def check(deployment: Deployment, execution: Execution) -> None:
 
 def _instead(deployment: Deployment, execution: Execution) -> str:
     """Return what helps instead, on one line."""
-    from darkroom.contract.advice import advise
-
     from darkroom_ops.cli import advice
+    from darkroom_ops.present.reasons import advised
 
-    advised = advise(execution.error or "", caught=execution.caught)
+    helps = advised(execution)
     commands = [
         f"{title} `{advice.command(deployment, execution, action)}`."
-        for action, title in advised.actions
+        for action, title in helps.actions
         if action != "redrive"
     ]
-    return " ".join([f"Try again? {advised.says}", *commands] if execution.caught else commands)
+    return " ".join([f"Try again? {helps.says}", *commands] if execution.caught else commands)
 
 
 def _unfinished(execution: Execution) -> list[str]:

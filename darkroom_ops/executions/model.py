@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
-from darkroom.contract.requests import event_source
+from darkroom.contract.requests import event_source, is_event
 
 from darkroom_ops.executions.history import Redrive, StateRun, latest, parsed, redrives, states
 
@@ -174,7 +174,7 @@ def source_of(payload: object) -> SourceObject | None:
     """Return the object that an execution's input names, or None."""
     if not isinstance(payload, Mapping):
         return None
-    source = event_source(payload) if "detail-type" in payload else payload.get("source")
+    source = event_source(payload) if is_event(payload) else payload.get("source")
     named = source if isinstance(source, Mapping) else {}
     bucket, key = named.get("bucket"), named.get("key")
     if not isinstance(bucket, str) or not isinstance(key, str):

@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from darkroom.contract.requests import is_event
+
 from darkroom_ops.executions.history import parsed
 from darkroom_ops.executions.listed import Entry
 from darkroom_ops.executions.model import (
@@ -97,7 +99,7 @@ def find_started(
             if arn in others:
                 continue
             payload = parsed(client.describe_execution(executionArn=arn).get("input"))
-            if _is_event(payload) and _same(source_of(payload), upload):
+            if is_event(payload) and _same(source_of(payload), upload):
                 return arn
             others.add(arn)
         if time.monotonic() > deadline:
@@ -125,10 +127,6 @@ def started_since(begin: datetime.datetime, entries: Iterable[Entry]) -> Iterato
             return
         if each.started >= begin:
             yield each
-
-
-def _is_event(payload: object) -> bool:
-    return isinstance(payload, Mapping) and "detail-type" in payload
 
 
 def _same(source: SourceObject | None, upload: SourceObject) -> bool:

@@ -1,10 +1,11 @@
-"""Why an execution failed, in the terminal and in the console."""
+"""Why an execution failed and what helps, in the terminal and in the console."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from darkroom.contract.advice import STATUS_REASONS, exhausted
+from darkroom.contract.advice import STATUS_REASONS, Advice, advise, exhausted
+from darkroom.contract.requests import is_event
 
 if TYPE_CHECKING:
     from darkroom_ops.executions.model import Execution
@@ -30,3 +31,9 @@ def reason(execution: Execution, memory: str = "") -> str:
         if said is not None:
             return said
     return execution.cause or STATUS_REASONS.get(execution.status, "")
+
+
+def advised(execution: Execution) -> Advice:
+    """Return whether trying a failed execution again helps, and by what."""
+    uploaded = is_event(execution.input)
+    return advise(execution.error or "", caught=execution.caught, uploaded=uploaded)

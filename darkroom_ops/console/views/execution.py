@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import quote
 
-from darkroom.contract.advice import STATUS_ERRORS, advise
+from darkroom.contract.advice import STATUS_ERRORS
 from darkroom.contract.arns import parse
 from darkroom.contract.errors import InvalidRequest
 from darkroom.contract.formats import PDF_TYPE
@@ -26,7 +26,7 @@ from darkroom_ops.executions.model import Execution
 from darkroom_ops.executions.watch import history
 from darkroom_ops.present import words
 from darkroom_ops.present.outcomes import ending, error_of
-from darkroom_ops.present.reasons import reason
+from darkroom_ops.present.reasons import advised, reason
 
 EVENTS = 200
 """Events of a history on one page."""
@@ -94,7 +94,7 @@ def failure(execution: Execution, memory: str = "") -> dict[str, Any] | None:
         "error": error_of(execution),
         "state": execution.failed_state,
         "cause": reason(execution, memory) or "It gave no reason.",
-        "advice": advise(execution.error or "", caught=execution.caught),
+        "advice": advised(execution),
     }
 
 

@@ -42,29 +42,46 @@ UNCAUGHT = [
 ]
 
 
+REQUEST = {"source": {"bucket": "photos", "key": "a.jpg", "versionId": "1"}, "pdf": "no"}
+
+
 def ended(status: str, error: str | None, cause: str | None, *, caught: bool) -> Execution:
-    """Return an execution that ended so: in its Fail state, or in the midst of another."""
+    """Return an upload's execution that ended so: in its Fail state, or amid another one."""
     found = recorded("corrupt")
     states = found.states if caught else found.states[:2]
     return dataclasses.replace(found, status=status, error=error, cause=cause, states=states)
 
 
-CASES = [
-    pytest.param(
-        ended("FAILED", error, "It is so.", caught=True),
-        Failure("Prepare", error, "It is so."),
-        id=f"caught-{error}",
-    )
-    for error in CAUGHT
-] + [
-    pytest.param(ended(*how, caught=False), status_failure(*how), id=f"uncaught-{how[0]}-{how[1]}")
-    for how in UNCAUGHT
-]
+CASES = (
+    [
+        pytest.param(
+            ended("FAILED", error, "It is so.", caught=True),
+            Failure("Prepare", error, "It is so."),
+            id=f"caught-{error}",
+        )
+        for error in CAUGHT
+    ]
+    + [
+        pytest.param(
+            dataclasses.replace(ended("FAILED", error, "So.", caught=True), input=REQUEST),
+            Failure("Prepare", error, "So."),
+            id=f"request-{error}",
+        )
+        for error in ("InvalidRequest", "CorruptImage")
+    ]
+    + [
+        pytest.param(
+            ended(*how, caught=False), status_failure(*how), id=f"uncaught-{how[0]}-{how[1]}"
+        )
+        for how in UNCAUGHT
+    ]
+)
 
 
 @pytest.mark.parametrize(("execution", "failure"), CASES)
 def test_all_say_the_same_of_an_execution(execution: Execution, failure: Failure) -> None:
-    found = advise(failure.error, caught=failure.caught)
+    uploaded = "detail-type" in execution.input
+    found = advise(failure.error, caught=failure.caught, uploaded=uploaded)
     titles = [title for _, title in found.actions]
     report = Report(
         outcome=execution.status,  # type: ignore[arg-type]
@@ -85,7 +102,9 @@ def test_all_say_the_same_of_an_execution(execution: Execution, failure: Failure
     assert [by_us(command) for command in ours[1::2]] == [a for a, _ in found.actions]
     assert aws[::2] == [f"{title[:-1]}, with the AWS CLI:" for title in titles]
     assert aws[1::2] == alert.data["commands"]
-    assert [by_aws(command) for command in alert.data["commands"]] == [a for a, _ in found.actions]
+    # What is to be edited is in the command of the AWS CLI.
+    done = [a.replace(" edited", "") for a, _ in found.actions]
+    assert [by_aws(command) for command in alert.data["commands"]] == done
 
     shown = advice.advice(AWS, execution).plain.split("\n\n")
     assert shown[0] == f"Try again? {found.says}"
@@ -119,6 +138,8 @@ def by_us(command: str) -> Action:
     if words[1] == "redrive":
         return "redrive"
     assert words[1] == "rerun"
+    if "--edit" in words:
+        return "rerun edited"
     return "rerun newest" if "--newest" in words else "rerun"
 
 
@@ -143,6 +164,7 @@ def test_the_answer_follows_from_the_kind_of_error(error: str) -> None:
 
 AGAIN = ("rerun", "To run it again:")
 ONCE_DONE = ("rerun", "To run it again, once that is done:")
+EDITED = ("rerun edited", "To run it, once its input is corrected:")
 ALL_THE_SAME = ("rerun", "To run it again all the same:")
 NEWEST = ("rerun newest", "To run by hand whatever lies under this key:")
 PASSES = "Yes, it may help: the cause is likely to pass."
@@ -152,7 +174,7 @@ PASSES = "Yes, it may help: the cause is likely to pass."
     ("error", "says", "action", "do"),
     [
         ("InvalidRequest",
-         "No. Correct the input as the reason says, and run the corrected one.", ONCE_DONE,
+         "No. Correct the input as the reason says, and run the corrected one.", EDITED,
          "correct the input. Don't re-run as it is"),
         ("SourceNotFound", "Only once the object is there.", ONCE_DONE,
          "upload it again"),
@@ -187,6 +209,15 @@ PASSES = "Yes, it may help: the cause is likely to pass."
 def test_the_advice_is_what_helps(error: str, says: str, action: tuple[str, str], do: str) -> None:
     found = advise(error, caught=True)
     assert (found.says, found.actions, found.do) == (says, (action,), do)
+
+
+def test_an_upload_asks_for_nothing_so_the_deployed_presets_are_wrong() -> None:
+    assert advise("InvalidRequest", caught=True, uploaded=True) == Advice(
+        "Only once the deployed presets are corrected, as the reason says.",
+        (ONCE_DONE,),
+        "correct the presets, then re-run",
+    )
+    assert advise("CorruptImage", caught=True, uploaded=True) == advise("CorruptImage", caught=True)
 
 
 def test_what_nothing_caught_is_resumed_or_run_again() -> None:

@@ -437,7 +437,7 @@ def test_the_first_line_says_how_it_ended(outcome: str, first: str) -> None:
         ("StorageError", "Prepare", "To run it again:"),
         ("KeyError", "Prepare", "To run it again:"),
         ("AccessDenied", "Prepare", "To run it again, once that is done:"),
-        ("InvalidRequest", "Prepare", "To run it again, once that is done:"),
+        ("InvalidRequest", "Prepare", "To run it again, once that is done:"),  # the presets
         ("CorruptImage", "Prepare", "To run by hand whatever lies under this key:"),
         # What no Catch saw is resumed; of what was caught, the state may be lost.
         ("StatesRuntime", "unknown", "To resume it where it stopped:"),
@@ -612,6 +612,20 @@ def test_a_request_without_an_object_is_told_as_such() -> None:
         assert "Image" not in fields(message)
 
 
+def test_a_wrong_request_is_corrected_and_an_upload_s_presets_are() -> None:
+    """As it is, it would fail again."""
+    failure = Failure(state="Prepare", error="InvalidRequest", message="Expected a fit.")
+    asked = alert(request(presets=[{"name": "x"}]), failure=failure).email
+    assert "To run it, once its input is corrected:\n\ndarkroom rerun 3036d378 --edit\n" in asked
+    assert "To run it, once its input is corrected, with the AWS CLI:" in asked
+    uploaded = alert(EVENT, failure=failure)
+    assert "Only once the deployed presets are corrected, as the reason says." in uploaded.email
+    assert "\ndarkroom rerun 3036d378\n" in uploaded.email
+    assert uploaded.sms == (
+        "Darkroom FAILED photo.jpg (InvalidRequest). Do: correct the presets, then re-run. 3036d378"
+    )
+
+
 def test_the_subject_keeps_both_ends_of_a_long_key() -> None:
     message = alert(request("albums/" + "x" * 900 + "/final.jpg"))
     assert len(message.subject) == 99  # SNS takes less than 100
@@ -777,6 +791,9 @@ darkroom ls --status failed --stack photos"""
         ({"outcome": "RESOLVED"}, "RESOLVED, CorruptImage.", "darkroom"),
         ({"express": True}, "Try again? No. Upload an intact copy", "darkroom"),
         ({"error": "StorageError"}, "\ndarkroom rerun ID --stack photos\n", "--newest"),
+        ({"error": "InvalidRequest"}, "\ndarkroom rerun ID --edit --stack photos\n", "presets"),
+        ({"error": "InvalidRequest", "fault": "system"},
+         "Only once the deployed presets are corrected", "--edit"),
         ({"error": "ExecutionAborted", "outcome": "ABORTED", "caught": False},
          "Try again? Yes: resume it where it stopped", "--newest"),
     ],

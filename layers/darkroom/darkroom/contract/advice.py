@@ -12,8 +12,9 @@ from darkroom.contract.errors import DarkroomError
 from darkroom.contract.formats import format_name
 from darkroom.contract.results import Failure
 
-Action = Literal["redrive", "rerun", "rerun newest"]
-"""Resume the execution; run its request again; run whatever lies under its key by then."""
+Action = Literal["redrive", "rerun", "rerun newest", "rerun edited"]
+"""Resume the execution; run its request again; run whatever lies under its key by then; run what a
+person makes of its request."""
 
 STATUS_ERRORS = {"TIMED_OUT": "ExecutionTimedOut", "ABORTED": "ExecutionAborted"}
 """The error of an execution that ended as a whole, by its status."""
@@ -53,12 +54,13 @@ _RESUME = Advice(
 _RERUN: tuple[Action, str] = ("rerun", "To run it again:")
 _ONCE_DONE: tuple[Action, str] = ("rerun", "To run it again, once that is done:")
 _ALL_THE_SAME: tuple[Action, str] = ("rerun", "To run it again all the same:")
+_EDITED: tuple[Action, str] = ("rerun edited", "To run it, once its input is corrected:")
 _NEWEST: tuple[Action, str] = ("rerun newest", "To run by hand whatever lies under this key:")
 
 _BY_ERROR: dict[type[DarkroomError], tuple[str, tuple[Action, str], str]] = {
     DarkroomError: ("Yes, it may help: the cause is likely to pass.", _RERUN, "re-run it"),
     errors.InvalidRequest: (
-        "No. Correct the input as the reason says, and run the corrected one.", _ONCE_DONE,
+        "No. Correct the input as the reason says, and run the corrected one.", _EDITED,
         "correct the input. Don't re-run as it is",
     ),
     errors.SourceNotFound: ("Only once the object is there.", _ONCE_DONE, "upload it again"),
@@ -93,6 +95,17 @@ _BY_ERROR: dict[type[DarkroomError], tuple[str, tuple[Action, str], str]] = {
         "check the topic. Don't re-run",
     ),
 }  # fmt: skip
+
+_WRONG_PRESETS = Advice(
+    "Only once the deployed presets are corrected, as the reason says.",
+    (_ONCE_DONE,),
+    "correct the presets, then re-run",
+)
+
+
+def options(action: Action) -> tuple[str, ...]:
+    """Return the options of `darkroom rerun` that an action takes."""
+    return {"rerun newest": ("--newest",), "rerun edited": ("--edit",)}.get(action, ())
 
 
 OUT_OF_TIME = {"States.Timeout", "StatesTimeout", "Sandbox.Timedout"}
@@ -153,9 +166,11 @@ def exhausted(
     return None
 
 
-def advise(error: str, *, caught: bool) -> Advice:
+def advise(error: str, *, caught: bool, uploaded: bool = False) -> Advice:
     """Return what helps after a failure, by its error's name.
 
+    `uploaded` says whether an upload's event was the input. It asks for nothing: what is invalid
+    then are the deployed presets.
     `caught` says whether the workflow handled it, recorded it and ended in a Fail state: a redrive
     would resume there and fail at once (Step Functions guide, redriving). Otherwise a redrive
     resumes where the execution stopped.
@@ -165,6 +180,8 @@ def advise(error: str, *, caught: bool) -> Advice:
     if error in _EXHAUSTED:
         return Advice(_EXHAUSTED[error], (_ONCE_DONE,), "upload a smaller copy. Don't re-run")
     found = errors.named(error) or DarkroomError
+    if uploaded and found is errors.InvalidRequest:
+        return _WRONG_PRESETS
     says, action, do = _BY_ERROR.get(found, _BY_ERROR[DarkroomError])
     upload = issubclass(found, (errors.ImageError, errors.SourceNotFound))
     return Advice(says, (action,), do, upload)

@@ -7,7 +7,7 @@ the input.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeGuard
 
 import msgspec
 from msgspec import Meta
@@ -32,13 +32,21 @@ class Request(Contract, frozen=True):
     notify: bool = True
 
 
+def is_event(payload: object) -> TypeGuard[Mapping[str, Any]]:
+    """Return whether an execution's input is an event of an upload, not a person's request.
+
+    An event is known by its ``detail-type`` (S3 guide, EventBridge event structure, "Object
+    Created").
+    """
+    return isinstance(payload, Mapping) and "detail-type" in payload
+
+
 def parse_request(payload: object) -> Request:
     """Read the input of an execution: an S3 event from EventBridge, or a person's request.
 
-    An event is known by its ``detail-type`` (S3 guide, EventBridge event structure, "Object
-    Created"). InvalidRequest names the field, what was expected and what came.
+    InvalidRequest names the field, what was expected and what came.
     """
-    if isinstance(payload, Mapping) and "detail-type" in payload:
+    if is_event(payload):
         source = event_source(payload)
         if source is None:
             raise InvalidRequest(
@@ -88,7 +96,7 @@ def rerun_request(payload: object) -> dict[str, Any]:
     For an S3 event, that is its object, pinned to its version where it has one; a person's request
     stays as it is.
     """
-    if isinstance(payload, Mapping) and "detail-type" in payload:
+    if is_event(payload):
         source = event_source(payload) or {}
         source.pop("etag", None)
         return {"source": source}

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from darkroom.contract import errors, keys
-from darkroom.contract.advice import UNCAUGHT, Advice, advise
+from darkroom.contract.advice import UNCAUGHT, Advice, advise, options
 from darkroom.contract.arns import console_url, parse
 from darkroom.contract.formats import format_name
 from darkroom.contract.model import dump
-from darkroom.contract.requests import rerun_request
+from darkroom.contract.requests import is_event, rerun_request
 from darkroom.contract.results import Backup, Failure, Output, Report, Success, Window
 from darkroom.contract.text import ascii_only, fits_sms, plain, shell, shortened, size
 
@@ -108,7 +108,7 @@ def summary(
     failed = window.outcome != "RESOLVED"
     what = f"{count} more {window.outcome}"
     where = f" in {plain(window.prefix)}" if window.prefix else ""
-    advice = advise(window.error, caught=window.caught)
+    advice = advise(window.error, caught=window.caught, uploaded=window.fault == "system")
     listing = ("ls", "--status", "failed", *(("--stack", stack) if stack else ()))
     lines = [
         f"{count} more {'image' if count == 1 else 'images'}{where}, as the message before said:",
@@ -116,8 +116,7 @@ def summary(
         "",
     ]
     if failed and not window.express:
-        newest = any(action == "rerun newest" for action, _ in advice.actions)
-        each = ("rerun", "ID", *(("--newest",) if newest else ()), *listing[3:])
+        each = ("rerun", "ID", *options(advice.actions[0][0]), *listing[3:])
         lines += [_line("Try again?", advice.says), "", "Each by its ID:", ""]
         lines += [shell("darkroom", *each), ""]
     elif failed:
@@ -154,7 +153,7 @@ def _fault(failure: Failure, report: Report) -> str:
 
     An upload asks for nothing: what is invalid then are the deployed presets.
     """
-    upload = isinstance(report.input, dict) and "detail-type" in report.input
+    upload = is_event(report.input)
     if not failure.caught or (upload and failure.error == "InvalidRequest"):
         return "system"
     return "sender" if errors.is_senders(failure.error, failure.state) else "system"
@@ -211,7 +210,9 @@ class _Composer:
         self.failure = report.failure
         self.advice = Advice("", ())
         if self.failure is not None:
-            self.advice = advise(self.failure.error, caught=self.failure.caught)
+            self.advice = advise(
+                self.failure.error, caught=self.failure.caught, uploaded=is_event(report.input)
+            )
 
     # ------------------------------------------------------------------ parts
 
@@ -437,9 +438,8 @@ class _Composer:
             if action == "redrive":
                 yield title, self.ours("redrive", self.id), self.redrive()
             elif self.repeats:
-                newest = ("--newest",) if action == "rerun newest" else ()
-                ours = self.ours("rerun", self.id, *newest)
-                yield title, ours, self.start(pinned=not newest)
+                ours = self.ours("rerun", self.id, *options(action))
+                yield title, ours, self.start(pinned=action != "rerun newest")
 
     def ours(self, *words: str) -> str:
         """Return a `darkroom` command; none of Express, whose executions cannot be listed."""
