@@ -33,7 +33,7 @@ test: $(VENV)/dev ## the suite; ARGS=--all adds what repeats it on the whole sys
 quick: $(VENV)/dev ## lint, types and the tests that need no engine, in half a minute
 	@{ $(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/mypy && \
 	  $(BIN)/lint-imports --no-logo --no-cache; } & lint=$$!; \
-	  $(BIN)/python -m pytest -n auto --dist worksteal tests/unit tests/template $(ARGS); tests=$$?; \
+	  $(BIN)/python -m pytest -n auto --dist worksteal tests/unit tests/template tests/fuzz tests/mutation $(ARGS); tests=$$?; \
 	  wait $$lint && exit $$tests
 
 test-e2e: $(VENV)/dev ## the end-to-end tests, against ENDPOINT=http://… or STACK=name (AWS); the engine by default
@@ -51,7 +51,6 @@ check: $(VENV)/dev $(CHECKS)/ready ## linters, type checks, and what checkov, cd
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo --no-cache
 	@AWS_DEFAULT_REGION=us-east-1 $(BIN)/cfn-lint template.yaml cloudfront.yaml
-	@$(BIN)/python -m tools.schema --check
 	@$(BIN)/python -m tools.checks $(ARGS)
 
 smoke: $(VENV)/dev ## every target on its smallest input; ARGS="bench demo" runs some

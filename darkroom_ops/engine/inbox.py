@@ -50,6 +50,7 @@ class Message:
     sender: str  # the topic's display name
     subscription: str  # its ARN
     time: datetime.datetime
+    publication: str = ""  # SNS's MessageId, which all that is delivered of it has
 
     @property
     def execution(self) -> str | None:

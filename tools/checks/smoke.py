@@ -60,11 +60,18 @@ ELSEWHERE = {
 }
 """Targets that are not run here, and why."""
 
-HANGS = 300
-"""Seconds. On a quiet machine each takes less than a minute."""
+SLOW = 60
+"""Seconds. On a quiet machine each takes less."""
 
-LACKS = re.compile(r"There is no Chromium|Failed to fetch|error sending request|is left out")
-"""What a machine without Chromium, network or npm makes a command say."""
+HANGS = 300
+"""Seconds."""
+
+LACKS = {
+    "screenshots": re.compile("There is no Chromium"),
+    "lock": re.compile("Failed to fetch|error sending request"),
+    "build": re.compile("Failed to fetch|error sending request"),
+}
+"""What a target says that fails where there is no Chromium, or no network. No other may fail."""
 
 
 def targets(command: str) -> set[str]:
@@ -76,13 +83,15 @@ def run(command: str) -> bool:
     """Run a command, print what came of it, and return whether it was as it should."""
     before, began = _tree(), time.monotonic()
     code, said = _output(command)
-    lacks = [line.strip() for line in said.splitlines() if LACKS.search(line)]
+    seconds = time.monotonic() - began
+    lacking = [LACKS[target] for target in targets(command) if target in LACKS]
+    lacks = [line.strip() for line in said.splitlines() if any(of.search(line) for of in lacking)]
     changed = _tree() != before
     good = (code == 0 or bool(lacks)) and not changed
-    outcome = "FAILED" if not good else "skipped" if code else "ok"
+    outcome = "FAILED" if not good else "skipped" if code else "slow" if seconds > SLOW else "ok"
     name = command if "\n" not in command else command.strip().splitlines()[-1].strip()
-    print(f"{outcome:<8}{time.monotonic() - began:5.0f} s  {name}", flush=True)
-    for line in lacks[:1]:
+    print(f"{outcome:<8}{seconds:5.0f} s  {name}", flush=True)
+    for line in lacks[:1] if code else ():
         print(f"{'':17}{line}")
     if changed:
         print(f"{'':17}It changed files of the repository; `git diff` shows which.")

@@ -105,10 +105,9 @@ class Told:
             new = [Delivery(*each) for each in inbox.numbered(after=self._seen)]
             for each in new:
                 message, self._seen = each.message, each.number
-                # What SNS delivers of one publication has its attributes; one about no execution,
-                # its time.
-                when = None if message.execution else message.time.replace(microsecond=0)
-                key = message.topic, when, frozenset(message.attributes.items())
+                # What was published twice about an execution, as after a lost answer, is one.
+                which = None if message.execution else message.publication or each.number
+                key = message.topic, which, frozenset(message.attributes.items())
                 before = self._events[key].deliveries if key in self._events else ()
                 together = sorted((each, *before), key=lambda one: one.message.protocol)
                 self._events[key] = Event(tuple(together), each.number)

@@ -55,6 +55,7 @@ def publish(self: Any, message: str, message_id: str, **given: Any) -> None:
             sender=self.topic.display_name or "AWS Notifications",
             subscription=self.arn,
             time=datetime.datetime.now(datetime.UTC),
+            publication=message_id,
         )
     )
 

@@ -89,13 +89,3 @@ def test_what_viewers_and_keys_call_a_format() -> None:
         "avif": ("image/avif", "avif"),
     }
     assert PDF_TYPE == "application/pdf"
-
-
-def test_only_jpeg_has_no_transparency_and_only_png_no_quality() -> None:
-    assert [name for name, of in OUTPUT_FORMATS.items() if not of.alpha] == ["jpeg"]
-    assert [name for name, of in OUTPUT_FORMATS.items() if of.lossless] == ["png"]
-
-
-def test_an_original_that_no_entry_stands_for_becomes_what_browsers_show() -> None:
-    assert OUTPUT_FORMATS["png"].original_of == ("gif", "bmp", "svg")
-    assert [name for name, of in OUTPUT_FORMATS.items() if of.original_of] == ["png"]

@@ -10,8 +10,10 @@ import msgspec
 import numpy as np
 import pytest
 from darkroom.contract.presets import Preset
+from darkroom.image import focus
 from darkroom.image.geometry import Placement
 from darkroom.image.mezzanine import unpack
+from darkroom.image.vips import vips
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
@@ -78,6 +80,22 @@ def test_each_name_is_a_side_or_a_corner(position: str) -> None:
     assert wide.getpixel((30, 30)) == COLOURS[3 + column]
     tall = rendition(encoded(tiles(120, 360), "PNG"), crop(position))
     assert tall.getpixel((30, 30)) == COLOURS[3 * row + 1]
+
+
+@pytest.mark.parametrize("position", ["attention", "entropy"])
+def test_a_picture_is_looked_at_at_256_pixels(
+    position: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Finer detail is mostly noise, and takes long."""
+    seen = []
+
+    def looked(image: Any) -> tuple[float, float]:
+        seen.append((image.width, image.height))
+        return 0.5, 0.5
+
+    monkeypatch.setattr(focus, f"_{position}", looked)
+    focus.find(vips().Image.black(1024, 512, bands=3).copy(interpretation="srgb"), position)
+    assert seen == [(256, 128)]
 
 
 @pytest.mark.parametrize("position", ["top-left", {"x": 0, "y": 0}])

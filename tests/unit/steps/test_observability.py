@@ -314,3 +314,32 @@ def test_a_function_starts_without_what_only_traces_need() -> None:
         env=os.environ | {"LAMBDA_TASK_ROOT": "/var/task"},
     )
     assert done.stdout == "False\n"
+
+
+def test_a_function_starts_without_what_only_pictures_need() -> None:
+    """A cold start would wait for them: they load on the path that needs them."""
+    script = """
+import runpy, sys
+for handler in sys.argv[1:]:
+    runpy.run_path(handler)
+print(*sorted({"PIL", "_libvips", "numpy", "pi_heif", "pyvips", "resvg_py"} & sys.modules.keys()))
+"""
+    functions = stack.source()["Resources"].values()
+    named = {
+        name
+        for each in functions
+        for name in each["Properties"].get("Environment", {}).get("Variables", ())
+    }
+    handlers = sorted(map(str, ROOT.glob("functions/*/app.py")))
+    done = subprocess.run(
+        [sys.executable, "-c", script, *handlers],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=True,
+        env=os.environ
+        | dict.fromkeys(named, "1")
+        | {"AWS_DEFAULT_REGION": "us-east-1", "WORKFLOW_TYPE": "STANDARD"},
+    )
+    assert len(handlers) == 6
+    assert done.stdout == "\n"

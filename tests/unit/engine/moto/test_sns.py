@@ -42,6 +42,7 @@ def test_an_email_is_delivered_to_the_inbox(lab: Lab) -> None:
     assert (message.subject, message.text, message.sender) == ("s", "text", "Darkroom")
     assert message.attributes == {"outcome": "FAILED", "n": "3"}
     assert message.subscription == "arn:aws:sns:us-east-1:1:t:1"
+    assert message.publication == "id"
 
 
 def test_messages_share_what_is_said_of_all(lab: Lab) -> None:

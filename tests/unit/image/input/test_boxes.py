@@ -372,6 +372,7 @@ def test_a_file_without_a_description_describes_nothing() -> None:
         ("L", "4:0:0", 5_033_164),
         ("LA", "4:0:0", 5_033_164),
         ("PQ", "4:2:0", 1_324_517),
+        ("PQ", "4:4:4", 1_143_901),
     ],
 )
 def test_an_avif_that_memory_has_no_room_for_is_refused_by_its_header(

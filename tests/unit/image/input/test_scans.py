@@ -506,6 +506,17 @@ def test_how_many_restarts_are_looked_at(
     assert (restarts.without_spare(restarted(b"a")) is not None) is looked_at
 
 
+@pytest.mark.parametrize(("intervals", "looked_at"), [(2000, True), (2001, False)])
+def test_two_thousand_restarts_are_looked_at(
+    intervals: int, looked_at: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each for 1.5 ms, which this test does without."""
+    monkeypatch.setattr(restarts, "_count", lambda *_: 0)
+    data = encoded(picture(8 * (intervals + 1), 8, "L"), restart_marker_blocks=1)
+    assert len(re.findall(rb"\xff[\xd0-\xd7]", data)) == intervals
+    assert (restarts.without_spare(data) is not None) is looked_at
+
+
 def test_an_interval_may_be_longer_than_any_picture_is_wide() -> None:
     sound = encoded(picture(1024, 560, "L"), restart_marker_blocks=8200)
     at = sound.index(b"\xff\xd0")

@@ -59,6 +59,13 @@ def test_what_was_put_behind_a_part_of_a_picture_is_never_passed_on(
     assert not passes_on(with_chunk(FILES[name], body + more, kind))
 
 
+def test_sixteen_bytes_behind_a_part_may_be_an_encoder_s_own() -> None:
+    """Of all these parts, that of transparency is needed to its last byte."""
+    body = dict(chunks_of(FILES["clear"]))[b"ALPH"]
+    assert passes_on(with_chunk(FILES["clear"], body + SECRET[:16], b"ALPH"))
+    assert not passes_on(with_chunk(FILES["clear"], body + SECRET[:17], b"ALPH"))
+
+
 @pytest.mark.parametrize("name", ["lossy", "clear", "tiny"])
 def test_what_was_put_behind_the_first_part_of_a_lossy_picture_is_never_passed_on(
     name: str,
