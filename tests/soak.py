@@ -1,8 +1,9 @@
-"""The whole suite, again and again, in conditions that find tests which depend on luck.
+"""The suite of ``make test``, again and again, in conditions that find what depends on luck.
 
-``make soak N=20``. Every run has an order of its own; every second one has twice as many busy loops
-as cores beside it; two workers and as many as cores take turns; the last run is a background job,
-as a shell without job control or ``nohup`` starts it: SIGINT and SIGHUP ignored, no terminal.
+``make soak N=20``; with ``ARGS=--all``, the tests that repeat others too. Every run has an order of
+its own; every second one has twice as many busy loops as cores beside it; two workers and as many
+as cores take turns; the last run is a background job, as a shell without job control or ``nohup``
+starts it: SIGINT and SIGHUP ignored, no terminal.
 """
 
 from __future__ import annotations
