@@ -16,6 +16,11 @@ compile() {
 
 compile requirements/dev.txt pyproject.toml --extra ops --extra dev "$@"
 compile requirements/ops.txt pyproject.toml --extra ops --constraint requirements/dev.txt
+# A Mac needs no compiler for what runs, but of pyvips, which is Python without one.
+for platform in aarch64-apple-darwin x86_64-apple-darwin; do
+  uv pip install --dry-run --quiet --target build/wheels --python-platform $platform \
+    --only-binary :all: --no-binary pyvips --requirement requirements/ops.txt
+done
 compile layers/darkroom/requirements.txt pyproject.toml --constraint requirements/dev.txt
 # The checks pin older versions of what Darkroom itself uses, so they get an environment of their own.
 compile requirements/checks.txt requirements/checks.in --python-version 3.11 "$@"

@@ -47,7 +47,7 @@ def seen(address):
 
 options = SUBSCRIBERS | {
     "ExistingSourceBucket": "photos", "KeyScope": "everything", "ReservedConcurrency": "5",
-    "BackupLockDays": "3", "CloudFront": "yes", "BufferConcurrency": "2",
+    "BackupLockDays": "3", "CloudFront": "yes", "BufferConcurrency": "5",
 }
 with Engine(Path("template.yaml"), parameters=options, skip_waits=True) as engine:
     at, put = engine.deployment, engine.router.put
@@ -81,7 +81,7 @@ with Engine(Path("template.yaml"), parameters=options, skip_waits=True) as engin
         put(event)
 
     engine.router.put = watch
-    upload(*range(4))
+    upload(*range(20))
     engine.router.put = put
     keys = at.s3.list_objects_v2(Bucket=at.output_bucket_name, Prefix="uploads/0.jpg/")["Contents"]
     told = {
@@ -127,8 +127,10 @@ with Engine(Path("template.yaml"), parameters=options, skip_waits=True) as engin
         sent.error, outcomes()["photos/uploads/refused.jpg"], len(dlq.dead_letters(at))
     ]
 
-    chaos = Chaos(engine, Plan(seed=1, uploads=2)).run(100)
-    told["chaos"] = [list(map(str, chaos.findings)), chaos.outcomes.total(), chaos.kills]
+    chaos = Chaos(engine, Plan(seed=1, uploads=8)).run(100)
+    told["chaos"] = [
+        list(map(str, chaos.findings)), chaos.outcomes.total(), chaos.kills, chaos.faults.total()
+    ]
     told["denied"] = [str(each) for each in engine.authorizer.denials]
     told["used"] = sorted({grant.action for grant in engine.authorizer.used
                            if "StartFunctionRole" in grant.owner})
@@ -207,9 +209,9 @@ def check_that_no_role_lacks_a_right(told: Any) -> None:
 
 
 def check_that_so_many_run_at_once_as_was_asked_for_and_each_once(told: Any) -> None:
-    assert told["most"] == 2
-    assert sorted(told["statuses"]) == ["RUNNING"] * 4 + ["SUCCEEDED"] * 4
-    assert told["outcomes"] == {f"photos/uploads/{number}.jpg": "COMPLETE" for number in range(4)}
+    assert told["most"] == 5
+    assert sorted(told["statuses"]) == ["RUNNING"] * 20 + ["SUCCEEDED"] * 20
+    assert told["outcomes"] == {f"photos/uploads/{number}.jpg": "COMPLETE" for number in range(20)}
 
 
 def check_that_what_cannot_be_started_goes_to_the_dead_letters_and_back(told: Any) -> None:
@@ -223,10 +225,11 @@ def check_that_what_cannot_be_started_goes_to_the_dead_letters_and_back(told: An
 
 
 def check_that_chaos_leaves_every_upload_with_one_outcome(told: Any) -> None:
-    findings, outcomes, kills = told["chaos"]
+    findings, outcomes, kills, faults = told["chaos"]
     assert findings == []
-    assert outcomes >= 2
+    assert outcomes >= 8
     assert kills > 0
+    assert faults > 0
 
 
 def check_that_an_express_workflow_is_in_its_log_group_alone(told: Any) -> None:

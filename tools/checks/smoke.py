@@ -43,7 +43,11 @@ COMMANDS = (
     ),
     "make soak N=1 ARGS=tests/unit/contract/test_keys.py",
     "make bench ARGS='--images samples/rocket.jpg --rounds 1 --repeats 1'",
-    "make bench-engine ARGS='--runs 1 --batch 2 --executions 4'",
+    """
+    make bench-engine ARGS='--runs 1 --batch 2 --executions 4'
+    for field in wall_s engine_share_s engine_cpu_s_per_image throughput_of_pool first_image_s \\
+        memory_mib; do grep --quiet "\\"$field\\"" build/smoke/results/engine.json; done
+    """,
     "make bench-coldstart ARGS='--rounds 1'",
     "make bench-console ARGS='--executions 10 --rounds 1'",
     "make screenshots ARGS='--page inbox --folder build/smoke'",
@@ -89,7 +93,7 @@ def run(command: str) -> bool:
     changed = _tree() != before
     good = (code == 0 or bool(lacks)) and not changed
     outcome = "FAILED" if not good else "skipped" if code else "slow" if seconds > SLOW else "ok"
-    name = command if "\n" not in command else command.strip().splitlines()[-1].strip()
+    name = next((each.strip() for each in command.splitlines() if "make " in each), command)
     print(f"{outcome:<8}{seconds:5.0f} s  {name}", flush=True)
     for line in lacks[:1] if code else ():
         print(f"{'':17}{line}")
@@ -107,7 +111,7 @@ def _output(command: str) -> tuple[int, str]:
     with subprocess.Popen(
         ["bash", "-e", "-o", "pipefail", "-c", command],  # noqa: S607 - any bash
         cwd=ROOT,
-        env=settings | {"DARKROOM_HOME": str(OUT / "home")},
+        env=settings | {"DARKROOM_HOME": str(OUT / "home"), "RESULTS": str(OUT / "results")},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

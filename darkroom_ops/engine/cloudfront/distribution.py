@@ -60,9 +60,9 @@ class Distribution:
 def normal(path: str) -> str:
     """Return a path as behaviours see it: RFC 3986, without needless escapes and dot segments."""
     plain = _UNRESERVED.sub(lambda found: chr(int(found[1], 16)), path)
-    if re.search(r"/\.\.?(/|$)", plain) is None:
+    if re.search(r"/\.\.?(/|\Z)", plain) is None:
         return plain
-    folder = "/" if re.search(r"/(\.\.?)?$", plain) else ""
+    folder = "/" if re.search(r"/(\.\.?)?\Z", plain) else ""
     return posixpath.normpath(plain).rstrip("/") + folder
 
 

@@ -29,10 +29,15 @@ for _module, _name in (
 _sendmsg = socket.socket.sendmsg
 
 
+def _asked_by_psutil() -> bool:
+    """Return whether a caller is psutil, itself or by one function of ``os.path``."""
+    callers = (sys._getframe(2), sys._getframe(3))
+    return any(each.f_globals.get("__name__", "").startswith("psutil") for each in callers)
+
+
 def _without_proc(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(path: Any, *args: Any, **more: Any) -> Any:
-        asks = sys._getframe(1).f_globals.get("__name__", "")
-        if str(path).startswith("/proc/") and not asks.startswith("psutil"):
+        if f"{path}/".startswith("/proc/") and not _asked_by_psutil():
             raise FileNotFoundError(errno.ENOENT, "A Mac has no /proc", path)
         return function(path, *args, **more)
 
@@ -49,5 +54,6 @@ def _send_with_descriptors(
 
 os.cpu_count = lambda: CORES
 builtins.open = io.open = _without_proc(io.open)
-os.listdir = _without_proc(os.listdir)
+for _name in ("listdir", "open", "scandir", "stat"):
+    setattr(os, _name, _without_proc(getattr(os, _name)))
 socket.socket.sendmsg = _send_with_descriptors
