@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import hashlib
 import io
 import json
 import logging
@@ -45,7 +46,8 @@ MIB = 1024**2
 MOST_BYTES = {"s3": 1024 * MIB}
 """What a request may carry: it is held in memory. S3 takes more in parts."""
 
-MOST_BYTES_ELSEWHERE = 100 * MIB
+MOST_BYTES_ELSEWHERE = 16 * MIB
+"""DynamoDB's most. Of anybody: AWS's clients say the hash that they signed of S3's bodies only."""
 
 _log = logging.getLogger(__name__)
 
@@ -156,21 +158,48 @@ class Gateway:
 
     def _refusal(self, environ: WSGIEnvironment, signature: Signature) -> ServiceError | None:
         """Return why a call is not the user's, or cannot be read; its body is read afterwards."""
-        service = signature.service
-        unknown = self._unknown(service)
+        return (
+            self._refused_by_head(environ, signature)
+            # Read here, once and whole: nothing waits for a client's bytes once a call is served.
+            or _receive(environ, MOST_BYTES.get(signature.service, MOST_BYTES_ELSEWHERE))
+            or self._refused_by_body(environ, signature)
+        )
+
+    def _refused_by_head(
+        self, environ: WSGIEnvironment, signature: Signature
+    ) -> ServiceError | None:
+        """Return how a call is refused before its body is read: of others nothing is held."""
+        unknown = self._unknown(signature.service)
         if unknown is not None:
             return unknown
-        # Read here, once and whole: nothing waits for a client's bytes once a call is served.
-        unread = _receive(environ, MOST_BYTES.get(service, MOST_BYTES_ELSEWHERE))
-        if unread is not None:
-            return unread
-        secret, body = self._keys.secret_of(signature.principal), environ["wsgi.input"].getvalue()
         untimely = signature.untimely(self._now())
         if untimely is not None:
             return ServiceError(*untimely)
-        if signature.matches(environ, body, secret):
-            named = "HTTP_X_AMZ_TARGET" in environ
-            return _unwritable(body) if named else _unreadable(environ["PATH_INFO"])
+        payload = signature.payload(environ)
+        if payload is not None:
+            return self._forged(environ, signature, payload)
+        return _NO_HASH if signature.service == "s3" else None
+
+    def _refused_by_body(
+        self, environ: WSGIEnvironment, signature: Signature
+    ) -> ServiceError | None:
+        """Return how a call is refused by what was read of it."""
+        body, payload = environ["wsgi.input"].getvalue(), signature.payload(environ)
+        if payload is None:
+            forged = self._forged(environ, signature, hashlib.sha256(body).hexdigest())
+            if forged is not None:
+                return forged
+        elif not payload.startswith(_UNHASHED) and payload != hashlib.sha256(body).hexdigest():
+            return _OTHER_BODY
+        named = "HTTP_X_AMZ_TARGET" in environ
+        return _unwritable(body) if named else _unreadable(environ["PATH_INFO"])
+
+    def _forged(
+        self, environ: WSGIEnvironment, signature: Signature, payload: str
+    ) -> ServiceError | None:
+        """Return how a call is refused that was signed with another key, or not as it came."""
+        if signature.matches(environ, payload, self._keys.secret_of(signature.principal)):
+            return None
         return ServiceError(
             HTTPStatus.FORBIDDEN,
             "SignatureDoesNotMatch",
@@ -234,6 +263,20 @@ _NOT_SIGNED = ServiceError(
     "MissingAuthenticationToken",
     "Expected a call that is signed with the engine's access keys (Signature Version 4), but it is "
     f"not signed. {_KEYS}",
+)
+
+_UNHASHED = ("UNSIGNED-PAYLOAD", "STREAMING-")
+"""How what is signed in place of a body's hash begins: the body may be any."""
+
+_NO_HASH = ServiceError(
+    HTTPStatus.BAD_REQUEST,
+    "InvalidRequest",
+    "Missing required header for this request: x-amz-content-sha256",
+)
+_OTHER_BODY = ServiceError(
+    HTTPStatus.BAD_REQUEST,
+    "XAmzContentSHA256Mismatch",
+    "The provided 'x-amz-content-sha256' header does not match what was computed.",
 )
 
 

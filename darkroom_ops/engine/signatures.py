@@ -127,15 +127,20 @@ class Signature:
             return _EARLY
         return _EXPIRED if now - made > datetime.timedelta(seconds=self.expires) else None
 
-    def matches(self, environ: WSGIEnvironment, body: bytes, secret: str) -> bool:
+    def payload(self, environ: WSGIEnvironment) -> str | None:
+        """Return what stands for the body in what was signed; None if only the body's hash does."""
+        unsaid = "UNSIGNED-PAYLOAD" if self.presigned else None
+        return environ.get("HTTP_X_AMZ_CONTENT_SHA256", unsaid)
+
+    def matches(self, environ: WSGIEnvironment, payload: str, secret: str) -> bool:
         """Return whether it was made of this request, with this secret access key."""
         if self.version == 2:  # noqa: PLR2004 - the one before 4
             made = _version_2(environ, self.principal, secret, self.expires)
         else:
-            made = self._made(environ, body, secret)
+            made = self._made(environ, payload, secret)
         return hmac.compare_digest(made.encode(), self.value.encode())
 
-    def _made(self, environ: WSGIEnvironment, body: bytes, secret: str) -> str:
+    def _made(self, environ: WSGIEnvironment, payload: str, secret: str) -> str:
         path, _, query = raw_address(environ).partition("?")
         canonical = "\n".join(
             (
@@ -146,7 +151,7 @@ class Signature:
                 *(f"{name}:{_header(environ, name)}" for name in self.headers),
                 "",
                 ";".join(self.headers),
-                self._payload(environ, body),
+                payload,
             )
         )
         scope = f"{self.date}/{self.region}/{self.service}/aws4_request"
@@ -154,12 +159,6 @@ class Signature:
         to_sign = f"{ALGORITHM}\n{self.time}\n{scope}\n{digest}"
         key = _signing_key(secret, self.date, self.region, self.service)
         return hmac.new(key, to_sign.encode(), hashlib.sha256).hexdigest()
-
-    def _payload(self, environ: WSGIEnvironment, body: bytes) -> str:
-        said: str | None = environ.get("HTTP_X_AMZ_CONTENT_SHA256")
-        if said is None:
-            return "UNSIGNED-PAYLOAD" if self.presigned else hashlib.sha256(body).hexdigest()
-        return said
 
 
 def read(environ: WSGIEnvironment) -> Signature | None:
@@ -180,8 +179,18 @@ def read(environ: WSGIEnvironment) -> Signature | None:
         return _version_4(given, query.get("X-Amz-Date", ""), presigned=True)
     if "AWSAccessKeyId" in query and "Signature" in query:
         who, value = query["AWSAccessKeyId"], query["Signature"]
-        ends = _number(query.get("Expires"))
-        return Signature(who, "s3", "us-east-1", "", "", (), value, expires=ends, version=2)
+        return Signature(
+            principal=who,
+            service="s3",
+            region="us-east-1",
+            date="",
+            time="",
+            headers=(),
+            value=value,
+            presigned=True,
+            expires=_number(query.get("Expires")),
+            version=2,
+        )
     return None
 
 

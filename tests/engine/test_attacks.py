@@ -23,6 +23,7 @@ from tests.support.cli import invoke
 from tests.support.pipeline import Pipeline
 
 FORM = "application/x-www-form-urlencoded"
+MIB = 1024 * 1024
 SECONDS = 20  # for what an engine that can be held up would never answer
 
 
@@ -72,6 +73,10 @@ def test_another_user_of_the_machine_gets_nothing(engine: Engine) -> None:
         s3 = session.client("s3", endpoint_url=engine.endpoint)
         with pytest.raises(ClientError, match=r"SignatureDoesNotMatch.*`darkroom up` prints"):
             s3.list_buckets()
+        with pytest.raises(ClientError, match="SignatureDoesNotMatch"):  # and no broken pipe
+            s3.put_object(Bucket="any", Key="large", Body=bytes(MIB))
+    status, _, said = ask(engine, "PUT", "/any/large?AWSAccessKeyId=x&Signature=x", bytes(MIB))
+    assert (status, b"Request has expired" in said) == (403, True)
     with pytest.raises(ClientError, match=r"InvalidParameter.*sends nothing over http"):
         engine.deployment.sns.subscribe(
             TopicArn=engine.deployment.alerts_topic_arn,

@@ -103,8 +103,11 @@ def request(
     }
 
 
-def signed(environ: Json, keys: Keys = KEYS) -> Json:
-    """Sign a request as boto3 does, with the keys of who makes it."""
+def signed(environ: Json, keys: Keys = KEYS, payload: str | None = None) -> Json:
+    """Sign a request as boto3 does, with the keys of who makes it.
+
+    S3's may have another text signed than the hash of its body.
+    """
     to_sign = re.fullmatch("to sign: (.*) (.*)", environ.get("HTTP_AUTHORIZATION", ""))
     if to_sign is None:
         return environ
@@ -116,7 +119,10 @@ def signed(environ: Json, keys: Keys = KEYS) -> Json:
         headers={"Host": environ["HTTP_HOST"]},
         data=environ["wsgi.input"].getvalue(),
     )
-    auth(Credentials(who, keys.secret_of(who)), service, "us-east-1").add_auth(made)
+    signer: Any = auth(Credentials(who, keys.secret_of(who)), service, "us-east-1")
+    if payload is not None:
+        signer.payload = lambda _: payload
+    signer.add_auth(made)
     headers = {
         f"HTTP_{key.upper().replace('-', '_')}": value for key, value in made.headers.items()
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import io
 import json
 import socket
@@ -364,6 +365,67 @@ def test_a_body_that_does_not_come_is_refused(api: Api, changed: Json, code: str
     environ = signed(request("PUT", who="darkroom", body=b"four")) | changed
     status, body = api(environ)
     assert (status, xml_text(body, "Code"), api.server.served) == (400, code, [])
+
+
+NOW = datetime.datetime(2026, 1, 31, 8, 0, 15, tzinfo=datetime.UTC)
+TIMELY, OLD = "20260131T080015Z", "20260131T074514Z"
+ADDRESS_4 = (
+    "/photos/a.jpg?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-SignedHeaders=host&X-Amz-Signature=0"
+    "&X-Amz-Credential=darkroom/20260131/us-east-1/s3/aws4_request&X-Amz-Expires=60&X-Amz-Date="
+)
+ADDRESS_2 = "/photos/a.jpg?AWSAccessKeyId=darkroom&Signature=x&Expires="
+
+
+def made_up(service: str, payload: str | None, time: str = TIMELY) -> Json:
+    """Return the headers of somebody who knows no key."""
+    who = f"darkroom/20260131/us-east-1/{service}/aws4_request"
+    parts = f"Credential={who}, SignedHeaders=host, Signature=0"
+    headers = {"HTTP_AUTHORIZATION": f"AWS4-HMAC-SHA256 {parts}", "HTTP_X_AMZ_DATE": time}
+    return headers | ({} if payload is None else {"HTTP_X_AMZ_CONTENT_SHA256": payload})
+
+
+@pytest.mark.parametrize(
+    ("uri", "headers", "code"),
+    [
+        ("/photos/a.jpg", made_up("s3", "0" * 64), "SignatureDoesNotMatch"),
+        ("/photos/a.jpg", made_up("s3", "UNSIGNED-PAYLOAD"), "SignatureDoesNotMatch"),
+        ("/photos/a.jpg", made_up("s3", "STREAMING-any"), "SignatureDoesNotMatch"),
+        ("/photos/a.jpg", made_up("s3", "0" * 64, OLD), "RequestTimeTooSkewed"),
+        ("/photos/a.jpg", made_up("s3", None), "InvalidRequest"),
+        (f"{ADDRESS_4}{TIMELY}", {"HTTP_AUTHORIZATION": ""}, "SignatureDoesNotMatch"),
+        (f"{ADDRESS_4}{OLD}", {"HTTP_AUTHORIZATION": ""}, "AccessDenied"),
+        (f"{ADDRESS_2}{NOW.timestamp():.0f}", {"HTTP_AUTHORIZATION": ""}, "SignatureDoesNotMatch"),
+        (f"{ADDRESS_2}1", {"HTTP_AUTHORIZATION": ""}, "AccessDenied"),
+        ("/", made_up("ssm", "0" * 64), "SignatureDoesNotMatch"),
+        ("/", made_up("ssm", None, OLD), "SignatureDoesNotMatch"),
+        ("/", made_up("ssm", None) | {"CONTENT_LENGTH": str(2**24 + 1)}, "EntityTooLarge"),
+    ],
+)
+def test_nothing_is_read_of_who_knows_no_key(api: Api, uri: str, headers: Json, code: str) -> None:
+    """It would be held in memory, for as many as come."""
+    api.now = NOW
+    environ = request("PUT", uri) | headers | {"wsgi.input": Breaks()}
+    _, _, answered = run_wsgi_app(api.gateway, environ)
+    assert (answered["x-amzn-ErrorType"], api.server.served) == (code, [])
+
+
+@pytest.mark.parametrize(
+    ("service", "payload", "code"),
+    [
+        ("s3", None, "XAmzContentSHA256Mismatch"),
+        ("s3", "no hash", "XAmzContentSHA256Mismatch"),
+        ("s3", "UNSIGNED-PAYLOAD", None),
+        ("s3", "STREAMING-UNSIGNED-PAYLOAD-TRAILER", None),
+        ("lambda", None, "SignatureDoesNotMatch"),
+    ],
+)
+def test_a_body_is_the_one_that_was_signed(
+    api: Api, service: str, payload: str | None, code: str | None
+) -> None:
+    environ = signed(request("PUT", who="darkroom", service=service, body=b"mine"), payload=payload)
+    _, _, answered = run_wsgi_app(api.gateway, environ | {"wsgi.input": io.BytesIO(b"else")})
+    assert answered.get("x-amzn-ErrorType") == code
+    assert api.server.served == ([] if code else [b"else"])
 
 
 def test_a_refused_call_closes_its_connection(api: Api) -> None:
