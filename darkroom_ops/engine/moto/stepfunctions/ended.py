@@ -173,7 +173,7 @@ _ends = itertools.count(1)
 def put_away(execution: Any) -> None:
     """Have an execution that has ended in the spool, unless it has been redriven meanwhile."""
     with _listed(execution) as (machine, place):
-        if execution.exec_status == ExecutionStatus.RUNNING or machine is None:
+        if execution.exec_status == ExecutionStatus.RUNNING or place is None:
             return
         said = rest(execution)
         machine.executions[place] = Ended(
@@ -211,7 +211,7 @@ def _line(execution: Any) -> Place | None:
 def taken_out(execution: Any) -> Iterator[None]:
     """Have moto's execution in its list again, and nobody put it away meanwhile."""
     with _listed(execution) as (machine, place):
-        if machine is not None:
+        if place is not None:
             machine.executions[place] = execution
         execution.exec_worker._execution_communication = (
             execution._get_start_execution_worker_comm()
@@ -224,22 +224,17 @@ moving = threading.RLock()
 
 
 @contextlib.contextmanager
-def _listed(execution: Any) -> Iterator[tuple[Any, int]]:
-    """Yield the machine that lists an execution, and where; none where it has been deleted."""
+def _listed(execution: Any) -> Iterator[tuple[Any, int | None]]:
+    """Yield the machine that an execution is of, and its place in its list, if it has one."""
+    was = execution.state_machine
     with moving:
         try:
-            machine = execution.state_machine.backend.describe_state_machine(
-                execution.state_machine.arn
-            )
+            machine = was.backend.describe_state_machine(was.arn)
         except StateMachineDoesNotExist:
-            yield None, 0
-            return
-        listed = machine.executions
-        for place in range(len(listed) - 1, -1, -1):  # what ends started lately
-            if listed[place].exec_arn == execution.exec_arn:
-                yield machine, place
-                return
-        yield None, 0
+            machine = was  # which lists none
+        listed, arn = machine.executions, execution.exec_arn
+        places = reversed(range(len(listed)))  # what ends started lately
+        yield machine, next((place for place in places if listed[place].exec_arn == arn), None)
 
 
 def _shared(machine: Any, was: Any) -> Any:

@@ -208,7 +208,7 @@ def _log(execution: Any) -> None:
     """
     machine = execution.state_machine
     to = CloudWatchLoggingConfiguration.from_logging_configuration(
-        machine.arn, machine.loggingConfiguration or {}
+        machine.arn, machine.loggingConfiguration
     )
     if to is None:
         return

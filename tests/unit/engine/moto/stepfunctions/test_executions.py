@@ -30,7 +30,11 @@ from moto.stepfunctions.parser.asl.eval.event.event_manager import (
     EventHistoryContext,
     EventManager,
 )
-from moto.stepfunctions.parser.asl.eval.program_state import ProgramRunning, ProgramStopped
+from moto.stepfunctions.parser.asl.eval.program_state import (
+    ProgramEnded,
+    ProgramRunning,
+    ProgramStopped,
+)
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.backend import execution_worker
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
@@ -210,6 +214,19 @@ def test_what_happened_stands_in_the_log_group(
     assert ("secret" in str(said)) is data
 
 
+def test_a_log_group_that_is_gone_keeps_no_execution_from_ending(lab: Lab) -> None:
+    """What it did is told elsewhere, too."""
+    destinations = [{"cloudWatchLogsLogGroup": {"logGroupArn": GROUP}}]
+    logging = {"level": "ALL", "includeExecutionData": False, "destinations": destinations}
+    machine = lab.backend.create_state_machine(
+        "logged", json.dumps(chain(A=PASS)), ROLE, loggingConfiguration=logging
+    )
+    execution = lab.backend.start_execution(machine.arn, "run", "{}")
+    lab.router.wait_for(execution.exec_arn)
+    assert lab.router.statuses == ["RUNNING", "SUCCEEDED"]
+    assert "/states/m" not in logs_backends[ACCOUNT][REGION].groups
+
+
 @probe(executions.entrypoint)
 def test_plain_moto_lets_express_executions_run_on() -> bool:
     definition = json.dumps(chain(A=PASS) | {"TimeoutSeconds": 900})
@@ -287,6 +304,16 @@ def test_a_stop_of_what_has_ended_changes_nothing(lab: Lab, first: str) -> None:
     assert after == before
     assert len(lab.router.statuses) == 2
     assert len(lab.router.ended) == 1
+
+
+def test_a_stop_that_comes_when_the_last_state_has_ended_changes_nothing() -> None:
+    """Its thread is about to say how it ended."""
+    environment = Environment.__new__(Environment)
+    environment._state_mutex, environment._program_state = threading.RLock(), ProgramEnded()
+    worker = SimpleNamespace(env=environment, stop=lambda **_: None)
+    execution = SimpleNamespace(exec_worker=worker, exec_status=ExecutionStatus.RUNNING)
+    executions.stop.replacement(execution, datetime.datetime.now(datetime.UTC), "Late", None)
+    assert execution.exec_status == ExecutionStatus.RUNNING
 
 
 def test_a_stop_in_a_branch_ends_all_of_it(lab: Lab) -> None:
