@@ -144,6 +144,23 @@ def test_the_form_follows_the_json_and_keeps_what_it_does_not_know(editor: Any) 
     expect(editor.get_by_role("button", name="Ask for others")).to_be_focused()
 
 
+def test_what_is_unseen_stays_escaped_when_the_form_changes_the_json(editor: Any) -> None:
+    """A key may hide what it says; the JSON means the same however it is written."""
+    text, key = editor.locator("#input"), "a\u202egpj.exe\u200b\U000e0020\u00e4"
+    asked = {
+        "source": {"bucket": "b", "key": key},
+        "presets": [{"name": "a\u200b", "fit": "\u202e"}],
+    }
+    text.fill(json.dumps(asked, ensure_ascii=False))
+    first = row(editor, 0)
+    expect(first.locator("legend")).to_have_text(r"a\u200b")
+    expect(first.get_by_label("Fit").locator("option:checked")).to_have_text(r"\u202e")
+    first.get_by_label("Width").fill("10")
+    asked["presets"][0]["width"] = 10  # type: ignore[index]
+    assert given(editor) == asked
+    assert r'"key": "a\u202egpj.exe\u200b\udb40\udc20ä"' in text.input_value()
+
+
 def test_invalid_json_leaves_the_form_as_it_was(editor: Any) -> None:
     put(editor, presets=[{"name": "a", "width": 9}])
     width = row(editor, 0).get_by_label("Width")

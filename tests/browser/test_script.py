@@ -67,7 +67,7 @@ def test_files_are_dropped_and_each_says_what_became_of_it(page: Any) -> None:
     page.goto("/")
     drag = """(kind) => {
       const carried = new DataTransfer();
-      for (const name of ["first.jpg", "large.jpg", "second.jpg"])
+      for (const name of ["first\\u200b.jpg", "large.jpg", "second.jpg"])
         carried.items.add(new File([Uint8Array.from(window.given)], name));
       dispatchEvent(new DragEvent(kind, { dataTransfer: carried, cancelable: true }));
     }"""
@@ -85,7 +85,7 @@ def test_files_are_dropped_and_each_says_what_became_of_it(page: Any) -> None:
     assert page.locator("body.dropping").count() == 0
     lines = page.locator("[data-uploads] li")
     first, large, second = (lines.nth(n) for n in range(3))
-    expect(first).to_have_text("first.jpg: uploaded Open its execution", use_inner_text=True)
+    expect(first).to_have_text(r"first\u200b.jpg: uploaded Open its execution", use_inner_text=True)
     expect(large).to_have_text("large.jpg: It is too large.")
     expect(large).to_have_class("bad")
     expect(second).to_have_text(re.compile("^second.jpg: It is busy."))

@@ -2,6 +2,7 @@
 
 import { beforeLeaving } from "./alive.js";
 import { send } from "./send.js";
+import { plain } from "./text.js";
 
 let sending = false;
 
@@ -14,17 +15,18 @@ async function correct(input) {
   const file = input?.files[0];
   if (!file || sending) return;
   const place = document.querySelector("[data-sent]");
+  const name = plain(file.name);
   place.className = "corrects";
-  place.textContent = `${file.name}: uploading …`;
+  place.textContent = `${name}: uploading …`;
   sending = true;
   try {
     const { page } = await send(input.dataset.corrects, file);
     sending = false;
     if (page) location.assign(page);
-    else place.textContent = `${file.name}: uploaded. Its execution has not started yet.`;
+    else place.textContent = `${name}: uploaded. Its execution has not started yet.`;
   } catch (error) {
     place.className = "corrects bad";
-    place.textContent = `${file.name}: ${error.message}`;
+    place.textContent = `${name}: ${error.message}`;
   }
   sending = false;
   input.value = ""; // so that the same file can be chosen once more

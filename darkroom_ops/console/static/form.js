@@ -1,6 +1,8 @@
 // The form beside the JSON of a re-run. The JSON is the truth: the form shows what it knows of it,
 // and changes the field that a person changes; all others stay as they are.
 
+import { plain, pretty } from "./text.js";
+
 const KNOWN = ["name", "width", "height", "fit", "format", "quality", "position"];
 const NUMBER = /^-?(\d+\.?\d*|\.\d+)$/;
 
@@ -66,7 +68,7 @@ export function form(root, input) {
   function pick(select, value) {
     for (const odd of $$("[data-odd]", select)) odd.remove();
     if (![...select.options].some((each) => each.value === value)) {
-      const option = new Option(value, value);
+      const option = new Option(plain(value), value);
       option.dataset.odd = "";
       select.append(option);
     }
@@ -75,7 +77,8 @@ export function form(root, input) {
 
   function fillRow(row, preset, index) {
     const known = is(preset) ? preset : {};
-    const name = typeof known.name === "string" && known.name ? known.name : `rendition ${index + 1}`;
+    const named = typeof known.name === "string" && known.name;
+    const name = named ? plain(known.name) : `rendition ${index + 1}`;
     $("fieldset", row).disabled = !is(preset);
     $("legend", row).textContent = name;
     $("[data-remove]", row).setAttribute("aria-label", `Remove ${name}`);
@@ -84,7 +87,7 @@ export function form(root, input) {
     $("[data-cropped]", row).hidden = known.fit !== "cover" && known.position === undefined;
     $("[data-point]", row).hidden = !is(known.position);
     const others = Object.keys(known).filter((each) => !KNOWN.includes(each));
-    $("[data-others]", row).textContent = others.length ? `Also in the JSON: ${others.join(", ")}` : "";
+    $("[data-others]", row).textContent = others.length ? `Also in the JSON: ${plain(others.join(", "))}` : "";
   }
 
   function show() {
@@ -117,7 +120,7 @@ export function form(root, input) {
     const value = read(input.value);
     if (value === null) return;
     how(value);
-    input.value = JSON.stringify(value, null, 2);
+    input.value = pretty(value);
     input.dispatchEvent(new Event("input", { bubbles: true }));
   }
 

@@ -2,6 +2,7 @@
 
 import { beforeLeaving } from "./alive.js";
 import { send as post } from "./send.js";
+import { plain } from "./text.js";
 
 const AT_ONCE = 4;
 const place = document.querySelector("[data-uploads]");
@@ -22,7 +23,7 @@ function count() {
 
 function say(line, file, kind, text) {
   line.className = kind;
-  line.textContent = `${file.name}: ${text}`;
+  line.textContent = `${plain(file.name)}: ${text}`;
 }
 
 function button(line, text, action) {
