@@ -207,6 +207,9 @@ def test_an_execution_that_cannot_be_shown_takes_no_other_with_it(
         ["audit", "--executions"],
         ["cost"],
         ["dlq", "list"],
+        ["status"],
+        ["rerun", "--status", "failed", "--match", "attacks/", "--dry-run"],
+        *(["show", run.name] for run in runs),
     ):
         done = invoke([*words, "--endpoint", engine.endpoint])
         assert isinstance(done.exception, SystemExit | None), done.exception
@@ -221,7 +224,7 @@ def test_an_execution_that_cannot_be_shown_takes_no_other_with_it(
         cookies={"darkroom-4600": "token"},
     )
     pages = [f"/executions/{run.name}{tab}" for run in runs for tab in ("", "/events", "/rerun")]
-    for page in ("/?image=attacks/", "/inbox", *pages):
+    for page in ("/?image=attacks/", "/start", "/inbox", *pages):
         shown = client.get(page)
         assert shown.status_code == 200, page
         assert not any(sign in shown.text for sign in "\x03\u202e"), page

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
+import threading
+from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from darkroom_ops.cli.up import _Screen
+from darkroom_ops.cli import address, local
+from darkroom_ops.cli.up import _Screen, _started, _Watch
 from darkroom_ops.engine.inbox import Message
 from darkroom_ops.executions.model import SourceObject
 from tests.unit.cli.conftest import screen
@@ -77,3 +82,44 @@ def test_only_what_works_is_suggested(kind: str) -> None:
         "darkroom run samples/rocket.jpg\n",
     ):
         assert (each in said) is (kind == "STANDARD")
+
+
+def test_an_engine_is_started_as_it_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With its port, the parameters of the template, and the folder that keeps its data."""
+    asked = []
+
+    @contextlib.contextmanager
+    def start(port: int, **given: Any) -> Iterator[None]:
+        asked.append((port, given["parameters"], given["data"]))
+        yield
+
+    monkeypatch.setattr(local, "start", start)
+    monkeypatch.setattr(address, "secret_key", lambda: "s")
+    parameters = ["BufferConcurrency=5", "WorkflowType=EXPRESS"]
+    with _started(4571, parameters, tmp_path):
+        assert asked == [(4571, parameters, tmp_path)]
+
+
+def test_what_no_list_has_is_told_by_its_messages_alone() -> None:
+    """Step Functions lists no execution of Express; asked for it, the engine says so, as AWS."""
+    stop, told = threading.Event(), []
+
+    def describe(**_: str) -> dict[str, str]:
+        stop.wait = lambda _: bool(told)  # type: ignore[method-assign, assignment]
+        return {"type": "EXPRESS"}
+
+    def listed(**_: str) -> None:
+        pytest.fail("there is no list")
+
+    client = SimpleNamespace(describe_state_machine=describe, list_executions=listed)
+    engine: Any = SimpleNamespace(
+        deployment=SimpleNamespace(stepfunctions=client, state_machine_arn="arn:m"),
+        inbox=SimpleNamespace(messages=lambda: ["one"]),
+        kept=SimpleNamespace(executions=[], messages=0),
+    )
+    output: Any = SimpleNamespace(message=told.append)
+    watch = _Watch(engine, output, stop)
+    watch.run()
+    assert (told, watch.error) == (["one"], None)

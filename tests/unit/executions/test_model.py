@@ -9,6 +9,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from hypothesis import strategies as st
 
 from darkroom_ops.executions.history import Attempt, StateRun
 from darkroom_ops.executions.model import (
@@ -21,6 +22,7 @@ from darkroom_ops.executions.model import (
     source_of,
 )
 from darkroom_ops.executions.watch import Watcher, find_started, follow
+from tests.support.properties import given
 from tests.unit.recorded import at, partly, recorded, recording
 
 RENDITIONS = ["small", "medium", "large"]
@@ -28,6 +30,31 @@ RENDITIONS = ["small", "medium", "large"]
 
 def names(execution: Execution) -> list[str]:
     return [state.name for state in execution.states]
+
+
+FIELDS = (
+    "source", "bucket", "key", "versionId", "image", "renditions", "document", "backup", "status",
+    "outcome", "detail-type", "detail", "object", "size", "name", "format", "width", "height",
+    "bytes", "pages", "etag", "quality",
+)  # fmt: skip
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda each: (
+        st.lists(each, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), each, max_size=5)
+    ),
+    max_leaves=25,
+)
+TEXTS = VALUES.map(json.dumps) | st.text(max_size=20)
+
+
+@given(asked=TEXTS, made=TEXTS, status=st.sampled_from(["RUNNING", "SUCCEEDED", "FAILED"]))
+def test_an_execution_is_read_whatever_its_input_and_output_say(
+    asked: str, made: str, status: str
+) -> None:
+    """Anybody may start one with any JSON: it must not take the others of a list with it."""
+    described = {"executionArn": f"{'a:' * 6}m:n", "name": "n", "status": status,
+                 "startDate": at(0), "input": asked, "output": made}  # fmt: skip
+    assert read(described, []).status == status
 
 
 # ---------------------------------------------------------------------------- outcomes
