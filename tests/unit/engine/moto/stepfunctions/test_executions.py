@@ -306,14 +306,15 @@ def test_a_stop_of_what_has_ended_changes_nothing(lab: Lab, first: str) -> None:
     assert len(lab.router.ended) == 1
 
 
-def test_a_stop_that_comes_when_the_last_state_has_ended_changes_nothing() -> None:
-    """Its thread is about to say how it ended."""
+def test_a_stop_that_comes_when_the_last_state_has_ended_changes_nothing(lab: Lab) -> None:
+    """Its thread is about to say how it ended: nothing is announced yet."""
     environment = Environment.__new__(Environment)
     environment._state_mutex, environment._program_state = threading.RLock(), ProgramEnded()
     worker = SimpleNamespace(env=environment, stop=lambda **_: None)
     execution = SimpleNamespace(exec_worker=worker, exec_status=ExecutionStatus.RUNNING)
     executions.stop.replacement(execution, datetime.datetime.now(datetime.UTC), "Late", None)
     assert execution.exec_status == ExecutionStatus.RUNNING
+    assert lab.router.statuses == []
 
 
 def test_a_stop_in_a_branch_ends_all_of_it(lab: Lab) -> None:
