@@ -160,7 +160,7 @@ def test_a_body_may_come_in_chunks(client: socket.socket, app: App) -> None:
         b"GET / HTTP/1.1\r\nno header\r\n\r\n",
         b"GET / HTTP/1.1\r\nName : spaced\r\n\r\n",
         b"GET / HTTP/1.1\r\nA: folded\r\n  line\r\n\r\n",
-        b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * connections.MOST_HEADERS + b"\r\n",
+        b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 200 + b"\r\n",
         b"GET /" + b"a" * connections.LONGEST_LINE + b" HTTP/1.1\r\n\r\n",
         b"PUT / HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
         b"PUT / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
@@ -181,9 +181,9 @@ def test_what_is_no_http_is_refused(
 
 
 def test_as_many_headers_as_may_be_are_taken(client: socket.socket, app: App) -> None:
-    client.sendall(b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * (connections.MOST_HEADERS - 1) + b"\r\n")
+    client.sendall(b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 199 + b"\r\n")
     assert answer(client)[0] == "HTTP/1.1 200 Fine"
-    assert app.asked[0]["HTTP_A"] == ",".join(["b"] * (connections.MOST_HEADERS - 1))
+    assert app.asked[0]["HTTP_A"] == ",".join(["b"] * 199)
 
 
 def test_a_name_with_an_underscore_stands_for_no_name_with_dashes(
