@@ -15,5 +15,10 @@ def rendered() -> str:
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
 
 
+def main() -> None:
+    """Write the schema."""
+    PATH.write_text(rendered(), encoding="utf-8")
+
+
 if __name__ == "__main__":
-    PATH.write_text(rendered())
+    main()
