@@ -86,6 +86,7 @@ def answer(client: socket.socket) -> tuple[str, dict[str, str], bytes]:
         head += byte
     status, *lines = head.decode().split("\r\n")[:-2]
     headers = dict(line.split(": ", 1) for line in lines)
+    assert len({name.lower() for name in headers}) == len(lines)  # none is there twice
     body = b""
     while len(body) < int(headers.get("Content-Length", 0)):
         body += client.recv(int(headers["Content-Length"]) - len(body))
@@ -161,7 +162,7 @@ def test_a_body_may_come_in_chunks(client: socket.socket, app: App) -> None:
         b"GET / HTTP/1.1\r\nName : spaced\r\n\r\n",
         b"GET / HTTP/1.1\r\nA: folded\r\n  line\r\n\r\n",
         b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 200 + b"\r\n",
-        b"GET /" + b"a" * connections.LONGEST_LINE + b" HTTP/1.1\r\n\r\n",
+        b"GET /" + b"a" * 65_536 + b" HTTP/1.1\r\n\r\n",
         b"PUT / HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
         b"PUT / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
         b"PUT / HTTP/1.1\r\nContent-Length: +3\r\n\r\nabc",
@@ -224,6 +225,9 @@ def test_an_answer_says_how_long_it_is(client: socket.socket, app: App) -> None:
     app.chunks = [b"ab", b"", b"cde"]
     client.sendall(b"GET / HTTP/1.1\r\n\r\n")
     assert answer(client)[2] == b"abcde"
+    app.headers = [("Content-Length", "5")]  # said once, whoever says it
+    client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+    assert answer(client)[2] == b"abcde"
     app.chunks, app.headers = [], [("content-length", "7")]
     client.sendall(b"HEAD / HTTP/1.1\r\n\r\n")
     assert answer(client)[1]["content-length"] == "7"
@@ -271,6 +275,7 @@ def test_a_fault_is_told_the_client_and_the_log(
     app.error = RuntimeError("odd")
     client.sendall(b"GET / HTTP/1.1\r\n\r\n")
     assert answer(client)[0] == "HTTP/1.1 500 Internal Server Error"
+    assert ended(client)
     assert ended(client)
     (record,) = caplog.records
     assert (record.levelno, record.exc_info and record.exc_info[1]) == (logging.ERROR, app.error)
