@@ -27,7 +27,7 @@ from darkroom_ops.console.views.execution import corrected_key, path_of
 from darkroom_ops.console.views.rerun import editor_with
 from darkroom_ops.executions.model import STOPPED, SourceObject
 from darkroom_ops.executions.watch import find_started
-from darkroom_ops.present.words import size
+from darkroom_ops.present.words import plain, size
 from darkroom_ops.rerun import command, request_of, start
 
 TOO_LONG = f"Expected at most {MAX_INPUT:,} bytes, which is what Step Functions takes."
@@ -125,7 +125,7 @@ async def check(request: Request) -> Response:
     except TooLarge:
         return JSONResponse({"message": TOO_LONG})
     except InvalidRequest as error:
-        return JSONResponse({"message": str(error)})
+        return JSONResponse({"message": plain(str(error))})
     return JSONResponse(
         {"message": None, "command": command(context_of(request).deployment, given)}
     )
@@ -159,7 +159,7 @@ async def _previewed(request: Request, read: Callable[[str], dict[str, Any]]) ->
     except Overtaken:
         return JSONResponse({"message": "Another preview was asked for."}, 409)
     except DarkroomError as error:
-        return JSONResponse({"message": str(error), "error": type(error).__name__}, 422)
+        return JSONResponse({"message": plain(str(error)), "error": type(error).__name__}, 422)
 
 
 def _preview(request: Request, given: dict[str, Any]) -> dict[str, Any]:
@@ -196,7 +196,7 @@ def _rerun(request: Request, text: str) -> Response:
         arn = start(context_of(request).deployment, _read(text))
     except InvalidRequest as error:
         if _by_script(request):
-            return JSONResponse({"message": str(error)}, 422)
+            return JSONResponse({"message": plain(str(error))}, 422)
         return editor_with(request, execution, text, str(error), 422)
     page = path_of(arn)
     # A script keeps what was typed until it knows that it was started.

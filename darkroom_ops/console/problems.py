@@ -15,6 +15,7 @@ from darkroom_ops.console.context import context_of
 from darkroom_ops.deployment import NotDeployed
 from darkroom_ops.executions.client import NoSuchExecution
 from darkroom_ops.present.failures import explain
+from darkroom_ops.present.words import plain
 
 
 class NoSuchState(Exception):
@@ -34,7 +35,7 @@ def problem(
 ) -> Response:
     """Return what went wrong, and the name and the address of where a person goes on."""
     if "text/html" not in request.headers.get("accept", ""):
-        return JSONResponse({"message": message}, code)
+        return JSONResponse({"message": plain(message)}, code)
     return context_of(request).page("problem.html", code, title=title, message=message, back=back)
 
 

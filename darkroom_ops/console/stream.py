@@ -18,6 +18,7 @@ from starlette.responses import StreamingResponse
 from darkroom_ops.console.context import Context, context_of, execution_of
 from darkroom_ops.console.views import bulk, execution, executions, inbox, start
 from darkroom_ops.present.failures import explain
+from darkroom_ops.present.words import plain
 
 PING_SECONDS = 15.0
 """Something is sent at least this often, so that a connection that is gone is noticed."""
@@ -123,7 +124,7 @@ async def _events(context: Context, look: Look, seconds: float) -> AsyncIterator
             message = explain(error)
             if message is None:
                 raise
-            yield _event("problem", {"message": message})
+            yield _event("problem", {"message": plain(message)})
             pause = PROBLEM_SECONDS
         else:
             marks = {name: hashlib.sha256(html.encode()).digest() for name, html in parts.items()}

@@ -19,7 +19,7 @@ from tests.support.pipeline import Pipeline
 @pytest.fixture(scope="module")
 def made(deployed: Pipeline) -> str:
     """The key of an image."""
-    run = deployed.upload(photo(400, 300), "presets.jpg")
+    run = deployed.upload(photo(400, 300), "two  spaces\u202e.jpg")
     key: str = json.loads(run.described["input"])["detail"]["object"]["key"]
     return key
 
@@ -44,6 +44,8 @@ def said(page: Any) -> Any:
 
 
 def test_what_is_typed_is_shown_as_it_would_be(editor: Any) -> None:
+    chosen = editor.locator("[data-image] option:checked").evaluate("option => option.textContent")
+    assert chosen.endswith(r"two  spaces\u202e.jpg")
     put(editor, {"name": "tiny", "width": 40, "format": "webp"}, {"name": "wide", "width": 90})
     expect(said(editor)).to_contain_text("40 × 30")  # noqa: RUF001
     expect(said(editor)).to_contain_text("WebP")

@@ -3,6 +3,7 @@
 
 import { draft, forget } from "./draft.js";
 import { preview } from "./preview.js";
+import { plain } from "./text.js";
 
 const $ = (selector) => document.querySelector(selector);
 const input = $("#presets");
@@ -36,7 +37,7 @@ async function newest() {
 
 const keys = await newest();
 if (keys?.length) {
-  image.replaceChildren(...keys.map((key) => new Option(key)));
+  image.replaceChildren(...keys.map((key) => new Option(plain(key), key)));
   $("[data-of]").hidden = false;
   const more = () => ({ key: image.value });
   preview($("[data-preview]"), $("[data-warnings]"), input, { path: "/presets/preview", more });

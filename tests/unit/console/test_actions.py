@@ -46,6 +46,7 @@ GOOD = {"source": {"bucket": "sources", "key": "uploads/a.jpg"}}
         ("[" * 100_000, "Expected JSON, but this cannot be read as such."),
         ("1" * 5_000, "Expected JSON, but this cannot be read as such."),
         ("{}", "source"),
+        ('{"source": {"bucket": "a\u202eb", "key": "a"}}', r'received "a\u202eb"'),
         (json.dumps(GOOD) + " " * 262_144, "Expected at most 262,144 bytes"),
         (json.dumps(GOOD).ljust(262_144), None),
         (json.dumps(GOOD).ljust(262_145), "Expected at most 262,144 bytes"),
@@ -114,13 +115,14 @@ def test_a_re_run_starts_what_is_in_the_editor(client: TestClient, stack: Any) -
     assert stack.done == [("start", GOOD)]
 
     by_script = {**OURS, "accept": "application/json"}
+    hidden = '{"source": {"bucket": "a\u202eb", "key": "a"}}'
     given = {"input": json.dumps(GOOD)}
     answer = client.post("/executions/complete/rerun", data=given, headers=by_script)
     assert (answer.status_code, answer.json()) == (201, {"page": "/executions/new%20one"})
     assert stack.done.pop() == ("start", GOOD)
-    answer = client.post("/executions/complete/rerun", data={"input": "{}"}, headers=by_script)
+    answer = client.post("/executions/complete/rerun", data={"input": hidden}, headers=by_script)
     assert answer.status_code == 422
-    assert "source" in answer.json()["message"]
+    assert r'"a\u202eb"' in answer.json()["message"]
 
     assert send("{}").status_code == 422
     assert send("x" * 4 * 262_144).status_code == 413

@@ -354,6 +354,7 @@ def test_a_preview_is_answered_and_its_picture_is_there(
     for body, code, said in (
         ("{", 422, "Expected JSON"),
         ('{"source": {"bucket": "elsewhere", "key": "a"}}', 422, "Expected the source bucket"),
+        ('{"source": {"bucket": "a\u202eb", "key": "a"}}', 422, r'received "a\u202eb"'),
         (" " * 262_145, 413, "Expected at most 262,144 bytes"),
     ):
         answer = client.post("/preview", content=body, headers=OURS)

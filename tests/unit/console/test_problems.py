@@ -44,6 +44,15 @@ def said(text: str) -> str:
         ),
         (
             "GET",
+            "/executions/a%E2%80%AEb",
+            404,
+            (
+                r"No such execution: The stack photos has no execution named a\u202eb. Step "
+                "Functions forgets an execution 90 days after its end."
+            ),
+        ),
+        (
+            "GET",
             "/executions/complete/states/999",
             404,
             "No such state: This execution has no such state.",

@@ -72,10 +72,10 @@ def test_only_what_changed_is_sent_and_the_end_is_told(
 def test_trouble_is_told_in_words_and_looked_at_again(
     context: Context, paused: list[float]
 ) -> None:
-    found = streamed(context, NoSuchExecution("none such"), ({"a": "1"}, True))
+    found = streamed(context, NoSuchExecution("none\u202e such"), ({"a": "1"}, True))
 
     assert found == [
-        'event: problem\ndata: {"message": "none such"}\n\n', parts(a="1"), DONE,
+        'event: problem\ndata: {"message": "none\\\\u202e such"}\n\n', parts(a="1"), DONE,
     ]  # fmt: skip
     assert sum(paused) == 3
 

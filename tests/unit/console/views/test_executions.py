@@ -251,6 +251,21 @@ def test_a_single_page_says_how_many_there_are(
     assert ("Download as CSV" in context.render("_facets.html", **found)) is (said is not None)
 
 
+def test_what_is_asked_for_is_said_with_what_hides_in_it(
+    client: TestClient, context: Context
+) -> None:
+    """Any site may link here; the field keeps what makes the same search."""
+    listing(context, "a")
+
+    found = values(client, context, "error=%E2%80%AEX&image=%E2%80%8Bb")
+
+    said = context.render("_list.html", **found) + context.render("_facets.html", **found)
+    assert r"No matches for error \u202eX, text \u200bb<" in said
+    assert r"Error: <b>\u202eX</b>" in said
+    assert not {"\u202e", "\u200b"} & set(said)
+    assert 'value="\u200bb"' in context.render("executions.html", **found)
+
+
 def test_the_page_at_the_top_is_live_whichever_way_led_there(
     client: TestClient, context: Context
 ) -> None:

@@ -133,8 +133,8 @@ def test_many_come_in_pages(inbox: Context, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_nothing_that_matches_says_so(inbox: Context) -> None:
-    said = inbox.render("_messages.html", **told(inbox, "kind=alerts&q=nothing"))
-    assert "No matches for Alerts, text nothing<" in said
+    said = inbox.render("_messages.html", **told(inbox, "kind=alerts&q=no%E2%80%AEthing"))
+    assert r"No matches for Alerts, text no\u202ething<" in said
     inbox.inbox = Inbox()
     assert "No messages yet" in inbox.render("_messages.html", **told(inbox))
 
