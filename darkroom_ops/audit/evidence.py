@@ -17,7 +17,7 @@ from darkroom.contract.record import ImageRecord
 
 from darkroom_ops.deployment import MESSAGES, Deployment
 from darkroom_ops.executions.model import Execution, read
-from darkroom_ops.executions.watch import listed
+from darkroom_ops.executions.watch import describe, listed
 from darkroom_ops.rerun import command
 
 BATCH = 100
@@ -139,18 +139,15 @@ class StackEvidence:
 
     def status(self, arn: str) -> str:
         """Return the status of an execution; ``unknown`` when there is none."""
-        try:
-            return self._at.stepfunctions.describe_execution(executionArn=arn)["status"]
-        except ClientError as error:
-            if error.response["Error"]["Code"] in {"ExecutionDoesNotExist", "InvalidArn"}:
-                return "unknown"
-            raise
+        said = describe(self._at.stepfunctions, arn)
+        return "unknown" if said is None else said["status"]
 
     def executions(self) -> Iterator[Execution]:
         """Yield every execution, without its states."""
         client = self._at.stepfunctions
         for each in listed(client, self._at.state_machine_arn):
-            yield read(client.describe_execution(executionArn=each.arn), [])
+            if (said := describe(client, each.arn)) is not None:  # it may be forgotten meanwhile
+                yield read(said, [])
 
     def command(self, bucket: str, key: str) -> str:
         """Return the command that runs an image."""

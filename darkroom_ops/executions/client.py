@@ -43,7 +43,7 @@ from darkroom_ops.executions.listed import (
 )
 from darkroom_ops.executions.listed import listed as line_of
 from darkroom_ops.executions.model import RUNNING, Execution, read
-from darkroom_ops.executions.watch import history, listed, started_since
+from darkroom_ops.executions.watch import describe, describe_listed, history, listed, started_since
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.literals import ExecutionStatusType
@@ -279,14 +279,14 @@ class Executions:
 
     def get(self, arn: str) -> Execution:
         """Return an execution with its states, as far as it has come."""
-        described = self._describe(arn)
+        described = describe(self._client, arn)
         if described is None:
             raise self._unknown(arn)
         return self._read(described)
 
     def described(self, arn: str) -> Execution:
         """Return an execution without its states: that takes one request."""
-        described = self._describe(arn)
+        described = describe(self._client, arn)
         if described is None:
             raise self._unknown(arn)
         return read(described, [])
@@ -330,12 +330,12 @@ class Executions:
         machine = self._deployment.state_machine_arn
         try:
             arn = execution_arn(machine, name)
-            return arn if self._describe(arn) else self._beginning_with(name)
+            return arn if describe(self._client, arn) else self._beginning_with(name)
         except NoSuchExecution:
             # A summary of alerts is told and redriven as any other, by its whole name.
             summaries = f"{machine.rpartition(':')[0]}:{self._deployment.stack}-alert-summary"
             arn = execution_arn(summaries, name)
-            if self._describe(arn) is None:
+            if describe(self._client, arn) is None:
                 raise
             return arn
 
@@ -409,7 +409,7 @@ class Executions:
             return None
         if known is not None and not whole:
             return known
-        described = self._client.describe_execution(executionArn=entry.arn)
+        described = describe_listed(self._client, entry)
         taken, costed = line_of(read(described, [])), False
         if whole and first.wants(taken) and taken.status != RUNNING:
             # A history that cannot be read, or may not be, costs its cost and not the list.
@@ -430,14 +430,6 @@ class Executions:
         # The history comes last: of an execution that had ended before, it is complete.
         execution = read(described, history(self._client, described["executionArn"]))
         return self._whole.put(key, execution) if execution.ended else execution
-
-    def _describe(self, arn: str) -> Mapping[str, Any] | None:
-        try:
-            return self._client.describe_execution(executionArn=arn)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in {"ExecutionDoesNotExist", "InvalidArn"}:
-                return None
-            raise
 
     def _newest_of(self, address: str) -> str:
         """Return the execution that an image's record names: the last that claimed it."""

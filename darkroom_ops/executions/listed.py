@@ -95,6 +95,19 @@ class Entry(msgspec.Struct, gc=False):
         )  # fmt: skip
 
     @property
+    def said(self) -> dict[str, Any]:
+        """What ListExecutions says of it, as DescribeExecution names it."""
+        return {
+            "executionArn": self.arn,
+            "name": self.name,
+            "status": self.status,
+            "startDate": self.started,
+            "stopDate": self.stopped,
+            "redriveCount": self.redrives,
+            "redriveDate": self.redriven,
+        }
+
+    @property
     def name(self) -> str:
         """Its name, with which its ARN ends."""
         return self.arn.rpartition(":")[2]

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
 from darkroom.contract.requests import is_event
 
 from darkroom_ops.executions.history import parsed
@@ -35,6 +36,12 @@ AWS_SECONDS = 1.0
 LISTED = 50
 """Executions listed in one call."""
 
+UNKNOWN = {"ExecutionDoesNotExist", "InvalidArn"}
+"""What DescribeExecution says of an execution that Step Functions has not, or has forgotten."""
+
+BROKEN = 500
+"""HTTP statuses from here on tell of trouble at the other end."""
+
 CLOCKS_DIFFER = datetime.timedelta(minutes=5)
 """How far this machine's clock may be from AWS's."""
 
@@ -42,6 +49,31 @@ CLOCKS_DIFFER = datetime.timedelta(minutes=5)
 def interval(deployment: Deployment) -> float:
     """Return how often to look, in seconds."""
     return ENGINE_SECONDS if deployment.endpoint else AWS_SECONDS
+
+
+def describe(client: SFNClient, arn: str) -> Mapping[str, Any] | None:
+    """Return what Step Functions says of an execution; None when it knows none of that ARN."""
+    try:
+        return client.describe_execution(executionArn=arn)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in UNKNOWN:
+            return None
+        raise
+
+
+def describe_listed(client: SFNClient, entry: Entry) -> Mapping[str, Any]:
+    """Return what Step Functions says of an execution of a list.
+
+    Of one that it has forgotten meanwhile, or fails to describe, that is what the list says: one
+    must not take the others with it. Whatever is wrong with all of them is raised.
+    """
+    try:
+        said = describe(client, entry.arn)
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] < BROKEN:
+            raise
+        said = None
+    return entry.said if said is None else said
 
 
 def fetch(client: SFNClient, arn: str) -> Execution:
@@ -98,7 +130,7 @@ def find_started(
             arn = each.arn
             if arn in others:
                 continue
-            payload = parsed(client.describe_execution(executionArn=arn).get("input"))
+            payload = parsed(describe_listed(client, each).get("input"))
             if is_event(payload) and _same(source_of(payload), upload):
                 return arn
             others.add(arn)
@@ -163,7 +195,7 @@ class Watcher:
             missing.discard(arn)
             if status == RUNNING and arn in self._running:
                 continue
-            now = read(self._client.describe_execution(executionArn=arn), [])
+            now = read(describe_listed(self._client, each), [])
             (self._ended if now.ended else self._running).add(arn)
             if now.ended:
                 self._running.discard(arn)

@@ -209,6 +209,7 @@ def test_an_execution_that_cannot_be_shown_takes_no_other_with_it(
         ["dlq", "list"],
         ["status"],
         ["rerun", "--status", "failed", "--match", "attacks/", "--dry-run"],
+        ["stop", "--status", "running", "--match", "attacks/", "--dry-run"],
         *(["show", run.name] for run in runs),
     ):
         done = invoke([*words, "--endpoint", engine.endpoint])
@@ -228,6 +229,16 @@ def test_an_execution_that_cannot_be_shown_takes_no_other_with_it(
         shown = client.get(page)
         assert shown.status_code == 200, page
         assert not any(sign in shown.text for sign in "\x03\u202e"), page
+    for action in ("rerun", "redrive", "stop"):  # planned, and followed to its page
+        planned = client.post(
+            "/bulk?image=attacks/",
+            data={"action": action, "all": "yes"},
+            headers={"origin": "http://127.0.0.1:4600"},
+        )
+        assert planned.status_code == 200, action
+        assert not any(sign in planned.text for sign in "\x03\u202e"), action
+        if action == "rerun":
+            assert r"attacks/\x03\u202e$(touch x)\n.jpg" in planned.text
     (copied,) = re.findall('data-copy="([^"]*)"', client.get(pages[3]).text)
     assert r"attacks/\003\342\200\256$(touch x)\012.jpg" in html.unescape(copied)
 

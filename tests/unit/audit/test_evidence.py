@@ -322,6 +322,26 @@ def test_executions_and_their_status(at: Any, evidence: StackEvidence) -> None:
     ]  # fmt: skip
 
 
+def test_an_execution_that_was_forgotten_meanwhile_is_left_out(
+    at: Any, evidence: StackEvidence
+) -> None:
+    """It may be forgotten between the list and the question. No other error passes for that."""
+    machine = at.state_machine_arn
+    arn = at.stepfunctions.start_execution(stateMachineArn=machine, input="{}")["executionArn"]
+    listed = at.stepfunctions.list_executions(stateMachineArn=machine)["executions"]
+    known = [each for each in listed if each["executionArn"] == arn]
+    with Stubber(at.stepfunctions) as stub:
+        stub.add_response("list_executions", {"executions": known})
+        stub.add_client_error("describe_execution", "ExecutionDoesNotExist")
+        assert list(evidence.executions()) == []
+
+        stub.add_response("list_executions", {"executions": known})
+        stub.add_client_error("describe_execution", "InternalFailure", http_status_code=500)
+        with pytest.raises(ClientError, match="InternalFailure"):
+            list(evidence.executions())
+    assert arn in {each.arn for each in evidence.executions()}
+
+
 @pytest.mark.parametrize("code", ["ExecutionDoesNotExist", "InvalidArn"])
 def test_an_execution_that_is_not_there_has_an_unknown_status(
     at: Any, evidence: StackEvidence, code: str

@@ -1031,6 +1031,25 @@ def test_what_is_no_execution_of_aws_s_is_none(
         executions.find("x")
 
 
+@pytest.mark.parametrize("costs", [False, True])
+def test_one_that_was_forgotten_meanwhile_is_listed_as_far_as_it_is_known(
+    executions: Executions, client: StepFunctions, costs: bool
+) -> None:
+    client.executions[1] = execution(1, "FAILED") | {"redriveCount": 2}
+    describe, gone = client.describe_execution, client.executions[1]["executionArn"]
+
+    def described(*, executionArn: str) -> dict[str, Any]:
+        return describe(executionArn="gone" if executionArn == gone else executionArn)
+
+    client.describe_execution = described  # type: ignore[method-assign]
+    page = executions.recent(limit=3, costs=costs)
+
+    assert numbers(page) == [0, 1, 2]
+    assert [each.outcome for each in page.items] == ["COMPLETE", "FAILED", "COMPLETE"]
+    assert page.items[1].started == client.executions[1]["startDate"]
+    assert page.items[1].stopped == client.executions[1]["stopDate"]
+
+
 def test_of_what_succeeded_alone_the_outcome_is_asked_for(
     executions: Executions, client: StepFunctions
 ) -> None:

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from darkroom_ops.executions import watch
 from darkroom_ops.executions.model import SourceObject
@@ -45,6 +46,7 @@ class StepFunctions:
         ]
         self.asked: Counter[str] = Counter()
         self.pages = 0
+        self.broken: dict[str, tuple[str, int]] = {}  # the errors of those that cannot be described
 
     def get_paginator(self, operation: str) -> SimpleNamespace:
         assert operation == "list_executions"
@@ -59,6 +61,10 @@ class StepFunctions:
 
     def describe_execution(self, *, executionArn: str) -> dict[str, Any]:
         self.asked[executionArn] += 1
+        if executionArn in self.broken:
+            code, status = self.broken[executionArn]
+            said: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+            raise ClientError(said, "DescribeExecution")
         return next(each for each in self.executions if each["executionArn"] == executionArn)
 
     def end(self, name: str, status: str = "SUCCEEDED") -> None:
@@ -243,6 +249,37 @@ def test_a_redrive_is_told_and_its_end_too() -> None:
         told.append([each.status for each in watcher.poll()])
 
     assert told == [["ABORTED"], ["RUNNING"], [], ["SUCCEEDED"], []]
+
+
+@pytest.mark.parametrize("trouble", [("ExecutionDoesNotExist", 400), ("InternalFailure", 500)])
+def test_one_that_cannot_be_described_takes_no_other_with_it(
+    slept: list[float], trouble: tuple[str, int]
+) -> None:
+    """It may be forgotten between the list and the question: what the list says is told."""
+    client = StepFunctions(("c", event(version="v0")), ("b", event()), ("a", event()))
+    client.end("b", "TIMED_OUT")
+    client.broken["b"] = trouble
+    watcher = Watcher(client, "machine")  # type: ignore[arg-type]
+
+    assert [(each.name, each.status) for each in watcher.poll()] == [
+        ("a", "RUNNING"), ("b", "TIMED_OUT"), ("c", "RUNNING"),
+    ]  # fmt: skip
+    assert watcher.poll() == []
+    assert found(client) == "a"
+    assert client.asked["b"] == 2, "once by each"
+
+
+@pytest.mark.parametrize("trouble", [("AccessDeniedException", 400), ("ThrottlingException", 499)])
+def test_what_is_wrong_with_all_of_them_is_said(
+    slept: list[float], trouble: tuple[str, int]
+) -> None:
+    client = StepFunctions(("b", event()), ("a", event()))
+    client.broken["b"] = trouble
+
+    with pytest.raises(ClientError, match=trouble[0]):
+        Watcher(client, "machine").poll()  # type: ignore[arg-type]
+    with pytest.raises(ClientError, match=trouble[0]):
+        found(client)
 
 
 # ---------------------------------------------------------------------------- reading
