@@ -122,7 +122,7 @@ CALLS = {
 def _calls(state: StateRun, attempt: Attempt) -> Calls:
     """Return what one call of a state's function called in turn."""
     called = CALLS.get(state.name, Calls())
-    return Calls(gets=min(1, called.gets), reads=min(1, called.reads)) if attempt.error else called
+    return Calls(gets=min(1, called.gets), reads=called.reads) if attempt.error else called
 
 
 def estimate(execution: Execution, memory_mb: Mapping[str, int], prices: Prices = PRICES) -> Cost:
@@ -188,7 +188,7 @@ def _item_units(attempt: Attempt) -> int:
         values = json.loads(attempt.parameters)["ExpressionAttributeValues"]
     except (ValueError, KeyError, TypeError):
         return 1
-    return max(1, math.ceil(len(json.dumps(values)) / KB))
+    return math.ceil(len(json.dumps(values)) / KB)
 
 
 def _reaches_mailboxes(attempt: Attempt) -> bool:

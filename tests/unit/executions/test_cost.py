@@ -119,6 +119,15 @@ def test_an_announcement_that_failed_is_not_published() -> None:
     assert found == {"Step Functions": 1, "Lambda requests": 1, "DynamoDB reads": 1}
 
 
+def test_an_announcement_marks_the_record_and_that_is_a_write_of_the_whole_item() -> None:
+    announced = ("NotifyFailure", invoked())
+    large = ("RecordFailure", wrote(json.dumps({"ExpressionAttributeValues": "x" * 2046})))
+
+    for before, written in (((), 1), ((large,), 2 + 2)):
+        found = quantities(estimate(ran(*before, announced), {"notify": 256}))
+        assert found["DynamoDB writes"] == written
+
+
 def test_a_state_of_another_version_calls_nothing_that_is_known() -> None:
     found = quantities(estimate(ran(("Sharpen", invoked())), {"notify": 256}))
 
