@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from unittest.mock import MagicMock
+from wsgiref.validate import check_environ
 
 import pytest
 
@@ -33,6 +34,7 @@ class App:
         self.when_asked: Callable[[socket.socket], object] = lambda _: None
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
+        check_environ({**environ, "wsgi.input": io.BytesIO()})  # all else is as WSGI asks for it
         if self.error is not None:
             raise self.error
         self.when_asked(environ["werkzeug.socket"])

@@ -241,13 +241,12 @@ def _shared(machine: Any, was: Any) -> Any:
     """Return the machine as it was, of which all executions of that time have one."""
     with _lock:  # executions that end at once have one, too
         known = _machines.get(machine)
-        if known is None or any(getattr(known, name) != getattr(was, name) for name in _MACHINE):
+        if known is None or known.update_date != was.update_date:
             known = _machines[machine] = was
         return known
 
 
 _lock = threading.Lock()
-_MACHINE = ("definition", "roleArn", "loggingConfiguration", "update_date")
 _machines: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 
 
