@@ -40,6 +40,7 @@ from moto.s3.responses import S3Response
 from moto.sqs.models import SQSBackend
 from moto.sqs.responses import SQSResponse
 from moto.utilities import utils as moto_utilities
+from werkzeug.exceptions import UnsupportedMediaType
 from werkzeug.test import run_wsgi_app
 
 from darkroom_ops.engine.moto import server
@@ -228,6 +229,9 @@ def test_a_requests_headers_are_those_that_werkzeug_gives() -> None:
     assert server._Request(environ).url == f"http://{environ['HTTP_HOST']}/"
     assert "none" not in ours
     assert ours.get("none", "default") == "default"
+    environ["CONTENT_LENGTH"] = "5"
+    assert server._Headers(environ)["Content-Length"] == "5"
+    assert ("Content-Length", "5") in server._Headers(environ).pairs
 
 
 @pytest.mark.parametrize(
@@ -350,9 +354,23 @@ def test_an_error_of_a_client_that_moto_uses_is_told(
     assert (status, body) == (400, b"told")
 
 
+def test_a_refusal_that_moto_leaves_to_its_server_is_told(
+    answer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(*_: Any) -> Any:
+        raise UnsupportedMediaType("told")
+
+    monkeypatch.setattr(S3Response, "key_response", refuses)
+    status, _, body = answer("GET", "/photos/a.jpg")
+    assert status == 415
+    assert b"told" in body
+
+
 def test_an_answer_may_be_a_body_alone(answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(S3Response, "key_response", lambda *_: "alone")
     assert answer("GET", "/photos/a.jpg")[::2] == (200, b"alone")
+    status, headers, body = answer("HEAD", "/photos/a.jpg")
+    assert (status, headers["Content-Length"], body) == (200, "5", b"")
 
 
 def test_no_other_website_may_read_an_answer(answer: Any) -> None:
