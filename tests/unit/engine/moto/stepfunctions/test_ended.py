@@ -299,8 +299,21 @@ def test_what_had_ended_is_put_back_as_it_was(lab: Lab, monkeypatch: pytest.Monk
 
 
 def test_what_ran_is_put_back_as_interrupted(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its log, which is written at an end, has all that it did, too."""
+    group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/states/m:*"
+    logs = logs_backends[ACCOUNT][REGION]
+    logs.ensure_log_group("/states/m")
     held = Held(lab, "A")
-    execution = lab.start(chain(A=task()))
+    machine = lab.machine(chain(A=task()))
+    lab.backend.update_state_machine(
+        machine,
+        logging_configuration={
+            "level": "ALL",
+            "includeExecutionData": False,
+            "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": group}}],
+        },
+    )
+    execution = lab.backend.start_execution(machine, "run", "{}")
     held.wait()
     events = lab.history(execution)
     kept = Kept(lab, monkeypatch)
@@ -310,7 +323,11 @@ def test_what_ran_is_put_back_as_interrupted(lab: Lab, monkeypatch: pytest.Monke
         told = lab.call("get_execution_history", executionArn=execution.exec_arn)["events"]
         assert (said["status"], said["error"]) == ("ABORTED", state.INTERRUPTED)
         assert (told[: len(events)], told[-1]["type"]) == (events, "ExecutionAborted")
+        streams = logs.groups["/states/m"].streams.values()
+        lines = [json.loads(each.message)["type"] for stream in streams for each in stream.events]
+        assert lines == [each["type"] for each in told]
     finally:
+        logs.delete_log_group("/states/m")
         held.go.set()
         settle()
 

@@ -559,9 +559,10 @@ def test_plain_moto_adds_to_a_history_that_has_ended() -> bool:
     return len(manager.get_event_history()) == 2
 
 
-def test_what_comes_after_the_last_event_follows_from_it(lab: Lab) -> None:
+@pytest.mark.parametrize("end", ["Aborted", "Failed", "Succeeded", "TimedOut"])
+def test_what_comes_after_the_last_event_follows_from_it(lab: Lab, end: str) -> None:
     manager, context = EventManager(), EventHistoryContext.of_program_start()
-    kinds = ("ExecutionStarted", "ExecutionAborted", "TaskSucceeded")
+    kinds = ("ExecutionStarted", f"Execution{end}", "TaskSucceeded")
     ids = [manager.add_event(context=context, event_type=HistoryEventType(kind)) for kind in kinds]
     assert ids == [1, 2, 2]
     assert [each["type"] for each in manager.get_event_history()] == list(kinds[:2])
