@@ -150,7 +150,7 @@ def _received(deployment: Deployment) -> list[DeadLetter]:
         )
         known = len(messages)
         for message in answer.get("Messages", []):
-            messages.setdefault(message["MessageId"], _read(message))
+            messages[message["MessageId"]] = _read(message)  # its last receipt is the valid one
         empty = 0 if len(messages) > known else empty + 1
     return sorted(messages.values(), key=lambda message: message.sent)
 
@@ -201,7 +201,7 @@ def _kind(event: object) -> Kind:
 
 def _send(deployment: Deployment, message: DeadLetter) -> str | None:
     """Send a message once more; return the execution that it starts, if it starts one."""
-    body = json.dumps(message.event, ensure_ascii=False)
+    body = json.dumps(message.event)
     if message.kind == "upload":
         return _start(deployment, str(message.event.get("id", message.id)), body)
     if message.kind == "status change":

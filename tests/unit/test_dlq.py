@@ -23,7 +23,7 @@ SECONDS = 1_700_000_000
 
 
 class Queue:
-    """SQS: what is received is hidden, until it is shown again or deleted."""
+    """SQS: what is received is hidden, until it is shown again or deleted by its last receipt."""
 
     def __init__(self) -> None:
         self.messages: list[Json] = []
@@ -61,10 +61,16 @@ class Queue:
         free = [each for each in self.messages if each["MessageId"] not in self.hidden]
         found = free[:MaxNumberOfMessages]
         for each in found:
-            self.hidden[each["MessageId"]] = f"receipt {each['MessageId']}"
+            self.hidden[each["MessageId"]] = f"{len(self.waits)} {each['MessageId']}"
         return {"Messages": [
-            each | {"ReceiptHandle": f"receipt {each['MessageId']}"} for each in found
+            each | {"ReceiptHandle": self.hidden[each["MessageId"]]} for each in found
         ]}  # fmt: skip
+
+    def _seen(self, receipt: str) -> str:
+        """Hide a message no more, and return its id."""
+        name = receipt.partition(" ")[2]
+        assert self.hidden.pop(name) == receipt, "an earlier receipt is not valid"
+        return name
 
     def change_message_visibility_batch(self, *, QueueUrl: str, Entries: list[Json]) -> None:
         assert QueueUrl == "https://queue"
@@ -72,12 +78,11 @@ class Queue:
         assert len({each["Id"] for each in Entries}) == len(Entries)
         for each in Entries:
             assert each["VisibilityTimeout"] == 0
-            del self.hidden[each["ReceiptHandle"].removeprefix("receipt ")]
+            self._seen(each["ReceiptHandle"])
 
     def delete_message(self, *, QueueUrl: str, ReceiptHandle: str) -> None:
         assert QueueUrl == "https://queue"
-        gone = ReceiptHandle.removeprefix("receipt ")
-        del self.hidden[gone]
+        gone = self._seen(ReceiptHandle)
         self.messages = [each for each in self.messages if each["MessageId"] != gone]
 
 
@@ -489,6 +494,12 @@ def test_redriving_tells_each_and_where_to_look(stack: Any, darkroom: Any) -> No
     assert code == 1
     assert text.startswith("✗ hello\n  Expected an event")
     assert text.endswith("\n1 could not be sent, and stay in the queue.\n")
+    said = json.dumps({"errorType": "Exit", "errorMessage": "out \x1b[2J"}).encode()
+    stack.answer = {"FunctionError": "Unhandled", "Payload": io.BytesIO(said)}
+    stack.sqs.put(CHANGED, sent=-1)
+    assert darkroom("redrive")[1].splitlines()[:2] == [
+        f"✗ {RUNS}:x (TIMED_OUT)", r"  The function Notify failed again: Exit: out \x1b[2J",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,19 @@ def test_an_engine_that_ends_first_leaves_the_later_one_known(
         assert running() == second
 
 
+def test_an_earlier_engine_that_died_meanwhile_is_not_known_again(
+    engines: tuple[Address, Address],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listens:
+        dies = Address(f"http://127.0.0.1:{listens.getsockname()[1]}", "darkroom", 1, "secret")
+        earlier, later = announced(dies), announced(engines[0])
+        earlier.__enter__()
+        later.__enter__()
+    later.__exit__(None, None, None)
+
+    assert not state_file().exists()
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"endpoint": "http://127.0.0.1:1"}', "null"])
 def test_a_file_that_says_nothing_is_no_engine(text: str) -> None:
     state_file().write_text(text)

@@ -85,13 +85,15 @@ def test_it_is_told_how_many_were_looked_at(
 
 def test_names_are_as_short_as_tells_them_apart(executions: Any) -> None:
     now = datetime.datetime.now(datetime.UTC)
-    executions.items = [listed("aaaaaaaa-1", started=now), listed("bbbbbbbb-1", started=now)]
+    names = ("aaaaaaaa-1", "bbbbbbbb-1", "ccccc\u202eccc-1")
+    executions.items = [listed(name, started=now) for name in names]
 
     rows = darkroom("ls")[1].splitlines()[1:]
 
     # Of today, the time is enough.
+    moment = f"{now.astimezone():%H:%M:%S}"
     assert [row.split()[:2] for row in rows] == [
-        [f"{now.astimezone():%H:%M:%S}", name] for name in ("aaaaaaaa", "bbbbbbbb")
+        [moment, name] for name in ("aaaaaaaa", "bbbbbbbb", r"ccccc\u202ecc")
     ]
 
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from darkroom_ops import many
 from darkroom_ops.executions.model import read
@@ -28,6 +28,8 @@ class Stack:
         self.done: list[tuple[str, str]] = []
         self.refused: set[str] = set()
         """The names of executions to which nothing can be done."""
+        self.unreachable: set[str] = set()
+        """The names of those at which the network fails."""
         self.records: dict[str, str] = {}
         """The execution that a record names, by its image."""
         at = executions.deployment
@@ -59,6 +61,8 @@ class Stack:
     def _do(self, what: str, name: str) -> None:
         if name in self.refused:
             raise ClientError({"Error": {"Code": "Throttling", "Message": "too much"}}, what)
+        if name in self.unreachable:
+            raise EndpointConnectionError(endpoint_url="https://states")
         self.done.append((what, name))
 
     def _start(self, **given: str) -> dict[str, str]:
@@ -203,15 +207,52 @@ def test_what_could_not_be_done_is_told_with_the_command_that_goes_on(
 
 
 def test_when_nothing_works_the_rest_is_not_tried(stack: Stack) -> None:
-    names = [f"n{number}" for number in range(many.IN_A_ROW + 2)]
+    names = [f"n{number}" for number in range(many.IN_A_ROW + 3)]
     for name in names:
         stack.add(name)
-    stack.refused = set(names[1:])
+    stack.refused = {*names} - {"n1"}  # the first failure is not in a row with the others
 
     code, text = darkroom("rerun", "--status", "failed", "--yes")
 
-    assert (code, stack.done) == (1, [("rerun", "n0")])
-    assert "5 could not be. 1 not tried." in text
+    assert (code, stack.done) == (1, [("rerun", "n1")])
+    assert "6 could not be. 1 not tried." in text
+
+
+def test_what_cannot_be_done_to_some_is_done_to_the_others(stack: Stack) -> None:
+    invalid = stack.add("invalid")
+    stack.executions.whole[invalid.arn].input["presets"] = 5
+    for name in ("unreachable", "refused", "good"):
+        stack.add(name)
+    stack.unreachable, stack.refused = {"unreachable"}, {"refused"}
+
+    code, text = darkroom("rerun", "--status", "failed", "--yes", "--json")
+
+    why = {each["execution"].removeprefix(ARN): each["error"] for each in json.loads(text)["done"]}
+    assert (code, stack.done) == (1, [("rerun", "good")])
+    assert "presets" in why["invalid"]
+    assert "https://states" in why["unreachable"]
+    assert "too much" in why["refused"]
+    assert why["good"] is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--status", "timed_out"),
+        ("--error", "StorageError"),
+        ("--step", "Resize"),
+        ("--since", "2026-01-31T11:00Z"),
+        ("--prefix", "uploads/a"),
+        ("--match", "A.jpg"),
+    ],
+)
+def test_each_option_alone_says_which_are_meant(stack: Stack, words: tuple[str, ...]) -> None:
+    stack.add("a", status="TIMED_OUT", step="Resize")
+    stack.add("b", error="CorruptImage", step="Prepare", started=NOON - 60 * MINUTE - MINUTE)
+
+    assert darkroom("rerun", *words, "--yes")[0] == 0
+
+    assert stack.done == [("rerun", "a")]
 
 
 def test_who_stops_it_hears_what_was_done_and_how_to_go_on(

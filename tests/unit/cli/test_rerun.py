@@ -45,6 +45,9 @@ def test_an_upload_runs_again_at_its_version(rerunning: Any) -> None:
     assert request(rerunning, "upload") == {"source": pinned}
     del pinned["versionId"]
     assert request(rerunning, "upload", "--newest") == {"source": pinned}
+    asked = {"source": pinned | {"versionId": "v", "etag": "e"}}
+    rerunning.whole["asked"] = dataclasses.replace(recorded("silent"), input=asked)
+    assert request(rerunning, "asked", "--newest") == {"source": pinned}
 
 
 def test_what_is_asked_for_replaces_what_was(rerunning: Any) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from darkroom_ops.console import bodies
 from tests.unit.console.conftest import MACHINE, OURS, PREFIX
 
 
@@ -97,6 +99,7 @@ def test_a_re_run_takes_as_long_an_input_as_step_functions(client: TestClient, s
     refused = send(json.dumps(GOOD).ljust(262_145))
     assert refused.status_code == 422
     assert "Expected at most 262,144 bytes" in refused.text
+    assert "Expected at most 262,144 bytes" in send("é" * 131_073).text
     nothing = client.post("/executions/complete/rerun", headers=OURS)
     assert nothing.status_code == 422
     assert "Expected JSON, but line 1, column 1 says otherwise" in nothing.text
@@ -104,6 +107,20 @@ def test_a_re_run_takes_as_long_an_input_as_step_functions(client: TestClient, s
     assert stack.done == [("start", GOOD)] * 2
     # Ends of lines count as one character, as Step Functions gets them.
     assert send(json.dumps(GOOD).ljust(262_143) + "\r\n").status_code == 303
+
+
+def test_a_body_is_read_no_further_than_its_limit() -> None:
+    read: list[bytes] = []
+
+    async def stream() -> AsyncIterator[bytes]:
+        for part in (b"12", b"34", b"56"):
+            read.append(part)
+            yield part
+
+    request: Any = SimpleNamespace(stream=stream)
+    with pytest.raises(bodies.TooLarge):
+        bodies.body(request, 3).send(None)
+    assert read == [b"12", b"34"]
 
 
 def test_a_re_run_starts_what_is_in_the_editor(client: TestClient, stack: Any) -> None:

@@ -170,6 +170,7 @@ def test_where_only_the_history_says_when_an_execution_ended_it_is_its_last_even
     assert read(described, events).stopped == events[-1]["timestamp"]
     assert read(described, []).stopped is None
     assert read(described | {"status": "RUNNING"}, events).stopped is None
+    assert read(described | {"stopDate": at(2)}, events).stopped == at(2)
 
 
 def test_what_is_described_is_told() -> None:
