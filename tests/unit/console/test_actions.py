@@ -103,7 +103,7 @@ def test_a_re_run_takes_as_long_an_input_as_step_functions(client: TestClient, s
     nothing = client.post("/executions/complete/rerun", headers=OURS)
     assert nothing.status_code == 422
     assert "Expected JSON, but line 1, column 1 says otherwise" in nothing.text
-    assert "></textarea>" in nothing.text
+    assert 'aria-invalid="true"></textarea>' in nothing.text
     assert stack.done == [("start", GOOD)] * 2
     # Ends of lines count as one character, as Step Functions gets them.
     assert send(json.dumps(GOOD).ljust(262_143) + "\r\n").status_code == 303

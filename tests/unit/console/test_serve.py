@@ -22,9 +22,11 @@ def test_of_an_engine_it_is_told_when_the_first_pages_are_ready(
 ) -> None:
     happened: list[str] = []
     told, read = threading.Event(), threading.Event()
+    closing: list[threading.Event] = []
 
-    def read_ahead(_: Context, most: int) -> None:
+    def read_ahead(context: Context, most: int) -> None:
         assert most == serve.AHEAD
+        closing.append(context.closing)
         told.wait(waits)
         happened.append("read")
         read.set()
@@ -37,8 +39,10 @@ def test_of_an_engine_it_is_told_when_the_first_pages_are_ready(
         told.set()
         assert address.startswith("http://127.0.0.1:")
         assert read.wait(30)
+        assert not closing[0].is_set()
 
     assert happened == order
+    assert closing[0].is_set(), "what is live must end"
 
 
 def test_an_inbox_is_read_ahead(monkeypatch: pytest.MonkeyPatch, stack: Any) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import msgspec
 import pytest
@@ -105,6 +106,7 @@ def test_a_plan_says_how_many_and_why_others_are_left_out_and_does_nothing(
     assert "2 executions will be stopped." in said
     assert "1 left out: already ended" in said
     assert "uploads/a.jpg" in said
+    assert '<input name="reason" required maxlength="300"' in client.get(address).text
     assert lines.stopped == []
 
 
@@ -245,11 +247,12 @@ def test_the_last_20_actions_are_remembered() -> None:
 def test_a_defect_is_told_on_the_page_too(client: TestClient, lines: Lines) -> None:
     lines.lines = [line("a")]
     address = begin(client, lines)
-    lines.context.deployment.stepfunctions.stop_execution = None  # type: ignore[method-assign, assignment]
+    broken = Mock(side_effect=TypeError("'x' is no\u202e'y'"))
+    lines.context.deployment.stepfunctions.stop_execution = broken  # type: ignore[method-assign]
     client.post(f"{address}/begin", data={"reason": "no"}, headers=OURS)
     wait(lines, address)
 
-    assert "TypeError: &#39;NoneType&#39; object is not callable" in text(client, address)
+    assert r"TypeError: &#39;x&#39; is no\u202e&#39;y&#39;" in text(client, address)
 
 
 def test_a_plan_can_be_left(client: TestClient, lines: Lines) -> None:
@@ -282,6 +285,7 @@ def test_a_look_that_takes_long_says_how_far_it_is_and_can_be_cancelled(
 
     assert looked.wait(WAIT)
     assert "Stop: looking … 1 execution looked at." in text(client, address)
+    assert f'data-stream="/live{address}"' in client.get(address).text
     client.post(f"{address}/stop", headers=OURS)
     gate.set()
     wait(lines, address)
@@ -289,6 +293,7 @@ def test_a_look_that_takes_long_says_how_far_it_is_and_can_be_cancelled(
     bulk = wait(lines, address)
     assert (bulk.phase, bulk.looked) == ("ended", 1)  # nothing more was looked at
     assert "Cancelled Nothing was done." in text(client, address)
+    assert "data-stream" not in client.get(address).text
 
 
 def test_chosen_rows_are_those_that_are_named(
@@ -453,6 +458,7 @@ def test_a_page_names_two_hundred(client: TestClient, lines: Lines) -> None:
     said = text(client, begin(client, lines))
     assert "uploads/n199.jpg" in said
     assert "uploads/n200.jpg" not in said
+    assert "uploads/n199.jpg n199 and 1 more" in said
 
 
 def test_how_to_go_on_is_said_when_it_has_ended(client: TestClient, lines: Lines) -> None:

@@ -29,7 +29,7 @@ from darkroom_ops.console.views.execution import (
     state_values,
     values,
 )
-from darkroom_ops.executions.model import Execution, read
+from darkroom_ops.executions.model import Execution, SourceObject, read
 from tests.unit.console.conftest import PREFIX, passage
 from tests.unit.recorded import at, partly, recorded, recording
 
@@ -132,9 +132,11 @@ def test_the_share_of_the_original(size: int, whole: int, share: float) -> None:
     ],
 )
 def test_a_failure_says_why_and_whether_it_can_be_resumed(
-    execution: Execution, redrivable: bool, error: str | None, cause: str | None
+    context: Context, execution: Execution, redrivable: bool, error: str | None, cause: str | None
 ) -> None:
     found = failure(execution)
+    head = context.render("_execution_head.html", **values(context, execution))
+    assert ('/redrive"><button type="submit"' in head) is redrivable
     assert bool(found and found["advice"].redrive) is redrivable
     assert (found["error"] if found else None) == error
     if found and cause:
@@ -250,16 +252,22 @@ def test_a_history_is_paged_by_two_hundred(
 
     def page(template: str, **values: Any) -> Any:
         shown.update(values)
-        return HTMLResponse(template)
+        return HTMLResponse(context.render(template, **values))
 
     monkeypatch.setattr(context, "page", page)
 
-    assert client.get(f"/executions/complete/events{query}").status_code == 200
+    text = client.get(f"/executions/complete/events{query}").text
     found = [row["id"] for row in shown["rows"]]
     assert found == (list(range(ids[0], ids[1] + 1)) if ids else [])
     assert (shown["total"], shown["step"]) == (401, 200)
     assert {row["before"] for row in shown["rows"]} <= {0}  # as of what nothing is said of
-    assert shown["first"] == (ids[0] if ids else 402)
+    first = shown["first"]
+    assert first == (ids[0] if ids else 402)
+    assert (f", {first} to {ids[1] if ids else 0} are shown." in text) is (ids is not None)
+    for name, to in (("Earlier", max(1, first - 200)), ("Later", first + 200)):
+        there = first > 1 if name == "Earlier" else to <= 401
+        link = re.search(rf'/events\?from=(-?\d+)">(?:<svg.*?</svg>)?{name}', text)
+        assert (link and int(link[1])) == (to if there else None)
 
 
 def test_events_say_which_item_a_state_is_of_and_lead_to_it(client: TestClient) -> None:
@@ -363,13 +371,36 @@ def test_a_page_follows_what_runs_and_rests_on_what_failed(context: Context) -> 
     assert follows(recorded("corrupt")) == "Prepare"
     assert follows(recorded("complete")) is None
     assert follows(recorded("duplicate")) is None
+    mended = dataclasses.replace(recorded("corrupt"), status="SUCCEEDED")
+    assert follows(mended) is None
 
 
 def test_what_runs_has_a_clock(context: Context, client: TestClient) -> None:
-    running = partly("complete", 9)
+    running = dataclasses.replace(partly("complete", 9), arn=f"{PREFIX}complete")
     head = context.render("_execution_head.html", **values(context, running))
     assert f'data-since="{running.started.isoformat()}"' in head
     assert "data-since" not in client.get("/executions/complete").text
+    context.executions.get = lambda _: running  # type: ignore[method-assign, assignment]
+    events = client.get("/executions/complete/events?from=3").text
+    assert 'data-stream="/live/executions/complete?tab=events&amp;from=3"' in events
+
+
+def test_what_hides_in_an_execution_is_shown(context: Context, client: TestClient) -> None:
+    (state,) = (run for run in recorded("corrupt").states if run.name == "Prepare")
+    calls = tuple(dataclasses.replace(each, error="C\u202e") for each in state.attempts)
+    failed = dataclasses.replace(state, error="S\u202e", cause='"c\u200b"', attempts=calls)
+    execution = dataclasses.replace(
+        recorded("corrupt"), error="E\u202e", cause="why\u202e", states=(failed,),
+        source=SourceObject("sources", "uploads/a&b#\u202e.jpg"),
+    )  # fmt: skip
+    context.executions.get = lambda _: execution  # type: ignore[method-assign, assignment]
+
+    page = client.get("/executions/corrupt").text
+
+    for said in (r"E\u202e", r"S\u202e", r"C\u202e", r"why\u202e", r"a&amp;b#\u202e.jpg"):
+        assert said in page
+    assert 'href="/image?key=uploads/a%26b%23%E2%80%AE.jpg"' in page
+    assert not {"\u202e", "\u200b"} & set(page)
 
 
 def test_a_call_that_was_aborted_was_stopped_and_did_not_succeed(context: Context) -> None:
@@ -494,14 +525,14 @@ def test_a_state_and_its_log_are_parts_of_the_page(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = next(run for run in recorded("complete").states if run.name == "Prepare")
-    line = logs.LogLine(run.entered, "darkroom-prepare", "INFO", "Read <it>.", {})
+    line = logs.LogLine(run.entered, "darkroom-prepare", "INFO", "Read <it>\u202e.", {})
     monkeypatch.setattr(logs, "lines", lambda *_: [line])
 
     state = client.get(f"/executions/complete/states/{run.id}").text
     log = client.get(f"/executions/complete/states/{run.id}/logs").text
 
     assert "Prepare" in state
-    assert "Read &lt;it&gt;." in log
+    assert r"Read &lt;it&gt;\u202e." in log
     after = (run.entered - recorded("complete").started).total_seconds()
     assert f"<time>+{after:.3f} s</time>" in log
     assert 'class="level-info"' in log

@@ -72,7 +72,13 @@ def test_the_list_links_to_its_filters_and_its_next_page(
         ("Already processed", False), ("Superseded", False),
     ]  # fmt: skip
     assert found["filters"][0][1] == "/?status=RUNNING&error=X&image=A.JPG"
-    assert found["kept"] == [("status", "FAILED"), ("error", "X")]
+    form = context.render("executions.html", **found).partition('<form class="by-image"')[2]
+    for name, value in (("status", "FAILED"), ("error", "X")):
+        assert f'<input type="hidden" name="{name}" value="{value}">' in form
+    assert '<input type="hidden" name="image"' not in form
+    assert f'<form id="chosen" class="chosen" method="post" action="/bulk?{here}"' in (
+        form.replace("&amp;", "&")
+    )
 
 
 def test_the_first_page_is_live_and_the_last_has_no_next(
@@ -264,6 +270,25 @@ def test_what_is_asked_for_is_said_with_what_hides_in_it(
     assert r"Error: <b>\u202eX</b>" in said
     assert not {"\u202e", "\u200b"} & set(said)
     assert 'value="\u200bb"' in context.render("executions.html", **found)
+
+
+def test_what_hides_in_a_line_is_shown(client: TestClient, context: Context) -> None:
+    one = msgspec.structs.replace(
+        _listed("uploads\u202e/a\u200b.jpg"),
+        arn=f"{PREFIX}n\u202e",
+        status="FAILED",
+        error="\u202eX",
+    )
+    page = ListPage((one,), None)
+    context.executions.recent = lambda **_: page  # type: ignore[method-assign]
+    context.executions.each = lambda **_: iter((one,))  # type: ignore[method-assign, assignment]
+
+    found = values(client, context)
+
+    html = context.render("_list.html", **found) + context.render("_facets.html", **found)
+    for said in (r"a\u200b.jpg</a>", r'error-name">\u202eX<', r"<span>uploads\u202e</span>"):
+        assert said in html
+    assert not {"\u202e", "\u200b"} & set(html)
 
 
 def test_the_page_at_the_top_is_live_whichever_way_led_there(

@@ -160,6 +160,8 @@ def test_what_is_chosen_stays_chosen_and_leads_to_the_other_kinds(inbox: Context
     ]
     assert (found["kind"], found["q"], found["said"]) == ("email", "a text", "E-mail, text a text")
     assert found["live"] == "/live/inbox?kind=email&q=a+text&message=5"
+    form = inbox.render("inbox.html", **found).partition('<form class="by-image"')[2]
+    assert '<input type="hidden" name="kind" value="email">' in form
 
 
 def test_a_page_has_fifty_events_and_none_is_before_the_first(stack: Any) -> None:
