@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -93,6 +94,9 @@ def test_something_is_sent_every_quarter_of_a_minute(context: Context, paused: l
     for looks, expected in ((15, []), (16, [ping]), (30, [ping]), (31, [ping, ping])):
         context.closing.clear()
         assert streamed(context, *[same] * looks) == [parts(a="1"), *expected]
+    context.closing.clear()
+    news: Any = ({"a": "2"}, False)
+    assert streamed(context, *[same] * 10, *[news] * 15) == [parts(a="1"), parts(a="2")]
 
 
 def test_a_console_that_closes_sends_no_more(context: Context, paused: list[float]) -> None:
@@ -155,6 +159,22 @@ def test_each_page_is_live_in_its_parts(
         ids, True
     )
     assert (ended, often) == (ends, seconds)
+
+
+def test_an_action_that_ends_while_it_is_drawn_is_drawn_once_more(
+    looked: Any, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doing = SimpleNamespace(phase="doing")
+
+    def render(*_: Any) -> str:
+        doing.phase = "ended"
+        return ""
+
+    monkeypatch.setattr(stream.bulk, "bulk_of", lambda _: doing)
+    monkeypatch.setattr(stream.bulk, "values", lambda *_: {})
+    monkeypatch.setattr(context, "render", render)
+
+    assert [looked("/live/bulk/one")[1] for _ in range(2)] == [False, True]
 
 
 def test_where_an_engine_runs_its_inbox_stays_live(looked: Any, context: Context) -> None:

@@ -321,18 +321,20 @@ def test_every_failure_is_among_the_failed(
     assert 7 not in numbers(executions.recent(status="SUCCEEDED", limit=TOTAL))
 
 
-def test_an_execution_that_ended_between_two_answers_is_asked_for_again(
-    executions: Executions, client: StepFunctions
+@pytest.mark.parametrize(
+    ("said", "then"), [("RUNNING", "SUCCEEDED"), ("FAILED", "RUNNING")], ids=["ended", "redriven"]
+)
+def test_an_execution_that_changed_between_two_answers_is_asked_for_again(
+    executions: Executions, client: StepFunctions, said: str, then: str
 ) -> None:
-    """It was listed as running, so nothing of it is kept."""
-    real = client.executions[0]
+    """Its list and its description differ, so nothing of it is kept."""
     describe = client.describe_execution
-    client.executions[0] = execution(0, "RUNNING")
-    client.describe_execution = lambda **_: dict(real)  # type: ignore[method-assign]
-    assert executions.recent(limit=1, costs=False).items[0].status == "SUCCEEDED"
+    client.executions[0] = execution(0, said)
+    client.describe_execution = lambda **_: execution(0, then)  # type: ignore[method-assign]
+    assert executions.recent(limit=1, costs=False).items[0].status == then
 
     client.describe_execution = describe  # type: ignore[method-assign]
-    assert executions.recent(limit=1, costs=False).items[0].status == "RUNNING"
+    assert executions.recent(limit=1, costs=False).items[0].status == said
 
 
 def test_an_execution_is_read_in_full_once_when_it_has_ended(

@@ -157,6 +157,9 @@ def test_who_stops_it_sees_what_is_left_and_can_go_on(client: TestClient, lines:
     assert "Stop: 0 of 3" in text(client, address)
     assert "3 to go" in text(client, address)
     client.post(f"{address}/stop", headers=OURS)
+    page = client.get(address).text
+    assert '<button type="submit" disabled>' in page
+    assert "Stopping …" in page
     lines.gate.set()
     wait(lines, address)
 
@@ -252,7 +255,9 @@ def test_a_defect_is_told_on_the_page_too(client: TestClient, lines: Lines) -> N
     client.post(f"{address}/begin", data={"reason": "no"}, headers=OURS)
     wait(lines, address)
 
-    assert r"TypeError: &#39;x&#39; is no\u202e&#39;y&#39;" in text(client, address)
+    said = text(client, address)
+    assert r"TypeError: &#39;x&#39; is no\u202e&#39;y&#39;" in said
+    assert "in a row" not in said
 
 
 def test_a_plan_can_be_left(client: TestClient, lines: Lines) -> None:

@@ -126,6 +126,9 @@ def test_each_choice_has_its_count_under_what_else_is_chosen(
         "uploads", [("uploads", "/?folder=uploads", 2), ("elsewhere", "/?folder=elsewhere", 1)],
     )  # fmt: skip
     assert menus["Error"] == (None, [])
+    html = context.render("_facets.html", **found)
+    assert '<a href="/?folder=uploads" aria-current="true"><span>uploads</span>' in html
+    assert '<a href="/?folder=elsewhere" ><span>elsewhere</span>' in html
     assert [count for *_, count in found["filters"]] == [0, 2, 0, 0, 0]
     assert values(client, context, "since=1h")["page"].items == ()  # they are older
 
@@ -239,6 +242,8 @@ def test_pages_are_counted_and_lead_in_both_directions(
     assert found["newer"] == (newer and f"/?{newer}")
     html = context.render("_pager.html", **found)
     assert f"{first} to {last} of 60" in html
+    for total, said in ((4_999, "of 4,999<"), (5_000, "of more than 5,000<")):
+        assert said in context.render("_pager.html", **(found | {"total": total}))
 
 
 @pytest.mark.parametrize(
@@ -286,6 +291,7 @@ def test_what_hides_in_a_line_is_shown(client: TestClient, context: Context) -> 
     found = values(client, context)
 
     html = context.render("_list.html", **found) + context.render("_facets.html", **found)
+    assert r'value="n\u202e" form="chosen" aria-label="Choose a\u200b.jpg">' in html
     for said in (r"a\u200b.jpg</a>", r'error-name">\u202eX<', r"<span>uploads\u202e</span>"):
         assert said in html
     assert not {"\u202e", "\u200b"} & set(html)

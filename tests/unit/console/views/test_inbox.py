@@ -139,6 +139,21 @@ def test_nothing_that_matches_says_so(inbox: Context) -> None:
     assert "No messages yet" in inbox.render("_messages.html", **told(inbox))
 
 
+def test_what_hides_in_a_message_is_shown(inbox: Context) -> None:
+    inbox.inbox = Inbox()
+    for protocol in ("email", "sms"):
+        each = message(protocol, execution=ONE)
+        hides = {name: f"{name}\u202e" for name in ("recipient", "subject", "sender")}
+        inbox.inbox.deliver(dataclasses.replace(each, text="two\u202e\nlines", **hides))
+
+    html = inbox.render("inbox.html", **told(inbox, "message=1"))
+
+    for said in ("recipient", "subject", "sender", "two"):
+        assert rf"{said}\u202e" in html
+    assert html.count("two\\u202e\nlines") == 2
+    assert "\u202e" not in html
+
+
 def test_what_has_come_right_is_no_alert_to_look_at(stack: Any, inbox: Context) -> None:
     assert inbox.inbox is not None
     inbox.inbox.deliver(message("email", execution=ONE, outcome="RESOLVED", told="now"))
