@@ -520,6 +520,17 @@ def evaluate_state(self: Any, env: Environment) -> None:
         raise _Left from None
 
 
+@hook(
+    state_task_service.StateTaskService,
+    "_after_eval_execution",
+    "Moto tells in the history of the late result of a call that was given up.",
+)
+def tell_result(self: Any, env: Environment, *args: Any, **kwargs: Any) -> None:
+    if not env.is_running():
+        raise _Stopped
+    tell_result.original(self, env, *args, **kwargs)
+
+
 def _go_on(self: Any, name: str) -> None:
     """Say where a program goes on, unless it has ended."""
     with self._state_mutex:  # it may be stopped at this moment

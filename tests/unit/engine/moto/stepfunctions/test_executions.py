@@ -337,20 +337,35 @@ def test_a_stop_in_a_branch_ends_all_of_it(lab: Lab) -> None:
     assert execution.status == "ABORTED"
 
 
-def test_a_call_that_timed_out_is_left_and_the_execution_goes_on(lab: Lab) -> None:
-    """Its late result is dropped."""
-    held = Held(lab, "A", {"late": True})
-    catch = [{"ErrorEquals": ["States.Timeout"], "Next": "Done"}]
+def test_a_call_that_timed_out_is_left_and_the_execution_goes_on(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its late result is dropped, and the history says nothing of it."""
+    held, after = Held(lab, "A", {"late": True}), Held(lab, "B")
+
+    class Called(threading.Event):
+        """Whether a call is over. That takes too long as soon as the call is being made."""
+
+        def wait(self, timeout: float | None = None) -> bool:
+            if timeout != 1:
+                return super().wait(timeout)
+            held.wait()
+            return False
+
+    monkeypatch.setattr(execute_state, "threading", SimpleNamespace(Event=Called))
+    catch = [{"ErrorEquals": ["States.Timeout"], "Next": "B"}]
     state = task(TimeoutSeconds=1, Catch=catch) | {"Resource": "arn:aws:states:::sqs:sendMessage"}
-    definition = chain(A=state, Done=PASS)
-    program, _ = AmazonStateLanguageParser.parse(json.dumps(definition))
-    program.states.states["A"].timeout.timeout_seconds = 0
-    execution = lab.run(definition)
+    execution = lab.start(chain(A=state, B=task()))
+    after.wait()
+    _, call = (each for each in TMP_THREADS if each.is_alive())
     held.go.set()
+    call.join(120)
+    after.go.set()
     settle()
-    assert (execution.status, lab.entered(execution)) == ("SUCCEEDED", ["A", "Done"])
+    assert (execution.status, lab.entered(execution)) == ("SUCCEEDED", ["A", "B"])
     assert "late" not in execution.output
-    assert lab.types(execution)[-1] == "ExecutionSucceeded"
+    told = [kind for kind in lab.types(execution) if kind in {"TaskTimedOut", "TaskSucceeded"}]
+    assert told == ["TaskTimedOut", "TaskSucceeded"]  # of each call, how it ended
 
 
 # ---------------------------------------------------------------------------- redriving
@@ -575,6 +590,29 @@ class Part(EvalComponent):
 
     def _eval_body(self, _: Environment) -> None:
         self.evaluated = True
+
+
+def test_what_was_given_up_before_it_began_is_not_begun(lab: Lab) -> None:
+    """A call would be made of what is left of its parameters."""
+    environment = Environment.__new__(Environment)
+    environment._state_mutex = threading.RLock()
+    environment._program_state, environment._is_frame = ProgramEnded(), True
+    part = Part()
+    with pytest.raises(executions._Stopped):
+        part.eval(environment)
+    environment._is_frame = False  # the whole has ended, and moto leaves it
+    part.eval(environment)
+    assert not part.evaluated
+
+
+@probe(executions.tell_result)
+def test_plain_moto_tells_of_the_result_of_a_call_that_was_given_up() -> bool:
+    program, _ = AmazonStateLanguageParser.parse(json.dumps(chain(A=task())))
+    manager, context = EventManager(), EventHistoryContext.of_program_start()
+    given_up = MagicMock(event_manager=manager, event_history_context=context, stack=[{}])
+    given_up.is_running.return_value = False
+    program.states.states["A"]._after_eval_execution(given_up, None, {}, None)
+    return bool(manager.get_event_history())
 
 
 @probe(executions.evaluate, executions.evaluate_state)
