@@ -375,10 +375,13 @@ def test_a_page_follows_what_runs_and_rests_on_what_failed(context: Context) -> 
     assert follows(mended) is None
 
 
-def test_what_runs_has_a_clock(context: Context, client: TestClient) -> None:
+def test_what_runs_has_a_clock_and_is_stopped_with_a_reason(
+    context: Context, client: TestClient
+) -> None:
     running = dataclasses.replace(partly("complete", 9), arn=f"{PREFIX}complete")
     head = context.render("_execution_head.html", **values(context, running))
     assert f'data-since="{running.started.isoformat()}"' in head
+    assert 'action="/executions/complete/stop" data-why="Stop this execution? What' in head
     assert "data-since" not in client.get("/executions/complete").text
     context.executions.get = lambda _: running  # type: ignore[method-assign, assignment]
     events = client.get("/executions/complete/events?from=3").text
@@ -539,6 +542,7 @@ def test_a_state_and_its_log_are_parts_of_the_page(
     monkeypatch.setattr(logs, "lines", lambda *_: [])
     log = client.get(f"/executions/complete/states/{run.id}/logs").text
     assert "No lines. CloudWatch Logs takes a few seconds" in log
+    assert "data-again>Read again</button>" in log
 
 
 def test_passages_without_a_name_are_counted() -> None:

@@ -321,6 +321,14 @@ def test_a_look_that_takes_long_says_how_far_it_is_and_can_be_stopped(
     assert "Look further" in html
 
 
+def test_what_runs_has_a_clock(client: TestClient, context: Context) -> None:
+    one = msgspec.structs.replace(_listed("a"), status="RUNNING", outcome=None, stopped=None)
+    for each, clock in ((one, True), (_listed("b"), False)):
+        page = ListPage((each,), None)
+        html = context.render("_list.html", **(values(client, context) | {"page": page}))
+        assert (f'data-since="{at(0).isoformat()}"' in html) is clock
+
+
 def test_one_line_stands_for_the_uploads_that_needed_no_work(
     client: TestClient, context: Context
 ) -> None:
