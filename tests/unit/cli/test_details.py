@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import re
@@ -12,6 +13,7 @@ import pytest
 from rich.console import Console
 
 from darkroom_ops.cli import details
+from darkroom_ops.executions.model import SourceObject
 from tests.unit.cli.conftest import darkroom
 from tests.unit.recorded import at, partly, recorded
 
@@ -68,6 +70,25 @@ def test_who_follows_hears_how_it_ends(
     assert followed == ([whole["running"].arn] if follow and ends_as else [])
     end = whole[ends_as if follow and ends_as else name]
     assert json.loads(text)["status"] == end.status
+
+
+def test_what_hides_in_an_execution_is_shown() -> None:
+    (run,) = (each for each in recorded("corrupt").states if each.name == "Prepare")
+    calls = tuple(
+        dataclasses.replace(each, error="E\u202e", cause='"why\u202e"') for each in run.attempts
+    )
+    state = dataclasses.replace(run, input='{"key": "k\u202e"}', attempts=calls)
+    source = SourceObject("bucket", "a\u202e.jpg", "v\u202e")
+    execution = dataclasses.replace(
+        recorded("corrupt"), source=source, error="X\u202e", cause="because\u202e", states=(state,)
+    )
+
+    text = shown(lambda screen: details.show_whole(screen, AWS, execution, None))
+    text += shown(lambda screen: details.show_states(screen, (state,), given=True, made=True))
+
+    for said in ("E", "why", "k", "a", "v", "X", "because"):
+        assert rf"{said}\u202e" in text
+    assert "\u202e" not in text
 
 
 def test_a_redrive_is_told_with_its_time_and_its_pause() -> None:
