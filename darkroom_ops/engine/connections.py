@@ -78,7 +78,7 @@ class Server:
         self._address: tuple[str, int] = listener.getsockname()
         self._clients: set[socket.socket] = set()
         self._closed = False
-        self._accepting = threading.Thread(target=self._accept, name="engine", daemon=True)
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
         self._accepting.start()
 
     def close(self) -> None:

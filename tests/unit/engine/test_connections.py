@@ -64,7 +64,7 @@ def app() -> App:
 
 @pytest.fixture
 def server(app: App) -> Iterator[Server]:
-    made = Server(socket.create_server(("127.0.0.1", 0)), app, SECONDS)
+    made = Server(socket.create_server(("127.0.0.1", 0)), app, SECONDS, next_seconds=3 * SECONDS)
     yield made
     made.close()
 
@@ -309,6 +309,7 @@ def test_a_connection_over_which_nothing_more_comes_is_ended_with_its_thread(
         for thread in set(threading.enumerate()) - before:
             thread.join(SECONDS)
             assert not thread.is_alive()
+        assert not server._clients
     assert waited == [(SECONDS, SECONDS)]  # the rest may take its time, and so may the answer
 
 
