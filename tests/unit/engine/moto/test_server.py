@@ -330,7 +330,7 @@ def test_a_call_is_answered_by_the_service_that_it_is_signed_for(answer: Any) ->
     assert headers["Content-Length"] == "5"
     status, headers, body = answer("HEAD", "/photos/a.jpg")
     assert (status, headers["Content-Length"], body) == (200, "5", b"")
-    assert answer("GET", "/photos/%ff")[0] == 404  # whatever bytes it is named by
+    assert answer("GET", "/photos/%ff", PATH_INFO="/photos/\xff")[0] == 404
     target = {"HTTP_X_AMZ_TARGET": "AmazonSSM.GetParameter"}
     status, headers, body = answer("POST", "/", "ssm", body=b'{"Name": "none"}', **target)
     assert (status, json.loads(body)["__type"]) == (400, "ParameterNotFound")
