@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import re
 
@@ -9,8 +10,8 @@ import pytest
 from rich.console import Console
 
 from darkroom_ops.cli import display
-from darkroom_ops.cli.progress import Progress, _running
-from darkroom_ops.executions.model import Execution, changes
+from darkroom_ops.cli.progress import Progress, _line, _running
+from darkroom_ops.executions.model import Change, Execution, changes
 from darkroom_ops.executions.timeline import depths
 from tests.unit.recorded import partly, recorded, recording
 
@@ -49,6 +50,20 @@ def test_a_retry_has_a_line_with_its_reason_and_is_no_failure() -> None:
     assert re.search("    ↻ Resize medium +tries again after StorageError\n", text)
     assert lines(text).count("    ✓ Resize medium  1 retry") == 1
     assert display.FAILED not in text
+
+
+def test_a_retry_has_the_reason_of_the_last_attempt_and_shows_what_hides_in_it() -> None:
+    (run,) = (each for each in recorded("retried").states if each.retries)
+    one, two = (dataclasses.replace(run.attempts[0], error=error) for error in ("A", "B"))
+    waits = dataclasses.replace(run, attempts=(one, two), error="B\u202e", exited=None)
+    now = dataclasses.replace(recorded("retried"), status="RUNNING", states=(waits,))
+
+    line = _line(Change("retried", waits), 0)
+    assert str(line).endswith("tries again after B")
+    screen = Console(file=io.StringIO(), width=100, color_system=None)
+    screen.print(_running(now, {waits.id: 0}))
+    assert isinstance(screen.file, io.StringIO)
+    assert r"waits to try again after B\u202e" in screen.file.getvalue()
 
 
 def test_a_failure_names_the_error_where_it_happened() -> None:

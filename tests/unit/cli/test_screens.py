@@ -27,7 +27,7 @@ from darkroom_ops.overview.figures import SPANS, Bar, Failures, Window
 from darkroom_ops.overview.read import InForce, Overview, StuckClaim
 from darkroom_ops.presets import Parameter
 from tests.unit.audit.test_findings import DOCUMENT, RENDITION, World, stored
-from tests.unit.cli.conftest import ARN, NOON, listed
+from tests.unit.cli.conftest import ARN, NOON, darkroom, listed
 from tests.unit.cli.test_cost import priced
 from tests.unit.cli.test_main import commands
 from tests.unit.cli.test_many import RUNNING, Stack
@@ -471,3 +471,5 @@ def test_presets(executions: Any, shown: Shown, monkeypatch: pytest.MonkeyPatch)
     shown("presets-get-broken", "presets", "get", width=20)
     shown("presets-get-broken-json", "presets", "get", "--json")
     shown("presets-set-broken", "presets", "set", new, "--dry-run")
+    text[0] = '"\u202e"'
+    assert darkroom("presets", "get")[1].count(r"\u202e") == 2
