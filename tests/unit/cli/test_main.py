@@ -180,6 +180,8 @@ def test_wrong_use_is_told_as_every_error_is(monkeypatch: pytest.MonkeyPatch, ca
     assert err == "darkroom: No such option: --colour. See `darkroom ls --help`.\n"
     _, _, err = told(monkeypatch, capsys, "ls", "--status")
     assert err.endswith("'--status' requires an argument. See `darkroom ls --help`.\n")
+    _, _, err = told(monkeypatch, capsys, "--version=1")
+    assert err.endswith("does not take a value. See `darkroom --help`.\n")
 
 
 @pytest.mark.parametrize("name", ["", *(name for name, _ in commands())])

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from darkroom.contract.errors import ImageTooLarge
-from darkroom.contract.limits import Limits, check_bytes, check_sizes
+from darkroom.contract.limits import MIB, Limits, check_bytes, check_memory, check_sizes
 from darkroom.image.input.openers import open_image
 from darkroom.image.input.sniff import sniff
 
@@ -127,6 +127,12 @@ def test_the_default_of_pages() -> None:
     header(pages(100))
     with pytest.raises(ImageTooLarge, match=r"101 pages, .* 100 \(max_pages\)"):
         header(pages(101))
+
+
+def test_a_decoder_without_memory_has_room_for_no_pixel() -> None:
+    """Where its process alone takes more than there is."""
+    with pytest.raises(ImageTooLarge, match="memory for 0 of such an AVIF: 32 MiB"):
+        check_memory((1, 1), 3, "such an AVIF", Limits(max_memory=32 * MIB))
 
 
 def pages(count: int) -> bytes:

@@ -265,13 +265,14 @@ def test_the_numbers_of_the_primary_picture_count(wide: bool) -> None:
 @pytest.mark.parametrize("wide_items", [0, 1])
 @pytest.mark.parametrize("wide_uses", [0, 1])
 def test_properties_are_found_by_numbers_of_either_length(wide_items: int, wide_uses: int) -> None:
-    """ISO/IEC 14496-12, 8.11.4 and 8.11.14; what is marked must be known to decoders."""
+    """ISO/IEC 14496-12, 8.11.4 and 8.11.14; what is marked must be known to decoders, 0 is none."""
     item, use = (">I" if wide_items else ">H"), (">H" if wide_uses else ">B")
-    stored = [nclx(9, 16), *[box(b"free")] * (300 if wide_uses else 100), nclx(12, 13)]
-    marked = len(stored) | (0x8000 if wide_uses else 0x80)
+    free = [box(b"free")] * (300 if wide_uses else 100)
+    stored = [nclx(9, 16), *free, nclx(12, 13), nclx(1, 1)]
+    marked = (len(stored) - 1) | (0x8000 if wide_uses else 0x80)
     entries = [
         struct.pack(item, number) + bytes([len(uses)]) + b"".join(struct.pack(use, u) for u in uses)
-        for number, uses in ((3, [1, 2]), (7, [2, marked]), (8, [1]))
+        for number, uses in ((3, [1, 2]), (7, [0, 2, marked]), (8, [1]))
     ]
     uses = full(b"ipma", struct.pack(">I", 3), *entries, version=wide_items, flags=wide_uses)
     primary = full(b"pitm", struct.pack(item, 7), version=wide_items)
