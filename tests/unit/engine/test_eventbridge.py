@@ -16,7 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from darkroom_ops.engine import eventbridge
-from darkroom_ops.engine.eventbridge import EventRouter
+from darkroom_ops.engine.eventbridge import EventRouter, Undelivered
 from tests.support.pipeline import until
 
 Json = dict[str, Any]
@@ -230,9 +230,31 @@ def test_an_execution_that_ended_before_its_start_was_answered_holds_nothing(wor
     assert world.router._ended == {}
 
 
+def test_such_an_end_is_known_for_as_long_as_a_start_is_not_answered(world: World) -> None:
+    early, answer = threading.Event(), threading.Event()
+
+    def during_start(arn: str) -> None:
+        if arn == "execution-1":
+            world.router.execution_ended(arn)
+            early.set()
+            answer.wait(60)
+        early.wait(60)
+
+    world.aws.during_start = during_start
+    world.rules = [Rule([{"Arn": MACHINE}] * 2)]
+    world.router.put(EVENT)
+    until(
+        lambda: (list(world.router._ended), world.router._starting) == (["execution-2"], 1) or None
+    )
+    answer.set()
+    until(lambda: world.router._starting == 0 or None)
+    assert list(world.router._ended) == ["execution-2"]
+
+
 def test_the_end_of_an_execution_that_no_event_started_leaves_nothing(world: World) -> None:
     world.aws.during_start = lambda _: world.router.execution_ended("another")
     world.router.execution_ended("one more")
+    assert world.router._ended_early == set()
     world.rules = [Rule([{"Arn": MACHINE}])]
     world.router.put(EVENT)
     until(lambda: "execution-1" in world.router._ended or None)
@@ -289,6 +311,38 @@ def test_what_cannot_be_delivered_at_all_is_said(
     assert said.endswith("deliverystream/x.")
 
 
+@pytest.mark.parametrize("arn", [MACHINE, TOPIC])
+def test_an_event_is_undelivered_until_its_target_has_it(world: World, arn: str) -> None:
+    """A machine has it as soon as its execution is there."""
+    world.aws.failures = [error("Throttling")]
+    told: list[Undelivered] = []
+    world.during_wait = lambda: told.extend(world.router.undelivered().values())
+    world.rules = [Rule([{"Arn": arn, "Id": "first"}])]
+    world.router.put(EVENT)
+    until(lambda: len(world.aws.calls) == 2 or None)
+    until(lambda: world.router.undelivered() == {} or None, seconds=10)
+    assert told == [Undelivered(EVENT, RULE, "first")]
+    assert world.router.idle() == (arn == TOPIC)
+
+
+@pytest.mark.parametrize(
+    ("again", "calls"),
+    [
+        (Undelivered(EVENT, RULE, "second"), ["publish"]),
+        (Undelivered(EVENT, RULE, "gone"), []),
+        (Undelivered(EVENT, "gone", "second"), []),
+        (Undelivered("{}", function=FUNCTION), ["invoke"]),
+    ],
+)
+def test_what_an_earlier_router_had_not_delivered_goes_to_its_own_target(
+    world: World, again: Undelivered, calls: list[str]
+) -> None:
+    world.rules = [Rule([{"Arn": QUEUE, "Id": "first"}, {"Arn": TOPIC, "Id": "second"}])]
+    world.router.deliver(again)
+    world.finish()
+    assert [next(iter(call)) for call in world.aws.calls] == calls
+
+
 # ---------------------------------------------------------------------------- EventBridge's retries
 
 
@@ -302,7 +356,7 @@ def test_a_target_that_fails_for_a_while_gets_it_at_last(world: World, failures:
 
 def test_what_fails_four_times_is_buried_with_the_reason(world: World) -> None:
     world.aws.failures = [error("Throttling", "slow down")] * 4
-    target = {"Arn": TOPIC, "DeadLetterConfig": {"Arn": QUEUE}}
+    target = {"Arn": TOPIC, "DeadLetterConfig": {"Arn": QUEUE}, "InputTransformer": {"any": "one"}}
     *tries, buried = world.deliver(target)
     assert len(tries) == 4
     assert world.waits == [0.2, 0.4, 0.8]

@@ -428,9 +428,10 @@ def test_a_body_is_the_one_that_was_signed(
     assert api.server.served == ([] if code else [b"else"])
 
 
-def test_a_refused_call_closes_its_connection(api: Api) -> None:
+@pytest.mark.parametrize("changed", [{"CONTENT_LENGTH": "x"}, {"HTTP_HOST": "evil.example:4599"}])
+def test_a_refused_call_closes_its_connection(api: Api, changed: dict[str, str]) -> None:
     """What was not read of it would be taken for the next call."""
-    environ = signed(request("PUT", who="darkroom", body=b"four")) | {"CONTENT_LENGTH": "x"}
+    environ = signed(request("PUT", who="darkroom", body=b"four")) | changed
     _, _, headers = run_wsgi_app(api.gateway, environ)
     assert headers["Connection"] == "close"
 

@@ -120,6 +120,15 @@ def test_a_list_is_read_as_it_was_written(count: int) -> None:
     assert len(listed) == count
 
 
+def test_who_reads_a_list_has_what_was_there_at_first() -> None:
+    listed = PackedList()
+    listed.append("first")
+    reading = iter(listed)
+    read = [next(reading)]
+    listed.append("second")
+    assert read + list(reading) == ["first"]
+
+
 @pytest.mark.parametrize("let_go", ["truncate", "close", "write", "delete"])
 def test_the_file_does_not_grow_by_what_was_let_go_of(let_go: str) -> None:
     size = 1_000_003

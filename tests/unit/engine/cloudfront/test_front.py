@@ -102,14 +102,31 @@ def test_an_output_is_asked_for_once_a_minute() -> None:
     assert (seen(refreshed), refreshed.data) == ((200, "RefreshHit", BRIEF), b"a picture")
     assert bucket.asked == [("a.jpg", None), ("a.jpg", '"a picture"')]
     bucket.body = b"another"
-    viewer.now += 60
+    viewer.now += 59
+    assert seen(viewer.get("/a.jpg"))[1] == "Hit"
+    viewer.now += 1
     assert viewer.get("/a.jpg").data == b"another"
 
 
-def test_a_query_counts_for_nothing_where_no_policy_names_it() -> None:
-    viewer = Viewer(bucket := Bucket())
-    assert [seen(viewer.get(path))[1] for path in ("/a?x=1", "/a?x=2&v=3")] == ["Miss", "Hit"]
-    assert len(bucket.asked) == 1
+def changed(**how: Any) -> Distribution:
+    """Return the distribution with its default behaviour only, which is another."""
+    return replace(DISTRIBUTION, behaviours=(replace(DISTRIBUTION.behaviours[-1], **how),))
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (frozenset(), ["Miss", "Hit", "Hit", "Hit"]),
+        (frozenset("v"), ["Miss", "Hit", "Miss", "Miss"]),
+        (None, ["Miss", "Miss", "Miss", "Miss"]),
+    ],
+)
+def test_a_query_counts_where_a_policy_names_it(
+    names: frozenset[str] | None, expected: list[str]
+) -> None:
+    viewer = Viewer(Bucket(), changed(query=names))
+    paths = ("/a?x=1", "/a?x=2", "/a?x=2&v=3", "/a?x=2&v=1&v=3")
+    assert [seen(viewer.get(path))[1] for path in paths] == expected
 
 
 def test_one_address_under_two_behaviours_is_cached_twice() -> None:
@@ -200,6 +217,8 @@ def test_old_is_better_than_none() -> None:
     viewer.now += 61
     assert (seen(again := viewer.get("/a.jpg")), again.data) == ((200, "Hit", BRIEF), b"a picture")
     assert seen(viewer.get("/b.jpg"))[:2] == (503, "Error")
+    bucket.status = 403  # it has been deleted
+    assert seen(viewer.get("/a.jpg"))[:2] == (403, "Error")
 
 
 def test_an_old_error_is_not_better_than_a_new_one() -> None:
@@ -211,13 +230,20 @@ def test_an_old_error_is_not_better_than_a_new_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "seconds"),
-    [("max-age=5", 5), ("max-age=5, s-maxage=7", 7), ("max-age=99", 60), ("no-store", 0)],
+    ("told", "least", "seconds"),
+    [
+        ("max-age=5", 0, 5),
+        ("max-age=5", 6, 6),
+        ("max-age=5, s-maxage=7", 0, 7),
+        ("max-age=99", 0, 60),
+        ("no-store", 0, 0),
+        ("no-store", 6, 6),
+    ],
 )
 def test_an_objects_own_cache_control_holds_within_the_policys_limits(
-    told: str, seconds: int
+    told: str, least: int, seconds: int
 ) -> None:
-    viewer = Viewer(Bucket(headers=(("Cache-Control", told),)))
+    viewer = Viewer(Bucket(headers=(("Cache-Control", told),)), changed(least=least))
     viewer.get("/a.jpg")
     if seconds:
         viewer.now += seconds - 1
@@ -231,6 +257,16 @@ def test_viewers_have_conditions_and_ranges() -> None:
     assert viewer.get("/a.jpg", If_None_Match='"a picture"').status_code == 304
     part = viewer.get("/a.jpg", Range="bytes=2-4")
     assert (part.status_code, part.data) == (206, b"pic")
+    assert "Date" not in part.headers  # the server's is enough
+    assert Viewer(Bucket(status=403)).get("/a.jpg", Range="bytes=2-4").status_code == 403
+
+
+@pytest.mark.parametrize(("overrides", "told"), [(False, "the object's"), (True, "the policy's")])
+def test_a_policys_header_replaces_the_objects_where_it_says_so(overrides: bool, told: str) -> None:
+    bucket = Bucket(headers=(("x-amz-meta-by", "the object's"),))
+    policy = (("x-amz-meta-by", "the policy's", overrides), ("x-other", "new", False))
+    headers = Viewer(bucket, changed(headers=policy)).get("/a.jpg").headers
+    assert (headers["x-amz-meta-by"], headers["x-other"]) == (told, "new")
 
 
 def test_only_reading_is_allowed() -> None:
@@ -238,6 +274,8 @@ def test_only_reading_is_allowed() -> None:
     refused = viewer.get("/a.jpg", "PUT")
     assert refused.status_code == 403
     assert "allows GET, HEAD" in refused.text
+    viewer = Viewer(bucket, changed(methods=frozenset({"GET"})))
+    assert viewer.get("/a.jpg", "HEAD").status_code == 403
     assert bucket.asked == []
 
 
@@ -253,6 +291,10 @@ def test_the_cache_forgets_what_came_first(monkeypatch: pytest.MonkeyPatch) -> N
     for key in "abc":
         viewer.get(f"/{key}")
     assert [seen(viewer.get(f"/{key}"))[1] for key in "cba"] == ["Hit", "Hit", "Miss"]
+    viewer.now += 60
+    viewer.get("/c")  # which is asked for anew, and now the last
+    viewer.get("/d")
+    assert [seen(viewer.get(f"/{key}"))[1] for key in "dca"] == ["Hit", "Hit", "Miss"]
 
 
 # ---------------------------------------------------------------------------- functions

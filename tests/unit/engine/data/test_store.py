@@ -108,10 +108,11 @@ store.write(entries(), [("object", "rocket")])
 
 
 def test_two_engines_share_no_folder(folder: Path) -> None:
-    first = Store(folder)
-    with pytest.raises(Unusable, match=f"Another engine keeps its data in {folder}. End it"):
-        Store(folder)
-    first.close()
+    for _ in range(2):  # it is made, and there
+        first = Store(folder)
+        with pytest.raises(Unusable, match=f"Another engine keeps its data in {folder}. End it"):
+            Store(folder)
+        first.close()
     assert kept(folder) == []
 
 
@@ -166,7 +167,7 @@ def test_a_foreign_file_is_refused_and_left_as_it_is(
     assert len(list(tmp_path.iterdir())) == 1
 
 
-@pytest.mark.parametrize("damage", ["cut", "page", "bytes"])
+@pytest.mark.parametrize("damage", ["cut", "page", "index", "bytes"])
 def test_a_damaged_file_is_refused_and_left_as_it_is(folder: Path, damage: str) -> None:
     keep(folder, Entry("object", "a", {}, b"a picture" * 2000))
     path = folder / FILE
@@ -174,6 +175,7 @@ def test_a_damaged_file_is_refused_and_left_as_it_is(folder: Path, damage: str) 
     damaged = {
         "cut": whole[:-8192],
         "page": whole[:4096] + bytes(4096) + whole[8192:],
+        "index": whole[:8192] + bytes(4096) + whole[12288:],  # which no read looks at
         "bytes": whole.replace(b"a picture", b"A picture", 1000),
     }[damage]
     path.write_bytes(damaged)

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -214,16 +215,27 @@ def test_nothing_is_polled_while_it_is_disabled_or_not_allowed(world: World) -> 
     world.may_poll = False
     mapping.enabled = True
     assert not world.sources.idle()
-    assert world.received == []
     world.may_poll = True
     assert world.settled(1)
+
+
+@pytest.mark.parametrize(("enabled", "may_poll"), [(False, True), (True, False)])
+def test_who_may_not_poll_is_asked_again_only_later(
+    world: World, monkeypatch: pytest.MonkeyPatch, enabled: bool, may_poll: bool
+) -> None:
+    world.may_poll = may_poll
+    waits: list[float] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(world.sources, "_closed", SimpleNamespace(wait=waits.append))
+        assert world.sources._receive(Mapping(enabled=enabled)) == []
+    assert (waits, world.received) == ([0.01], [])
 
 
 def test_a_queue_that_does_not_answer_is_asked_again(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.error = ClientError({"Error": {"Code": "Any", "Message": "gone"}}, "ReceiveMessage")
-    world.sources.add(Mapping())
+    world.sources.add(Mapping(scaling_config={"MaximumConcurrency": 1}))
     until(lambda: len(world.received) > 1 or None)
     assert f"{QUEUE} could not be polled" in caplog.text
     assert "An error occurred (Any)" in caplog.text

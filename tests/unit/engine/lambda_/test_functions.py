@@ -323,6 +323,18 @@ def test_there_are_slots_for_every_core_and_one_more(
     ]
 
 
+@pytest.mark.parametrize(("polled_for", "free"), [(False, 1), (True, 2)])
+def test_a_function_that_a_queue_is_polled_for_takes_no_slot(
+    pool: Functions, staff: Staff, polled_for: bool, free: int
+) -> None:
+    """It may wait for others, of which none would ever run."""
+    slots: list[bool] = []
+    staff.during = lambda: slots.extend(pool._slots.acquire(blocking=False) for _ in range(2))
+    pool.register(dataclasses.replace(SPEC, polled_for=polled_for))
+    pool.invoke("resize", {})
+    assert sum(slots) == free
+
+
 # ---------------------------------------------------------------------------- closing
 
 

@@ -76,8 +76,9 @@ def test_what_is_wrong_with_an_expression_is_still_found(table: Any) -> None:
         update(table, "SET a = :a SET b = :a", a={"S": ""})
     with pytest.raises(ClientError, match="Two document paths overlap"):
         update(table, "SET a = :a, a = :a", a={"S": ""})
-    with pytest.raises(ClientError, match="Two document paths overlap"):
-        update(table, "SET a = :a, b = :a REMOVE c, b", a={"S": ""})
+    for _ in range(2):  # also of what has been looked at before
+        with pytest.raises(ClientError, match="Two document paths overlap"):
+            update(table, "SET a = :a, b = :a REMOVE c, b", a={"S": ""})
 
 
 def times_read(calls: int) -> int:

@@ -96,6 +96,14 @@ def test_a_copy_of_a_table_has_its_items_when_they_are_deleted(table: Any) -> No
     assert copied[DynamoType({"S": "a"})].to_json()["Attributes"] == {"id": {"S": "a"}, **SAID}
 
 
+def test_items_may_go_and_come_while_they_are_listed(table: Any) -> None:
+    listed = iter(moto_table().items)
+    found = [next(listed)]
+    table.delete_item(**at("a"))
+    table.put_item(TableName="t", Item={"id": {"S": "b"}})
+    assert [each.value for each in [*found, *listed]] == list(KEYS)
+
+
 def test_what_is_kept_of_an_item_is_made_anew_only_when_it_is_written(table: Any) -> None:
     def held() -> dict[Any, Any]:
         router: Any = SimpleNamespace(undelivered=dict)

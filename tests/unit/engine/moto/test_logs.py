@@ -47,6 +47,7 @@ def test_lines_are_read_as_they_were_written(lab: Lab) -> None:
     said = stream.to_describe_dict()
     assert (said["firstEventTimestamp"], said["lastEventTimestamp"]) == (10, 40)
     assert "firstEventTimestamp" not in written().to_describe_dict()
+    assert written([(30, "a")], [(10, "b")], [(20, "c")]).events.times() == (10, 30)
 
 
 def test_few_lines_are_in_memory(lab: Lab) -> None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from darkroom_ops.engine.data.store import Entry
+from darkroom_ops.engine.deploy import ARTIFACTS_BUCKET
 from darkroom_ops.engine.eventbridge import Undelivered
 from darkroom_ops.engine.inbox import Inbox, Message
+from darkroom_ops.engine.moto import state as module
 from darkroom_ops.engine.moto.state import EngineState, _digest
 from darkroom_ops.engine.moto.stepfunctions.ended import REST
 from tests.conftest import REGION
 from tests.support.aws import client, empty_account
+from tests.unit.engine.moto.lab import Held, Lab, chain, task
 
 PAIRS = {"AttributeName": "image", "KeyType": "HASH"}, {"AttributeName": "n", "KeyType": "RANGE"}
 
@@ -146,6 +150,54 @@ def test_calls_answer_as_before(before: list[Any]) -> None:
         assert {each.name for each in entries(again)} == {each.name for each in kept}
         again.resume()
         assert again.router.again == [Undelivered({"source": "aws.s3"}, "arn:rule", "target")]  # type: ignore[attr-defined]
+
+
+def test_what_changes_is_told_apart() -> None:
+    """But for what the deployment keeps for itself: the next one makes it anew."""
+    with empty_account():
+        stack()
+        s3, sqs, held = client("s3"), client("sqs"), state()
+        at = {"Bucket": "photos", "Key": "a.jpg"}
+        s3.put_object(**at)
+        s3.create_bucket(Bucket=ARTIFACTS_BUCKET)
+        url = sqs.get_queue_url(QueueName="letters")["QueueUrl"]
+        sqs.send_message(QueueUrl=url, MessageBody="first")
+        handle = sqs.receive_message(QueueUrl=url)["Messages"][0]["ReceiptHandle"]
+        tags: Any = {"TagSet": [{"Key": "state", "Value": "done"}]}
+        changes: tuple[tuple[str | None, Callable[[], Any]], ...] = (
+            ("object", lambda: s3.put_object_tagging(**at, Tagging=tags)),
+            (
+                "queued",
+                lambda: sqs.change_message_visibility(
+                    QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=600
+                ),
+            ),
+            (None, lambda: s3.put_object(Bucket=ARTIFACTS_BUCKET, Key="code.zip")),
+        )
+        for kind, change in changes:
+            before = {each.key: each.state for each in held.held()}
+            change()
+            after = {each.key: each.state for each in held.held()}
+            found = [
+                key[0] for key, said in after.items() if key not in before or before[key] != said
+            ]
+            assert found == [kind] * (kind is not None)
+
+
+def test_what_an_execution_has_done_meanwhile_is_told_apart(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machines = {DEFAULT_ACCOUNT_ID: {REGION: lab.backend}}
+    monkeypatch.setattr(module, "stepfunctions_parser_backends", machines)
+    first, second = Held(lab, "A"), Held(lab, "B")
+    execution = lab.start(chain(A=task(), B=task()))
+    states = set()
+    for held in (first, second):
+        held.wait()
+        states |= {each.state for each in state().held() if each.key[0] == "execution"}
+        held.go.set()
+    lab.router.wait_for(execution.exec_arn)
+    assert len(states) == 2
 
 
 def test_without_its_resource_a_thing_has_no_place(before: list[Any]) -> None:

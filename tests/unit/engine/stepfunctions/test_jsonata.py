@@ -6,6 +6,7 @@ import copy
 import datetime
 import hashlib
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 from typing import Any
 from unittest.mock import patch
@@ -88,8 +89,8 @@ SOME: dict[str, Any] = {
     "expression",
     [
         "$a", "$a.b", "$a.empty", "$a.n", "$a.f", " $a.t ", "$a.o", "$a.o.k", "$a.o.no", "$a.gone",
-        "$a.gone.more", "$a.n.more", "$a.t.more", "$a.o.no.more", "$list", "$list.x", "$none",
-        "$none.x", "$gone", "$a.in", "$in.x", "$a. o",
+        "$a.empty.x", "$a.gone.more", "$a.n.more", "$a.t.more", "$a.o.no.more", "$list", "$list.x",
+        "$none", "$none.x", "$gone", "$a.in", "$in.x", "$a. o",
     ],
 )  # fmt: skip
 def test_members_of_members_are_what_jsonata_says(expression: str) -> None:
@@ -115,6 +116,13 @@ def test_members_of_members_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> No
     assert evaluate("$states.context.Execution.Id", given) == "arn"
     assert evaluate("$states.context.Execution", given) == {"Id": "arn"}
     assert evaluate("$states.context.Map", given) is UNDEFINED
+
+
+def test_an_expression_asks_for_the_time_in_any_thread() -> None:
+    """Also in one that did not parse it."""
+    assert evaluate("$millis() > 0", {})
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(evaluate, "$millis() > 0", {}).result()
 
 
 def test_what_is_looked_up_is_a_copy() -> None:

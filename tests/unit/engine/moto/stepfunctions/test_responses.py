@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,7 @@ from botocore.exceptions import ClientError
 from moto.stepfunctions.exceptions import InvalidArn, ValidationException
 from moto.stepfunctions.responses import StepFunctionResponse
 
-from darkroom_ops.engine.moto.stepfunctions import responses
+from darkroom_ops.engine.moto.stepfunctions import ended, executions, responses
 from tests.support.aws import client
 from tests.unit.engine.moto.lab import PASS, ROLE, Held, Json, Lab, chain, hooked, task
 from tests.unit.engine.moto.probes import machine_with, probe, run, stopped
@@ -70,6 +71,7 @@ def test_a_running_execution_has_not_stopped(lab: Lab) -> None:
     held = Held(lab, "A")
     execution = lab.start(chain(A=task()))
     held.wait()
+    execution.stop_date = NOON  # which moto says before it says how it ended
     described = lab.call("describe_execution", executionArn=execution.exec_arn)
     assert "stopDate" not in described
     assert described["redriveStatus"] == "NOT_REDRIVABLE"
@@ -281,6 +283,24 @@ def test_plain_moto_lists_no_redrives() -> bool:
     described = run(machine_with({"Type": "Succeed"}), name="listed")
     found = stepfunctions.list_executions(stateMachineArn=described["stateMachineArn"])
     return "redriveCount" not in found["executions"][0]
+
+
+def test_of_two_who_redrive_at_once_the_second_sees_that_it_runs(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else may ask while one is told."""
+    execution = lab.run(chain(A=PASS))
+    free: list[bool] = []
+
+    def redrivable(_: Any) -> bool:
+        with ThreadPoolExecutor(1) as other:
+            free.append(other.submit(ended.moving.acquire, blocking=False).result())
+        return False
+
+    monkeypatch.setattr(executions, "redrivable", redrivable)
+    with pytest.raises(responses.ExecutionNotRedrivable):
+        lab.call("redrive_execution", executionArn=execution.exec_arn)
+    assert free == [False]
 
 
 @probe(responses.redrive_execution)
