@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
@@ -52,7 +51,7 @@ def resolved_properties(stack: str, region: str) -> dict[str, tuple[str, dict[st
     """
     resources = cloudformation_backends[ACCOUNT][region].get_stack(stack).resource_map
     return {
-        name: (each["Type"], clean_json(copy.deepcopy(each.get("Properties", {})), resources))
+        name: (each["Type"], clean_json(each.get("Properties", {}), resources))
         for name, each in _declared(resources)
     }
 
@@ -177,13 +176,14 @@ _roles: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 def _written(policy: Any) -> str:
     """Return a policy that CloudFormation gave; moto changes none, but puts another there."""
     known = _policies.get(id(policy))
-    if known is None or known[0] is not policy:
+    if known is None:
         known = _policies[id(policy)] = policy, json.dumps(policy)
     return known[1]
 
 
 _policies: dict[int, tuple[Any, str]] = {}
-"""Policies and their texts: calls ask for them again and again."""
+"""Policies, of which no other has the id while they are held, and their texts: calls ask for them
+again and again."""
 
 
 def resource_document(arn: str) -> str | None:

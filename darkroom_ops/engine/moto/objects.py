@@ -341,5 +341,5 @@ def copied(self: Any, memo: dict[int, Any]) -> Any:  # noqa: ARG001 - Python's s
 
 @hook(TaggingService, "tag_resource", "Moto remembers of each object that it has no tags.")
 def tag(self: Any, arn: str, tags: list[dict[str, str]] | None) -> None:
-    if tags or arn in self.tags:
+    if tags:
         tag.original(self, arn, tags)

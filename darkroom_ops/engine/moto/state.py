@@ -132,7 +132,7 @@ class EngineState:
 
     def _executions(self) -> Iterator[Held]:
         for each in self._standard():
-            state = (each.exec_status, ended.count(each), ended.redrives(each))
+            state = (each.exec_status, ended.count(each))
             yield Held(("execution", each.exec_arn), state, partial(_execution, each))
 
     def _put_execution(self, entry: Entry) -> None:

@@ -73,7 +73,7 @@ def _look_up(expression: str, bindings: Mapping[str, Any]) -> Any:
         if name not in value:
             return UNDEFINED
         value = value[name]
-    return _NOT_PLAIN if isinstance(value, list) else _json(value)
+    return _json(value)
 
 
 @functools.lru_cache(maxsize=1024)
