@@ -266,6 +266,8 @@ def test_what_it_takes_is_told() -> None:
     assert told(Needs(2.0, 1234), Resize(60, 1280)) == (
         "Resize needs about 2.8 s of its 60 s, and at most 1234 of its 1280 MB."
     )
+    # With the memory of two processors, one is all that it uses.
+    assert "about 2.0 s of its 60 s" in told(Needs(2.0, 1234), Resize(60, 2 * preview.VCPU_MB))
 
 
 TRANSPARENT, OPAQUE = 381 * MIB, 286 * MIB
