@@ -340,7 +340,27 @@ def test_a_plan_says_what_it_costs(
     bulk.action = action
     bulk.planned = Plan(action, (line("a"),) * 1234, (), usd)
 
-    assert told in text(client, address)
+    said = text(client, address)
+    assert told in said
+    assert ("Why?" in said) is (action == "stop")
+
+
+def test_what_hides_in_a_key_or_a_refusal_is_shown(client: TestClient, lines: Lines) -> None:
+    source = SourceObject("sources", "uploads/a\u202e.jpg")
+    lines.lines = [msgspec.structs.replace(line("a"), source=source)]
+    address = begin(client, lines)
+    plan = text(client, address)
+    said: Any = {"Error": {"Code": "Throttling", "Message": "no\u202e"}}
+    refusing = Mock(side_effect=ClientError(said, "Stop"))
+    lines.context.deployment.stepfunctions.stop_execution = refusing  # type: ignore[method-assign]
+    client.post(f"{address}/begin", data={"reason": "why"}, headers=OURS)
+    wait(lines, address)
+    end = text(client, address)
+
+    assert r"uploads/a\u202e.jpg" in plan
+    assert r"uploads/a\u202e.jpg" in end
+    assert r"no\u202e" in end
+    assert "\u202e" not in plan + end
 
 
 def test_nothing_to_do_and_nothing_done_are_told_as_such(client: TestClient, lines: Lines) -> None:
@@ -430,13 +450,16 @@ def test_a_table_has_every_execution_once_with_what_became_of_it(
 
 def test_what_aws_refuses_is_told_in_words(client: TestClient, lines: Lines) -> None:
     def refused(**_: Any) -> Iterator[Listed]:
-        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "ListExecutions")
+        said: Any = {"Error": {"Code": "AccessDenied", "Message": "no\u202e"}}
+        raise ClientError(said, "ListExecutions")
         yield
 
     lines.context.executions.each = refused  # type: ignore[method-assign, assignment]
     address = begin(client, lines)
 
-    assert "AWS refused: An error occurred (AccessDenied)" in text(client, address)
+    said = text(client, address)
+    assert "AWS refused: An error occurred (AccessDenied)" in said
+    assert r"operation: no\u202e" in said
     assert client.get(f"{address}/outcomes.csv").text.splitlines() == [
         "name,key,outcome,execution,why"
     ]
