@@ -19,7 +19,7 @@ from darkroom_ops.console.views import image
 from darkroom_ops.console.views.image import Line, Pair, asked_of, newer, pairs, side_by_side
 from darkroom_ops.executions.client import ListPage
 from darkroom_ops.executions.listed import Filter, listed
-from darkroom_ops.executions.model import Made
+from darkroom_ops.executions.model import Made, SourceObject
 from tests.unit.console.conftest import PREFIX
 from tests.unit.recorded import partly, recorded
 
@@ -60,6 +60,27 @@ def test_that_an_execution_was_stopped_is_said_once(
         text = client.get("/image", params={"key": KEY}).text
         assert (f'<span class="error-name">{error}</span>' in text) is said
         assert "is-aborted" in text
+
+
+def test_what_hides_in_a_key_or_an_error_is_shown(
+    client: TestClient, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = msgspec.structs.replace(listed(recorded("complete")), error="E\u202e")
+    for items in ((one,), ()):
+        page = ListPage(items, None)
+        monkeypatch.setattr(context.executions, "recent", lambda page=page, **_: page)
+        text = client.get("/image", params={"key": "uploads/a\u202e.jpg"}).text
+        assert r"uploads/a\u202e.jpg" in text
+        assert (r"E\u202e" in text) is bool(items)
+        assert "\u202e" not in text
+
+    source = SourceObject("sources", "uploads/a\u202e.jpg")
+    hides = dataclasses.replace(recorded("corrupt"), source=source, error="E\u202e")
+    monkeypatch.setattr(context.executions, "get", lambda _: hides)
+    text = client.get("/compare?one=one&other=other").text
+    for said in (r">uploads/a\u202e.jpg</a>", r"E\u202e"):
+        assert said in text
+    assert "\u202e" not in text
 
 
 def test_a_key_that_nothing_processed_is_said(client: TestClient) -> None:

@@ -107,6 +107,21 @@ def test_what_waits_for_a_person_is_named(client: TestClient, look: Any) -> None
     assert 'href="/?status=SUCCEEDED&amp;since=7d"' in page
 
 
+def test_what_hides_in_the_whole_is_shown(client: TestClient, look: Any) -> None:
+    look(
+        failures=(Failures("E\u202e", {"week": 5}),), alarms=("rings\u202e",),
+        stuck=(StuckClaim("s3://b/a\u202e.jpg", "arn:x"),), presets=None, dead_letters=None,
+        unknown={name: f"{name}\u202e" for name in ("presets", "dead letters", "figures")},
+    )  # fmt: skip
+
+    page = client.get("/start").text
+
+    for said in ("E", "rings", "presets", "dead letters", "figures"):
+        assert rf"{said}\u202e" in page
+    assert r"s3://b/a\u202e.jpg" in page
+    assert "\u202e" not in page
+
+
 def test_on_aws_the_page_does_not_wait_for_the_whole(
     client: TestClient, context: Context, look: Any
 ) -> None:
