@@ -141,6 +141,8 @@ def test_a_re_run_starts_what_is_in_the_editor(client: TestClient, stack: Any) -
     assert answer.status_code == 422
     assert r'"a\u202eb"' in answer.json()["message"]
 
+    said = send(hidden).text.partition("data-verdict>")[2].partition("</p>")[0]
+    assert r"a\u202eb" in said
     assert send("{}").status_code == 422
     assert send("x" * 4 * 262_144).status_code == 413
     assert stack.done == [("start", GOOD)]

@@ -200,6 +200,12 @@ def _refused(**_: Any) -> None:
     raise ClientError({"Error": {"Code": "AccessDenied"}}, "DescribeExecution")
 
 
+def test_a_page_says_where_in_the_console_one_is(client: TestClient) -> None:
+    for path, name in (("/start", "Overview"), ("/", "Executions"), ("/inbox", "Inbox")):
+        nav = client.get(path).text.partition('<nav aria-label="Main">')[2].partition("</nav>")[0]
+        assert re.findall(r'aria-current="page">(\w+)</a>', nav) == [name]
+
+
 def test_a_clock_names_day_and_zone() -> None:
     assert clock(at(0)) == f"{at(0).astimezone():%d %b %Y, %H:%M:%S %Z}"
     assert re.fullmatch(r"3[01] Jan 2026, \d\d:\d\d:00 \S+", clock(at(0)))

@@ -70,6 +70,7 @@ def test_the_page_has_those_in_force_and_what_each_version_changed(
     assert "300 × any" in text  # noqa: RUF001
     assert "Version 2" in text
     assert "(in force)" in text
+    assert '<input type="hidden" name="version" value="2">' in text
     assert '<span class="added">+     &#34;name&#34;: &#34;small&#34;' in text
     assert '<span class="removed">−     &#34;name&#34;: &#34;large&#34;' in text  # noqa: RUF001
 
@@ -163,11 +164,13 @@ def test_what_was_deployed_meanwhile_is_not_overwritten(
 def test_what_is_not_valid_is_said_and_kept_in_the_editor(
     client: TestClient, parameter: Parameter, do: str
 ) -> None:
-    answer = send(client, do=do, presets='[{"name": "Poster"}]')
+    answer = send(client, do=do, presets='[{"name": "Poster\u202e"}]')
 
     assert (answer.status_code, len(parameter.values)) == (422, 2)
-    assert "Expected" in answer.text
-    assert "Poster" in answer.text
+    said = answer.text.partition('<p id="said"')[2].partition("</p>")[0]
+    assert "Expected" in said
+    assert r"Poster\u202e" in said
+    assert "\u202e" not in said
     long = send(client, presets="x" * 262_144)
     assert (long.status_code, 'href="/presets">Presets</a>' in long.text) == (413, True)
 
@@ -184,9 +187,10 @@ def test_who_may_not_read_the_history_sees_the_newest(
 
 
 def test_what_is_broken_says_so(client: TestClient, parameter: Parameter) -> None:
-    parameter.values.append("nonsense")
+    parameter.values.append('[{"name": "B\u202e"}]')
 
-    assert "These are not valid:" in client.get("/presets").text
+    said = client.get("/presets").text.partition("These are not valid:")[2].partition("</p>")[0]
+    assert r"B\u202e" in said
 
 
 def test_other_sites_deploy_nothing(client: TestClient, parameter: Parameter) -> None:
