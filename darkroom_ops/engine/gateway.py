@@ -394,7 +394,7 @@ def _one_at_a_time(app: WSGIApplication, lock: threading.Lock) -> WSGIApplicatio
         if "HTTP_X_AMZ_TARGET" in environ:
             held = environ["HTTP_X_AMZ_TARGET"].startswith("DynamoDB")
         else:
-            held = conditional and environ["REQUEST_METHOD"] == "PUT"
+            held = conditional and environ["REQUEST_METHOD"] in {"PUT", "DELETE"}
         with lock if held else contextlib.nullcontext():
             return app(environ, start_response)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from darkroom_ops.engine import backends
+from tests.support.aws import client, empty_account
 from tests.unit.engine.moto.lab import ACCOUNT, PASS, REGION, Held, Lab, chain, task
 from tests.unit.engine.moto.test_events import rule_event
 
@@ -21,6 +22,19 @@ def test_a_transformer_may_use_the_time_of_ingestion() -> None:
     assert backends.transform({"InputTemplate": '{"a": 1}'}, event) == {"a": 1}
 
 
+def test_a_message_counts_until_it_is_deleted() -> None:
+    """Also while somebody works at it: what it leads to is still to come."""
+    with empty_account():
+        sqs, queue = client("sqs"), f"arn:aws:sqs:{REGION}:{ACCOUNT}:letters"
+        url = sqs.create_queue(QueueName="letters")["QueueUrl"]
+        sqs.send_message(QueueUrl=url, MessageBody="first")
+        (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
+        assert backends.messages(queue) == 1
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        assert backends.messages(queue) == 0
+        assert backends.messages(f"{queue}-gone") == 0
+
+
 def test_what_runs_is_counted_and_found(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backends, "stepfunctions_parser_backends", {ACCOUNT: {REGION: lab.backend}})
     ended = lab.run(chain(A=PASS))
@@ -31,6 +45,7 @@ def test_what_runs_is_counted_and_found(lab: Lab, monkeypatch: pytest.MonkeyPatc
     assert backends.runs(REGION, running.exec_arn)
     assert not backends.runs(REGION, ended.exec_arn)
     assert not backends.runs(REGION, "arn:gone")
+    assert not backends.runs(REGION, running.exec_arn.removesuffix("r"))
     held.go.set()
     lab.router.wait_for(running.exec_arn)
     assert backends.running_executions(REGION) == 0

@@ -245,6 +245,7 @@ class Meeting:
         ({"HTTP_X_AMZ_TARGET": "AWSStepFunctions.StartExecution"}, 2),
         ({"HTTP_IF_NONE_MATCH": "*", "REQUEST_METHOD": "PUT"}, 1),
         ({"HTTP_IF_MATCH": '"e"', "REQUEST_METHOD": "PUT"}, 1),
+        ({"HTTP_IF_MATCH": '"e"', "REQUEST_METHOD": "DELETE"}, 1),
         ({"HTTP_IF_MATCH": '"e"'}, 2),
         ({"HTTP_X_AMZ_TARGET": "AmazonSSM.Get", "HTTP_IF_MATCH": "x", "REQUEST_METHOD": "PUT"}, 2),
         ({"REQUEST_METHOD": "PUT"}, 2),

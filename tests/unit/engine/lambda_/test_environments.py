@@ -187,12 +187,15 @@ def test_a_forked_process_is_waited_for_with_many_files_open(
 ) -> None:
     read, write = os.pipe()
     streams = (os.dup(each.fileno()) for each in (process.stdin, process.stdout, process.stderr))
-    forked = ForkedProcess(7, *streams, beyond_select(read))
+    status = beyond_select(read)
+    forked = ForkedProcess(7, *streams, status)
     os.close(read)
     assert forked.poll() is None
     os.write(write, environments.NUMBER.pack(3))
     os.close(write)
     assert (forked.wait(), forked.poll()) == (3, 3)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(status)
     for stream in (forked.stdin, forked.stdout, forked.stderr):
         stream.close()
 

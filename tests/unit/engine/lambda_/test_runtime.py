@@ -232,15 +232,23 @@ def test_a_forked_environments_exit_is_told(
     again.kill()
 
 
-def test_nothing_is_forked_by_what_is_gone(forking: ForkServer, folders: tuple[Path, Path]) -> None:
+def test_nothing_is_forked_by_what_is_gone(
+    forking: ForkServer, folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     environment = forked(forking, folders)
     assert forking.alive
     forking._process.kill()
     forking._process.wait()
     assert not forking.alive
-    with pytest.raises(EnvironmentFailed, match="The fork server is gone") as died:
-        forking.start(folders[0], variables(folders))
+    pipes, pipe = [], os.pipe
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pipe", lambda: pipes.append(pipe()) or pipes[-1])
+        with pytest.raises(EnvironmentFailed, match="The fork server is gone") as died:
+            forking.start(folders[0], variables(folders))
     assert died.value.kind == "Lambda.ServiceException"
+    for end in (end for each in pipes for end in each):
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(end)
     environment.interrupt()
     assert environment.process.wait(30) == -9  # nobody knows: it is taken for killed
     environment.kill()
