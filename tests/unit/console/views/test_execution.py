@@ -72,13 +72,14 @@ def test_where_nothing_was_made_the_source_stands_alone_and_the_head_says_why(
 def test_what_a_rendition_could_not_be_is_told(client: TestClient, stack: Any) -> None:
     described, _ = recording("complete")
     output = json.loads(described["output"])
-    output["renditions"][0]["note"] = "<9 x 9> was asked for"
+    output["renditions"][0] |= {"name": "n\u202e", "note": "<9 x 9>\u202e was asked for"}
     real = stack.stepfunctions.describe_execution
     stack.stepfunctions.describe_execution = lambda **given: (
         real(**given) | {"output": json.dumps(output)}
     )
     page = client.get("/executions/complete").text
-    assert page.count('<span class="note">&lt;9 x 9&gt; was asked for</span>') == 1
+    assert page.count('<span class="note">&lt;9 x 9&gt;\\u202e was asked for</span>') == 1
+    assert r"<figcaption><b>n\u202e</b>" in page
 
 
 def test_the_quality_of_a_rendition_is_told(client: TestClient, stack: Any) -> None:
@@ -391,7 +392,10 @@ def test_what_runs_has_a_clock_and_is_stopped_with_a_reason(
 def test_what_hides_in_an_execution_is_shown(context: Context, client: TestClient) -> None:
     (state,) = (run for run in recorded("corrupt").states if run.name == "Prepare")
     calls = tuple(dataclasses.replace(each, error="C\u202e") for each in state.attempts)
-    failed = dataclasses.replace(state, error="S\u202e", cause='"c\u200b"', attempts=calls)
+    item = json.dumps({"rendition": {"name": "r\u202e"}})
+    failed = dataclasses.replace(
+        state, error="S\u202e", cause='"c\u200b"', attempts=calls, item=0, input=item
+    )
     execution = dataclasses.replace(
         recorded("corrupt"), error="E\u202e", cause="why\u202e", states=(failed,),
         source=SourceObject("sources", "uploads/a&b#\u202e.jpg"),
@@ -403,6 +407,7 @@ def test_what_hides_in_an_execution_is_shown(context: Context, client: TestClien
     for said in (r"E\u202e", r"S\u202e", r"C\u202e", r"why\u202e", r"a&amp;b#\u202e.jpg"):
         assert said in page
     assert 'href="/image?key=uploads/a%26b%23%E2%80%AE.jpg"' in page
+    assert r"<em>r\u202e</em>" in page.partition('id="timeline"')[2]
     assert not {"\u202e", "\u200b"} & set(page)
 
 
