@@ -132,7 +132,6 @@ class Server:
         request |= {
             "SERVER_NAME": host,
             "SERVER_PORT": str(port),
-            "REMOTE_ADDR": host,  # who is elsewhere does not reach it
             "wsgi.input": DechunkedInput(body) if body.in_chunks else body,  # type: ignore[arg-type]
             "wsgi.input_terminated": body.in_chunks,
             "werkzeug.socket": client,

@@ -158,13 +158,18 @@ def test_the_errors_of_a_service_are_listed_once(lab: Lab) -> None:
     assert errors_listed() == 1
 
 
-def names_made(known: Any) -> tuple[list[str], int]:
-    """Return the names that a topic's field may have, and how often they are made, for two."""
+def topics_arn() -> Any:
+    """Return a field's shape."""
     description = moto_utils.get_service_model("sns")._service_description
     topic: Any = ServiceModel(description).shape_for("Topic")
     shape = topic.members["TopicArn"]
     shape.parent = topic
-    context = AttributePickerContext(known, "TopicArn", shape)
+    return shape
+
+
+def names_made(known: Any) -> tuple[list[str], int]:
+    """Return the names that a topic's field may have, and how often they are made, for two."""
+    context = AttributePickerContext(known, "TopicArn", topics_arn())
     plain = AttributePicker.get_possible_keys
     with patch.object(
         AttributePicker, "get_possible_keys", side_effect=plain, autospec=True
@@ -177,6 +182,9 @@ def names_made(known: Any) -> tuple[list[str], int]:
 def test_the_names_of_a_field_are_put_together_once(lab: Lab) -> None:
     names, times = names_made({})
     assert (names, times) == (["TopicArn", "topic_arn", "Arn", "arn"], 1)
+    shape, picker = topics_arn(), XFormedAttributePicker()
+    for key in ("TopicArn", "Endpoint"):  # fields may share a shape
+        assert next(iter(picker.get_possible_keys(AttributePickerContext({}, key, shape)))) == key
 
 
 def test_a_class_has_a_say_in_the_names_of_its_fields(lab: Lab) -> None:
@@ -315,6 +323,8 @@ def answer(lab: Lab) -> Iterator[Callable[..., tuple[int, dict[str, str], bytes]
     def call(method: str, uri: str, service: str = "s3", **more: Any) -> Any:
         environ = signed(request(method, uri, service=service, HTTP_HOST="localhost", **more))
         body, status, headers = run_wsgi_app(applications[service], environ, buffered=True)
+        names = [name.lower() for name, _ in headers]
+        assert len(names) == len(set(names)), "none is there twice"
         return int(status.split()[0]), dict(headers), b"".join(body)
 
     applications = server.applications()
@@ -330,6 +340,10 @@ def test_a_call_is_answered_by_the_service_that_it_is_signed_for(answer: Any) ->
     assert headers["Content-Length"] == "5"
     status, headers, body = answer("HEAD", "/photos/a.jpg")
     assert (status, headers["Content-Length"], body) == (200, "5", b"")
+    assert answer("PUT", "/photos/form", body=b"a=b", CONTENT_TYPE=FORM)[0] == 200
+    assert answer("GET", "/photos/form")[2] == b"a=b"
+    status, headers, _ = answer("DELETE", "/photos/form")
+    assert (status, "Content-Length" in headers) == (204, False)
     assert answer("GET", "/photos/%ff", PATH_INFO="/photos/\xff")[0] == 404
     target = {"HTTP_X_AMZ_TARGET": "AmazonSSM.GetParameter"}
     status, headers, body = answer("POST", "/", "ssm", body=b'{"Name": "none"}', **target)
