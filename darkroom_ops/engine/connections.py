@@ -122,8 +122,6 @@ class Server:
         """Answer the next request; return whether another may follow."""
         try:
             request = _read_head(stream)
-            if request is None:
-                return False
             body = _Body(client, stream, request)
         except ValueError:
             client.sendall(_NO_HTTP)
@@ -226,11 +224,9 @@ class _Body:
             self._client.sendall(_CONTINUE)
 
 
-def _read_head(stream: BinaryIO) -> WSGIEnvironment | None:
-    """Read a request as far as its body. None: there is none; ValueError: it is no HTTP."""
+def _read_head(stream: BinaryIO) -> WSGIEnvironment:
+    """Read a request as far as its body; ValueError if it is no HTTP."""
     line = stream.readline(LONGEST_LINE)
-    if not line:
-        return None
     request = _REQUEST.fullmatch(line)
     if request is None:
         raise ValueError(line)

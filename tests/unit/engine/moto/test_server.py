@@ -88,6 +88,7 @@ def test_an_id_is_drawn_at_once(lab: Lab) -> None:
     assert set(drawn) == set(string.ascii_letters + string.digits)
     drawn = MotoRandom().get_random_string(1000, include_digits=False, lower_case=True)
     assert set(drawn) == set(string.ascii_lowercase)
+    assert len(MotoRandom().get_random_string()) == 20
 
 
 def is_remembered() -> bool:
@@ -230,6 +231,7 @@ def test_a_requests_headers_are_those_that_werkzeug_gives() -> None:
     environ["moto.preserved_header_names"] = {"HTTP_X_AMZ_META_A_B": "x-amz-meta-a_b"}
     ours, plain = server._Headers(environ), EnvironHeaders(environ)
     assert list(ours) == list(ours) == list(plain)
+    assert list(ours.keys(lower=True)) == list(plain.keys(lower=True))
     assert {"x-amz-meta-a_b", "Content-Type"} <= {name for name, _ in ours}
     for name in ("x-amz-meta-a_b", "X-AMZ-META-A-B", "content-type", "Range"):
         assert ours[name] == plain[name]
@@ -383,7 +385,9 @@ def test_a_refusal_that_moto_leaves_to_its_server_is_told(
 
 def test_an_answer_may_be_a_body_alone(answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(S3Response, "key_response", lambda *_: "alone")
-    assert answer("GET", "/photos/a.jpg")[::2] == (200, b"alone")
+    status, headers, body = answer("GET", "/photos/a.jpg")
+    assert (status, body) == (200, b"alone")
+    assert headers["Content-Type"] == "text/html; charset=utf-8"
     status, headers, body = answer("HEAD", "/photos/a.jpg")
     assert (status, headers["Content-Length"], body) == (200, "5", b"")
 
