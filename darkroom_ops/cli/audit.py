@@ -14,6 +14,7 @@ import typer
 from rich.text import Text
 
 from darkroom_ops.cli.command import REPAIR, command
+from darkroom_ops.cli.options import key_of
 from darkroom_ops.cli.target import Target
 from darkroom_ops.present import words
 
@@ -70,7 +71,7 @@ def audit(
     from darkroom_ops.audit.findings import SETTLED_SECONDS, Auditor
     from darkroom_ops.audit.last import keep
 
-    deployment = target.deployment()
+    deployment, prefix = target.deployment(), key_of(prefix)
     local = deployment.endpoint is not None
     screen = target.screen()
     if settled is None:

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from darkroom_ops.cli.command import LOOK, command
 from darkroom_ops.cli.ls import since_of
-from darkroom_ops.cli.options import Prefix, Since
+from darkroom_ops.cli.options import Prefix, Since, key_of
 from darkroom_ops.cli.target import Target
 from darkroom_ops.present import words
 from darkroom_ops.present.failures import INTERRUPTED
@@ -72,7 +72,7 @@ def cost(
     from darkroom_ops.executions.client import Executions
     from darkroom_ops.executions.listed import Filter
 
-    only = Filter(since=since_of(since), prefix=prefix)
+    only = Filter(since=since_of(since), prefix=key_of(prefix))
     deployment = target.deployment()
     executions = Executions(deployment, itemized=True)
     screen = target.screen()

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from darkroom_ops.cli.command import LOOK, command
-from darkroom_ops.cli.options import Error, Match, Prefix, Since, Step
+from darkroom_ops.cli.options import Error, Match, Prefix, Since, Step, key_of
 from darkroom_ops.cli.target import Target
 from darkroom_ops.present import words
 from darkroom_ops.present.failures import INTERRUPTED, WrongUse
@@ -83,9 +83,9 @@ def ls(
     wanted = status_of(status)
     begin = since_of(since)
     deployment = target.deployment()
-    if prefix is not None and prefix.startswith("s3://"):
-        prefix = prefix.removeprefix("s3://").partition("/")[2]
-    only = Filter(status=wanted, prefix=prefix, since=begin, error=error, step=step, text=match)
+    only = Filter(
+        status=wanted, prefix=key_of(prefix), since=begin, error=error, step=step, text=match
+    )
     screen = target.screen()
     executions = Executions(deployment)
     found, looked, stopped = _read(executions, only, limit, screen)

@@ -13,7 +13,7 @@ import typer
 from rich.text import Text
 
 from darkroom_ops.cli.ls import short_names
-from darkroom_ops.cli.options import Error, From, Match, Prefix, Since, Status, Step
+from darkroom_ops.cli.options import Error, From, Match, Prefix, Since, Status, Step, key_of
 from darkroom_ops.cli.target import Target
 from darkroom_ops.present import words
 from darkroom_ops.present.failures import FAILED, INTERRUPTED, WrongUse
@@ -109,7 +109,7 @@ def _wanted(executions: Executions, chosen: Chosen) -> Iterator[Listed]:
             error=chosen.error,
             step=chosen.step,
             since=since_of(chosen.since),
-            prefix=chosen.prefix,
+            prefix=key_of(chosen.prefix),
             text=chosen.match,
         )
         return executions.each(only=only, costs=False)

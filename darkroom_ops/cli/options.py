@@ -20,6 +20,13 @@ def _executions(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
         return []
 
 
+def key_of(text: str | None) -> str | None:
+    """Return the beginning of a key, which may be given as an address of S3."""
+    if text is not None and text.startswith("s3://"):
+        return text.removeprefix("s3://").partition("/")[2]
+    return text
+
+
 ExecutionName = Annotated[
     str,
     typer.Argument(

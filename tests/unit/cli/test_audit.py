@@ -201,6 +201,7 @@ def test_what_is_young_may_still_be_on_its_way(
         ([], ["uploads/a.jpg"]),
         (["--prefix", ""], ["elsewhere/b.jpg", "uploads/a.jpg"]),
         (["--prefix", "elsewhere/"], ["elsewhere/b.jpg"]),
+        (["--prefix", "s3://source/elsewhere/"], ["elsewhere/b.jpg"]),
     ],
 )
 def test_the_watched_prefix_is_checked_unless_another_is_named(

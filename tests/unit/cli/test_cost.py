@@ -98,7 +98,14 @@ def test_costs_on_the_engine_say_whose_durations_they_are(costed: Any) -> None:
 
 def test_costs_are_those_of_the_newest_and_no_more_are_asked_for(costed: Any) -> None:
     costed.items.insert(0, listed("runs", None, status="RUNNING"))
-    words = ("--limit", "2", "--prefix", "uploads/", "--since", "2026-01-31T12:00+00:00")
+    words = (
+        "--limit",
+        "2",
+        "--prefix",
+        "s3://bucket/uploads/",
+        "--since",
+        "2026-01-31T12:00+00:00",
+    )
 
     found = json.loads(darkroom("cost", *words, "--json")[1])
 

@@ -243,6 +243,7 @@ def test_what_cannot_be_done_to_some_is_done_to_the_others(stack: Stack) -> None
         ("--step", "Resize"),
         ("--since", "2026-01-31T11:00Z"),
         ("--prefix", "uploads/a"),
+        ("--prefix", "s3://bucket/uploads/a"),
         ("--match", "A.jpg"),
     ],
 )
