@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import io
 import itertools
@@ -326,20 +327,23 @@ def test_an_execution_that_was_forgotten_meanwhile_is_left_out(
     at: Any, evidence: StackEvidence
 ) -> None:
     """It may be forgotten between the list and the question. No other error passes for that."""
-    machine = at.state_machine_arn
-    arn = at.stepfunctions.start_execution(stateMachineArn=machine, input="{}")["executionArn"]
-    listed = at.stepfunctions.list_executions(stateMachineArn=machine)["executions"]
-    known = [each for each in listed if each["executionArn"] == arn]
+    arn = at.state_machine_arn.replace("stateMachine", "execution") + ":gone"
+    listed = {
+        "executionArn": arn,
+        "stateMachineArn": at.state_machine_arn,
+        "name": "gone",
+        "status": "RUNNING",
+        "startDate": datetime.datetime.now(datetime.UTC),
+    }
     with Stubber(at.stepfunctions) as stub:
-        stub.add_response("list_executions", {"executions": known})
+        stub.add_response("list_executions", {"executions": [listed]})
         stub.add_client_error("describe_execution", "ExecutionDoesNotExist")
         assert list(evidence.executions()) == []
 
-        stub.add_response("list_executions", {"executions": known})
+        stub.add_response("list_executions", {"executions": [listed]})
         stub.add_client_error("describe_execution", "InternalFailure", http_status_code=500)
         with pytest.raises(ClientError, match="InternalFailure"):
             list(evidence.executions())
-    assert arn in {each.arn for each in evidence.executions()}
 
 
 @pytest.mark.parametrize("code", ["ExecutionDoesNotExist", "InvalidArn"])

@@ -341,7 +341,7 @@ def test_a_call_that_timed_out_is_left_and_the_execution_goes_on(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its late result is dropped, and the history says nothing of it."""
-    held, after = Held(lab, "A", {"late": True}), Held(lab, "B")
+    held, after, late = Held(lab, "A", {"late": True}), Held(lab, "B"), list[threading.Event]()
 
     class Called(threading.Event):
         """Whether a call is over. That takes too long as soon as the call is being made."""
@@ -349,6 +349,7 @@ def test_a_call_that_timed_out_is_left_and_the_execution_goes_on(
         def wait(self, timeout: float | None = None) -> bool:
             if timeout != 1:
                 return super().wait(timeout)
+            late.append(self)
             held.wait()
             return False
 
@@ -357,9 +358,8 @@ def test_a_call_that_timed_out_is_left_and_the_execution_goes_on(
     state = task(TimeoutSeconds=1, Catch=catch) | {"Resource": "arn:aws:states:::sqs:sendMessage"}
     execution = lab.start(chain(A=state, B=task()))
     after.wait()
-    _, call = (each for each in TMP_THREADS if each.is_alive())
     held.go.set()
-    call.join(120)
+    assert threading.Event.wait(late[0], 120)
     after.go.set()
     settle()
     assert (execution.status, lab.entered(execution)) == ("SUCCEEDED", ["A", "B"])
