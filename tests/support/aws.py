@@ -15,6 +15,8 @@ from moto import mock_aws
 from moto.core import models
 from moto.core.base_backend import BackendDict
 from moto.s3.models import s3_backends
+from moto.stepfunctions.parser.api import ExecutionStatus
+from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 LEFT_SECONDS = 10
 
@@ -76,10 +78,20 @@ def _finish(services: Any) -> None:
     A function may run on for as long as it may, which this does not wait for.
     """
     deadline = time.monotonic() + LEFT_SECONDS
-    while not (services.router.idle() and services.functions.idle()):
+    while not (services.router.idle() and services.functions.idle()) or _ending():
         if time.monotonic() > deadline:
             break
         time.sleep(0.01)
+
+
+def _ending() -> bool:
+    """Return whether an execution has ended, and its end is still to be announced."""
+    machines = stepfunctions_parser_backends["123456789012"]["us-east-1"].state_machines
+    listed = [each for machine in machines for each in machine.executions]
+    return any(
+        each.exec_status not in {ExecutionStatus.RUNNING, getattr(each, "announced", None)}
+        for each in listed
+    )
 
 
 def _forget() -> None:

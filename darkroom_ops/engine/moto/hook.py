@@ -72,8 +72,12 @@ def hook(
     return register
 
 
+class Closed(RuntimeError):
+    """No engine runs any more, for what is still under way."""
+
+
 def services() -> Services:
-    """Return the parts of the engine that runs; it is a RuntimeError if none does."""
+    """Return the parts of the engine that runs; :class:`Closed` if none does."""
     if running is None:
-        raise RuntimeError("The engine is closed.")
+        raise Closed("The engine is closed.")
     return running

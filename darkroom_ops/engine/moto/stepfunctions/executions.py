@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import datetime
 import json
@@ -66,7 +67,7 @@ from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.parser.utils import TMP_THREADS
 
 from darkroom_ops.engine import eventbridge
-from darkroom_ops.engine.moto.hook import hook, services
+from darkroom_ops.engine.moto.hook import Closed, hook, services
 from darkroom_ops.engine.moto.logs import stream_of
 from darkroom_ops.engine.moto.stepfunctions.ended import (
     history,
@@ -159,7 +160,8 @@ def terminated(self: Any) -> None:
         if execution.exec_status == ExecutionStatus.TIMED_OUT:
             # Moto writes so only once the call that took too long has come back.
             _add_event(env, HistoryEventType.ExecutionTimedOut, executionTimedOutEventDetails={})
-    _announce_end(execution)
+    with contextlib.suppress(Closed):  # what ends after the engine has nobody to tell
+        _announce_end(execution)
 
 
 @hook(

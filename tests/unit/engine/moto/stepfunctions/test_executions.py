@@ -40,6 +40,7 @@ from moto.stepfunctions.parser.backend import execution_worker
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.parser.utils import TMP_THREADS
 
+from darkroom_ops.engine.moto import hook
 from darkroom_ops.engine.moto.stepfunctions import ended, executions, responses
 from darkroom_ops.engine.stepfunctions.task_faults import Fault
 from darkroom_ops.engine.stepfunctions.threads import Thread
@@ -68,6 +69,20 @@ def test_starts_and_ends_are_announced(lab: Lab) -> None:
     details = [event["detail"] for event in lab.router.events]
     assert {each["executionArn"] for each in details} == {done.exec_arn}
     assert [each["output"] for each in details] == [None, "{}"]
+
+
+def test_what_ends_after_the_engine_is_told_nobody(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does its thread fail, whose traceback would hide the prompt."""
+    held = Held(lab, "A")
+    lab.start(chain(A=task()))
+    held.wait()
+    with monkeypatch.context() as patched:
+        patched.setattr(hook, "running", None)
+        held.go.set()
+        settle()
+    assert lab.router.statuses == ["RUNNING"]
 
 
 def test_a_failure_is_announced_with_its_error(lab: Lab) -> None:
