@@ -53,11 +53,13 @@ def ended(status: str, name: str = "complete", events: int = 9, **more: Any) -> 
     ],
 )
 def test_every_execution_has_its_pages(client: TestClient, name: str) -> None:
-    for page in ("", "/events", "/rerun"):
+    for page, tab in (("", "Overview"), ("/events", "Events"), ("/rerun", "Re-run")):
         answer = client.get(f"/executions/{name}{page}")
         assert (answer.status_code, answer.headers["content-type"]) == (
             200, "text/html; charset=utf-8",
         )  # fmt: skip
+        tabs = answer.text.partition('<nav class="tabs"')[2].partition("</nav>")[0]
+        assert re.findall(r'aria-current="page">([\w-]+)</a>', tabs) == [tab]
 
 
 @pytest.mark.parametrize("name", ["corrupt", "duplicate", "complete"])
@@ -72,7 +74,7 @@ def test_where_nothing_was_made_the_source_stands_alone_and_the_head_says_why(
 def test_what_a_rendition_could_not_be_is_told(client: TestClient, stack: Any) -> None:
     described, _ = recording("complete")
     output = json.loads(described["output"])
-    output["renditions"][0] |= {"name": "n\u202e", "note": "<9 x 9>\u202e was asked for"}
+    output["renditions"][1] |= {"name": "n\u202e", "note": "<9 x 9>\u202e was asked for"}
     real = stack.stepfunctions.describe_execution
     stack.stepfunctions.describe_execution = lambda **given: (
         real(**given) | {"output": json.dumps(output)}
@@ -80,6 +82,11 @@ def test_what_a_rendition_could_not_be_is_told(client: TestClient, stack: Any) -
     page = client.get("/executions/complete").text
     assert page.count('<span class="note">&lt;9 x 9&gt;\\u202e was asked for</span>') == 1
     assert r"<figcaption><b>n\u202e</b>" in page
+    view = client.get("/executions/complete/view/n%E2%80%AE").text
+    assert r"<title>n\u202e · rocket.jpg" in view
+    assert r"<td>&lt;9 x 9&gt;\u202e was asked for</td>" in view
+    beside = client.get("/executions/complete/view/small").text
+    assert not {"\u202e"} & set(page + view + beside)
 
 
 def test_the_quality_of_a_rendition_is_told(client: TestClient, stack: Any) -> None:
