@@ -130,23 +130,29 @@ def test_files_are_sent_four_at_a_time_and_no_link_leaves_meanwhile(page: Any, r
 
 
 def test_what_is_done_before_the_script_is_there_counts(page: Any, ready: Run) -> None:
-    for script, path in (
-        ("**/static/uploads.js", "/"),
-        ("**/static/console.js", f"/executions/{ready.name}/rerun"),
+    file = {"name": "early.jpg", "mimeType": "image/jpeg", "buffer": photo(64, 64)}
+
+    def choose_files() -> None:
+        page.locator("[data-files]").set_input_files([file, file])
+
+    def write() -> None:
+        page.locator("#input").fill("{")
+
+    def check() -> None:
+        page.locator(f"#x-{ready.name} input").check()
+
+    for script, path, do, shown, said in (
+        ("uploads", "/", choose_files, "[data-uploads] summary", "2 of 2 uploaded"),
+        ("console", f"/executions/{ready.name}/rerun", write, ".verdict.bad", ""),
+        ("rows", "/?image=ready.jpg", check, "[data-count]", "1 chosen"),
     ):
-        held = Held(page, script)
-        with page.expect_request(script):
+        address = f"**/static/{script}.js"
+        held = Held(page, address)
+        with page.expect_request(address):
             page.goto(path, wait_until="commit")
-        if path == "/":
-            file = {"name": "early.jpg", "mimeType": "image/jpeg", "buffer": photo(64, 64)}
-            page.locator("[data-files]").set_input_files([file, file])
-        else:
-            page.locator("#input").fill("{")
+        do()
         held.let_go()
-        if path == "/":
-            page.locator("[data-uploads] summary", has_text="2 of 2 uploaded").wait_for()
-        else:
-            page.locator(".verdict.bad").wait_for()
+        page.locator(shown, has_text=said).wait_for()
 
 
 def test_what_is_dragged_without_files_is_left_alone(page: Any) -> None:
@@ -349,7 +355,9 @@ def test_what_runs_is_followed_until_it_has_failed_and_asked_for_once(
     cause = json.dumps({"errorMessage": "No."})
     pipeline.fail("MakePdf", "InvalidRequest", cause=cause, when=lambda _: gate.wait(120))
     asked: list[str] = []
+    streams: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
+    page.on("request", lambda it: it.resource_type == "eventsource" and streams.append(it.url))
     late = Held(page, "**/states/*")
     try:
         page.goto("/")
@@ -363,6 +371,10 @@ def test_what_runs_is_followed_until_it_has_failed_and_asked_for_once(
         events = page.context.new_page()
         events.goto(f"{page.url}/events")
         seen = events.locator("#events tbody tr").count()
+        listed = page.context.new_page()
+        listed.goto("/?image=follow.jpg")
+        row = listed.locator("#list tbody tr")
+        row.hover()
     finally:
         gate.set()
     page.locator("#head .badge.is-failed").wait_for()
@@ -371,11 +383,17 @@ def test_what_runs_is_followed_until_it_has_failed_and_asked_for_once(
     assert "state=" not in page.url, "the address changes only by a click"
     events.locator(".type", has_text="ExecutionFailed").wait_for()
     assert events.locator("#events tbody tr").count() > seen
+    row.locator(".badge.is-failed").wait_for()  # under the pointer only new rows wait
+    expect(listed.locator("[data-news] button")).to_have_count(0)
     # Entered, at work, ended: a state is asked for when it fares differently, never else.
     states = Counter(url for url in asked if re.search(r"/states/\d+$", url))
     assert max(states.values()) <= 3, states
+    page.locator("[data-base]:not([data-stream])").wait_for()
+    before = len(streams)
+    page.evaluate("""() => document.dispatchEvent(new Event("visibilitychange"))""")
     page.locator(".node[data-name=Prepare]").click()
     page.wait_for_url(re.compile(r"state=\d+$"))
+    assert len(streams) == before > 0, "what is over was asked for again"
 
 
 def test_new_rows_wait_while_the_pointer_is_on_the_list(page: Any, pipeline: Pipeline) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from html import unescape
 from typing import Any
 
 import msgspec
@@ -242,6 +244,8 @@ def test_pages_are_counted_and_lead_in_both_directions(
     assert found["newer"] == (newer and f"/?{newer}")
     html = context.render("_pager.html", **found)
     assert f"{first} to {last} of 60" in html
+    links = {rel: unescape(to) for to, rel in re.findall(r'href="([^"]+)" rel="(\w+)"', html)}
+    assert links == {"next": f"/?{older}"} | ({"prev": f"/?{newer}"} if newer else {})
     for total, said in ((4_999, "of 4,999<"), (5_000, "of more than 5,000<")):
         assert said in context.render("_pager.html", **(found | {"total": total}))
 
