@@ -164,7 +164,10 @@ async def _previewed(request: Request, read: Callable[[str], dict[str, Any]]) ->
 
 def _preview(request: Request, given: dict[str, Any]) -> dict[str, Any]:
     asked = request.query_params
-    found = context_of(request).previews.make(given, asked.get("name"), asked.get("page", ""))
+    turn = asked.get("turn", "")
+    found = context_of(request).previews.make(
+        given, asked.get("name"), asked.get("page", ""), int(turn) if turn.isdecimal() else 0
+    )
     made, rendition = found.made, found.rendition
     return {
         "names": found.names,

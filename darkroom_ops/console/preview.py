@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import itertools
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 TOO_LARGE = "the picture is too large to be shown here; an execution makes it all the same."
 
 PAGES = 100
-"""Pages whose last question is remembered."""
+"""Pages whose last turn is remembered."""
 
 VCPU_MB = 1769
 """Memory at which a function has one processor (Lambda's developer guide, "Configure memory")."""
@@ -119,16 +118,18 @@ class Previews:
         self._made: Shared[Made] = room.cache(lambda each: len(each.data))
         self._functions: Recent[Any] = Recent(2)
         self._asked: Recent[int] = Recent(PAGES)
-        self._numbers = itertools.count()
+        self._asking = threading.Lock()
         self._one_at_a_time = threading.Lock()
 
-    def make(self, request: Mapping[str, Any], name: str | None, page: str) -> Preview:
+    def make(
+        self, request: Mapping[str, Any], name: str | None, page: str = "", turn: int = 0
+    ) -> Preview:
         """Return a rendition of a request's plan, or the first without a name.
 
-        Overtaken says that the page has asked again; whatever an execution would fail with, is
-        raised alike.
+        A page counts what it asks for, in turns: what it asked for last may come first. Overtaken
+        says that it has asked again; whatever an execution would fail with, is raised alike.
         """
-        with self._turn(page):
+        with self._turn(page, turn):
             found = self._examined(request)
             by_name = {each.name: each for each in found.renditions}
             rendition = by_name.get(name or "", found.renditions[0])
@@ -154,10 +155,11 @@ class Previews:
         return self._made.get(digest)
 
     @contextlib.contextmanager
-    def _turn(self, page: str) -> Iterator[None]:
-        number = self._asked.put(page, next(self._numbers))
+    def _turn(self, page: str, turn: int) -> Iterator[None]:
+        with self._asking:
+            self._asked.put(page, max(turn, self._asked.get(page) or 0))
         with self._one_at_a_time:
-            if self._asked.get(page) != number:
+            if (self._asked.get(page) or 0) > turn:
                 raise Overtaken
             yield
 

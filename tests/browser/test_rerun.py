@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -277,6 +278,8 @@ def test_what_is_asked_for_last_is_shown(editor: Any) -> None:
         put(editor, presets=[{"name": "a", "width": width}])
         while len(held) < number:
             editor.wait_for_timeout(20)
+    first, last = (int(parse_qs(urlsplit(each.request.url).query)["turn"][0]) for each in held)
+    assert first < last  # so that the console knows, whichever comes first
     held[1].continue_()
     expect(said).to_contain_text("40 × 30, ")  # noqa: RUF001
     editor.unroute("**/preview?*")

@@ -3,6 +3,7 @@
 
 const AFTER = 400;
 const page = crypto.randomUUID();
+let turns = 0; // by which the console knows the last, in whatever order they come
 
 export function preview(root, warnings, input, { path = "/preview", more = () => ({}) } = {}) {
   const $ = (selector) => root.querySelector(selector);
@@ -56,7 +57,7 @@ export function preview(root, warnings, input, { path = "/preview", more = () =>
     const turn = (asking = new AbortController());
     root.setAttribute("aria-busy", "true");
     try {
-      const query = new URLSearchParams({ page, name: which.value, ...more() });
+      const query = new URLSearchParams({ page, turn: ++turns, name: which.value, ...more() });
       const answer = await fetch(`${path}?${query}`, { method: "POST", body: input.value, signal: turn.signal });
       const made = await answer.json();
       if (turn !== asking) return;

@@ -129,10 +129,12 @@ def test_what_is_typed_is_previewed_by_the_rules_of_what_is_deployed(
     asked: list[Any] = []
     monkeypatch.setattr(context.previews, "make", lambda *given: asked.append(given) or 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        client.post("/presets/preview?key=a.jpg&page=p&name=large", content=LARGE, headers=OURS)
+        client.post(
+            "/presets/preview?key=a.jpg&page=p&turn=2&name=large", content=LARGE, headers=OURS
+        )
     source = {"bucket": "sources", "key": "a.jpg"}
     given = {"source": source, "presets": [{"name": "large", "width": 900}]}
-    assert asked == [(given, "large", "p")]
+    assert asked == [(given, "large", "p", 2)]
     for content, said in (
         ("[", "Expected the presets to be JSON"),
         ('{"presets": []}', "Expected"),
