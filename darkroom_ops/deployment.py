@@ -181,8 +181,15 @@ class Deployment:
 
     @cached_property
     def outputs(self) -> dict[str, str]:
-        """The stack's outputs."""
+        """The stack's outputs; NotDeployed where no deployment has gone through yet."""
         found = self._described.get("Outputs", [])
+        if not found:
+            events = ("cloudformation", "describe-stack-events", "--stack-name", self.stack)
+            raise NotDeployed(
+                f"Expected the stack {self.stack!r} to be deployed, but it is "
+                f"{self._described['StackStatus']}, and has no outputs yet. See what became of its "
+                f"deployment: {self.aws(*events)}"
+            )
         return {each["OutputKey"]: each["OutputValue"] for each in found}
 
     @cached_property

@@ -171,7 +171,7 @@ def _print(screen: Console, deployment: Deployment, sums: dict[str, Sum]) -> Non
     table = display.borderless()
     kind = "An image" if about == COMPLETE else f"An execution ({_name(about)})"
     # On a narrow screen, the price of one is left out: that of 1,000 says the same.
-    narrow = screen.is_terminal and screen.width < NARROW
+    narrow = screen.width < NARROW
     for name, justify in (
         (f"  {kind}", "left"), ("", "right"), ("", "left"), ("Each", "left"), ("1,000", "left"),
     ):  # fmt: skip

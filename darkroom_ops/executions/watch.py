@@ -151,11 +151,11 @@ def listed(client: SFNClient, machine: str, size: int = 1000, **only: Any) -> It
 def started_since(begin: datetime.datetime, entries: Iterable[Entry]) -> Iterator[Entry]:
     """Yield those of a list that started since then.
 
-    An old one that was redriven may stand before them. The first that ended before `begin` is the
-    last to be looked at: what stands behind it started even earlier.
+    An old one that was redriven may stand before them. The first of which nothing is newer than
+    `begin` is the last to be looked at: what stands behind it started even earlier.
     """
     for each in entries:
-        if each.status != RUNNING and each.newest < begin:
+        if each.newest < begin:
             return
         if each.started >= begin:
             yield each

@@ -34,7 +34,8 @@ class CloudFormation:
         self.asked.append(StackName)
         if StackName == "none":
             raise ClientError({"Error": {"Code": "ValidationError"}}, "DescribeStacks")
-        return {"Stacks": [{"Outputs": self.outputs} if self.outputs else {}]}
+        told = {"Outputs": self.outputs} if self.outputs else {}
+        return {"Stacks": [{"StackStatus": "ROLLBACK_COMPLETE"} | told]}
 
 
 @pytest.fixture
@@ -57,10 +58,16 @@ def test_names_are_the_stack_s_outputs_asked_for_once(formation: CloudFormation)
         _ = at._url
 
 
-def test_a_stack_without_outputs_has_no_names(formation: CloudFormation) -> None:
+def test_a_stack_that_was_never_deployed_well_says_so(formation: CloudFormation) -> None:
     formation.outputs = []
 
-    assert Deployment("photos", "http://127.0.0.1:1").outputs == {}
+    with pytest.raises(NotDeployed) as told:
+        _ = Deployment("photos", None, "eu-west-1").source_bucket_name
+    assert str(told.value) == (
+        "Expected the stack 'photos' to be deployed, but it is ROLLBACK_COMPLETE, and has no "
+        "outputs yet. See what became of its deployment: aws cloudformation describe-stack-events "
+        "--stack-name photos --region eu-west-1"
+    )
 
 
 @pytest.mark.parametrize(
@@ -135,12 +142,16 @@ def test_each_client_is_of_its_service_at_the_endpoint(name: str, service: str) 
     ("service", "kind"),
     [("sqs", "service-2"), ("ssm", "paginators-1"), ("ssm", "endpoint-rule-set-1")],
 )
-def test_a_service_is_what_botocore_says_it_is(service: str, kind: str) -> None:
+def test_a_service_is_what_botocore_says_it_is(
+    monkeypatch: pytest.MonkeyPatch, service: str, kind: str
+) -> None:
+    """And it takes no look into the folder of each other one."""
     ours = Deployment("photos", ENDPOINT)._session.get_component("data_loader")
     own = Loader()
+    said = own.load_service_model(service, kind), own.load_data_with_path("endpoints")
+    monkeypatch.delattr(Loader, "list_available_services")
 
-    assert ours.load_service_model(service, kind) == own.load_service_model(service, kind)
-    assert ours.load_data_with_path("endpoints") == own.load_data_with_path("endpoints")
+    assert (ours.load_service_model(service, kind), ours.load_data_with_path("endpoints")) == said
 
 
 @pytest.mark.usefixtures("keyless")

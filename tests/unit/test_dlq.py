@@ -278,11 +278,12 @@ def test_why_a_letter_is_there(stack: Any, attributes: dict[str, str], why: str)
 
 
 def test_a_letter_from_the_buffer_has_nothing_but_its_event(stack: Any) -> None:
-    stack.sqs.put(uploaded())
-    (letter,) = dlq.dead_letters(stack)
-    assert letter.why == (
-        "The buffer's function Start failed on it again and again: its log says why"
-    )
+    stack.sqs.put(uploaded(), sent=1)
+    stack.sqs.put(CHANGED, sent=2)  # as nobody sends it
+    assert [letter.why for letter in dlq.dead_letters(stack)] == [
+        "The buffer's function Start failed on it again and again: its log says why",
+        "unknown: no reason",
+    ]
 
 
 def test_a_letter_without_any_attribute_is_read_too(stack: Any) -> None:

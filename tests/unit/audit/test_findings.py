@@ -525,7 +525,7 @@ def test_an_output_that_no_record_names_is_orphaned(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("claim", "found"),
-    [("2", 0), ("3", 1), ("4", 1), ("two", 1), ("", 1)],
+    [("2", 0), ("3", 1), ("4", 1), ("two", 1), ("²", 1), ("", 1)],
 )
 def test_what_an_earlier_run_made_with_other_presets_is_ordinary(
     world: World, claim: str, found: int

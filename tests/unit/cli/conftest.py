@@ -58,7 +58,7 @@ class Executions:
         self.stopped: dict[str, str] = {}
         self.finished: dict[str, Any] = {}
         self.started: list[Any] = []
-        self.express = False
+        self.express = self.itemized = False
         self.deployment = SimpleNamespace(
             endpoint=None,
             stack="photos",
@@ -124,7 +124,12 @@ class Executions:
 def executions(monkeypatch: pytest.MonkeyPatch) -> Executions:
     made = Executions()
     monkeypatch.setattr("darkroom_ops.cli.address.connect", lambda *_: made.deployment)
-    monkeypatch.setattr("darkroom_ops.executions.client.Executions", lambda *_, **__: made)
+
+    def of(_: object, *, itemized: bool = False) -> Executions:
+        made.itemized = itemized
+        return made
+
+    monkeypatch.setattr("darkroom_ops.executions.client.Executions", of)
     return made
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import io
 import json
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +15,9 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from rich.console import Console
 
 from darkroom_ops.audit import evidence
+from darkroom_ops.audit.findings import Finding
 from darkroom_ops.audit.last import last
+from darkroom_ops.cli.audit import _sum_up
 from tests.support.cli import invoke
 from tests.unit.audit.test_findings import (
     ARN,
@@ -30,6 +33,7 @@ from tests.unit.audit.test_findings import (
     stored,
     upload,
 )
+from tests.unit.cli.conftest import screen
 
 
 @pytest.fixture
@@ -174,6 +178,18 @@ def test_the_summary_counts_by_outcome_and_kind_the_most_frequent_first(
     assert "Execution" not in text.partition("LOST")[0].partition("UNRECORDED")[0]
 
 
+def test_thousands_are_told_as_such() -> None:
+    shown = screen(80)
+    findings = [Finding("lost", "outputs", DOCUMENT, "", "")] * 1234
+
+    _sum_up(shown, Counter(images=12345, complete=11111), findings)
+
+    assert [line.rstrip() for line in shown.export_text().splitlines()] == [
+        "12,345 images checked: 11,111 complete.",
+        "   1,234  lost: the record says complete, but something it names is not there",
+    ]
+
+
 @pytest.mark.parametrize(
     ("endpoint", "words", "settled"),
     [
@@ -268,10 +284,15 @@ def test_aws_is_not_asked_for_messages(darkroom: Darkroom) -> None:
 
 def test_what_could_deceive_a_terminal_is_made_visible(world: World, darkroom: Darkroom) -> None:
     key = "uploads/photo.jpg/\x1b[31mred.jpg"
-    world.objects[key] = stored(1)
+    world.objects = {RENDITION: stored(111, claim="\x1b[31m7"), key: stored(1)}
+    world.table[IMAGE] |= {"execution": f"{ARN}\x1b[31m", "document": None}
 
-    assert "\x1b" not in darkroom()[1]
-    assert darkroom.json()[1]["findings"][0]["key"] == key
+    text = darkroom()[1]
+
+    assert "\x1b" not in text
+    for told in (r"red.jpg", r"[31m7, recorded 3", rf"{ARN}\x1b[31m"):
+        assert told in text
+    assert darkroom.json()[1]["findings"][-1]["key"] == key
 
 
 def test_a_terminal_sees_how_far_the_audit_is(
@@ -300,6 +321,7 @@ def test_the_last_audit_of_the_whole_is_remembered_and_not_that_of_a_part(
     world: World, darkroom: Darkroom
 ) -> None:
     del world.objects[DOCUMENT]
+    world.sources["uploads/new.jpg"] = upload("uploads/new.jpg")
     darkroom("--prefix", "uploads/")
     assert last(darkroom.deployment) is None  # type: ignore[arg-type]
 
@@ -307,4 +329,4 @@ def test_the_last_audit_of_the_whole_is_remembered_and_not_that_of_a_part(
 
     found = last(darkroom.deployment)  # type: ignore[arg-type]
     assert found is not None
-    assert (found.images, found.findings) == (1, {"lost": 1})
+    assert (found.images, found.findings) == (2, {"lost": 1, "unrecorded": 1})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -134,6 +135,37 @@ def test_what_was_added_up_when_it_is_stopped_is_shown(costed: Any) -> None:
     code, text = darkroom("cost", "--json")
     found = json.loads(text)
     assert (code, found["executions"], found["stopped"]) == (130, 13, True)
+
+
+def test_what_is_stopped_at_once_says_nothing_of_what_has_ended(costed: Any) -> None:
+    def looked(*_: Any, **__: Any) -> Iterator[Listed | None]:
+        raise KeyboardInterrupt
+
+    costed.looked = looked
+
+    code, text = darkroom("cost")
+    assert (code, text.split()[:5]) == (130, ["Stopped:", "the", "newest", "0", "executions"])
+
+
+@pytest.mark.parametrize(
+    ("known", "at_once"), [((), True), (("a", "b"), True), (("a", "b", "c", "e"), False)]
+)
+def test_only_what_takes_a_request_is_asked_for_at_once(
+    costed: Any, known: tuple[str, ...], at_once: bool
+) -> None:
+    """On an engine, all is known line by line; on AWS, nothing is."""
+    threads: set[threading.Thread] = set()
+
+    def cost_of(each: Listed) -> Cost:
+        threads.add(threading.current_thread())
+        return priced(x=1)
+
+    costed.cost_of = cost_of
+    costed.is_billed = lambda each: each.name in known
+
+    assert darkroom("cost")[0] == 0
+    assert costed.itemized
+    assert (threading.main_thread() not in threads) == at_once
 
 
 def test_without_a_complete_image_another_outcome_is_shown(costed: Any) -> None:

@@ -290,12 +290,14 @@ def test_a_list(executions: Any, shown: Shown) -> None:
 def test_costs(executions: Any, shown: Shown) -> None:
     items = executions.items = [
         listed("a"), listed("b", "FAILED", status="FAILED"), listed("c"),
-        listed("d", "SUPERSEDED"), listed("e", "FAILED", status="FAILED"), listed("f"),
+        listed("d", "ALREADY_PROCESSED"), listed("e", "FAILED", status="FAILED"), listed("f"),
+        listed("g", "FAILED", status="FAILED"), listed("h", "FAILED", status="FAILED"),
     ]  # fmt: skip
     executions.whole = {each.arn: each.name for each in items}
     executions.prices = {
         "a": priced(x=0.001, y=0.003), "b": priced(x=0.5), "c": priced(x=0.003),
-        "d": priced(z=0.1), "e": priced(x=0.25), "f": priced(w=0.002),
+        "d": priced(z=0.1), "e": priced(x=0.25), "f": priced(w=0.002), "g": priced(x=0.125),
+        "h": priced(x=0.125),
     }  # fmt: skip
     shown("cost", "cost", width=72)
     shown("cost-json", "cost", "--json")

@@ -97,6 +97,14 @@ def test_when_nobody_may_ask_cloudtrail_the_stack_knows(account: Account) -> Non
     assert f"since {since:%H:%M:%S} UTC only" in account.finding("bucket")[1]
 
 
+def test_an_engine_sends_events_at_once(account: Account) -> None:
+    account.at.endpoint = "http://127.0.0.1:1"
+    account.answers("s3", "get_bucket_notification_configuration", {"EventBridgeConfiguration": {}})
+    account.resources(("AWS::S3::Bucket", "photos-source"), made=datetime.datetime.now(UTC))
+    account.refuses("cloudtrail", "lookup_events", "501")
+    assert account.check("bucket") == []
+
+
 def test_an_old_bucket_that_nobody_remembers(account: Account) -> None:
     account.answers("s3", "get_bucket_notification_configuration", {"EventBridgeConfiguration": {}})
     account.resources(("AWS::S3::Bucket", "photos-output"), made=datetime.datetime.now(UTC))
@@ -303,12 +311,13 @@ def test_a_buffer_that_is_emptied(account: Account, state: str) -> None:
     assert account.check("buffer") == []
 
 
-def test_a_buffer_whose_mapping_is_disabled(account: Account) -> None:
-    mapped(account, "Disabled")
+@pytest.mark.parametrize("state", ["Disabled", "Disabling", "Deleting"])
+def test_a_buffer_whose_mapping_is_disabled(account: Account, state: str) -> None:
+    mapped(account, state)
     assert account.finding("buffer") == (
         "broken",
-        "The buffer's event source mapping is disabled: uploads wait.",
-        f"aws lambda update-event-source-mapping --uuid {'Disabled':-<36} --enabled {PLACE}",
+        f"The buffer's event source mapping is {state.lower()}: uploads wait.",
+        f"aws lambda update-event-source-mapping --uuid {state:-<36} --enabled {PLACE}",
     )
 
 
@@ -575,7 +584,7 @@ def test_alarms_that_are_there(account: Account) -> None:
 
 
 def test_an_alarm_that_is_gone(account: Account) -> None:
-    alarms(account)
+    alarms(account, {"AlarmName": "photos-failing"})
     account.stack()
     severity, says, _ = account.finding("alarms")
     assert (severity, says) == (

@@ -31,6 +31,7 @@ def policy(**changed: Any) -> str:
         ({"Condition": {"StringEquals": {"aws:SourceAccount": "123456789012"}}}, True),
         ({"Condition": {"ArnLike": {"aws:SourceArn": f"{RULE[:-1]}*"}}}, True),
         ({"Condition": {"ArnLike": {"aws:SourceArn": f"{RULE}-other"}}}, False),
+        ({"Condition": {"ArnLike": {"AWS:sourcearn": f"{RULE}-other"}}}, False),
         ({"Condition": {"ArnLike": {"aws:SourceArn": f"{RULE}b"}}}, False),
         ({"Condition": {"ArnLike": {"aws:SourceArn": f"{RULE[:-1]}b*"}}}, False),
         ({"Effect": "Deny"}, False),

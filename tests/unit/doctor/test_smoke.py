@@ -309,18 +309,21 @@ def test_an_upload_that_starts_nothing(world: World) -> None:
     assert sent.left == []
 
 
-def test_a_picture_that_fails(world: World) -> None:
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_picture_that_fails(world: World, heard: bool) -> None:
     """Only what failed and what told of it can have logged anything."""
 
     def does(*_: Any) -> None:
         world.write(status="FAILED", announced="any", error="E", failedState="Prepare", message="x")
-        world.tell("Alerts")
+        if heard:
+            world.tell("Alerts")
         world.log()
 
     world.does = does
     for step in ("Resize", "MakePdf", "BackupOriginal"):
         world.functions[f"photos-{step}"] = {}
-    (found,) = world.through()
+    found, *others = world.through()
+    assert [each.says for each in others] == ["The run's message came to neither topic."][heard:]
     assert (found.severity, found.says) == ("broken", "The picture failed: E in Prepare: x")
     assert found.mend == f"darkroom show {EXECUTION} --endpoint http://127.0.0.1:1"
 
@@ -368,6 +371,13 @@ def test_a_document_that_is_none(world: World) -> None:
     said = world.says()
     assert said[-1] == "KEY/document.pdf is no PDF."
     assert len(said) == 2  # the audit tells that it was replaced
+
+
+def test_an_output_that_nobody_recorded(world: World) -> None:
+    """However young it is."""
+    world.does = lambda key, body: (world.complete(key, body), replace(key, "b.jpg", b"x"))[0]
+    (said,) = world.says()
+    assert said.startswith("KEY/b.jpg: No record names it")
 
 
 def test_an_output_that_is_gone_is_told_once(world: World) -> None:

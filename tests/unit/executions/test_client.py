@@ -772,6 +772,8 @@ def test_some_stand_for_the_cost_of_others(
 
     assert executions.typical_usd() == 4.5  # of ten: 0, 1, … 9
 
+    del executions._client.executions[2:]  # type: ignore[attr-defined]
+    assert executions.typical_usd() == 0.5  # there are no more
     executions._client.executions.clear()  # type: ignore[attr-defined]
     assert executions.typical_usd() is None
 

@@ -378,18 +378,20 @@ def test_a_pause_is_no_part_of_what_went_on_after_it(history: History) -> None:
     history.enter("Around", "Parallel")
     inside = history.enter("Inside")
     history.call()  # at 5 s
-    history.add("ExecutionAborted", {})
-    history.add("ExecutionRedriven", {"redriveCount": 1}, after=inside)
-    history.call()  # scheduled at 8 s
+    for again in (1, 2):  # ends at 6 s and at 10 s
+        history.add("ExecutionAborted", {})
+        history.add("ExecutionRedriven", {"redriveCount": again}, after=inside)
+        history.call()  # scheduled two seconds after the end
     history.add("TaskSucceeded", {})
-    history.leave("Inside")  # at 11 s
+    history.leave("Inside")  # at 15 s
     history.leave("Around", "Parallel")
 
     around, within = history.states
 
-    assert (around.seconds, within.seconds) == (12 - 2 - 2, 11 - 3 - 2)
+    assert (around.seconds, within.seconds) == (16 - 2 - 4, 15 - 3 - 4)
+    assert reading(history, "SUCCEEDED").paused == 1.0 + 1.0
     assert [(c.started, c.ended, c.aborted) for c in within.attempts] == [
-        (at(5), at(6), True), (at(9), at(10), False),
+        (at(5), at(6), True), (at(9), at(10), True), (at(13), at(14), False),
     ]  # fmt: skip
 
 

@@ -67,6 +67,8 @@ def ended(status: str) -> Listed:
         ),
         ({"text": "XX"}, [line("xx")], [line(), line(None)]),
         ({"text": "none"}, [], [line(), line(None)]),
+        ({"text": "jpgx"}, [line("a.jpgx")], [line(error="X")]),
+        ({"text": "xarn"}, [line("xarn")], [line(error="X")]),
     ],
 )
 def test_a_filter_wants(only: dict[str, Any], wanted: list[Listed], others: list[Listed]) -> None:
