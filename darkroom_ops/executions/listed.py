@@ -104,7 +104,6 @@ class Entry(msgspec.Struct, gc=False):
             "startDate": self.started,
             "stopDate": self.stopped,
             "redriveCount": self.redrives,
-            "redriveDate": self.redriven,
         }
 
     @property

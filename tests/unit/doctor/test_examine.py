@@ -13,6 +13,7 @@ from botocore.exceptions import NoCredentialsError
 from botocore.parsers import ResponseParserError
 from darkroom import __version__
 
+from darkroom_ops.deployment import NotDeployed
 from darkroom_ops.doctor import code
 from darkroom_ops.doctor.examine import examine
 from darkroom_ops.doctor.findings import Finding
@@ -24,6 +25,13 @@ UTC = datetime.UTC
 
 
 # ---------------------------------------------------------------------------- the stack
+
+
+def test_a_stack_that_is_not_there_has_no_findings(account: Account) -> None:
+    del vars(account.at)["outputs"]
+    account.refuses("cloudformation", "describe_stacks", "ValidationError")
+    with pytest.raises(NotDeployed):
+        account.check("stack")
 
 
 @pytest.mark.parametrize("status", ["CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"])

@@ -302,6 +302,15 @@ def test_a_sibling_that_ends_all_the_same_was_not_aborted(history: History) -> N
     assert [(s.name, s.aborted) for s in history.states if s.name == "Slow"] == [("Slow", False)]
 
 
+def test_a_sibling_that_goes_on_does_not_open_what_has_ended(history: History) -> None:
+    history.enter("Around", "Parallel")
+    slow = history.enter("Slow")
+    end = history.leave("Around", "Parallel")
+    history.add("TaskScheduled", {}, after=slow)
+
+    assert history.states[0].exited == at(end)
+
+
 @pytest.mark.parametrize("again", ["call", "enter"])
 def test_a_redrive_opens_what_it_goes_on_in(history: History, again: str) -> None:
     """AWS schedules a task anew without entering it again."""
