@@ -18,11 +18,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from darkroom_ops import dlq
-from darkroom_ops.console.bodies import MAX_INPUT, TooLarge, body
 from darkroom_ops.console.context import Context, context_of, execution_of
 from darkroom_ops.console.pictures import format_name
 from darkroom_ops.console.preview import Overtaken
 from darkroom_ops.console.problems import problem
+from darkroom_ops.console.requests import MAX_INPUT, TooLarge, body, number
 from darkroom_ops.console.views.execution import corrected_key, path_of
 from darkroom_ops.console.views.rerun import editor_with
 from darkroom_ops.executions.model import STOPPED, SourceObject
@@ -164,9 +164,8 @@ async def _previewed(request: Request, read: Callable[[str], dict[str, Any]]) ->
 
 def _preview(request: Request, given: dict[str, Any]) -> dict[str, Any]:
     asked = request.query_params
-    turn = asked.get("turn", "")
     found = context_of(request).previews.make(
-        given, asked.get("name"), asked.get("page", ""), int(turn) if turn.isdecimal() else 0
+        given, asked.get("name"), asked.get("page", ""), number(asked.get("turn"))
     )
     made, rendition = found.made, found.rendition
     return {

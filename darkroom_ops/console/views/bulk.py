@@ -13,10 +13,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from darkroom_ops import many
-from darkroom_ops.console.bodies import MAX_INPUT, TooLarge, body
 from darkroom_ops.console.bulk import KEPT, Bulk
 from darkroom_ops.console.context import Context, context_of
 from darkroom_ops.console.problems import NoSuchAction, problem
+from darkroom_ops.console.requests import MAX_INPUT, TooLarge, body
 from darkroom_ops.console.views.executions import harmless, only_of
 from darkroom_ops.deployment import DEFAULT_STACK, Deployment
 from darkroom_ops.executions.listed import listed

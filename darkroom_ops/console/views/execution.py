@@ -19,6 +19,7 @@ from darkroom_ops.console import graph, timeline
 from darkroom_ops.console.context import Context, context_of, execution_of
 from darkroom_ops.console.pictures import NoPicture, drawn, longest_side, places, planned, shown
 from darkroom_ops.console.problems import NoSuchState
+from darkroom_ops.console.requests import number
 from darkroom_ops.console.views.image import newer
 from darkroom_ops.console.views.inbox import deliveries
 from darkroom_ops.executions.history import StateRun, latest, message_of, parsed
@@ -203,8 +204,7 @@ def event_values(request: Request, execution: Execution) -> dict[str, Any]:
     """Return what the page of a history shows."""
     context = context_of(request)
     every = history(context.deployment.stepfunctions, execution.arn)
-    asked = request.query_params.get("from", "1")
-    first = max(1, int(asked)) if asked.isdecimal() else 1
+    first = max(1, number(request.query_params.get("from")))
     runs = {run.id: run for run in execution.states}
     resumed = {redrive.resumed: redrive for redrive in execution.redrives}
     rows = [

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from darkroom_ops.console.context import FACETED, Context, context_of
+from darkroom_ops.console.requests import number
 from darkroom_ops.console.views.execution import path_of
 from darkroom_ops.executions.client import STATUSES, ListPage, NoSuchExecution
 from darkroom_ops.executions.facets import TOTAL
@@ -126,7 +127,7 @@ def values(context: Context, request: Request, *, live: bool = True) -> dict[str
 
 def _numbers(seen: str, page: ListPage, *, front: bool) -> tuple[int, int]:
     """Return which executions a page shows, counted from 1: `seen` stand in front of its place."""
-    before = int(seen) if seen.isdecimal() else 0
+    before = number(seen)
     if front:
         return max(1, before - page.count + 1), max(before, page.count)
     return before + 1, before + page.count

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from darkroom_ops.console.context import Context, context_of
+from darkroom_ops.console.requests import number
 
 if TYPE_CHECKING:
     from darkroom_ops.engine.inbox import Inbox, Message
@@ -145,8 +146,7 @@ def values(context: Context, request: Request) -> dict[str, Any]:
         and (not text or each.holds(text))
     ]
     pages = max(1, math.ceil(len(fitting) / LISTED))
-    given = asked.get("page", "")
-    page = min(pages, max(1, int(given))) if given.isdecimal() else 1
+    page = min(pages, max(1, number(asked.get("page"))))
     said_of = (e for e in found if chosen in {str(each.number) for each in e.deliveries})
     one = next(said_of, None) if chosen else None  # looked for among thousands
 

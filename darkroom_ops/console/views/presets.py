@@ -17,10 +17,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from darkroom_ops import presets
-from darkroom_ops.console.bodies import MAX_INPUT, TooLarge, body
 from darkroom_ops.console.context import Context, context_of, pretty
 from darkroom_ops.console.folds import folded
 from darkroom_ops.console.problems import problem
+from darkroom_ops.console.requests import MAX_INPUT, TooLarge, body
 
 SHOWN = 20
 """Versions on the page, the newest."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from darkroom_ops.console import bodies
+from darkroom_ops.console import requests
 from tests.unit.console.conftest import MACHINE, OURS, PREFIX
 
 
@@ -118,8 +118,8 @@ def test_a_body_is_read_no_further_than_its_limit() -> None:
             yield part
 
     request: Any = SimpleNamespace(stream=stream)
-    with pytest.raises(bodies.TooLarge):
-        bodies.body(request, 3).send(None)
+    with pytest.raises(requests.TooLarge):
+        requests.body(request, 3).send(None)
     assert read == [b"12", b"34"]
 
 

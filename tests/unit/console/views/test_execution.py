@@ -243,6 +243,7 @@ def test_a_cause_is_told_without_its_stack_trace(cause: str | None, message: str
         ("?from=0", (1, 200)),
         ("?from=-5", (1, 200)),
         ("?from=x", (1, 200)),
+        ("?from=" + "9" * 5000, (1, 200)),
     ],
 )
 def test_a_history_is_paged_by_two_hundred(

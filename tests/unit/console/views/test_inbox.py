@@ -104,6 +104,7 @@ def test_alerts_come_first_and_what_tells_of_one_event_is_together(inbox: Contex
         ("q=execution:m:two", [[3]]),
         ("q=nothing", []),
         ("page=9", [[4], [2, 1], [5], [3]]),
+        ("page=" + "9" * 5000, [[4], [2, 1], [5], [3]]),
     ],
 )
 def test_it_is_narrowed_and_searched(inbox: Context, query: str, found: list[list[int]]) -> None:

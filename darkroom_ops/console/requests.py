@@ -1,4 +1,4 @@
-"""The bodies of requests, read up to a limit."""
+"""What requests carry: bodies, read up to a limit, and numbers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from starlette.requests import Request
 
 MAX_INPUT = 256 * 1024
 """Step Functions takes an input of 262,144 bytes at most (its quotas)."""
+
+
+DIGITS = 9
+"""Those of the largest number that is understood."""
 
 
 class TooLarge(Exception):
@@ -21,3 +25,9 @@ async def body(request: Request, limit: int) -> bytes:
             raise TooLarge
         parts.append(part)
     return b"".join(parts)
+
+
+def number(text: str | None, otherwise: int = 0) -> int:
+    """Return a number of a query; `otherwise` where it has none, or says something else."""
+    given = text or ""
+    return int(given) if given.isdecimal() and len(given) <= DIGITS else otherwise
