@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from darkroom.contract.presets import Preset
-from darkroom.image.colour import has_other_profile, profile_of, to_srgb
+from darkroom.image.colour import has_other_profile, profile_of, to_srgb, with_profile
 from darkroom.image.vips import vips
 from numpy.typing import NDArray
 from PIL import Image
@@ -96,6 +96,8 @@ def test_what_is_right_already_is_not_computed_anew(profile: bytes | None) -> No
     ):
         other = image(stored, kind, interpretation, profile)
         assert to_srgb(other) is not other
+    every = [[[level, 255 - level, level // 3, 200] for level in range(256)]]
+    assert values(to_srgb(image(every, "uchar", "srgb", profile))).tolist() == every
 
 
 @pytest.mark.parametrize(
@@ -169,7 +171,7 @@ def test_a_profile_that_is_rubbish_is_as_good_as_none(
         assert profile_of(given) == rubbish
 
 
-def test_a_profile_that_fails_only_on_pixels_is_as_good_as_none() -> None:
+def test_a_torn_profile_of_inks_is_as_good_as_none() -> None:
     press = bytes(vips().Operation.call("profile_load", "cmyk"))
     torn = press[:400] + b"\xff" * 1600 + press[2000:]
     inks = row([0, 0, 0, 0], [0, 255, 255, 0])
@@ -196,6 +198,9 @@ def test_whether_there_is_a_profile() -> None:
     assert profile_of(image([[[1]]], "uchar", "b-w")) is None
     assert not has_other_profile(image([[[1]]], "uchar", "b-w"))
     assert has_other_profile(image([[[1, 2, 3]]], "uchar", "srgb", P3))
+    plain = image([[[1, 2, 3]]], "uchar", "srgb")
+    assert profile_of(with_profile(plain, P3)) == P3
+    assert profile_of(plain) is None
 
 
 @pytest.mark.parametrize("name", [b"sRGB IEC61966-2.1", b"Display P3 Gamut with sRGB Transfer"])

@@ -18,7 +18,7 @@ from darkroom.image.geometry import Size
 from darkroom.image.mezzanine import Mezzanine, StoredJpeg, unpack
 from darkroom.image.pixels import Pixels, from_bytes, reduce
 from darkroom.image.strip import jpeg_quality, strip
-from darkroom.image.vips import vips
+from darkroom.image.vips import said, vips
 from PIL import Image
 
 from benchmarks.quality import psnr, reference
@@ -82,8 +82,20 @@ def test_the_pages_of_a_document_are_kept_legible(wanted: Size, kept: Size) -> N
     data = encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:])
     first, second, third = mezzanine(data, preset(width=wanted[0], height=wanted[1])).header.pages
     assert (first.size, first.document) == (kept, (2000, 25))
-    assert (second.size, second.document) == ((2000, 25), (2000, 25))
-    assert (third.size, third.document) == ((9, 9), (9, 9))
+    assert (second.source, second.size, second.document) == ((4000, 50), (2000, 25), (2000, 25))
+    assert (third.source, third.size, third.document) == ((9, 9), (9, 9), (9, 9))
+
+
+@pytest.mark.parametrize(
+    ("others", "document"), [([], (1300, 975)), ([Preset(name="p", width=1600)], (1600, 1200))]
+)
+def test_a_document_keeps_its_shape_beside_a_preset_that_stretches_it(
+    others: list[Preset], document: Size
+) -> None:
+    data = encoded(Image.new("L", (2000, 1500), 90), "PNG")
+    stretched = preset(width=1300, height=1400, fit="fill")
+    (page,) = mezzanine(data, stretched, *others).header.pages
+    assert page.document == document
 
 
 def test_a_drawing_is_drawn_at_the_size_of_its_largest_use() -> None:
@@ -93,6 +105,9 @@ def test_a_drawing_is_drawn_at_the_size_of_its_largest_use() -> None:
     assert mezzanine(data, preset(width=6, height=6)).header.pages[0].size == (30, 20)
     (page,) = mezzanine(data, preset(width=130, height=200, fit="cover")).header.pages
     assert page.size == (300, 200)
+    long = b'<svg xmlns="http://www.w3.org/2000/svg" width="1500" height="30"/>'
+    (page,) = mezzanine(long, preset(width=1250)).header.pages
+    assert (page.source, page.size) == ((1500, 30), (1250, 25))
 
 
 # ------------------------------------------------------------------------------ quality
@@ -238,19 +253,20 @@ def test_a_jpeg_no_better_than_asked_for_is_passed_on_as_it_is(
     assert made != (anew if passed_on else strip(data, "jpeg"))
 
 
-def test_the_pdfs_jpeg_is_made_as_the_rendition_is() -> None:
+@pytest.mark.parametrize(("name", "graphic"), [("png", False), ("gif", True)])
+def test_the_pdfs_jpeg_is_made_as_the_rendition_is(name: str, graphic: bool) -> None:
     """Of the quality told from its pixels where both ask for that, and with the same effort."""
-    wanted = preset(quality="auto", effort="high")
-    contents = mezzanine(FILES["png"], wanted, pdf=PdfOptions(quality="auto"))
+    wanted = preset(quality="auto", effort="high", format="jpeg")
+    contents = mezzanine(FILES[name], wanted, pdf=PdfOptions(quality="auto"))
     (page,) = contents.header.pages
     assert page.jpeg is not None
     assert (page.jpeg.asked, page.jpeg.effort) == ("auto", "high")
     chosen = quality.of(
-        Pixels(bytes(contents.parts[0]), page.size, 3), graphic=False, effort="high"
+        Pixels(bytes(contents.parts[0]), page.size, 3), graphic=graphic, effort="high"
     )
     assert page.jpeg.quality == chosen
     assert bytes(contents.parts[page.jpeg.part]) == jpeg(
-        contents.image(page), chosen, graphic=False, effort="high"
+        contents.image(page), chosen, graphic=graphic, effort="high"
     )
 
 
@@ -312,6 +328,7 @@ def test_a_marks_picture_is_kept_as_large_as_its_largest_use(
     wanted = (
         preset(name="s", width=10, height=10, watermark=mark),
         preset(name="p", width=width, watermark=mark),
+        preset(name="u", width=10, height=10, watermark=mark),
         preset(name="t", width=10, height=10, watermark={"text": "no picture", "scale": 1.0}),
     )
     images = {"logos/a.png": encoded(Image.new("RGB", (100, 50), "blue"), "PNG")}
@@ -454,11 +471,9 @@ def test_a_variety_that_is_not_read_is_unsupported_and_names_of_libvips_are_left
 
 
 def test_what_libvips_said_of_one_file_is_not_told_of_the_next() -> None:
-    """libvips gathers its messages until somebody reads them; none of these did."""
-    odd = Image.Exif()
-    odd[0x0112] = 9
-    with pytest.raises(ImageTooLarge):
-        develop(encoded(picture(16, 16), "TIFF", exif=odd), limits=Limits(max_side=1))
-    with pytest.raises(CorruptImage) as caught:
-        develop(FILES["png"][:200])
-    assert "Orientation" not in str(caught.value)
+    """libvips gathers its messages until somebody reads them."""
+    cut = FILES["jpeg"][:-300]
+    vips().Image.new_from_buffer(cut, "", access="sequential").avg()
+    assert "premature end" in said()
+    with pytest.raises(CorruptImage, match="its header is damaged"):
+        develop(FILES["png"][:40])

@@ -15,7 +15,7 @@ from darkroom.image.plan import output_formats, plan
 from hypothesis import strategies as st
 
 from tests.support.images import encoded, opened, picture
-from tests.support.imaging import SVG, array, found, renditions
+from tests.support.imaging import SVG, array, develop, found, renditions
 from tests.support.properties import given
 
 SIDES = st.integers(1, 30_000)
@@ -394,8 +394,10 @@ def test_a_drawing_keeps_its_shape_beside_a_preset_that_stretches_it() -> None:
 
 def test_a_drawing_is_drawn_as_large_as_limits_and_formats_allow() -> None:
     line = b'<svg xmlns="http://www.w3.org/2000/svg" width="1" height="300"/>'
-    ((made, _),) = renditions(line, _preset(width=1200))
+    wide = _preset(width=1200)
+    ((made, _),) = renditions(line, wide)
     assert (made.width, made.height) == (55, 16_383)
+    assert develop(line, wide).image.height == 16_383
     small = msgspec.convert({"max_side": 3000, "max_pixels": 9000}, Limits)
     assert (found(line, limits=small).height) == 300
     tall = _preset(height=2000)

@@ -66,6 +66,9 @@ def test_what_changes_no_colour_is_srgb(data: bytes) -> None:
                                            0.05, 0)),
         rgb_profile(SRGB, parametric_curve(4, 2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045,
                                            0, 0.01)),
+        rgb_profile(SRGB, parametric_curve(3, 0.5, 1, -0.5, 1, 0)),  # of less than nothing
+        rgb_profile(SRGB, parametric_curve(3, -1, 0, 0, 1, 0)),
+        rgb_profile(SRGB, parametric_curve(3, 30_000, 30_000, 1, 1, 0)),
         rgb_profile(SRGB, SRGB_CURVE, SRGB_CURVE, gamma_curve(2.2)),
         rgb_profile(SRGB, SRGB_CURVE, gamma_curve(1.8), SRGB_CURVE),
         rgb_profile(SRGB, gamma_curve(2.2), SRGB_CURVE, SRGB_CURVE),
@@ -106,8 +109,8 @@ def test_other_spaces_are_not_srgb_though_their_tags_say_so() -> None:
 
 
 def test_which_curves_are_read() -> None:
-    assert _curve(parametric_curve(0x103, 1, 1, 0, 1, 0)) is None
-    assert _curve(parametric_curve(5, 1, 1, 0, 1, 0, 0, 0)) is None
+    for kind in (0, 1, 2, 5, 0x103):
+        assert _curve(parametric_curve(kind, 1, 1, 0, 1, 0, 0, 0)) is None
     assert _curve(gamma_curve(1)) is None
     two = _curve(table_curve(np.array([0.25, 0.75])))
     assert two is not None
@@ -124,6 +127,9 @@ def test_what_a_formula_means() -> None:
     assert longer is not None
     places = (0, 0.25, 0.4375, 0.5, 1)
     assert [curve(place) for place in places] == [0, 0.03125, 0.0546875, 0.25, 0.5625]
+    root = _curve(parametric_curve(3, 0.5, 1, -0.5, 1, 0))
+    assert root is not None
+    assert [root(place) for place in (0.25, 0.75)] == [0, 0.5]
     assert [longer(place) - curve(place) for place in places] == [0.03125] * 3 + [0.0625] * 2
 
 

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 import pytest
 from darkroom.contract.presets import PdfOptions, Preset
+from darkroom.image import quality
 from darkroom.image.encode import Encoded
 from darkroom.image.metadata import Credit
 from darkroom.image.mezzanine import Builder, StoredJpeg
@@ -172,6 +173,7 @@ def by_hand(
     mode: str = "RGB",
     size: tuple[int, int] = (80, 60),
     length: int = 1,
+    graphic: bool = False,
 ) -> bytes:
     """Return a mezzanine of two pages, each with all pixels of its source."""
     image = picture(*size, mode)
@@ -183,7 +185,7 @@ def by_hand(
     if original is not None:
         builder.add_original(original)
     builder.add_page(pixels, size, (40, 30))
-    return b"".join(builder.finish(image_format, length, Credit(), graphic=False))
+    return b"".join(builder.finish(image_format, length, Credit(), graphic=graphic))
 
 
 def embedded(pdf: bytes) -> list[bytes]:
@@ -247,6 +249,13 @@ def test_the_pages_have_the_quality_told_from_each() -> None:
     first, second = (jpeg_quality(page) for page in embedded(pdf.data))
     assert pdf.quality == first
     assert 60 <= second < first <= 85
+
+
+def test_a_drawing_is_tried_and_written_with_whole_colours() -> None:
+    pdf = document(by_hand(graphic=True), "t", PdfOptions(quality="auto"))
+    drawn = Pixels(picture(80, 60).tobytes(), (80, 60), 3)
+    assert pdf.quality == quality.of(drawn, graphic=True) < quality.of(drawn, graphic=False)
+    assert {opened(page).layer[0][1:3] for page in embedded(pdf.data)} == {(1, 1)}  # type: ignore[attr-defined]
 
 
 def test_a_jpeg_made_before_tells_its_quality_and_the_sources_own_has_none() -> None:

@@ -141,6 +141,14 @@ def test_transparency_is_weighed_in_without_losing_light(
     assert abs((made[..., :3][shows] - wanted[shows]).mean()) < 0.2
 
 
+@pytest.mark.parametrize("reduce", [pixels.reduce, pixels.reduce_in_steps])
+def test_invisible_colours_do_not_bleed(reduce: Callable[[Any, tuple[int, int]], Any]) -> None:
+    half = Image.new("RGBA", (40, 40), (200, 0, 0, 255))
+    half.paste((0, 200, 0, 0), (20, 0, 40, 40))
+    made = values(reduce(image_of(half), (9, 9)))
+    assert (made[..., 3].min(), made[..., 1].max()) == (0, 0)
+
+
 def _reduced(plane: Floats, size: tuple[int, int]) -> Floats:
     image = Image.fromarray(plane.astype(np.float32))
     return np.asarray(image.resize(size, Image.Resampling.LANCZOS), dtype=np.float64)

@@ -12,6 +12,7 @@ from darkroom.contract.presets import PdfOptions, Preset
 from darkroom.contract.results import ImageInfo
 from darkroom.image import quality
 from darkroom.image.input import scans
+from darkroom.image.pixels import Pixels
 from darkroom.image.plan import plan
 from darkroom.image.render import render
 from darkroom.image.strip import jpeg_quality
@@ -64,11 +65,13 @@ def test_transparency_is_flattened_on_the_background() -> None:
     assert np.abs(made[:, 50:] - (0, 255, 0)).max() <= 4
 
 
-def test_contain_fills_up_with_the_background() -> None:
-    made = array(rendition(FILES["png"], preset(fit="contain", format="png", background="#102030")))
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_contain_fills_up_with_the_background(mode: str) -> None:
+    data = encoded(picture(160, 120, mode), "PNG")
+    made = array(rendition(data, preset(fit="contain", format="png", background="#102030")))
     assert (made[:10] == (16, 32, 48)).all()
     assert (made[70:] == (16, 32, 48)).all()
-    inner = array(picture(160, 120).resize((80, 60), Image.Resampling.LANCZOS))
+    inner = array(picture(160, 120, mode).resize((80, 60), Image.Resampling.LANCZOS))
     assert np.abs(made[10:70] - inner).mean() <= 0.5
 
 
@@ -117,6 +120,7 @@ def test_a_rendition_never_outgrows_its_source(image_format: str, metadata: str)
     ((_, made),) = renditions(data, same)
     assert len(made.data) <= len(data)
     assert b"Secret Camera" not in made.data
+    assert (COPYRIGHT in opened(made.data).getexif()) is (metadata == "credit")
     assert (array(opened(made.data)) == array(opened(data))).all(), "the source's own pixels"
 
 
@@ -163,20 +167,21 @@ WIDE = {"width": 1300, "height": 1300}
 
 
 @pytest.mark.parametrize(
-    "wanted",
+    ("size", "wanted"),
     [
-        {"quality": 60},
-        {"watermark": {"text": "mine"}},
-        {"fit": "cover", "width": 90},
-        {"fit": "contain", "width": 150},
-        {"width": 100},
-        {"format": "webp"},
-        {"background": "#00ff00", "metadata": "none"},
+        ((128, 96), {"quality": 60}),
+        ((128, 96), {"watermark": {"text": "mine"}}),
+        ((128, 96), {"fit": "cover", "width": 90}),
+        ((128, 96), {"fit": "contain", "width": 150}),
+        ((2400, 30), {"fit": "contain", "width": 1300, "height": 16}),  # as large as the document
+        ((128, 96), {"width": 100}),
+        ((128, 96), {"format": "webp"}),
+        ((128, 96), {"background": "#00ff00", "metadata": "none"}),
     ],
 )
-def test_the_pdfs_jpeg_is_no_other_rendition(wanted: dict[str, Any]) -> None:
+def test_the_pdfs_jpeg_is_no_other_rendition(size: tuple[int, int], wanted: dict[str, Any]) -> None:
     """Whether Prepare made a JPEG or not, every rendition is what it would have been."""
-    data = encoded(NOISY, "PNG")
+    data = encoded(NOISY.resize(size), "PNG")
     other, same = preset(**{"width": 128, "height": 96, **wanted}), preset(name="s", **WIDE)
     shared = develop(data, other, same)
     apart = develop(data, other, same, pdf=PdfOptions(quality=33))
@@ -307,6 +312,19 @@ def test_a_quality_is_told_from_the_rendition_itself(width: int, effort: str) ->
     assert made.quality == jpeg_quality(made.data)
     assert quality.LEAST < made.quality < quality.MOST
     assert ("progressive" in opened(made.data).info) is (effort == "high")
+
+
+def test_a_drawings_quality_is_told_with_whole_colours() -> None:
+    (wanted,) = plan("source", develop(SCAN, preset()).image, (preset(quality="auto"),))
+    photo, drawing = (
+        render(by_hand(length=1_000_000, graphic=each), wanted).quality for each in (False, True)
+    )
+    pixels = Pixels(picture(80, 60).tobytes(), (80, 60), 3)
+    assert (photo, drawing) == (
+        quality.of(pixels, graphic=False),
+        quality.of(pixels, graphic=True),
+    )
+    assert photo != drawing
 
 
 def test_the_sources_own_bytes_have_no_quality_that_was_chosen() -> None:

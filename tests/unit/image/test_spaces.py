@@ -250,10 +250,12 @@ def test_transparency_is_left_alone(bands: int, deep: bool, number: int) -> None
 def test_white_of_fewer_bits_is_white(bits: int) -> None:
     """Decoders fill up with zeros: 1023 becomes 65472, which is no darker than white."""
     span = 2**bits - 1
-    levels = np.array([0, span // 2, span]) << (16 - bits)
-    stored = pixels((levels / 65535)[None, :, None].repeat(3, axis=2))
-    wanted = encoded(np.array([0, (span // 2) / span, 1]))
-    assert np.abs(shown(stored, Space(curve=power(1)), bits)[0, :, 0] - wanted).max() <= 0.5
+    levels = np.array([0, span // 2, span * 9 // 10, span])
+    stored = pixels(((levels << 16 - bits) / 65535)[None, :, None].repeat(3, axis=2))
+    for exponent in (1, 20):
+        wanted = encoded((levels / span) ** exponent)
+        made = shown(stored, Space(curve=power(exponent)), bits)[0, :, 0]
+        assert np.abs(made - wanted).max() <= 0.55
 
 
 @pytest.mark.parametrize("deep", [True, False])

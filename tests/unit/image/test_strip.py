@@ -154,6 +154,8 @@ def test_a_png_keeps_what_its_picture_needs(
     assert strip(data + b"appended", "png") == wanted
     twice = png_of(colour, *chunks.values(), *chunks.values(), *HALF, chunk(b"IEND", b"secret"))
     assert strip(twice, "png") == wanted
+    late = png_of(colour, *HALF, *chunks.values(), NO_MORE)
+    assert strip(late, "png") == png_of(colour, *HALF, NO_MORE)
     assert strip(data[:-8], "png") is None
 
 
@@ -162,6 +164,7 @@ def test_a_png_keeps_what_its_picture_needs(
     [
         (*HALF, chunk(b"IDAT", b"secret")),
         (chunk(b"IDAT", PIXELS + b"secret"),),
+        (chunk(b"IDAT", zlib.compress(b"\0pixel") + b"secret"),),
         (HALF[0],),
         (chunk(b"IDAT", b"not compressed"),),
         (),

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 from darkroom.contract.errors import InvalidRequest
+from darkroom.contract.limits import Limits
 from darkroom.contract.presets import Preset
 from darkroom.image import fonts
 from darkroom.image.sandbox.parent import decode
@@ -152,6 +153,12 @@ def test_a_picture_that_cannot_be_used_is_named(images: dict[str, bytes], words:
             develop(GREY, *presets, watermark_images=images)
 
 
+def test_a_picture_has_the_limits_of_uploads() -> None:
+    large = {"logos/logo.png": encoded(Image.new("1", (401, 1)), "PNG")}
+    with pytest.raises(InvalidRequest, match="max_side"):
+        develop(GREY, marked(image=LOGO), watermark_images=large, limits=Limits(max_side=400))
+
+
 # ------------------------------------------------------------------------------ sizes by example
 
 
@@ -281,6 +288,7 @@ def drawn(text: str, colour: str, width: float, room: tuple[int, int]) -> Image.
         ("smallest", 1.0, (5, 2)),
         ("nothing", 1.0, (1, 1)),
         ("_.-", 33.3, (40, 40)),
+        ("_", 300.0, (300, 20)),
         ("ĵfÅ", 333.7, (350, 350)),
         ("ÄÇ", 200.0, (200, 50)),
     ],

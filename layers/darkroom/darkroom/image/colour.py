@@ -95,7 +95,7 @@ def _convert(image: Any) -> Any:
     if image.interpretation == "cmyk":
         image = _followed(image)
     elif image.interpretation in _BY_D50:
-        image = image.icc_export(output_profile="srgb", intent="relative")
+        image = image.icc_export(output_profile="srgb")
     elif image.interpretation in _MEASURED:
         image = image.colourspace("srgb")
     if image.format == "ushort":
@@ -116,11 +116,7 @@ def _by_profile(image: Any, profile: bytes) -> Any:
         return spaces.to_srgb(image, space)
     if image.bands == 1 and profile[16:20] == b"RGB ":  # its curves hold for grey, too
         image = image.bandjoin([image, image]).copy(interpretation="srgb")
-    # Some show only when pixels are computed that they do not suit: one is enough to see it.
-    probe = vips().Image.black(1, 1, bands=image.bands).cast(image.format)
-    probe = with_profile(probe.copy(interpretation=image.interpretation), profile)
-    with contextlib.suppress(vips().Error):
-        _followed(probe).avg()
+    with contextlib.suppress(vips().Error):  # raised before any pixel is computed
         return _followed(image)
     image = image.copy()
     image.remove("icc-profile-data")

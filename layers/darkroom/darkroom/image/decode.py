@@ -125,7 +125,7 @@ def _add_first(
 ) -> bool:
     """Decode the page that renditions are made of; return whether it is transparent."""
     need = _need(size, spec.presets)
-    shown = need if alone else fit_inside(size, TEXT_PAGE_SIDE)
+    shown = _need(size, _unstretched(spec.presets)) if alone else fit_inside(size, TEXT_PAGE_SIDE)
     if max(shown) < DOCUMENT_SIDE:
         shown = fit_inside(size, DOCUMENT_SIDE)
     need = (max(need[0], shown[0]), max(need[1], shown[1]))
@@ -174,7 +174,7 @@ def _add_original(
     """Keep the source's own bytes where a rendition could otherwise outgrow them."""
     size = (image.width, image.height)
     rivals = any(
-        place(size, preset).canvas == place(size, preset).whole == size
+        place(size, preset).canvas == size
         and image.format in output_formats(preset, image.format, transparent=image.transparent)
         for preset in presets
     )
@@ -250,6 +250,14 @@ def _need(source: Size, presets: tuple[Preset, ...]) -> Size:
     return (
         min(source[0], max(width for width, _ in sizes)),
         min(source[1], max(height for _, height in sizes)),
+    )
+
+
+def _unstretched(presets: tuple[Preset, ...]) -> tuple[Preset, ...]:
+    """Return presets that leave an image its shape, as a document shows it."""
+    return tuple(
+        msgspec.structs.replace(each, fit="inside") if each.fit == "fill" else each
+        for each in presets
     )
 
 

@@ -166,7 +166,7 @@ def _avif(image: Any, quality: int, *, credit: Credit | None, **_: Any) -> bytes
     keep = "none"
     if credit:
         image = image.copy()
-        image.set_type(vips().GValue.blob_type, "exif-data", b"Exif\0\0" + exif(credit))
+        image.set_type(vips().GValue.blob_type, "exif-data", exif(credit))
         keep = "exif"
     pixels = image.width * image.height
     effort = next((effort for most, effort in AVIF_EFFORTS if pixels <= most), 1)

@@ -66,7 +66,7 @@ def place(source: Size, preset: Preset) -> Placement:
         return Placement(inside, inside)
     frame = preset.width, preset.height
     if preset.fit == "contain":
-        return Placement((min(inside[0], frame[0]), min(inside[1], frame[1])), frame)
+        return Placement(inside, frame)
     if preset.fit == "fill":
         size = frame if preset.enlarge else (min(frame[0], width), min(frame[1], height))
         return Placement(size, size)

@@ -27,7 +27,7 @@ def is_srgb(profile: bytes) -> bool:
     """Return whether a profile changes no 8-bit colour by more than about a level."""
     try:
         return _is_srgb(profile)
-    except (struct.error, ArithmeticError, ValueError, IndexError):
+    except (struct.error, ArithmeticError):
         return False  # damaged, as will be found by whoever follows it
 
 
@@ -104,7 +104,7 @@ def _parametric(tag: bytes, kind: int) -> Callable[[float], float]:
     e, f = more or (0.0, 0.0)
 
     def curve(value: float) -> float:
-        return float((a * value + b) ** g) + e if value >= d else c * value + f
+        return float(max(0, a * value + b) ** g) + e if value >= d else c * value + f
 
     return curve
 

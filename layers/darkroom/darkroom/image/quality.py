@@ -103,8 +103,7 @@ def score(pixels: Pixels, *, graphic: bool) -> float:
     before, after = _light(shown), _light(_tried(shown, graphic=graphic))
     found = []
     for scale in _SCALES:
-        if scale > 1:
-            before, after = before.reduce(scale), after.reduce(scale)
+        before, after = before.reduce(scale), after.reduce(scale)
         lost = _lost(before, after)
         found.append(_mean(lost))
         if scale == 1:

@@ -40,7 +40,7 @@ def render(mezzanine: bytes, rendition: Rendition) -> Encoded:
         return data, quality
 
     drawn = _ready_made(contents, placement, rendition, credit) or draw(preset.quality)
-    same_size = placement.canvas == placement.whole == header.pages[0].source
+    same_size = placement.canvas == header.pages[0].source
     if same_size and header.format == rendition.format:
         drawn = _not_larger(drawn, draw, contents, rendition, credit)
     kind = OUTPUT_FORMATS[rendition.format]

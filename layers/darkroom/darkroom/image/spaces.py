@@ -125,8 +125,7 @@ def by_number(primaries: int, curve: int, brightest: float = 0) -> Space:
     """
     found = _PRIMARIES.get(primaries, SRGB)
     if curve == _PQ:
-        peak = min(brightest or PEAK, _BRIGHTEST) / WHITE
-        return Space(found, _pq, max(1.0, peak))
+        return Space(found, _pq, min(brightest or PEAK, _BRIGHTEST) / WHITE)
     if curve == _HLG:
         return Space(found, _hlg, PEAK / WHITE, of_scene=True)
     return Space(found, _CURVES.get(curve, srgb))

@@ -58,8 +58,6 @@ def put(image: Any, mark: Watermark, contents: Mezzanine) -> Any:
     The mark's scale is a share of the rendition's width, its margin one of the shorter side; a mark
     that would not fit is made smaller. The mezzanine holds the pictures.
     """
-    from darkroom.image.pixels import coloured
-
     size = (image.width, image.height)
     margin = round(mark.margin * min(size))
     room = (max(1, size[0] - 2 * margin), max(1, size[1] - 2 * margin))
@@ -73,9 +71,8 @@ def put(image: Any, mark: Watermark, contents: Mezzanine) -> Any:
     alpha = layer.extract_band(3).linear(mark.opacity, 0.5, uchar=True)
     layer = layer.extract_band(0, n=3).bandjoin(alpha)
     left, top = _corner(mark.position, size, (layer.width, layer.height), margin)
-    base = coloured(image)
-    marked = base.composite2(layer, "over", x=left, y=top).cast("uchar")
-    return marked if base.hasalpha() else marked.extract_band(0, n=3)
+    marked = image.composite2(layer, "over", x=left, y=top)
+    return marked if image.hasalpha() else marked.extract_band(0, n=3)
 
 
 def _check_text(text: str, preset: str) -> None:
@@ -99,7 +96,7 @@ def _text_layer(text: str, colour: str, width: float, room: Size) -> Any:
     ink = measured.getmask(text, stroke_width=OUTLINE * MEASURE_SIZE).getbbox()
     if ink is None:
         return None
-    fitting = min(width / (ink[2] - ink[0]), room[1] / ink[3])
+    fitting = min(width / (ink[2] - ink[0]), room[1] / (ink[3] - ink[1]))
     points = max(1.0, MEASURE_SIZE * fitting)
     font, stroke = ImageFont.truetype(fonts.SANS, points), OUTLINE * points
     left, top, right, bottom = font.getbbox(text, stroke_width=stroke)
