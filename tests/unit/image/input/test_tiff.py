@@ -158,6 +158,13 @@ def test_damaged_strips_and_tiles_are_refused(
         develop(tiff(NOISE, RGB, tile=tile, deflate=deflate, damage=damage, tags=odd))
 
 
+@pytest.mark.parametrize("damage", [lost, shorter])
+def test_damaged_strips_of_16_bits_are_refused(damage: Any) -> None:
+    """libvips forgets what it said once their colours are about to be converted."""
+    with pytest.raises(CorruptImage):
+        develop(tiff(NOISE.astype(np.uint16), RGB, damage=damage))
+
+
 @pytest.mark.parametrize("tile", [0, 16])
 def test_an_odd_tag_is_no_damage(tile: int) -> None:
     data = tiff(NOISE, RGB, tile=tile, deflate=True, tags={274: [9]})
