@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 from darkroom.contract.presets import Preset
-from darkroom.image.colour import has_other_profile, profile_of, to_srgb, with_profile
+from darkroom.image.colour import (
+    has_other_profile,
+    profile_of,
+    to_srgb,
+    with_colours,
+    with_profile,
+)
+from darkroom.image.spaces import Space, power
 from darkroom.image.vips import vips
 from numpy.typing import NDArray
 from PIL import Image
@@ -201,6 +208,14 @@ def test_whether_there_is_a_profile() -> None:
     plain = image([[[1, 2, 3]]], "uchar", "srgb")
     assert profile_of(with_profile(plain, P3)) == P3
     assert profile_of(plain) is None
+
+
+def test_colours_of_a_space_have_as_many_bits_as_are_told() -> None:
+    brightest = image([[[65280]]], "ushort", "grey16")
+    steep = Space(curve=power(20))
+    shades = [values(with_colours(brightest, None, steep, bits)).item() for bits in (8, 16)]
+    assert shades == [255, 246]
+    assert with_colours(brightest, None, Space(), 8) is brightest
 
 
 @pytest.mark.parametrize("name", [b"sRGB IEC61966-2.1", b"Display P3 Gamut with sRGB Transfer"])
