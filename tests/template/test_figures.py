@@ -71,6 +71,10 @@ PRICE = {
 SQS_REQUEST = 0.40 / 1_000_000
 
 
+def test_the_document_says_where_and_when_the_prices_held() -> None:
+    assert f"\nPrices of {PRICES.region}, {PRICES.date}, in US dollars" in COST
+
+
 @pytest.mark.parametrize("workflow", ["Standard, as", "Express ("])
 def test_every_log_is_paid_for_when_it_is_written_and_when_it_is_searched(workflow: str) -> None:
     """$0.50 per GB taken in, $0.12 per GB scanned: docs/cost.md says who says so."""

@@ -43,8 +43,8 @@ def test_estimates_are_added_up_by_outcome_the_most_frequent_first() -> None:
 def costed(executions: Any) -> Any:
     """Three executions that ended, one that runs, and one whose function is gone."""
     executions.items = [
-        listed("a"),
-        listed("b", "FAILED", status="FAILED"),
+        listed("a", usd=None),
+        listed("b", "FAILED", status="FAILED", usd=None),
         listed("c"),
         listed("d", None, status="RUNNING"),
         listed("e"),

@@ -93,7 +93,7 @@ class Stack:
 
 @pytest.fixture
 def stack(executions: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Stack:
-    monkeypatch.setenv("DARKROOM_HOME", str(tmp_path))
+    monkeypatch.setenv("DARKROOM_HOME", str(tmp_path / "not" / "yet"))
     return Stack(executions)
 
 
@@ -116,6 +116,12 @@ def test_a_dry_run_tells_what_would_be_done_and_does_nothing(stack: Stack) -> No
         "01234567 uploads/0123456789ab.jpg StorageError",
         "Nothing is done: this is a dry run.",
     ]
+
+
+def test_a_plan_gives_its_reasons_the_most_frequent_first() -> None:
+    skipped = tuple((listed(why), why[0]) for why in ("a", "b1", "b2"))
+
+    assert many.Plan("stop", (), skipped, 0.0).reasons == [("b", 2), ("a", 1)]
 
 
 def test_a_plan_says_of_which_nothing_better_can_come(stack: Stack) -> None:
@@ -196,7 +202,7 @@ def test_what_could_not_be_done_is_told_with_the_command_that_goes_on(
     code, text = darkroom("rerun", "--status", "failed", "--yes")
 
     assert (code, stack.done) == (1, [("rerun", "a"), ("rerun", "c")])
-    left = tmp_path / "left-to-rerun.txt"
+    left = tmp_path / "not" / "yet" / "left-to-rerun.txt"
     assert lines(text)[-2:] == [
         "2 executions run again.",
         f"1 could not be. To go on with these: darkroom rerun --from {left} --stack photos",

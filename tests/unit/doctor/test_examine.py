@@ -7,9 +7,10 @@ import json
 import shlex
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
-from botocore.exceptions import NoCredentialsError
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 from botocore.parsers import ResponseParserError
 from darkroom import __version__
 
@@ -97,11 +98,20 @@ def test_a_bucket_that_sends_events_since_a_moment_ago(
         assert "darkroom audit --stack photos" in fault.mend
 
 
-def test_when_nobody_may_ask_cloudtrail_the_stack_knows(account: Account) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        ClientError({"Error": {"Code": "AccessDeniedException"}}, "LookupEvents"),
+        EndpointConnectionError(endpoint_url="https://cloudtrail"),
+    ],
+)
+def test_when_nobody_may_ask_cloudtrail_the_stack_knows(account: Account, error: Exception) -> None:
     since = datetime.datetime.now(UTC) - datetime.timedelta(seconds=60)
     account.answers("s3", "get_bucket_notification_configuration", {"EventBridgeConfiguration": {}})
     account.resources(("AWS::S3::Bucket", "photos-source"), made=since)
-    account.refuses("cloudtrail", "lookup_events", "AccessDeniedException")
+    asked = MagicMock()
+    asked.lookup_events.side_effect = error
+    vars(account.at)["cloudtrail"] = asked
     assert f"since {since:%H:%M:%S} UTC only" in account.finding("bucket")[1]
 
 

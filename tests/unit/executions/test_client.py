@@ -182,7 +182,9 @@ def place(number: int) -> str:
     return f"{ended.isoformat()} {PREFIX}{number:08}-0000"
 
 
-@pytest.mark.parametrize("after", [f"{PREFIX}00000001-0000", "", "yesterday arn"])
+@pytest.mark.parametrize(
+    "after", [f"{PREFIX}00000001-0000", "", "yesterday arn", "2020-01-31T12:00:00 arn"]
+)
 def test_what_follows_no_place_is_nothing(executions: Executions, after: str) -> None:
     assert executions.recent(after=after).items == ()
 
@@ -317,6 +319,7 @@ def test_every_failure_is_among_the_failed(
     client.executions[7] = execution(7, status)
 
     assert numbers(executions.recent(status="FAILED")) == [7]
+    assert client.asked["describe"] == 1, "what succeeded is not asked about"
     assert numbers(executions.recent(status=status)) == [7]
     assert 7 not in numbers(executions.recent(status="SUCCEEDED", limit=TOTAL))
 
@@ -549,7 +552,7 @@ def test_the_beginning_of_several_names_shows_some_of_them(
         f"{CONSOLE}/{PREFIX}00000007-0000",
         f"{CONSOLE}/{PREFIX.replace(':', '%3A')}00000007-0000?statusFilter=FAILED",
         f"Execution  {PREFIX}00000007-0000\n",
-        "00000007-0000",
+        " 00000007-0000\n",
     ],
 )
 def test_what_an_alert_gives_is_understood(executions: Executions, text: str) -> None:

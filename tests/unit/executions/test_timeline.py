@@ -79,9 +79,12 @@ def test_the_pause_before_a_redrive_is_folded() -> None:
 
 def test_a_row_follows_the_last_of_several_redrives() -> None:
     each = (Redrive(at(1), at(2)), Redrive(at(3), at(4)), Redrive(at(6), at(7)))
-    states = (passage(1, 0, 1), passage(2, 4, 5), passage(3, 5, 6))
+    states = (passage(1, 0, 1), passage(2, 4, 5, parent=1), passage(3, 5, 6, parent=2))
     execution = dataclasses.replace(
         recorded("complete"), started=at(0), redrives=each, states=states
     )
 
-    assert [row.after for row in rows(execution, at(9))] == [None, each[1], None]
+    found = rows(execution, at(9))
+
+    assert [row.after for row in found] == [None, each[1], None]
+    assert [row.depth for row in found] == [0, 1, 2]
