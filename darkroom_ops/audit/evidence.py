@@ -132,8 +132,8 @@ class StackEvidence:
         return _stored(head, self._sha256(bucket, key))
 
     @_none_if_gone
-    def backup(self, bucket: str, key: str, version: str) -> Stored:
-        """Return a backup, the newest if its version is empty; None when it is not there."""
+    def stored(self, bucket: str, key: str, version: str = "") -> Stored:
+        """Return an output or a backup, in its newest version if none is given; None if gone."""
         which: Any = {"VersionId": version} if version else {}
         return _stored(self._at.s3.head_object(Bucket=bucket, Key=key, **which))
 

@@ -214,7 +214,7 @@ class Auditor:
         assert backup is not None  # noqa: S101 - RecordResult always writes it
         bucket, key = backup.bucket, backup.key
         # Another upload's backup may lie above it, under the same key.
-        stored = self._evidence.backup(bucket, key, backup.version_id or "")
+        stored = self._evidence.stored(bucket, key, backup.version_id or "")
         if stored is not None and (stored.etag, stored.bytes) == (backup.etag, backup.bytes):
             return []
         says = f"No backup of {backup.bytes:,} bytes with etag {backup.etag} is there."
@@ -232,19 +232,19 @@ class Auditor:
             named = () if record is None else tuple(each.key for each in record.outputs)
             if key in named or modified > self._since:
                 continue
-            if record is not None and self._is_of_an_earlier_run(key, record):
+            if self._is_of_an_earlier_run(key, record):
                 self._count("replaced")
             else:
                 advice = f"Delete it if nothing uses it: {self._evidence.removal(bucket, key)}"
                 yield Finding("orphaned output", bucket, key, UNNAMED, advice)
 
-    def _is_of_an_earlier_run(self, key: str, record: ImageRecord) -> bool:
+    def _is_of_an_earlier_run(self, key: str, record: ImageRecord | None) -> bool:
         """Return whether an output is left of a run before the recorded one, with other presets."""
-        stored = self._evidence.output(key)
+        stored = self._evidence.stored(self._evidence.output_bucket, key)
         if stored is None:
             return True  # it has gone meanwhile
         claim = stored.metadata.get("claim", "")
-        return claim.isdecimal() and int(claim) < record.claim
+        return record is not None and claim.isdecimal() and int(claim) < record.claim
 
     # ------------------------------------------------------------------ executions and messages
 

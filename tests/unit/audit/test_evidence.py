@@ -225,17 +225,17 @@ def test_a_backup_is_looked_for_by_its_version(at: Any, evidence: StackEvidence)
     )
 
     def sizes(*versions: str) -> list[int | None]:
-        found = (evidence.backup(bucket, "a", version) for version in versions)
+        found = (evidence.stored(bucket, "a", version) for version in versions)
         return [each and each.bytes for each in found]
 
     assert sizes(first["VersionId"], second["VersionId"], "") == [5, 3, 3]
-    stored = evidence.backup(bucket, "a", first["VersionId"])
+    stored = evidence.stored(bucket, "a", first["VersionId"])
     assert stored is not None
     assert f'"{stored.etag}"' == first["ETag"]
     assert stored.sha256 == ""
     at.s3.delete_object(Bucket=bucket, Key="a", VersionId=first["VersionId"])
     assert sizes(first["VersionId"], second["VersionId"]) == [None, 3]
-    assert evidence.backup(bucket, "missing", "") is None
+    assert evidence.stored(bucket, "missing", "") is None
 
 
 @pytest.mark.parametrize("code", ["404", "NoSuchKey", "NotFound", "NoSuchVersion"])
@@ -246,7 +246,7 @@ def test_whatever_s3_calls_it_what_is_gone_is_none(
         for _ in range(3):
             stub.add_client_error("head_object", code)
         assert evidence.output("a") is None
-        assert evidence.backup("bucket", "a", "") is None
+        assert evidence.stored("bucket", "a", "") is None
         assert evidence.newest("bucket", "a") is None
 
 
