@@ -98,6 +98,13 @@ def test_a_document_keeps_its_shape_beside_a_preset_that_stretches_it(
     assert page.document == document
 
 
+def test_a_picture_is_kept_no_larger_than_it_is_whatever_it_is_stretched_to() -> None:
+    data = encoded(Image.new("LA", (2000, 1500), (90, 7)), "PNG")
+    stretched = preset(width=3000, height=200, fit="fill", enlarge=True)
+    (page,) = mezzanine(data, stretched).header.pages
+    assert (page.size, page.document) == ((2000, 900), (1200, 900))
+
+
 def test_a_drawing_is_drawn_at_the_size_of_its_largest_use() -> None:
     data = b'<svg xmlns="http://www.w3.org/2000/svg" width="30" height="20"/>'
     small, large = preset(width=60, height=60), preset(width=150, height=150)
@@ -328,12 +335,17 @@ def test_a_marks_picture_is_kept_as_large_as_its_largest_use(
     wanted = (
         preset(name="s", width=10, height=10, watermark=mark),
         preset(name="p", width=width, watermark=mark),
-        preset(name="u", width=10, height=10, watermark=mark),
+        preset(name="u", width=10, height=10, watermark={"image": {**logo, "key": "b.png"}}),
+        preset(name="v", width=10, height=10, watermark=mark),
         preset(name="t", width=10, height=10, watermark={"text": "no picture", "scale": 1.0}),
     )
-    images = {"logos/a.png": encoded(Image.new("RGB", (100, 50), "blue"), "PNG")}
-    contents = mezzanine(FILES["png"], *wanted, watermark_images=images)
-    assert contents.header.marks["logos/a.png"].size == size
+    picture = encoded(Image.new("RGB", (100, 50), "blue"), "PNG")
+    images = {"logos/a.png": picture, "logos/b.png": picture}
+    marks = mezzanine(FILES["png"], *wanted, watermark_images=images).header.marks
+    assert {name: mark.size for name, mark in marks.items()} == {
+        "logos/a.png": size,
+        "logos/b.png": (2, 1),
+    }
 
 
 # ------------------------------------------------------------------------------ what was found
