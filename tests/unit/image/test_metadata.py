@@ -165,7 +165,7 @@ def test_in_a_png_exif_follows_the_header() -> None:
     [
         ((1, 1), Credit("abcd")),
         ((300, 2), Credit("abcde")),
-        ((2, 1500), CREDIT),
+        ((2, 9000), CREDIT),
         ((160, 120), Credit("abcde")),
     ],
 )
@@ -186,3 +186,11 @@ def test_in_a_webp_exif_comes_last_and_the_header_says_so(
     assert last == (b"EXIF", exif(credit))
     assert read_credit(opened(made).info["exif"]) == credit
     assert (np.asarray(opened(made)) == np.asarray(opened(data))).all()
+
+
+def test_a_webp_may_say_by_how_much_it_should_be_enlarged() -> None:
+    """By two bits before its width and its height, which no decoder looks at (RFC 6386, 9.1)."""
+    data = bytearray(encoded(picture(160, 120), "WEBP"))
+    data[27], data[29] = data[27] | 0x40, data[29] | 0x80
+    (_, header), *_ = chunks_of(add_exif(bytes(data), "webp", exif(CREDIT)))
+    assert header[4:] == bytes([159, 0, 0, 119, 0, 0])

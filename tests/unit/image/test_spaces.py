@@ -215,12 +215,12 @@ def test_what_is_no_brighter_than_paper_is_not_darkened(peak: int) -> None:
 
 def test_a_picture_keeps_its_midtones_and_its_brightest_is_white() -> None:
     """Up to 95 candelas nothing changes; paper is 229, and a peak of 1,000 is 255."""
-    nits = np.array([0.0, 1, 18 / 100 * 203, 95, 203, 1000, 10_000])
+    nits = np.array([0.0, 0.1, 1, 18 / 100 * 203, 95, 203, 1000, 10_000])
     for bands in (1, 3):
         values = to_pq(nits)[None, :, None].repeat(bands, axis=2)
         made = shown(pixels(values), by_number(9, PQ))[0, :, 0].tolist()
-        assert made[:4] == np.rint(encoded(nits[:4] / 203)).tolist()
-        assert made[4:] == [229, 255, 255]
+        assert made[:5] == np.rint(encoded(nits[:5] / 203)).tolist()
+        assert made[5:] == [229, 255, 255]
         paper = shown(pixels(np.full((1, 1, bands), 0.75)), by_number(9, HLG))
         assert abs(int(paper[0, 0, 0]) - 229) <= 1
 

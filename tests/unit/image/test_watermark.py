@@ -138,7 +138,10 @@ def test_the_coverage_is_the_fonts_own() -> None:
 @pytest.mark.parametrize(
     ("images", "words"),
     [
-        ({}, "was not found"),
+        (
+            {},
+            "names the picture 'logos/logo.png', which was not found. Upload it as a PNG there, or",
+        ),
         ({"logos/logo.png": b"text"}, "cannot be used"),
         ({"logos/logo.png": encoded(picture(40, 20))}, "not a PNG"),
         ({"logos/logo.png": BLUE["logos/logo.png"][:60]}, "cannot be used"),
@@ -166,6 +169,7 @@ def test_a_picture_has_the_limits_of_uploads() -> None:
     ("fields", "expected"),
     [
         ({"scale": 0.25, "margin": 0.1}, (270, 220, 370, 270)),
+        ({"scale": 0.25, "margin": 0.0055}, (298, 248, 398, 298)),  # 1.65 pixels are 2
         ({"scale": 1.0, "margin": 0.0}, (0, 100, 400, 300)),
         ({"scale": 1.0, "margin": 0.1}, (30, 100, 370, 270)),  # room: 340 by 240
         ({"scale": 0.5, "margin": 0.4}, (160, 120, 280, 180)),  # room: 160 by 60
