@@ -295,7 +295,7 @@ def _ask(app: WSGIApplication, request: WSGIEnvironment) -> tuple[bytes, list[by
 
     def start_response(*given: Any) -> Any:
         nonlocal status, headers
-        status, headers, *_ = given
+        status, headers = given
 
     chunks = list(app(request, start_response))
     said = {name.lower(): value for name, value in headers}

@@ -123,9 +123,6 @@ def _name(variable: str) -> str | None:
     return name if variable.startswith("HTTP_") != (name in _CONTENT) else None
 
 
-_FORMS = {FORM, "multipart/form-data"}
-
-
 class _Request(BackendRequest):  # type: ignore[misc]
     """A request whose address moto asks for several times, and would put together each time."""
 
@@ -135,14 +132,14 @@ class _Request(BackendRequest):  # type: ignore[misc]
 
     def _load_form_data(self) -> None:
         """Read a form, where there is one; werkzeug prepares for it with every call."""
+        if "form" in self.__dict__:
+            return
         none: ImmutableMultiDict[str, Any] = ImmutableMultiDict()
         read = self.environ.get(READ_FORM)
-        if "form" in self.__dict__:
-            super()._load_form_data()
-        elif self.mimetype == FORM and read is not None:
+        if self.mimetype == FORM and read is not None:
             form: ImmutableMultiDict[str, Any] = ImmutableMultiDict(read)
             self.__dict__.update(form=form, files=none, stream=io.BytesIO())
-        elif self.mimetype in _FORMS:
+        elif self.mimetype == FORM:
             super()._load_form_data()
         else:
             self.__dict__.update(form=none, files=none, stream=self.environ["wsgi.input"])

@@ -144,11 +144,9 @@ def test_a_client_is_told_to_go_on_when_its_body_is_wanted(client: socket.socket
 
 
 def test_a_body_may_come_in_chunks(client: socket.socket, app: App) -> None:
-    client.sendall(
-        b"PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n"
-        b"2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"
-    )
+    client.sendall(b"PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n")
     assert answer(client)[0] == "HTTP/1.1 100 Continue"
+    client.sendall(b"2\r\nab\r\n1\r\nc\r\n0\r\n\r\n")
     assert answer(client)[1]["X-Length"] == "3"
     assert (app.asked[0]["body"], app.asked[0]["wsgi.input_terminated"]) == (b"abc", True)
     assert ended(client)

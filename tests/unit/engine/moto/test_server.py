@@ -66,7 +66,7 @@ def test_a_service_is_in_every_region_without_a_look_at_its_description(lab: Lab
 
 def test_a_key_may_have_a_line_break(lab: Lab) -> None:
     converter = RegexConverter(SimpleNamespace(), ".+")
-    assert re.fullmatch(converter.regex, "a\nb")
+    assert re.fullmatch(converter.regex, "a/b\nc")
 
 
 def test_a_services_methods_are_listed_once(lab: Lab) -> None:
@@ -186,6 +186,9 @@ def test_the_names_of_a_field_are_put_together_once(lab: Lab) -> None:
     shape, picker = topics_arn(), XFormedAttributePicker()
     for key in ("TopicArn", "Endpoint"):  # fields may share a shape
         assert next(iter(picker.get_possible_keys(AttributePickerContext({}, key, shape)))) == key
+    other = topics_arn()
+    other.parent = other  # by whose name the short one is known
+    assert "Arn" not in picker.get_possible_keys(AttributePickerContext({}, "TopicArn", other))
 
 
 def test_a_class_has_a_say_in_the_names_of_its_fields(lab: Lab) -> None:
@@ -231,6 +234,7 @@ def test_a_requests_headers_are_those_that_werkzeug_gives() -> None:
     environ["moto.preserved_header_names"] = {"HTTP_X_AMZ_META_A_B": "x-amz-meta-a_b"}
     ours, plain = server._Headers(environ), EnvironHeaders(environ)
     assert list(ours) == list(ours) == list(plain)
+    assert list(ours.keys()) == list(plain.keys())
     assert list(ours.keys(lower=True)) == list(plain.keys(lower=True))
     assert {"x-amz-meta-a_b", "Content-Type"} <= {name for name, _ in ours}
     for name in ("x-amz-meta-a_b", "X-AMZ-META-A-B", "content-type", "Range"):
@@ -390,6 +394,14 @@ def test_an_answer_may_be_a_body_alone(answer: Any, monkeypatch: pytest.MonkeyPa
     assert headers["Content-Type"] == "text/html; charset=utf-8"
     status, headers, body = answer("HEAD", "/photos/a.jpg")
     assert (status, headers["Content-Length"], body) == (200, "5", b"")
+
+
+def test_only_of_what_is_not_sent_the_length_is_told_by_who_knows_it(
+    answer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(S3Response, "key_response", lambda *_: (200, {"content-length": 9}, "123"))
+    assert answer("GET", "/photos/a.jpg")[1]["Content-Length"] == "3"
+    assert answer("HEAD", "/photos/a.jpg")[1]["Content-Length"] == "9"
 
 
 def test_no_other_website_may_read_an_answer(answer: Any) -> None:
