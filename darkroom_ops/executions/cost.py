@@ -104,7 +104,7 @@ class Calls:
     gets: int = 0
     writes: int = 0
     reads: int = 0
-    publishes: int = 0
+    publishes: bool = False
 
 
 # By the state's name. A managed copy looks at the source first; what is written is looked at before
@@ -114,8 +114,8 @@ CALLS = {
     "Resize": Calls(puts=1, gets=2),
     "MakePdf": Calls(puts=1, gets=2),
     "BackupOriginal": Calls(puts=1, gets=2),
-    "NotifySuccess": Calls(reads=1, writes=1, publishes=1),  # the record says: announced
-    "NotifyFailure": Calls(reads=1, writes=1, publishes=1, puts=1),  # lists what was made
+    "NotifySuccess": Calls(reads=1, writes=1, publishes=True),  # the record says: announced
+    "NotifyFailure": Calls(reads=1, writes=1, publishes=True, puts=1),  # lists what was made
 }
 
 
@@ -132,12 +132,13 @@ def estimate(execution: Execution, memory_mb: Mapping[str, int], prices: Prices 
     that was called.
     """
     calls = [(state, attempt) for state in execution.states for attempt in state.attempts]
-    invocations = [attempt for _, attempt in calls if attempt.function is not None]
+    invocations = [
+        (attempt.function, attempt.seconds) for _, attempt in calls if attempt.function is not None
+    ]
     # Lambda bills whole milliseconds.
     gb_seconds = math.fsum(
-        memory_mb[attempt.function] / 1024 * math.ceil(attempt.seconds * 1000) / 1000
-        for attempt in invocations
-        if attempt.function is not None
+        memory_mb[function] / 1024 * math.ceil(seconds * 1000) / 1000
+        for function, seconds in invocations
     )
     made = [_calls(state, attempt) for state, attempt in calls]
     written = _write_units(calls)
@@ -204,7 +205,6 @@ class Memory(dict[str, int]):
 
     def __init__(self, client: Callable[[], LambdaClient]) -> None:
         """Ask by a client, which takes a while to make: so it is made when it is needed."""
-        super().__init__()
         self._client = client
 
     def __missing__(self, name: str) -> int:

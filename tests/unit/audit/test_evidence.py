@@ -229,6 +229,7 @@ def test_a_backup_is_looked_for_by_its_version(at: Any, evidence: StackEvidence)
         return [each and each.bytes for each in found]
 
     assert sizes(first["VersionId"], second["VersionId"], "") == [5, 3, 3]
+    assert evidence.stored(bucket, "a") == evidence.stored(bucket, "a", second["VersionId"])
     stored = evidence.stored(bucket, "a", first["VersionId"])
     assert stored is not None
     assert f'"{stored.etag}"' == first["ETag"]

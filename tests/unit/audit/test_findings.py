@@ -772,6 +772,5 @@ def test_without_a_mailbox_nothing_is_said_of_messages(world: World) -> None:
 
 def test_an_alert_that_goes_out_during_the_audit_is_not_missing(world: World) -> None:
     world.runs = [run("a", status="FAILED")]
-    looks = iter([{}, {"a": 1}])
-
-    assert world.audited(executions=True, messages=lambda: next(looks)) == []
+    for looks in ([{}, {"a": 1}], [{"a": 1}]):  # asked once more only where there was none
+        assert world.audited(executions=True, messages=iter(looks).__next__) == []

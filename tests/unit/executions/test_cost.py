@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from darkroom_ops.executions.cost import PRICES, Cost, Memory, estimate
+from darkroom_ops.executions.cost import PRICES, Cost, Memory, billed, estimate
 from darkroom_ops.executions.history import Attempt, StateRun
 from darkroom_ops.executions.model import Execution, read
 from tests.unit.recorded import MEMORY, at, recorded, recording
@@ -175,6 +175,14 @@ def test_a_message_goes_to_the_mailboxes_unless_it_is_silenced(
     assert (found["SNS requests"], found.get("SNS e-mail", 0)) == (1, emails)
 
 
+def test_a_message_of_which_nothing_is_told_goes_to_the_mailboxes() -> None:
+    untold = dataclasses.replace(invoked(), parameters="")
+
+    found = quantities(estimate(ran(("NotifySuccess", untold)), {"notify": 256}))
+
+    assert (found["SNS requests"], found["SNS e-mail"]) == (1, 1)
+
+
 def test_every_line_of_a_complete_execution() -> None:
     found = quantities(estimate(recorded("complete"), MEMORY))
 
@@ -230,10 +238,11 @@ def test_a_retry_costs_a_transition_a_request_and_what_it_read() -> None:
 
 
 def test_a_duplicate_costs_two_transitions_and_a_write() -> None:
-    assert quantities(estimate(recorded("duplicate"), MEMORY)) == {
-        "Step Functions": 2,
-        "DynamoDB writes": 1,
-    }
+    cost = estimate(recorded("duplicate"), MEMORY)
+
+    assert quantities(cost) == {"Step Functions": 2, "DynamoDB writes": 1}
+    assert cost.quantities == (2, 0, 0, 0, 0, 1, 0, 0, 0)
+    assert billed(cost.quantities) == cost
 
 
 def test_a_silenced_message_is_published_but_reaches_no_mailbox() -> None:
