@@ -240,6 +240,7 @@ OVER = "The execution as a whole did not finish in its time."
     ("given", "failure"),
     [
         (("TIMED_OUT", None, None), ("ExecutionTimedOut", OVER)),
+        (("TIMED_OUT", "States.Timeout", "It was late."), ("ExecutionTimedOut", OVER)),
         (("ABORTED", None, None), ("ExecutionAborted", STOPPED)),
         (("ABORTED", "Test", None), ("ExecutionAborted", f"{STOPPED} They said: Test.")),
         (("ABORTED", None, "Plan X."), ("ExecutionAborted", f"{STOPPED} They said: Plan X.")),

@@ -44,7 +44,9 @@ def test_an_execution_is_named_after_its_state_machine() -> None:
         (RUN, RUN),
         (f"see https://console/#/v2/executions/details/{RUN}?tab=1", RUN),
         (f'"{RUN}", "{RUN}2"', RUN),
+        (f"{RUN}: it failed", RUN),
         (MACHINE, None),
+        (f"{MACHINE}:live", None),  # an alias
         ("run-1", None),
     ],
 )

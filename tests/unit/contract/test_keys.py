@@ -78,5 +78,8 @@ def test_a_source_key_may_be_as_long_as_leaves_room(key: str) -> None:
 
 @pytest.mark.parametrize("key", ["k" * (LONGEST + 1), "é" * (LONGEST // 2 + 1)])
 def test_a_source_key_must_leave_room(key: str) -> None:
-    with pytest.raises(InvalidRequest, match=r"leaves room for '/document\.pdf' .* shorter key"):
+    with pytest.raises(
+        InvalidRequest, match=r"leaves room for '/document\.pdf' .* shorter key"
+    ) as caught:
         keys.document_key(key)
+    assert f"but it is {len(key.encode())} bytes long" in str(caught.value)

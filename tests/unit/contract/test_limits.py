@@ -33,11 +33,12 @@ def test_the_document_has_every_default() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "least", "less"),
+    ("field", "taken", "refused"),
     [
         ("max_bytes", 1, 0),
         ("max_pixels", 1, 0),
         ("max_side", 1, 0),
+        ("max_side", 65_500, 65_501),
         ("max_frames", 1, 0),
         ("max_pages", 1, 0),
         ("max_decode_seconds", 0.001, 0),
@@ -45,10 +46,10 @@ def test_the_document_has_every_default() -> None:
         ("max_memory", 64 * 1024 * 1024, 64 * 1024 * 1024 - 1),
     ],
 )
-def test_a_limit_is_a_number_that_makes_sense(field: str, least: float, less: float) -> None:
-    assert getattr(msgspec.convert({field: least}, Limits), field) == least
+def test_a_limit_is_a_number_that_makes_sense(field: str, taken: float, refused: float) -> None:
+    assert getattr(msgspec.convert({field: taken}, Limits), field) == taken
     with pytest.raises(msgspec.ValidationError, match=field):
-        msgspec.convert({field: less}, Limits)
+        msgspec.convert({field: refused}, Limits)
 
 
 @pytest.mark.parametrize(

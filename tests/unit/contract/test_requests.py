@@ -13,7 +13,7 @@ from darkroom.contract.model import Contract, dump, parse
 from darkroom.contract.objects import Source
 from darkroom.contract.presets import FocalPoint, PdfOptions, Preset, parse_presets
 from darkroom.contract.requests import event_source, parse_request, rerun_request, schema
-from darkroom.contract.results import MakePdfTask, Report
+from darkroom.contract.results import MakePdfTask, Report, ResizeTask
 
 SOURCE = {"bucket": "my-bucket", "key": "uploads/photo.jpg"}
 
@@ -196,6 +196,10 @@ def test_a_number_of_the_state_machine_is_taken_in_every_form(given: Any) -> Non
     at = {"bucket": "my-bucket", "key": "any"}
     task = {"source": SOURCE, "claim": given, "mezzanine": at, "documentKey": "any", "pdf": {}}
     assert int(parse(task, MakePdfTask).claim) == 1_763_723_474_001
+    rendition = {"name": "p", "key": "any", "width": 1, "height": 1, "format": "jpeg"}
+    task = {name: task[name] for name in ("source", "claim", "mezzanine")}
+    task |= {"rendition": rendition | {"preset": {"name": "p"}}}
+    assert int(parse(task, ResizeTask).claim) == 1_763_723_474_001
     ended = {"outcome": "FAILED", "execution": "e", "stateMachine": "m", "startedAt": "s",
              "input": None, "image": "i", "redriveCount": given}  # fmt: skip
     assert int(parse(ended, Report).redrive_count) == 1_763_723_474_001
@@ -247,6 +251,10 @@ UNCHANGED = 'Send the event unchanged, or use {"source": {"bucket": "…", "key"
             "Expected a list of at least 1 item in 'presets', but received [].",
         ),
         (
+            {"source": SOURCE, "presets": ({"name": "p", "width": 0},)},  # as models are dumped
+            "Expected a whole number of at least 1 in 'presets[0].width', but received 0.",
+        ),
+        (
             {"source": SOURCE, "pdf": {"pageSize": "A5"}},
             "Expected one of fit, A4, Letter in 'pdf.pageSize', but received \"A5\".",
         ),
@@ -293,6 +301,10 @@ def test_a_refusal_names_the_field_and_what_came(payload: Any, says: str) -> Non
         ({"width": 1.5}, "Expected a whole number in 'presets[0].width', but received 1.5."),
         ({"width": None}, "to have a width or a height, in pixels, but received neither"),
         ({"fit": "crop"}, "one of inside, cover, contain, fill in 'presets[0].fit'"),
+        (
+            {"fit": 7},
+            "Expected one of inside, cover, contain, fill in 'presets[0].fit', but received 7.",
+        ),
         ({"fit": "cover"}, "both width and height, as fit 'cover' needs"),
         (
             {"position": "centre"},
@@ -553,5 +565,6 @@ def test_the_schema_has_the_ends_of_patterns_as_json_schema_writes_them() -> Non
 )
 def test_what_is_no_text_is_refused_in_words(given: Any) -> None:
     """It ended in a UnicodeEncodeError, which no alert explains."""
-    with pytest.raises(InvalidRequest, match="Expected"):
+    with pytest.raises(InvalidRequest, match="Expected") as caught:
         parse_request(given)
+    assert str(caught.value).encode()

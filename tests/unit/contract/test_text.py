@@ -22,6 +22,10 @@ from darkroom.contract.text import ascii_only, plain, shell, shortened, size
             r"\u061c\u200b\u200f\u2028\u202e\u2069\u206a",
         ),
         ("a\u034f\u115f\u3164\u2800\ufe0f\uffa0", r"a\u034f\u115f\u3164\u2800\ufe0f\uffa0"),
+        (
+            "\u17b4\u17b5\u180b\u180f\ufe00\U000e0100\U000e01ef",
+            r"\u17b4\u17b5\u180b\u180f\ufe00\U000e0100\U000e01ef",
+        ),
         ("\ud800\udfff\ufffe\ue000", r"\ud800\udfff\ufffe\ue000"),
         (" ~\xa0\u2010\u2027\u202f\u3000猫", " ~\xa0\u2010\u2027\u202f\u3000猫"),
     ],

@@ -14,7 +14,7 @@ from darkroom.contract.advice import advise, status_failure
 from darkroom.contract.errors import DarkroomError, PermanentError, by_class, named
 from darkroom.contract.objects import Source, StoredKey
 from darkroom.contract.results import Backup, Failure, ImageInfo, Output, Report, Success, Window
-from darkroom.contract.text import SMS_CHARACTERS, SMS_UNICODE_CHARACTERS, fits_sms
+from darkroom.contract.text import SMS_UNICODE_CHARACTERS, fits_sms
 from darkroom.notify.compose import (
     LABEL_WIDTH,
     REQUEST_CHARACTERS,
@@ -218,7 +218,7 @@ To make it anew, with other presets if you add them to the input:
 
 
 def test_what_was_resolved_in_full() -> None:
-    message = resolved(succeeded(), "sender CorruptImage")
+    message = resolved(succeeded(notify=False), "sender CorruptImage")
     assert (
         message.email
         == f"""\
@@ -255,6 +255,7 @@ Execution  3036d378
     ("key", "alerted", "sms"),
     [
         ("a/b/", "system E", "Darkroom RESOLVED a/b/ (was E). Nothing to do. 3036d378"),
+        ("a\nb.jpg", "system E", r"Darkroom RESOLVED a\nb.jpg (was E). Nothing to do. 3036d378"),
         ("x.jpg", "system ", "Darkroom RESOLVED x.jpg (was unknown). Nothing to do. 3036d378"),
         ("x.jpg", f"system {'E' * 60}",
          f"Darkroom RESOLVED x.jpg (was {'E' * 25}...{'E' * 12}). Nothing to do. 3036d378"),
@@ -268,6 +269,7 @@ def test_an_sms_says_what_was_resolved(key: str, alerted: str, sms: str) -> None
     assert message.sms == sms
     assert fits_sms(sms)
     assert len(message.subject) < 100
+    assert message.subject.isascii()
 
 
 def test_a_record_keeps_of_an_alert_whose_fault_it_was_and_its_error() -> None:
@@ -302,6 +304,7 @@ def test_the_version_that_was_read_is_told_where_the_request_named_none() -> Non
     assert "Version" not in fields(alert(request()))
     named = request() | {"source": {"bucket": "b", "key": "k", "versionId": "v7"}}
     assert fields(alert(named))["Version"] == "v7"
+    assert fields(success(named))["Version"] == "v1"
 
 
 def test_a_failure_in_full() -> None:
@@ -516,12 +519,14 @@ def test_an_sms_is_filled_and_not_overfilled() -> None:
         assert sms == f"{head}{'E' * length}{tail}"
     longer = alert(request(), failure=Failure("Prepare", "E" * 41, "x")).sms
     assert longer == f"{head}{'E' * 25}...{'E' * 12}{tail}"
-    assert fits_sms("x" * SMS_CHARACTERS)
-    assert fits_sms("[" * (SMS_CHARACTERS // 2))
-    assert not fits_sms("[" * (SMS_CHARACTERS // 2) + "x")
-    assert not fits_sms("x" * (SMS_CHARACTERS + 1))
-    assert fits_sms("猫" * SMS_UNICODE_CHARACTERS)
-    assert not fits_sms("猫" + "x" * SMS_UNICODE_CHARACTERS)
+    assert fits_sms("x" * 140)
+    assert fits_sms("[" * 70)
+    assert not fits_sms("[" * 70 + "x")
+    assert not fits_sms("x" * 141)
+    assert fits_sms("猫" * 58)
+    assert fits_sms("€" * 70)
+    assert not fits_sms("€" * 71)
+    assert not fits_sms("猫" + "x" * 58)
 
 
 def test_an_sms_has_the_id_of_an_execution_that_a_person_named() -> None:
@@ -530,6 +535,10 @@ def test_an_sms_has_the_id_of_an_execution_that_a_person_named() -> None:
     assert long.sms == "FAILED 猫猫猫猫猫猫...猫猫猫. Do: upload it again. the-night...1-31"
     assert fits_sms(long.sms)
     archived = Failure("Prepare", "SourceArchived", "x")
+    denied = alert(
+        request("猫" * 40), name="thirteen-long", failure=Failure("Prepare", "AccessDenied", "x")
+    )
+    assert denied.sms == "FAILED 猫猫猫猫...猫. Do: permit it, then re-run. thirteen-long"
     longest = alert(request("猫" * 40), name="the-nightly-run-of-2026-01-31", failure=archived)
     assert longest.sms == "FAILED ????...?. Do: restore it, then re-run. the-night...1-31"
     assert fits_sms(longest.sms)
@@ -540,6 +549,7 @@ def test_express_has_no_command_of_ours() -> None:
     message = alert(request(), state_machine=ARN.format("stateMachine") + "-express")
     assert "darkroom rerun" not in message.email
     assert "-express --input" in message.email
+    assert message.email.count("To run by hand whatever lies under this key") == 1
 
 
 @pytest.mark.parametrize(
@@ -571,6 +581,8 @@ def test_a_long_error_name_is_shortened_and_cut_where_it_is_filtered_on() -> Non
     assert message.subject == f"Darkroom: FAILED: ?{'E' * 24}...{'E' * 12}: a.jpg"
     assert message.attributes["error"] == "?" + "E" * 255
     assert alert(request(), failure=Failure("Prepare", "", "x")).attributes["error"] == "unknown"
+    braces = alert(request("a.jpg"), failure=Failure("Prepare", "E{}", "x"))
+    assert braces.sms == "Darkroom FAILED a.jpg (E{}). Do: re-run it. 3036d378"
 
 
 @pytest.mark.parametrize("error", sorted(by_class(DarkroomError)))
@@ -592,17 +604,23 @@ def test_an_unknown_error_may_pass() -> None:
 @pytest.mark.parametrize("status", ["TIMED_OUT", "ABORTED"])
 def test_an_execution_that_ended_as_a_whole_is_resumed(status: str) -> None:
     failure = status_failure(status, "Maintenance", "We move house.")
-    message = alert(request(), outcome=status, failure=failure)
+    machine = ARN.format("stateMachine") + "(1)"
+    message = alert(request(), outcome=status, failure=failure, name="it's", state_machine=machine)
     resume, anew = (shlex.split(command) for command in message.data["commands"])
     assert resume[2:] == [
-        "redrive-execution", "--region", "eu-west-1", "--execution-arn", EXECUTION
+        "redrive-execution", "--region", "eu-west-1", "--execution-arn",
+        ARN.format("execution") + ":it's",
     ]  # fmt: skip
-    assert anew[2] == "start-execution"
+    assert anew[2:] == [
+        "start-execution", "--region", "eu-west-1", "--state-machine-arn", machine,
+        "--input", dumps(request()),
+    ]  # fmt: skip
     assert message.data["outcome"] == status
 
 
 def test_a_request_without_an_object_is_told_as_such() -> None:
-    for given_input in ({"source": {"bucket": 7}}, {"sauce": 1}, [], None, "text"):
+    sized = {"detail-type": "Object Created", "detail": {"object": {"size": "7"}}}
+    for given_input in ({"source": {"bucket": 7}}, {"sauce": 1}, [], None, "text", sized):
         message = alert(
             given_input,
             failure=Failure(state="Prepare", error="InvalidRequest", message="Expected a source."),
@@ -610,12 +628,15 @@ def test_a_request_without_an_object_is_told_as_such() -> None:
         assert message.email.startswith("Darkroom could not read a request.")
         assert message.subject == "Darkroom: FAILED: InvalidRequest: a request"
         assert "Image" not in fields(message)
+        assert "bytes" not in message.data
 
 
 def test_a_wrong_request_is_corrected_and_an_upload_s_presets_are() -> None:
     """As it is, it would fail again."""
     failure = Failure(state="Prepare", error="InvalidRequest", message="Expected a fit.")
-    asked = alert(request(presets=[{"name": "x"}]), failure=failure).email
+    pinned = {"source": {"bucket": "b", "key": "k", "versionId": "v7"}, "presets": [{"name": "x"}]}
+    asked = alert(pinned, failure=failure).email
+    assert shlex.split(asked.splitlines()[-1])[-1] == dumps(pinned)
     assert "To run it, once its input is corrected:\n\ndarkroom rerun 3036d378 --edit\n" in asked
     assert "To run it, once its input is corrected, with the AWS CLI:" in asked
     uploaded = alert(EVENT, failure=failure)
@@ -676,9 +697,11 @@ def test_a_message_fits_sns() -> None:
     [
         ("uploads/été 猫.jpg", "my-photos/uploads/été 猫.jpg", "uploads/"),
         ("photo.jpg", "my-photos/photo.jpg", None),
+        ("a/b/photo.jpg", "my-photos/a/b/photo.jpg", "a/b/"),
         ("a\nb/\x00\ufffe.jpg", r"my-photos/a\nb/\x00\ufffe.jpg", r"a\nb/"),
         ("\ud800.jpg", r"my-photos/\ud800.jpg", None),
         ("x" * 1024, "my-photos/" + "x" * 1024, None),
+        ("猫" * 342, "any", None),
         ("p/" + "x" * 1023, "any", None),  # no key in S3: the record's name stands for it
         ("", "any", None),
         (7, "any", None),
@@ -687,8 +710,8 @@ def test_a_message_fits_sns() -> None:
 def test_programs_match_messages_by_their_attributes(
     key: Any, image: str, prefix: str | None
 ) -> None:
-    attributes = alert(request(key)).attributes
-    assert attributes["execution"] == EXECUTION
+    attributes = alert(request(key), name="a\x00b").attributes
+    assert attributes["execution"] == ARN.format("execution") + r":a\x00b"
     assert attributes["image"] == image
     assert attributes.get("prefix") == prefix
 
@@ -703,18 +726,16 @@ def test_a_message_about_a_request_of_any_length_fits_sns(character: str) -> Non
         attributes = "".join(message.attributes.values())
         return message, len(message.body().encode()) + len(attributes.encode())
 
-    short = next(
-        length
-        for length in range(8192, 0, -64)
-        if len(dumps(request(character * length))) <= REQUEST_CHARACTERS
-    )
+    short = (REQUEST_CHARACTERS - len(dumps(request("")))) // len(dumps(character)[1:-1])
     repeated, bytes_ = told(short)
     assert repeated.data["rerunInput"] == request(character * short)
     assert bytes_ < 256_000
-    left_out, bytes_ = told(200_000)
-    assert "Too long to repeat here" in left_out.email
-    assert left_out.data["commands"] == []
-    assert bytes_ < 8_000
+    for length in (short + 1, 200_000):
+        left_out, bytes_ = told(length)
+        assert "Too long to repeat here" in left_out.email
+        assert left_out.data["commands"] == []
+        assert bytes_ < 8_000
+    assert success(request(character * (short + 1))).data["commands"] == []
 
 
 def test_a_rendition_says_what_it_could_not_be() -> None:
@@ -727,6 +748,9 @@ def test_a_rendition_says_what_it_could_not_be() -> None:
     assert below == f"              {note}"
     assert row.index("300 x 225") == below.index("1200")
     assert [each.get("note") for each in found.data["renditions"]] == [note, None]
+    odd = success(note="a\nb", name="p{}\n").email
+    assert r"  a\nb" in odd
+    assert r"s3://the-output/uploads/photo.jpg/p0\n.x" in odd
 
 
 @pytest.mark.parametrize("error", ["StatesTimeout", "Sandbox.Timedout", "Runtime.ExitError"])
@@ -748,7 +772,10 @@ def summarised(more: int = 0, count: int = 2, stack: str = "photos", **changes: 
         {"execution": f"{ARN.format('execution')}:{name}", "image": f"my-photos/uploads/{n}.jpg"}
         for n, name in enumerate(names)
     ]
-    return summary(msgspec.structs.replace(window, **changes), alerts, more, stack=stack)
+    return summary(
+        msgspec.structs.replace(window, **changes), alerts[::-1], more,
+        stack=stack, runbook="https://wiki/alerts",
+    )  # fmt: skip
 
 
 def test_a_summary_in_full() -> None:
@@ -771,7 +798,9 @@ darkroom rerun ID --newest --stack photos
 
 All that failed:
 
-darkroom ls --status failed --stack photos"""
+darkroom ls --status failed --stack photos
+
+Runbook    https://wiki/alerts#errors"""
     )
     assert message.subject == "Darkroom: 9 more FAILED: CorruptImage: uploads/"
     assert message.sms == (
@@ -804,6 +833,7 @@ def test_a_summary_says_what_helps(changes: Json, says: str, never: str) -> None
     assert never not in message.email
     assert "more." not in message.email
     assert "All that failed" not in message.email
+    assert ("Runbook" in message.email) is ("RESOLVED" not in says)
     assert ("Nothing to do." if "RESOLVED" in says else "Do: ") in message.sms
 
 
@@ -813,6 +843,17 @@ def test_a_summary_of_one_of_no_folder() -> None:
     assert message.email.startswith("1 more image, as the message before said:\n")
     assert message.sms.startswith("Darkroom 1 more FAILED: all (CorruptImage). Do: upload")
     assert "prefix" not in message.attributes
+
+
+def test_a_summary_of_express_names_no_command_however_many_there_are() -> None:
+    assert "darkroom" not in summarised(more=7, express=True).email
+
+
+def test_no_folder_breaks_a_summary() -> None:
+    window = Window("any", 300, "FAILED", "CorruptImage", "sender", "a\nb/")
+    email = summary(window, [{"execution": EXECUTION, "image": "my-photos/a\nb/c.jpg"}], 0).email
+    assert r" in a\nb/, as" in email
+    assert r"3036d378   a\nb/c.jpg" in email
 
 
 def test_an_sms_of_a_summary_says_what_to_do_whatever_the_folder() -> None:

@@ -64,7 +64,7 @@ def _explain(message: str, payload: object) -> str:
         text = f"Expected {UNIONS[union]},"
     elif "matching regex" in text and name in MEANINGS:
         text = f"Expected {MEANINGS[name]}"
-    elif text.startswith("Invalid enum value") and name in CHOICES:
+    elif name in CHOICES:
         text = f"Expected one of {', '.join(CHOICES[name])}"
     return f"{_in_words(text)} {where}, but received {short(came)}."
 
@@ -98,7 +98,7 @@ def _in_words(text: str) -> str:
 def _fields_help(text: str, field: str) -> str:
     if text.startswith("Received"):
         return "Remove it or correct its spelling; events/request.schema.json lists every field."
-    if field.startswith("presets") and field.endswith(".position"):
+    if field.endswith(".position"):
         return f"A focal point looks like {FOCAL_POINT_EXAMPLE}."
     return 'A request looks like {"source": {"bucket": "my-bucket", "key": "uploads/photo.jpg"}}.'
 
@@ -111,8 +111,6 @@ def _at(payload: object, path: str) -> object:
             value = value.get(step["field"])
         elif step["index"] is not None and isinstance(value, (list, tuple)):
             value = value[int(step["index"])]
-        else:
-            break
     return value
 
 

@@ -53,8 +53,8 @@ class Rendition(Contract, frozen=True):
             if side is not None
         ]
         # What lies inside a frame touches it; every other fit fills it.
-        free = self.preset.fit == "inside" or None in wanted
-        if (any if free else all)(made >= side for side, made in sides):
+        enough = any if self.preset.fit == "inside" else all
+        if enough(made >= side for side, made in sides):
             return None
         asked = " x ".join(str(side) for side, _ in sides)
         only = "" if len(sides) > 1 else "width " if self.preset.width else "height "

@@ -457,7 +457,7 @@ class _Composer:
     def start(self, *, pinned: bool = True) -> str:
         """Return the command that starts an execution, for this version or for the newest."""
         request = dict(self.rerun)
-        if not pinned and isinstance(request.get("source"), dict):
+        if not pinned:
             request["source"] = {"bucket": self.bucket, "key": self.key}
         return (
             f"aws stepfunctions start-execution --region {self.region} "
