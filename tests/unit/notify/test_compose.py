@@ -558,6 +558,7 @@ def test_express_has_no_command_of_ours() -> None:
         (EVENT, Failure("Prepare", "CorruptImage", "x"), "sender"),
         (EVENT, Failure("ResizeImages", "ImageTooLarge", "x"), "sender"),
         (EVENT, Failure("Prepare", "SourceNotFound", "x"), "sender"),
+        (EVENT, Failure("Prepare", "SourceArchived", "x"), "sender"),
         (EVENT, Failure("ResizeImages", "SourceNotFound", "x"), "system"),
         (EVENT, Failure("Prepare", "InvalidRequest", "x"), "system"),  # the deployed presets
         (request(), Failure("Prepare", "InvalidRequest", "x"), "sender"),
@@ -604,7 +605,7 @@ def test_an_unknown_error_may_pass() -> None:
 @pytest.mark.parametrize("status", ["TIMED_OUT", "ABORTED"])
 def test_an_execution_that_ended_as_a_whole_is_resumed(status: str) -> None:
     failure = status_failure(status, "Maintenance", "We move house.")
-    machine = ARN.format("stateMachine") + "(1)"
+    machine = ARN.format("stateMachine") + "'s"
     message = alert(request(), outcome=status, failure=failure, name="it's", state_machine=machine)
     resume, anew = (shlex.split(command) for command in message.data["commands"])
     assert resume[2:] == [

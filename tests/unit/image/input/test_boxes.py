@@ -233,6 +233,14 @@ def test_pictures_in_other_codings_are_unsupported(kind: bytes, reason: str, wid
     with pytest.raises(UnsupportedImage, match=f"its picture is {reason}\\. "):
         develop(data)
     assert items(data) == {kind}
+    tenth = full(b"infe", struct.pack(">HH", 10, 0), kind, b"\0", version=2)
+    assert items(tenth) == {kind}
+
+
+def test_other_codings_beside_the_picture_change_nothing() -> None:
+    """As that of a thumbnail."""
+    data = container(b"heic", [HEVC, HEVC._replace(kind=b"jpeg")], [])
+    assert near(shown(data), pixels("heic"))
 
 
 def test_colours_that_a_heic_tells_by_number_are_followed() -> None:
@@ -260,6 +268,9 @@ def test_the_numbers_of_the_primary_picture_count(wide: bool) -> None:
     changes = [nclx(9, 16), box(b"clli", struct.pack(">HH", 400, 100))]
     bright = described(container(b"heic", [HEVC], changes, wide=wide), "heic")
     assert space(bright, "heic") == by_number(9, 16, 400)
+    others = [HEVC._replace(setup=changes[1])]
+    dark = described(container(b"heic", others, changes[:1], joined=grid), "heic")
+    assert space(dark, "heic") == by_number(9, 16)
 
 
 @pytest.mark.parametrize("wide_items", [0, 1])
@@ -276,7 +287,8 @@ def test_properties_are_found_by_numbers_of_either_length(wide_items: int, wide_
     ]
     uses = full(b"ipma", struct.pack(">I", 3), *entries, version=wide_items, flags=wide_uses)
     primary = full(b"pitm", struct.pack(item, 7), version=wide_items)
-    meta = full(b"meta", primary, box(b"iprp", box(b"ipco", *stored), uses))
+    none = full(b"ipma", struct.pack(">I", 0xFFFFFFFF), version=wide_items, flags=wide_uses)
+    meta = full(b"meta", primary, box(b"iprp", box(b"ipco", *stored), none, uses))
     assert space(meta, "heic") == by_number(12, 13)
 
 
@@ -295,6 +307,8 @@ def test_a_picture_that_is_cut_far_is_unsupported_in_heic() -> None:
     with pytest.raises(UnsupportedImage, match="it shows only a part of its picture"):
         develop(far)
     assert near(shown(near_by), pixels("heic")[1:-1, 1:-1])
+    with pytest.raises(CorruptImage):
+        develop(near_by[: -len(HEVC.data)] + bytes(len(HEVC.data)))
 
 
 @pytest.mark.parametrize("brand", [b"heic", b"avif"])
@@ -385,8 +399,8 @@ def test_an_avif_that_memory_has_no_room_for_is_refused_by_its_header(
     if mode == "PQ":
         small = small.replace(nclx(1, 13)[:16], nclx(9, 16)[:16])
     small = re.sub(  # where the samples of colour lie changes nothing
-        rb"(av1C\x81.)(.)",
-        lambda found: found[1] + bytes([found[2][0] | 1]),
+        rb"(av1C\x81).(.)",
+        lambda found: found[1] + b"\n" + bytes([found[2][0] | 1]),
         small,
         flags=re.DOTALL,
     )

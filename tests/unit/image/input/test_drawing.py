@@ -225,6 +225,7 @@ def test_text_of_every_family_is_in_the_bundled_font(family: str) -> None:
         (b'<svg xmlns="http://example.com/"/>', UnsupportedImage,
          'begins with <svg xmlns="http://example.com/">. Export'),
         (b'<html xmlns="http://www.w3.org/1999/xhtml"/>', UnsupportedImage, "begins with <html x"),
+        ('<svg xmlns="\u202e"/>'.encode(), UnsupportedImage, r'begins with <svg xmlns="\u202e">.'),
         (b"<" + b"x" * 5000 + b"/>", UnsupportedImage, "x...x"),
     ],
 )  # fmt: skip

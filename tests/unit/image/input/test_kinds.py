@@ -139,6 +139,19 @@ def test_depth_is_kept_through_the_curve() -> None:
     assert (made[0, :, 0] == wanted).all()
 
 
+def test_white_of_an_avif_of_ten_bits_is_white() -> None:
+    """It is not quite as much as sixteen bits can say."""
+    levels = np.arange(1024, dtype=np.uint16).repeat(3)
+    image = vips().Image.new_from_memory((levels << 6).tobytes(), 32, 32, 3, "ushort")
+    stored = image.copy(interpretation="rgb16")
+    data = bytes(stored.heifsave_buffer(compression="av1", bitdepth=10, lossless=True))
+    at = data.index(b"nclx") + 4
+    made = shown(data[:at] + struct.pack(">HH", 1, 8) + data[at + 4 :])
+    light = np.arange(1024) / 1023
+    wanted = np.where(light > 0.0031308, 1.055 * light ** (1 / 2.4) - 0.055, 12.92 * light)
+    assert np.abs(made[..., 0].ravel() - 255 * wanted).max() < 0.51
+
+
 def with_power(value: int, *besides: bytes, mode: str = "RGB") -> bytes:
     """A picture of one colour, (200, 100, 50) or grey 100, with a gAMA chunk."""
     colour = (200, 100, 50) if mode == "RGB" else 100
@@ -222,7 +235,9 @@ def test_coordinates_without_a_power_are_not_followed() -> None:
 
 def test_a_profile_goes_before_coordinates() -> None:
     wide = coordinates(0.3127, 0.329, 0.7, 0.3, 0.2, 0.7, 0.15, 0.06)
-    assert np.abs(shown(with_power(100_000, wide, WIDE)) - [215, 93, 31]).max() <= 1
+    nameless = chunk(b"iCCP", b"\0\0" + zlib.compress(P3))
+    for profile in (WIDE, nameless):
+        assert np.abs(shown(with_power(100_000, wide, profile)) - [215, 93, 31]).max() <= 1
 
 
 def avif_by_number(colour: tuple[int, ...], *numbers: int) -> bytes:
@@ -254,7 +269,16 @@ def test_other_spaces_that_an_avif_tells_by_number(
 
 
 @pytest.mark.parametrize(
-    ("matrix", "reason"), [(10, "constant luminance (matrix 10)"), (14, "ICtCp (matrix 14)")]
+    ("matrix", "reason"),
+    [
+        (10, "constant luminance (matrix 10)"),
+        (11, "Y'D'zD'x (matrix 11)"),
+        (13, "constant luminance (matrix 13)"),
+        (14, "ICtCp (matrix 14)"),
+        (15, "IPT-PQ-C2 (matrix 15)"),
+        (16, "YCgCo-Re (matrix 16)"),
+        (17, "YCgCo-Ro (matrix 17)"),
+    ],
 )
 def test_colours_that_no_decoder_undoes_are_unsupported(matrix: int, reason: str) -> None:
     told = re.escape(f"This variety of AVIF is not supported: its colours are coded as {reason}. ")
@@ -316,7 +340,7 @@ def gif(
     screen = struct.pack("<HH", 16, 12) + data[10:13]
     place = b"\x2c" + struct.pack("<HHHH", left, top, 8, 6)
     if local:
-        screen = screen[:4] + b"\0\0\0"
+        screen = screen[:4] + b"\x70\0\0"
         place += bytes([0x80 | palette]) + table
         return data[:6] + screen + before + place + data[start + 10 :]
     return data[:6] + screen + table + before + place + data[start + 9 :]
@@ -336,10 +360,13 @@ def test_a_screen_outside_of_its_first_frame_is_transparent(
 def test_a_transparent_frame_on_a_larger_screen() -> None:
     assert (shown(gif(4, 3, clear=0))[..., 3] == 0).all()
     assert (shown(gif(4, 3, clear=1))[3:9, 4:12] == (255, 0, 0, 255)).all()
+    assert open_image(gif(4, 3, clear=1), "gif", Limits()).pages[0].draw((16, 12)).bands == 4
 
 
 def test_a_frame_that_fills_its_screen_is_opaque() -> None:
-    assert shown(encoded(picture(16, 12), "GIF")).shape == (12, 16, 3)
+    data = encoded(picture(16, 12), "GIF")
+    assert shown(data).shape == (12, 16, 3)
+    assert open_image(data, "gif", Limits()).pages[0].draw((16, 12)).bands == 3
 
 
 def test_a_frame_larger_than_its_screen_enlarges_it() -> None:
@@ -465,6 +492,9 @@ def core(pixels: bytes, size: tuple[int, int]) -> bytes:
         (bmp(struct.pack("<II", 0x80FF8040, 0xFF010203), header=52, masks=(0xFF0000, 0xFF00, 0xFF)),
          [[255, 128, 64], [1, 2, 3]]),
         (bmp(struct.pack("<II", 7, 0xF0), masks=(0xF0, 0, 7)), [[0, 0, 255], [255, 0, 0]]),
+        (bmp(struct.pack("<II", 0x808040, 0x010203), masks=(0, 0, 0)), [[128, 128, 64], [1, 2, 3]]),
+        (bmp(b"\1\2\3\4\5\6\0\0", bits=24, masks=(0xFF0000, 0xFF00, 0xFF)),
+         [[3, 2, 1], [6, 5, 4]]),
         (bmp(b"\1\2\3\4\5\6\0\0", header=16, bits=24), [[3, 2, 1], [6, 5, 4]]),
         (bmp(b"\1\2\3\4\5\6\0\0", header=42, bits=24), [[3, 2, 1], [6, 5, 4]]),
         (bmp(b"\1\0\0\0", header=16, bits=8, palette=bytes(range(256)) * 4),
@@ -504,7 +534,13 @@ def test_a_bitmap_in_bits_is_weighed_and_held_to_its_length() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [bmp(bytes(99), compression=5), bmp(bytes(99), bits=7), bmp(bytes(9), compression=11)]
+    "data",
+    [
+        bmp(bytes(99), compression=5),
+        bmp(bytes(99), bits=7),
+        bmp(bytes(9), compression=11),
+        bmp(bytes(8), header=64, masks=(1, 2, 4)),
+    ],
 )
 def test_bitmaps_of_other_kinds_are_unsupported(data: bytes) -> None:
     with pytest.raises(UnsupportedImage, match="This variety of BMP is not supported"):
@@ -513,7 +549,7 @@ def test_bitmaps_of_other_kinds_are_unsupported(data: bytes) -> None:
 
 def with_embedded(data: bytes, kind: bytes = b"DEBM") -> bytes:
     """Return a bitmap whose header is of version 5 with a profile at its end."""
-    made = bytearray(data + P3)
+    made = bytearray(data + P3 + b"behind it")
     made[70:74] = kind
     struct.pack_into("<II", made, 126, len(data) - 14, len(P3))
     return bytes(made)
@@ -530,7 +566,9 @@ def test_a_profile_within_a_bitmap_is_followed(kind: str) -> None:
     }[kind]
     for other in (data, with_embedded(data, b"KNIL"), with_embedded(data, bytes(4))):
         assert (shown(other)[..., :3] == [200, 100, 50]).all()
-    assert np.abs(shown(with_embedded(data))[..., :3] - [215, 93, 31]).max() <= 1
+    made = with_embedded(data)
+    assert np.abs(shown(made)[..., :3] - [215, 93, 31]).max() <= 1
+    assert profile_of(open_image(made, "bmp", Limits()).pages[0].draw((2, 1))) == P3
 
 
 def test_a_bitmap_of_version_4_has_no_profile() -> None:

@@ -29,6 +29,7 @@ from PIL import Image
 from tests.support import profiles
 from tests.support.images import encoded, opened, picture
 from tests.support.imaging import DATA, array, chunk, files, half_clear, png, rendition
+from tests.unit.image.input.test_boxes import HEVC, container, nclx
 from tests.unit.image.input.test_drawing import svg
 
 FILES = files()
@@ -414,22 +415,22 @@ class Heif:
 
 
 @pytest.fixture
-def heic(monkeypatch: pytest.MonkeyPatch) -> Callable[[Heif], Opened]:
+def heic(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Opened]:
     """Return what opens such a picture; no free encoder makes these varieties of it."""
 
-    def opened(picture: Heif) -> Opened:
+    def opened(picture: Heif, data: bytes = b"") -> Opened:
         def open_heif(_: bytes, *, convert_hdr_to_8bit: bool = True) -> Heif:
             return Heif(picture.mode.partition(";")[0]) if convert_hdr_to_8bit else picture
 
         monkeypatch.setattr("pi_heif.open_heif", open_heif)
-        return open_image(b"", "heic", Limits(max_memory=64 * MIB))
+        return open_image(data, "heic", Limits(max_memory=64 * MIB))
 
     return opened
 
 
 @pytest.mark.parametrize("depth", ["", ";16"])
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
-def test_a_heic_of_every_kind(mode: str, depth: str, heic: Callable[[Heif], Opened]) -> None:
+def test_a_heic_of_every_kind(mode: str, depth: str, heic: Callable[..., Opened]) -> None:
     stored = Heif(mode + depth)
     image = heic(stored).pages[0].draw((2, 1))
     assert (image.width, image.height, image.bands) == (2, 1, len(mode))
@@ -439,19 +440,27 @@ def test_a_heic_of_every_kind(mode: str, depth: str, heic: Callable[[Heif], Open
     assert profile_of(image) is None
 
 
-def test_a_heics_profile_and_credit_are_found(heic: Callable[[Heif], Opened]) -> None:
+def test_a_heics_profile_and_credit_are_found(heic: Callable[..., Opened]) -> None:
     opened = heic(Heif("RGB", icc_profile=P3, exif=b"its exif"))
     assert profile_of(opened.pages[0].draw((2, 1))) == P3
     assert opened.exif == b"its exif"
 
 
-def test_a_heics_colours_are_freed_of_their_transparency(heic: Callable[[Heif], Opened]) -> None:
+def test_a_heics_depth_counts(heic: Callable[..., Opened]) -> None:
+    """Light of 1019 of 1023 is 254.6 in sRGB, and less of 65,535."""
+    picture = Heif("RGB;16", bit_depth=10)
+    picture.data = struct.pack("<H", 1019 << 6) * 6
+    image = heic(picture, container(b"heic", [HEVC], [nclx(1, 8)])).pages[0].draw((2, 1))
+    assert image.write_to_memory() == b"\xff" * 6
+
+
+def test_a_heics_colours_are_freed_of_their_transparency(heic: Callable[..., Opened]) -> None:
     """Colours of 1 to 3 and 5 to 7 at alphas of 4 and 8, in files that keep the product of both."""
     image = heic(Heif("RGBa")).pages[0].draw((2, 1))
     assert image.write_to_memory() == bytes([64, 128, 191, 4, 159, 191, 223, 8])
 
 
-def test_a_heic_with_padded_rows_is_not_guessed_at(heic: Callable[[Heif], Opened]) -> None:
+def test_a_heic_with_padded_rows_is_not_guessed_at(heic: Callable[..., Opened]) -> None:
     with pytest.raises(CorruptImage, match="padded"):
         heic(Heif("RGB", padding=2)).pages[0].draw((2, 1))
 
@@ -465,7 +474,7 @@ def test_a_heic_with_padded_rows_is_not_guessed_at(heic: Callable[[Heif], Opened
     ],
 )
 def test_a_heic_that_memory_has_no_room_for_is_refused_by_its_header(
-    mode: str, chroma: int | None, each: int, heic: Callable[[Heif], Opened]
+    mode: str, chroma: int | None, each: int, heic: Callable[..., Opened]
 ) -> None:
     """Of 64 MiB, the process itself takes 40; so they are divided by what a pixel takes."""
     picture = Heif(mode, **({} if chroma is None else {"chroma": chroma}))

@@ -156,7 +156,7 @@ def _embedded(reference: str) -> bytes | None:
     if not _BASE64.search(match[1]):
         return body
     try:
-        digits = b"".join(body.split()).rstrip(b"=")
+        digits = b"".join(body.split())
         return base64.b64decode(digits + b"=" * (-len(digits) % 4), validate=True)
     except binascii.Error:
         return None

@@ -32,7 +32,6 @@ def read(data: Data, limits: Limits) -> Opened:
 def _on_screen(data: Data, image: Any) -> Any:
     """Return the first frame; where it does not fill its screen, the rest is transparent."""
     left, top, width, height = _first_frame(data)
-    width, height = min(width, image.width - left), min(height, image.height - top)
     if (width, height) == size_of(image) or image.hasalpha():  # then libvips has it so
         return image
     frame = image.extract_area(left, top, width, height).bandjoin(OPAQUE)
