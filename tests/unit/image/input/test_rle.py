@@ -98,6 +98,7 @@ def test_what_runs_draw(data: bytes, wanted: list[list[int | None]]) -> None:
         rle8(b"\1\1" + move(4, 0) + END),
         rle8(b"\1\1" + move(0, 2) + END),
         rle8(b"\1\1\0\2\1"),
+        rle8(b"\4\1" + NEXT_ROW + b"\0\5\1\2\3\4"),
         rle24(b"\4\1\2"),
         rle8(b"", size=(0, 2)),
         rle8(END, size=(4, 0)),

@@ -12,6 +12,7 @@ from darkroom.contract.errors import CorruptImage
 from darkroom.contract.presets import Preset
 from darkroom.image.input import restarts, scans
 from darkroom.image.mezzanine import Mezzanine, unpack
+from darkroom.image.vips import vips
 from PIL import Image
 
 from tests.support.images import encoded, opened, picture, scene
@@ -211,6 +212,7 @@ def test_sound_files_are_sound(data: bytes) -> None:
 
 def test_one_byte_too_many_is_not_sound_and_counts_where_libjpeg_says_so() -> None:
     assert not scans.sound(PHOTO[:-2] + b"a" + END)
+    vips().Image.jpegload_buffer(restarted(b"abcd", 0)).avg()  # of which something is said, too
     assert scans.left_over(PHOTO) == 0
     assert scans.left_over(restarted(b"abcd", 0)) == 4
     assert scans.left_over(shortened(PHOTO, 0.5)) == 0
@@ -268,10 +270,13 @@ def test_how_many_bytes_may_be_left_over(sound: bytes, spare: int, passes: bool)
             develop(data, SAME_SIZE)
 
 
-@pytest.mark.parametrize("height", [8, *range(63, 74), 127, 129, 136, 449, 450])
-def test_a_sound_picture_is_sound_whatever_its_height(height: int) -> None:
+@pytest.mark.parametrize(
+    "size",
+    [*((24, height) for height in (8, *range(63, 74), 127, 129, 136, 449, 450)), (3, 64), (1, 1)],
+)
+def test_a_sound_picture_is_sound_whatever_its_size(size: tuple[int, int]) -> None:
     """Also where its last rows are less than a line of an eighth, behind the last whole strip."""
-    data = encoded(picture(24, height), quality=85)
+    data = encoded(picture(*size), quality=85)
     scans.check(data)
     assert scans.sound(data)
     with pytest.raises(CorruptImage):
@@ -365,6 +370,14 @@ def test_data_left_over_before_padding_are_left_over() -> None:
         develop(PHOTO[:-2] + PHOTO[DATA : DATA + 100] + bytes(100) + END, SAME_SIZE)
 
 
+def test_padding_may_follow_data_that_end_with_255() -> None:
+    """Which a byte of zero follows, that is no padding (ITU-T T.81, B.1.1.5)."""
+    corner = scene(400, 400, seed=2).crop((154, 154, 218, 202)).convert("L")
+    data = encoded(corner, quality=90)
+    assert data.endswith(b"\xff\0" + END)
+    scans.check(data[:-2] + bytes(500) + END)
+
+
 def test_what_follows_an_odd_picture_is_none_of_it() -> None:
     assert shown(PROGRESSIVE[:-2] + b"abcd" + END + PROGRESSIVE) == shown(PROGRESSIVE)
 
@@ -405,6 +418,7 @@ NO_255 = b"\xfe" * 4096
         ((b"\xff\0" * 20000) + bytes(32) + END, True),
         ((b"\xff\0" * 20000) + END + NO_255 * 2, False),
         ((bytes(range(224)) * 19)[:4096], True),
+        ((b"\1" * 1024 + bytes(range(255)) * 13)[:4096], False),
         ((bytes(range(225)) * 19)[:4096], False),  # more than text has: a photo may be so
         (b"\xff\0" + bytes(range(255)) * 17 + NO_255 * 2, True),
         (b"", False),
@@ -431,6 +445,7 @@ def test_what_is_suspicious(scan: bytes, suspicious: bool, monkeypatch: pytest.M
         ([(b"\1\2\3", 0, 63, 1), (b"\1\2\3", 0, 63, 0x10)], True),
         ([(b"\1\2\3", 0, 63, 0x10)], True),
         ([(b"\1\2\3\4", 0, 63, 0)], True),
+        ([(b"\1\2\3\4\5", 0, 63, 0)], False),
         ([], False),
     ],
 )
@@ -492,6 +507,7 @@ def test_what_is_left_over_before_restarts_is_told_in_every_kind(
     assert len(parts) > 7
     changed = odd.join(parts)
     assert restarts.without_spare(changed) == restarts.without_spare(data)
+    assert restarts.without_spare(changed[:-2]) == restarts.without_spare(data)
     assert shown(changed) == shown(data)
     assert scans.sound(data)
     assert not scans.sound(changed)
@@ -521,6 +537,12 @@ def test_an_interval_may_be_longer_than_any_picture_is_wide() -> None:
     sound = encoded(picture(1024, 560, "L"), restart_marker_blocks=8200)
     at = sound.index(b"\xff\xd0")
     assert restarts.without_spare(sound[:at] + b"abcd" + sound[at:]) == sound
+
+
+def test_what_is_left_over_after_scans_that_follow_at_once_is_left_out() -> None:
+    made = scans.without_spare(two_scans().replace(b"\xff\xda", bytes(range(1, 15)) + b"\xff\xda"))
+    assert made is not None
+    assert b"\x0d\x0e\xff\xda" not in made
 
 
 @pytest.mark.parametrize("data", [b"", PHOTO, PROGRESSIVE, two_scans(), b"\xff\xd8\xff\xda"])

@@ -79,6 +79,9 @@ def test_a_format_is_told_from_the_beginning(data: bytes, found: str) -> None:
         *((bitmap(header), "unknown data beginning with 42 4d") for header in (0, 13, 15, 65, 125)),
         (bitmap(40)[:14], "unknown data"),
         (box(b"isom", b"mp42"), r"a video, .* \(its brand is .isom.\)"),
+        (box(b"qt  "), r"a video, .* \(its brand is .qt.\)"),
+        (box(b"isom")[:12] + b"heic", "a video, or another file"),
+        (box(b"\xff\xff\xff\xff"), "unknown data"),
         (box(b"isom", size=16) + b"heic", "a video, or another file"),
         (box(b"isom", size=19) + b"heic", "a video, or another file"),
         (b"\0\0\0\x14junkavif" + b"\0" * 8, "unknown data"),
@@ -171,6 +174,6 @@ def test_types_that_fit_say_nothing(found: SourceFormat, declared: str) -> None:
 
 
 def test_both_contradictions_are_told() -> None:
-    assert mismatch("webp", "a/b.c.JPG", "image/png; x=y") == (
+    assert mismatch("webp", "a/b.c.JPG", " image/png ; x=y") == (
         "The content is WebP, but its name ends in .JPG and it was declared as image/png."
     )

@@ -59,7 +59,6 @@ def decode(data: bytes, at: int, size: Size, bits: int) -> Runs:
             x, y = 0, y + 1 if code == _END_OF_ROW else height
     if y < height and len(pixels) < width * height * unit:
         raise ValueError("end of file")
-    x, y = 0, height
     skip()
     return Runs(bytes(pixels), _drawn(width * height, skipped) if skipped else None)
 

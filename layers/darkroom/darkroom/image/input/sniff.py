@@ -154,8 +154,9 @@ def _refuse(head: bytes) -> SourceFormat:
         (what for start, what in _OTHERS if head.lstrip().lower().startswith(start.lower())),
         f"unknown data beginning with {head[:8].hex(' ')}" if _BINARY.search(head) else "text",
     )
-    if head[4:8] == b"ftyp" and head[8:12].isalnum():
-        looks = f"a video, or another file of MP4's kind (its brand is {head[8:12].decode()!r})"
+    brand = head[8:12].rstrip(b" ")
+    if head[4:8] == b"ftyp" and brand.isalnum():
+        looks = f"a video, or another file of MP4's kind (its brand is {brand.decode()!r})"
     *most, last = NAMES.values()
     raise UnsupportedImage(
         f"This is not a supported image: it looks like {looks}. Expected {', '.join(most)} or "
