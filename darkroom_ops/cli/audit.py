@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -70,6 +69,7 @@ def audit(
     from darkroom_ops.audit.evidence import StackEvidence, mailbox
     from darkroom_ops.audit.findings import SETTLED_SECONDS, Auditor
     from darkroom_ops.audit.last import keep
+    from darkroom_ops.cli import display
 
     deployment, prefix = target.deployment(), key_of(prefix)
     local = deployment.endpoint is not None
@@ -77,14 +77,15 @@ def audit(
     if settled is None:
         settled = ENGINE_SETTLED_SECONDS if local else SETTLED_SECONDS
     findings: list[Finding] = []
-    with contextlib.ExitStack() as stack:
+    with display.telling(screen, "{}") as tell:
+        tell("Reading the source bucket")
         auditor = Auditor(
             StackEvidence(deployment),
             since=datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=settled),
             prefix=deployment.source_prefix if prefix is None else prefix,
             executions=local if executions is None else executions,
             messages=mailbox(deployment),
-            progress=_progress(screen, stack),
+            progress=lambda counts: tell(f"{words.count(counts['images'], 'image')} checked"),
         )
         for finding in auditor.findings():
             findings.append(finding)
@@ -102,13 +103,6 @@ def audit(
         )
     _sum_up(screen, auditor.counts, findings)
     return FOUND if findings else 0
-
-
-def _progress(screen: Console, stack: contextlib.ExitStack) -> Callable[[Mapping[str, int]], None]:
-    if screen.quiet or not screen.is_terminal:
-        return lambda _: None
-    status = stack.enter_context(screen.status(Text("Reading the source bucket", "dim")))
-    return lambda counts: status.update(Text(f"{counts['images']:,} images checked", "dim"))
 
 
 def _show(screen: Console, finding: Finding) -> None:
@@ -139,10 +133,9 @@ def _sum_up(screen: Console, counts: Mapping[str, int], findings: list[Finding])
         )
         if counts[name]
     )
-    images = f"{counts['images']:,} image{'' if counts['images'] == 1 else 's'}"
+    images = words.count(counts["images"], "image")
     screen.print(Text(f"{images} checked{f': {seen}' if seen else ''}."), soft_wrap=True)
     if not findings:
         screen.print(Text("✓ All is as promised.", "bold green"))
-        return
     for kind, number in Counter(each.kind for each in findings).most_common():
         screen.print(Text(f"  {number:>6,}  {kind}: {MEANINGS[kind]}"), soft_wrap=True)

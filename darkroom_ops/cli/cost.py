@@ -95,8 +95,7 @@ def cost(
     if stopped:
         screen.print(
             f"\nStopped: the newest {words.count(len(estimates), 'execution')} were added up, and "
-            "none behind them; --since or --limit asks for fewer.",
-            soft_wrap=not screen.is_terminal,
+            "none behind them; --since or --limit asks for fewer."
         )
     return INTERRUPTED if stopped else 0
 

@@ -295,7 +295,7 @@ def test_costs(executions: Any, shown: Shown) -> None:
     ]  # fmt: skip
     executions.whole = {each.arn: each.name for each in items}
     executions.prices = {
-        "a": priced(x=0.001, y=0.003), "b": priced(x=0.5), "c": priced(x=0.003),
+        "a": priced(x=0.001, y=0.3), "b": priced(x=0.5), "c": priced(x=0.003),
         "d": priced(z=0.1), "e": priced(x=0.25), "f": priced(w=0.002), "g": priced(x=0.125),
         "h": priced(x=0.125),
     }  # fmt: skip
@@ -393,7 +393,7 @@ def test_what_the_audit_finds(
     monkeypatch.setattr(evidence, "mailbox", lambda _: None)
     shown("audit", "audit", width=50)
     shown("audit-json", "audit", "--json")
-    shown("audit-other", "audit", "--prefix", "other/", width=20)
+    shown("audit-other", "audit", "--prefix", "other/", width=12)
 
 
 # ---------------------------------------------------------------------------- dead letters, presets
