@@ -27,8 +27,11 @@ def test_what_is_valid_is_written_without_what_is_a_default() -> None:
         ssm=SimpleNamespace(put_parameter=put_parameter), presets_parameter_name="/darkroom/presets"
     )
 
-    assert presets.put(deployment, parse_presets(GOOD)) == 2  # type: ignore[arg-type]
-    assert json.loads(written["Value"]) == [{"name": "small", "width": 300, "height": 300}]
+    valid = parse_presets(f'{GOOD[:-1]}, {{"name": "box", "height": 9}}]')
+    assert presets.put(deployment, valid) == 2  # type: ignore[arg-type]
+    assert json.loads(written["Value"]) == [
+        {"name": "small", "width": 300, "height": 300}, {"name": "box", "height": 9},
+    ]  # fmt: skip
     assert (written["Name"], written["Overwrite"]) == ("/darkroom/presets", True)
 
 

@@ -297,7 +297,7 @@ def test_what_could_deceive_a_terminal_is_made_visible(world: World, darkroom: D
 
 
 def test_a_terminal_sees_how_far_the_audit_is(
-    darkroom: Darkroom, monkeypatch: pytest.MonkeyPatch
+    world: World, darkroom: Darkroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[Any] = []
 
@@ -307,8 +307,10 @@ def test_a_terminal_sees_how_far_the_audit_is(
 
     monkeypatch.setattr("darkroom_ops.cli.display.telling", telling)
 
-    assert darkroom()[0] == 0
-    assert told == ["Reading the source bucket", "1 image checked"]
+    world.sources["uploads/new.jpg"] = upload("uploads/new.jpg")
+
+    assert darkroom()[0] == 1
+    assert told == ["Reading the source bucket", "2 images checked"]
 
 
 def test_the_last_audit_of_the_whole_is_remembered_and_not_that_of_a_part(

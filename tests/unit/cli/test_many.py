@@ -73,9 +73,11 @@ class Stack:
 
     def _stop(self, *, executionArn: str, error: str, cause: str) -> None:  # noqa: N803
         assert error == "Stopped"
+        assert executionArn.startswith(ARN)
         self._do(f"stop: {cause}", executionArn.removeprefix(ARN))
 
     def _redrive(self, *, executionArn: str) -> None:  # noqa: N803
+        assert executionArn.startswith(ARN)
         self._do("redrive", executionArn.removeprefix(ARN))
 
     def _records(self, *, RequestItems: Any) -> Any:  # noqa: N803

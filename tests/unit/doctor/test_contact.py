@@ -14,6 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 from darkroom_ops.doctor import contact
 from darkroom_ops.doctor.contact import (
+    ACCOUNT,
     DOUBTS,
     FAILURES,
     HIDES,
@@ -388,6 +389,8 @@ def test_a_real_timeout_is_a_task_that_nobody_works_on(answering: Answering) -> 
 
 def test_the_names_of_log_groups_and_of_others_stay(answering: Answering) -> None:
     """A log group is called as its function is; what is not named after the stack is AWS's."""
+    machine = answering.at.state_machine_arn.replace(ACCOUNT, "210987654321")
+    answering.at.outputs["StateMachineArn"] = machine
     names = Contact(answering.at)._names()
     assert names["photos-prepare"] == "PrepareFunction"
     assert names["photos"] == "darkroom"
@@ -395,6 +398,7 @@ def test_the_names_of_log_groups_and_of_others_stay(answering: Answering) -> Non
     assert not {"photos-resize", "elsewhere"} & set(names)
     folders = {name: ours for name, ours in names.items() if name.startswith("manual/")}
     assert [*folders.values()] == ["manual"]
+    assert names["210987654321"] == ACCOUNT
 
 
 def test_who_interrupts_it_waits_for_what_runs_and_removes_all(

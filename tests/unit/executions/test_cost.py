@@ -277,7 +277,7 @@ def test_a_function_is_asked_for_its_memory_once_and_only_when_it_was_called() -
     first, second = (estimate(recorded("corrupt"), memory) for _ in range(2))
 
     assert client.asked == ["darkroom-prepare", "darkroom-notify"]
-    assert first.usd == second.usd
+    assert first == second == estimate(recorded("corrupt"), MEMORY)
     with pytest.raises(KeyError, match="darkroom-resize"):
         estimate(recorded("complete"), memory)
 
