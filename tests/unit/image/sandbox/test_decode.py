@@ -390,7 +390,10 @@ class TestDecoderProcess:
     def test_has_no_credentials(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """As another program tells that is started in its place."""
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "do-not-tell")
-        monkeypatch.setenv("LC_ALL", "C.UTF-8")
+        kept = {"LC_ALL": "C.UTF-8", "LANG": "C.UTF-8", "LD_LIBRARY_PATH": "/opt/lib"}
+        kept |= {"TMPDIR": str(tmp_path), "PATH": os.environ["PATH"]}
+        for name, value in kept.items():
+            monkeypatch.setenv(name, value)
         told = tmp_path / "told"
         program = tmp_path / "python"
         program.write_text(
@@ -408,13 +411,28 @@ class TestDecoderProcess:
         assert environment.keys() <= {"PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR",
                                       "PYTHONPATH", "MALLOC_MMAP_THRESHOLD_",
                                       "MALLOC_TRIM_THRESHOLD_", "MALLOC_ARENA_MAX"}  # fmt: skip
-        assert environment["LC_ALL"] == "C.UTF-8"
-        assert environment["PATH"] == os.environ["PATH"]
+        assert environment | kept == environment
         # What an image took goes back to the system, or the process would grow fourfold.
         assert environment["MALLOC_MMAP_THRESHOLD_"] == "16777216"
         assert environment["MALLOC_TRIM_THRESHOLD_"] == "33554432"
         assert environment["MALLOC_ARENA_MAX"] == "2"
         assert folder == "/"
+
+    def test_is_not_ended_by_ctrl_c_which_is_its_parents(self) -> None:
+        decode(FILES["jpeg"], _spec())
+        process = parent.start()
+        os.kill(process.pid, signal.SIGINT)
+        decode(FILES["jpeg"], _spec())
+        assert parent.start() is process
+
+    @pytest.mark.parametrize("ready", [True, False])
+    def test_ends_by_itself_when_its_other_side_is_gone(self, ready: bool) -> None:
+        process = parent.DecoderProcess()
+        if ready:
+            process._await_ready()
+        process._socket.close()
+        assert process._process.wait(60) == 0
+        process.stop()
 
     @only_linux
     def test_its_limits(self) -> None:
@@ -458,6 +476,14 @@ class TestDecoderProcess:
         assert fourth[1] == first[1]
         assert fifth == (fourth[0], 300 + 8 + 1024)
         assert sixth[0] != fifth[0]
+
+    def test_has_no_room_for_what_it_gave_up(self) -> None:
+        process = parent.DecoderProcess()
+        for memory in (200, 300):
+            process.decode(FILES["jpeg"], _spec(max_memory=memory * 2**20))
+        assert process.has_room(Limits(max_memory=200 * 2**20))
+        assert not process.has_room(Limits(max_memory=300 * 2**20))
+        process.stop()
 
     @only_linux
     def test_memory_beyond_its_address_space_is_an_error_of_its_own(self) -> None:

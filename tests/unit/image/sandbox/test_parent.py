@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import io
 import os
 import socket
 import struct
@@ -11,11 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 from darkroom.contract import errors
 from darkroom.contract.limits import MIB
-from darkroom.image.sandbox import parent
+from darkroom.image.sandbox import child, parent
 from darkroom.image.sandbox.parent import Reply, receive, send, shared, shared_file
 
 
@@ -76,6 +78,40 @@ def test_new_memory_is_taken_only_for_large_files(
             assert (os.fstat(file.fileno()).st_ino == os.fstat(kept.fileno()).st_ino) == same
             assert os.pread(file.fileno(), length, 0) == b"the " + bytes(length - 4)
         assert file.closed != same
+
+
+def test_a_file_that_is_written_little_by_little_is_written_whole() -> None:
+    """As the system may, of more than 2 GB."""
+
+    class Slow(io.BytesIO):
+        def write(self, data: Any) -> int:
+            return super().write(data[:3])
+
+    with shared(Slow(), b"the picture", b"!") as file:
+        assert file.getvalue() == b"the picture!"  # type: ignore[attr-defined]
+
+
+def test_a_decoder_ends_with_its_parent_whatever_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a thread of its own, for a file may never end."""
+    started: list[Any] = []
+    ended: list[int] = []
+    monkeypatch.setattr(child, "_harden", lambda: None)
+    monkeypatch.setattr(child, "signal", MagicMock())
+    threads = SimpleNamespace(
+        Thread=lambda **its: SimpleNamespace(start=lambda: started.append(its))
+    )
+    monkeypatch.setattr(child, "threading", threads)
+    ours, theirs = socket.socketpair()
+    ours.close()
+    child.main(theirs.detach())
+    (thread,) = started
+    parents = iter([os.getppid(), os.getppid(), -1])
+    monkeypatch.setattr(child, "time", SimpleNamespace(sleep=lambda _: None))
+    monkeypatch.setattr(
+        child, "os", SimpleNamespace(getppid=lambda: next(parents), _exit=ended.append)
+    )
+    thread["target"](*thread["args"])
+    assert ended == [1]
 
 
 @pytest.mark.parametrize("sent", [b"", b"\0\0", b"\0\0\0\5", b"\0\0\0\5four"])
