@@ -66,7 +66,7 @@ def test_jpeg_has_the_tables_that_need_fewer_bytes_for_the_same_look() -> None:
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])
-@pytest.mark.parametrize("quality", [1, 49, 50, 51, 60, 75, 80, 89])
+@pytest.mark.parametrize("quality", [1, 25, 49, 50, 51, 60, 75, 80, 89])
 def test_a_small_jpeg_has_the_pixels_that_libvips_gives_it(quality: int, mode: str) -> None:
     """In fewer bytes: one table for luma and chroma, not the same twice."""
     image = image_of(SCENE.convert(mode))

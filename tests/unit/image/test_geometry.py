@@ -380,6 +380,10 @@ def test_the_longest_side_within_two_limits(width: int, height: int, side: int, 
     assert longest * short <= most or longest == 0
 
 
+def test_a_line_is_as_long_as_its_pixels() -> None:
+    assert longest_side((9000, 1), 100, 60) == longest_side((1, 9000), 60, 100) == 60
+
+
 @pytest.mark.parametrize("bands", ["RGB", "RGBA"])
 def test_a_line_becomes_whatever_is_asked_for(bands: str) -> None:
     for size in ((1, 3000), (3000, 1)):
