@@ -18,6 +18,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import msgspec
 import numpy as np
@@ -418,13 +419,6 @@ class TestDecoderProcess:
         assert environment["MALLOC_ARENA_MAX"] == "2"
         assert folder == "/"
 
-    def test_is_not_ended_by_ctrl_c_which_is_its_parents(self) -> None:
-        decode(FILES["jpeg"], _spec())
-        process = parent.start()
-        os.kill(process.pid, signal.SIGINT)
-        decode(FILES["jpeg"], _spec())
-        assert parent.start() is process
-
     @pytest.mark.parametrize("ready", [True, False])
     def test_ends_by_itself_when_its_other_side_is_gone(self, ready: bool) -> None:
         process = parent.DecoderProcess()
@@ -524,6 +518,34 @@ except MemoryError:
         monkeypatch.setattr("sys.executable", shutil.which("false"))
         process = parent.DecoderProcess()
         with pytest.raises(RuntimeError, match="did not start"):
+            process.decode(FILES["jpeg"], _spec())
+        assert not process.alive
+
+    def test_that_does_not_start_in_time_is_the_deployments_fault(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(parent, "START_SECONDS", 0.05)
+        ready = 'socket.send(b"+")'
+        late = IMPOSTOR.replace(ready, f"time.sleep(5)\n{ready}")
+        monkeypatch.setattr(f"{__name__}.IMPOSTOR", late)
+        process = _impostor("os._exit(3)", tmp_path, monkeypatch)
+        with pytest.raises(RuntimeError, match="did not start"):
+            process.decode(FILES["jpeg"], _spec())
+        assert not process.alive
+
+    def test_that_takes_no_file_is_not_waited_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What goes with it, such as a watermark's picture, is more than a socket holds."""
+        monkeypatch.setattr(parent, "END_SECONDS", 0.05)
+        limits = Limits(max_decode_seconds=0.05)
+        spec = DecodeSpec(presets=(SMALL,), limits=limits, watermark_images={"p": bytes(2**23)})
+        with _stopped() as process, pytest.raises(CorruptImage, match="no answer"):
+            process.decode(FILES["jpeg"], spec)
+        assert not process.alive
+
+    def test_that_is_interrupted_is_ended(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        process = parent.DecoderProcess()
+        monkeypatch.setattr(parent, "send", MagicMock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
             process.decode(FILES["jpeg"], _spec())
         assert not process.alive
 
