@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import zlib
 from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import MagicMock
 from urllib.parse import quote
 
 import numpy as np
@@ -16,6 +18,7 @@ from darkroom.contract.limits import MIB, Limits
 from darkroom.contract.presets import Preset
 from darkroom.image.colour import profile_of
 from darkroom.image.input import jpeg, openers, webp
+from darkroom.image.input import svg as drawings
 from darkroom.image.input.openers import open_image
 from darkroom.image.input.page import Opened
 from darkroom.image.input.png import _apng_frames, _chunks
@@ -245,6 +248,19 @@ def test_what_is_no_picture_that_was_checked_is_left_out_of_a_drawing(data: byte
 def test_a_picture_within_a_drawing_is_drawn_whatever_it_is_called(name: str) -> None:
     for before in ("data:;base64,", "data:image/gif;x=y; base64,", "DATA:text/html;BASE64,"):
         assert collage(address(FILES[name], before)).avg() > 100
+
+
+@pytest.mark.parametrize(
+    ("error", "is_raised"), [(ImageTooLarge("x"), True), (MemoryError(), True), (OSError(), False)]
+)
+def test_a_drawing_fails_by_a_picture_that_is_too_large_and_leaves_out_what_is_damaged(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, is_raised: bool
+) -> None:
+    data = address(stored("orientation")[0])
+    assert collage(data).avg() > 100
+    monkeypatch.setattr(drawings, "_as_shown", MagicMock(side_effect=error))
+    with pytest.raises(type(error)) if is_raised else contextlib.nullcontext():
+        assert collage(data).avg() > 100  # as it is stored
 
 
 def stored(name: str) -> tuple[bytes, NDArray[np.float64]]:

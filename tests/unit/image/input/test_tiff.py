@@ -52,6 +52,7 @@ def shown(data: bytes) -> NDArray[np.uint8]:
         ((10, 20, 30, 128, 5), SHALLOW, RGB, [2, 0], (10, 20, 30, 128)),
         ((10, 20, 30, 128, 5), SHALLOW, RGB, [2, 2], (10, 20, 30, 128)),
         ((10, 20, 30, 1, 2, 3, 128), SHALLOW, RGB, [0, 0, 0, 1], (19, 39, 59, 128)),
+        ((10, 20, 30), SHALLOW, RGB, [2], (10, 20, 30)),  # there is no more sample
         ((10, 5), SHALLOW, BLACK, [0], (10,)),
         ((10, 5), SHALLOW, BLACK, None, (10,)),
         ((10, 5, 7), SHALLOW, BLACK, [0, 0], (10,)),
